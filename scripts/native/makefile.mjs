@@ -1,0 +1,68 @@
+// Writes build/native-<configuration>/Makefile: the engine without its Node bindings as a static library, one executable
+// for every native/test/*_test.cc and bench/native/*_bench.cc. Objects depend on their own command line, so that a changed
+// flag rebuilds what it touches.
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { ccachePrefix, commonFlags, isasOf } from "./toolchains.mjs";
+
+function filesBelow(folder, wanted) {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      return entry.isDirectory() ? filesBelow(path, wanted) : wanted(path) ? [path] : [];
+    })
+    .sort();
+}
+
+function writeIfChanged(path, text) {
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return;
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+const isaOf = (source) => /^native\/kernels\/isa\/(\w+)\.cc$/.exec(source)?.[1];
+
+/** Returns { programs: [{ name, path, source }] } and leaves the Makefile behind. Paths are relative to the repository. */
+export function writeMakefile({ name, configuration, compiler, kind }) {
+  const out = `build/native-${name}`;
+  const isas = isasOf(configuration);
+  const have = isas.map((isa) => `-DATHANOR_HAVE_${isa.name.toUpperCase()}`);
+  const base = [...commonFlags, "-pthread", "-Inative", ...have, ...configuration.flags];
+  const isCc = (path) => path.endsWith(".cc");
+  const engine = filesBelow("native", isCc)
+    .filter((path) => !path.startsWith("native/bindings/") && !path.startsWith("native/test/"))
+    .filter((path) => !isaOf(path) || isas.some((isa) => isa.name === isaOf(path)));
+  const mains =
+    kind === "bench"
+      ? filesBelow("bench/native", (path) => path.endsWith("_bench.cc"))
+      : filesBelow("native/test", (path) => path.endsWith("_test.cc"));
+  const shared = filesBelow("native/test", isCc).filter((path) => !path.endsWith("_test.cc"));
+
+  const rules = [];
+  const object = (source) => {
+    const isa = isas.find((entry) => entry.name === isaOf(source));
+    const flags = [...base, ...(isa ? [`-DATHANOR_ISA_${isa.name.toUpperCase()}`, ...isa.flags] : [])].join(" ");
+    const target = `${out}/obj/${source}.o`;
+    writeIfChanged(`${target}.flags`, `${compiler} ${flags}\n`);
+    rules.push(`${target}: ${source} ${target}.flags\n\t@echo "  CXX ${source}"\n\t@$(CXX) ${flags} -MMD -MP -c ${source} -o $@`);
+    return target;
+  };
+  const objects = [...engine, ...shared].map(object);
+  const archive = `${out}/libathanor.a`;
+  writeIfChanged(`${out}/objects.list`, `${objects.join("\n")}\n`);
+  rules.push(`${archive}: ${objects.join(" ")} ${out}/objects.list\n\t@rm -f $@\n\t@$(AR) rcs $@ ${objects.join(" ")}`);
+  const sanitizer = configuration.flags.filter((flag) => flag.startsWith("-fsanitize"));
+  const programs = mains.map((source) => {
+    const path = `${out}/${basename(source, ".cc")}`;
+    const main = object(source);
+    rules.push(`${path}: ${main} ${archive}\n\t@$(CXX) ${sanitizer.join(" ")} -pthread ${main} ${archive} -ldl -o $@`);
+    return { name: basename(source, ".cc"), path, source };
+  });
+  const all = `all: ${programs.map((program) => program.path).join(" ")}`;
+  const includes = `-include $(shell find ${out}/obj -name '*.d' 2>/dev/null)`;
+  const text = [`CXX := ${ccachePrefix()}${compiler}`, `AR ?= ar`, all, ".PHONY: all", ...rules, includes, ""].join("\n");
+  const makefile = join(out, `Makefile.${kind}`);
+  writeIfChanged(makefile, text);
+  return { makefile, programs };
+}
