@@ -1,0 +1,117 @@
+// The optimizer step over many tensors in one pass over memory: unscale, clip, decay, update and mask, fused.
+// Parameters, gradients and states are f32 arrays described by segments; a plan cuts them once into chunks of about 16 Ki
+// elements, by size alone. A chunk packs many small segments or a piece of a large one, so that 2,000 tensors of 1,000
+// elements cost what one tensor of 2 million costs, and the result has the same bits for any number of threads.
+//   plan = OptimPlan(segments);  groups[i] = prepare(rule, hyper, step);  step(plan, groups, options, workspace, parallel)
+#pragma once
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "base/index.h"
+#include "base/parallel.h"
+#include "optim/rule.h"
+
+namespace athanor::optim {
+
+struct HyperInfo {
+  const char* name;
+  double initial;
+  const char* interval;  // "[0, 1)", or "" for a flag (0 or 1)
+};
+
+struct StateInfo {
+  const char* name;
+  int init_hyper;  // the hyper-parameter that the slot is filled with at first, or -1 for zero
+};
+
+struct RuleInfo {
+  const char* name;
+  std::span<const HyperInfo> hypers;
+  std::span<const StateInfo> states;
+};
+
+const RuleInfo& info(RuleId rule);
+
+// Throws Error{argument} naming the known rules.
+RuleId rule_by_name(const char* name);
+
+// hyper: one double a HYPER or FLAG row of rules.def, in order. Bit k set: state slot k must be given.
+unsigned state_mask(RuleId rule, std::span<const double> hyper);
+
+// What one parameter group needs for one step. Groups may even differ in rule.
+struct Group {
+  RuleId rule = RuleId::sgd;
+  int variant = 0;
+  float sign = 1;
+  float scalars[kMaxScalars] = {};
+};
+
+// The scalars of step 1, 2, … (bias corrections, decayed rates): computed in double, rounded once.
+Group prepare(RuleId rule, std::span<const double> hyper, Index step);
+
+struct Segment {
+  float* param;
+  const float* grad;
+  void* state[kMaxState] = {};
+  const std::uint8_t* mask = nullptr;  // one byte an element; 0 keeps parameter and state at zero
+  Index n = 0;
+  int group = 0;
+};
+
+class OptimPlan {
+ public:
+  explicit OptimPlan(std::vector<Segment> segments);
+
+  const std::vector<Segment>& segments() const { return segments_; }
+  int chunks() const { return static_cast<int>(starts_.size()) - 1; }
+  Index elements() const { return elements_; }
+
+  // Calls visit(segment, offset, n) for every piece of a chunk, in order.
+  template <class Visit>
+  void for_each_piece(int chunk, Visit&& visit) const {
+    Position at = starts_[chunk], end = starts_[chunk + 1];
+    while (at.segment < end.segment || (at.segment == end.segment && at.offset < end.offset)) {
+      const Segment& s = segments_[at.segment];
+      Index stop = at.segment == end.segment ? end.offset : s.n;
+      if (stop > at.offset) visit(s, at.offset, stop - at.offset);
+      at = {at.segment + 1, 0};
+    }
+  }
+
+ private:
+  struct Position {
+    Index segment, offset;
+  };
+  std::vector<Segment> segments_;
+  std::vector<Position> starts_;  // chunks + 1
+  Index elements_ = 0;
+};
+
+struct StepOptions {
+  double grad_scale = 1;                                           // 1 / (loss scale · accumulated micro-batches)
+  double max_norm = std::numeric_limits<double>::infinity();       // global L2 norm, as torch clip_grad_norm_
+  double clip_value = std::numeric_limits<double>::infinity();     // after the norm clip, as torch clip_grad_value_
+  bool skip_nonfinite = false;                                     // leave everything as it is if a gradient is inf or NaN
+  bool want_norm = false;                                          // report the norm even if nothing else needs it
+};
+
+struct StepResult {
+  double grad_norm = std::numeric_limits<double>::quiet_NaN();     // of the scaled gradient, before clipping; NaN if not asked for
+  double clip_factor = 1;
+  bool finite = true;                                              // known only when the norm was computed
+  bool skipped = false;
+};
+
+// Bytes that step() and grad_norm() need, 8-byte aligned; independent of the number of workers.
+Index step_workspace(const OptimPlan& plan);
+
+// The L2 norm of all gradients, products and sums in double, in fixed order.
+double grad_norm(const OptimPlan& plan, void* workspace, Parallel& parallel);
+
+// groups: one entry a group number used by the segments. Allocates nothing.
+StepResult step(const OptimPlan& plan, std::span<const Group> groups, const StepOptions& options, void* workspace,
+                Parallel& parallel);
+
+}  // namespace athanor::optim
