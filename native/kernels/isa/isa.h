@@ -4,10 +4,14 @@
 
 #if defined(ATHANOR_ISA_AVX512)
 #define ATHANOR_ISA_NAMESPACE avx512
+#define ATHANOR_ISA_NAME "avx512"
 #elif defined(ATHANOR_ISA_AVX2)
 #define ATHANOR_ISA_NAMESPACE avx2
+#define ATHANOR_ISA_NAME "avx2"
 #elif defined(ATHANOR_ISA_NEON)
 #define ATHANOR_ISA_NAMESPACE neon
+#define ATHANOR_ISA_NAME "neon"
 #else
 #define ATHANOR_ISA_NAMESPACE scalar
+#define ATHANOR_ISA_NAME "scalar"
 #endif

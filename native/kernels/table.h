@@ -1,0 +1,12 @@
+// Everything that one instruction set offers: a plain struct of plain function pointers, one member a kernel family.
+// A new family is one line here and two in isa/table.inl.h.
+#pragma once
+
+namespace athanor {
+
+struct KernelTable {
+  const char* isa;  // "scalar", "avx2", "avx512", "neon"
+  int lanes;        // f32 lanes of its vectors
+};
+
+}  // namespace athanor
