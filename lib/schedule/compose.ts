@@ -1,0 +1,114 @@
+// Schedules from schedules: warmup, sequence, scale, repeat. Time inside a part is its own: it starts at 0 and `total` is
+// the part's length, so that warmup(cosine({ peak }), w) equals cosine({ peak, warmup: w }).
+
+import { ArgumentError } from "../errors.js";
+import {
+  describe,
+  describeAs,
+  from,
+  nameOf,
+  requireFinite,
+  requireOptions,
+  requireSpan,
+  stepsIn,
+  type DescribedSchedule,
+  type ScheduleLike,
+} from "./schedule.js";
+import type { Span, WarmupOptions } from "./spec.js";
+
+/**
+ * A linear rise over `span` to the first value of `schedule`, which then runs over what is left of the run.
+ *
+ * With w steps of warmup, step t < w has `from + (1 − from) · (t + 1) / (w + 1)` of that value: step 0 already learns and
+ * step w is the first at full height.
+ *
+ * @throws ArgumentError for a span that is neither a fraction nor whole steps.
+ * @example
+ * schedule.warmup(0.1, 4)(1, 100); // 0.04
+ */
+export function warmup(schedule: ScheduleLike, span: Span, options: WarmupOptions = {}): DescribedSchedule {
+  const where = "schedule.warmup";
+  requireOptions(where, options, ["from"]);
+  const { from: start = 0 } = options;
+  const inner = from(schedule, where);
+  requireSpan(where, "span", span, 0);
+  requireFinite(where, "from", start);
+  const spec = { kind: "warmup", schedule: describe(inner), span, from: start } as const;
+  return describeAs(spec, (t, total) => {
+    const w = stepsIn(where, span, total);
+    const left = Math.max(0, total - w);
+    if (t >= w) return inner(t - w, left);
+    return inner(0, left) * (start + ((1 - start) * (t + 1)) / (w + 1));
+  });
+}
+
+/** Parts of a {@link sequence}: `[schedule, span]` pairs, then the schedule that has the rest of the run. */
+export type SequenceParts = readonly [...(readonly [ScheduleLike, Span])[], ScheduleLike];
+
+/**
+ * One schedule after another, each with its own clock (PyTorch's `SequentialLR`).
+ *
+ * @throws ArgumentError if a part but the last has no span.
+ * @example
+ * schedule.sequence([[schedule.linear({ initial: 0, final: 1 }), 0.1], [1, 0.6], schedule.cosine({ peak: 1 })]);
+ */
+export function sequence(parts: SequenceParts): DescribedSchedule {
+  const where = "schedule.sequence";
+  if (!Array.isArray(parts) || parts.length === 0) {
+    throw new ArgumentError(`${where}: expected [[schedule, span], …, schedule], got ${nameOf(parts)}`);
+  }
+  const timed = parts.slice(0, -1).map((part: unknown, i) => {
+    if (!Array.isArray(part) || part.length !== 2) {
+      throw new ArgumentError(
+        `${where}: part ${i} must be a [schedule, span] pair, got ${nameOf(part)}; only the last has the rest of the run`,
+      );
+    }
+    const [schedule, span] = part as [ScheduleLike, Span];
+    requireSpan(where, `the span of part ${i}`, span, 0);
+    return [from(schedule, where), span] as const;
+  });
+  const last = from(parts[parts.length - 1] as ScheduleLike, where);
+  const spec = {
+    kind: "sequence",
+    parts: timed.map(([s, span]) => [describe(s), span] as const),
+    last: describe(last),
+  } as const;
+  return describeAs(spec, (t, total) => {
+    let start = 0;
+    for (const [schedule, span] of timed) {
+      const length = stepsIn(where, span, total);
+      if (t < start + length) return schedule(t - start, length);
+      start += length;
+    }
+    return last(t - start, Math.max(0, total - start));
+  });
+}
+
+/**
+ * The product of a schedule and a number or another schedule, both on the same clock.
+ *
+ * @example
+ * schedule.scale(schedule.cosine({ peak: 1e-3 }), 0.1)(0, 100); // 1e-4
+ */
+export function scale(schedule: ScheduleLike, by: ScheduleLike): DescribedSchedule {
+  const [inner, factor] = [from(schedule, "schedule.scale"), from(by, "schedule.scale")];
+  const spec = { kind: "scale", schedule: describe(inner), by: describe(factor) } as const;
+  return describeAs(spec, (t, total) => inner(t, total) * factor(t, total));
+}
+
+/**
+ * The schedule from its start again in every `every`: warm restarts (SGDR; Loshchilov and Hutter, 2017) with a cosine.
+ *
+ * @throws ArgumentError for a span that is neither a fraction nor whole steps.
+ * @example
+ * schedule.repeat(schedule.cosine({ peak: 1e-3 }), 0.25)(25, 100); // 1e-3
+ */
+export function repeat(schedule: ScheduleLike, every: Span): DescribedSchedule {
+  const where = "schedule.repeat";
+  const inner = from(schedule, where);
+  requireSpan(where, "every", every, 1);
+  return describeAs({ kind: "repeat", schedule: describe(inner), every }, (t, total) => {
+    const period = Math.max(1, stepsIn(where, every, total));
+    return inner(t % period, period);
+  });
+}

@@ -1,0 +1,109 @@
+// A schedule is a pure function of the step: value = schedule(step, total), closed form, no state. That makes a run
+// resumable anywhere (the value at step N never depends on how one got there) and composition plain function composition.
+// Spans (warmup, every, steps …) below 1 are fractions of the run and resolve once `total` is known; from 1 on they are
+// whole steps, so 1 means one step.
+
+import { ArgumentError, unknownOption } from "../errors.js";
+import type { ScheduleSpec, Span } from "./spec.js";
+
+/**
+ * The value of a hyperparameter at zero-based `step` of a run of `total` steps.
+ *
+ * Learning rate, momentum, weight decay, pruning ratio, temperature: whatever changes over a run takes one. Any function
+ * `(step, total) => number` is a schedule; those of this module also carry `toJSON`, the description that a checkpoint keeps.
+ * `total` may be `Infinity` where the length of the run is not known; a schedule that needs it then throws `ArgumentError`.
+ *
+ * @example
+ * const lr: Schedule = (step, total) => 1e-3 * (1 - step / total);
+ */
+export interface Schedule {
+  (step: number, total: number): number;
+  readonly toJSON?: () => ScheduleSpec;
+}
+
+/** A schedule of this module: one with a description. */
+export type DescribedSchedule = Schedule & { readonly toJSON: () => ScheduleSpec };
+
+/** What an option that may change over the run accepts: a plain number (constant), or a schedule. */
+export type ScheduleLike = number | Schedule;
+
+/** Attaches its description to a schedule. */
+export function describeAs(spec: ScheduleSpec, at: (step: number, total: number) => number): DescribedSchedule {
+  return Object.assign(at, { toJSON: () => spec });
+}
+
+/**
+ * A schedule from a number (constant) or a function; a schedule comes back unchanged.
+ *
+ * @throws ArgumentError if it is neither, or the number is not finite.
+ */
+export function from(like: ScheduleLike, where = "schedule.from"): Schedule {
+  if (typeof like === "function") return like;
+  if (typeof like === "number") {
+    requireFinite(where, "value", like);
+    return describeAs({ kind: "constant", value: like }, () => like);
+  }
+  throw new ArgumentError(`${where}: expected a number or a function of (step, total), got ${nameOf(like)}`);
+}
+
+/** The plain-data description of a schedule; `{ kind: "custom" }` for a function of the user's own. */
+export function describe(like: ScheduleLike): ScheduleSpec {
+  const schedule = from(like, "schedule.describe");
+  return schedule.toJSON?.() ?? { kind: "custom", name: schedule.name };
+}
+
+/** Steps in a span, for a run of `total` steps. */
+export function stepsIn(where: string, span: Span, total: number): number {
+  if (span >= 1 || span === 0) return span;
+  return Math.round(span * knownTotal(where, total));
+}
+
+/** `total`, or an error that says how to do without it. */
+export function knownTotal(where: string, total: number): number {
+  if (Number.isFinite(total)) return total;
+  throw new ArgumentError(
+    `${where}: the length of the run is not known here; give spans in whole steps (and \`steps\` for the length of a decay)`,
+  );
+}
+
+/** How far `step` is through `steps`, from 0 to 1 and clamped there; 0 at step 0 even of an empty span. */
+export function progress(step: number, steps: number): number {
+  if (step <= 0) return 0;
+  return step < steps ? step / steps : 1;
+}
+
+export function requireFinite(where: string, name: string, value: unknown): void {
+  if (typeof value === "number" && Number.isFinite(value)) return;
+  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${nameOf(value)}`);
+}
+
+export function requirePositive(where: string, name: string, value: unknown): void {
+  if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
+  throw new ArgumentError(`${where}: ${name} must be a finite number above 0, got ${nameOf(value)}`);
+}
+
+/** Checks a span; `least` is 0 where an empty span makes sense. */
+export function requireSpan(where: string, name: string, span: unknown, least: 0 | 1): void {
+  if (typeof span === "number" && span > 0 && (span < 1 || Number.isInteger(span))) return;
+  if (span === 0 && least === 0) return;
+  const hint =
+    typeof span === "number" && span > 1 && Number.isFinite(span) ? `; did you mean ${Math.round(span)}?` : "";
+  throw new ArgumentError(
+    `${where}: ${name} must be a fraction of the run between 0 and 1, or a whole number of steps, got ${nameOf(span)}${hint}`,
+  );
+}
+
+export function requireOptions(where: string, options: unknown, known: readonly string[]): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ArgumentError(`${where}: expected an object with ${known.join(", ")}, got ${nameOf(options)}`);
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw unknownOption(where, name, known);
+  }
+}
+
+export function nameOf(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (value === null || typeof value !== "object") return String(value);
+  return Array.isArray(value) ? `an array of ${value.length}` : "an object";
+}
