@@ -19,9 +19,11 @@ struct Adam {
     return variant == amsgrad ? moments | 1u << AdamState::max_exp_avg_sq : moments;
   }
 
-  static int variant(const AdamHyper& h) { return h.amsgrad != 0 ? amsgrad : plain; }
+  template <class Hyper>  // AdamHyper or AdamWHyper
+  static int variant(const Hyper& h) { return h.amsgrad != 0 ? amsgrad : plain; }
 
-  static void prepare(const AdamHyper& h, Index step, float* c) {
+  template <class Hyper>
+  static void prepare(const Hyper& h, Index step, float* c) {
     const double root = std::sqrt(1 - std::pow(h.beta2, double(step)));
     c[l2] = float(h.weight_decay);
     c[decay] = 1;
@@ -35,7 +37,7 @@ struct Adam {
   template <class V, int kVariant>
   struct Update {
     V l2_, decay_, weight1_, beta2_, weight2_, eps_, rate_;
-    bool near_;  // which end the first moment is interpolated from, as torch.lerp does
+    decltype(V::zero() < V::zero()) near_;  // which end the first moment is interpolated from, as torch.lerp does
 
     explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
@@ -45,13 +47,13 @@ struct Adam {
           weight2_(V::broadcast(c[weight2])),
           eps_(V::broadcast(c[eps])),
           rate_(V::broadcast(c[rate])),
-          near_(c[weight1] < 0.5f) {}
+          near_(V::broadcast(c[weight1]) < V::broadcast(0.5f)) {}
 
     [[gnu::always_inline]] V operator()(V p, V g, V (&s)[kMaxState]) const {
       V& m = s[AdamState::exp_avg];
       V& v = s[AdamState::exp_avg_sq];
       g = fma(l2_, p, g);
-      m = fma(weight1_, g - m, near_ ? m : g);
+      m = fma(weight1_, g - m, select(near_, m, g));
       v = fma(weight2_ * g, g, beta2_ * v);
       V u = v;
       if constexpr (kVariant == amsgrad) u = s[AdamState::max_exp_avg_sq] = max_nan(s[AdamState::max_exp_avg_sq], v);

@@ -34,7 +34,7 @@ struct RmsProp {
   template <class V, int kVariant>
   struct Update {
     V l2_, alpha_, weight_, lerp_, eps_, momentum_, lr_;
-    bool near_;  // as in adam.h
+    decltype(V::zero() < V::zero()) near_;  // as in adam.h
 
     explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
@@ -44,7 +44,7 @@ struct RmsProp {
           eps_(V::broadcast(c[eps])),
           momentum_(V::broadcast(c[momentum])),
           lr_(V::broadcast(c[lr])),
-          near_(c[weight] < 0.5f) {}
+          near_(V::broadcast(c[weight]) < V::broadcast(0.5f)) {}
 
     [[gnu::always_inline]] V operator()(V p, V g, V (&s)[kMaxState]) const {
       V& q = s[RmsPropState::square_avg];
@@ -53,7 +53,7 @@ struct RmsProp {
       V variance = q;
       if constexpr (kVariant & centered) {
         V& a = s[RmsPropState::grad_avg];
-        a = fma(lerp_, g - a, near_ ? a : g);
+        a = fma(lerp_, g - a, select(near_, a, g));
         variance = max(V::zero(), q - a * a);  // the second operand where it is NaN
       }
       const V r = sqrt(variance) + eps_;
