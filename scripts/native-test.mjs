@@ -9,8 +9,9 @@ import { availableParallelism } from "node:os";
 import { chdir, exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { firstProgram } from "./install/compilers.mjs";
 import { writeMakefile } from "./native/makefile.mjs";
-import { configurations, firstProgram, isasOfThisMachine } from "./native/toolchains.mjs";
+import { configurations, isasOfThisMachine } from "./native/toolchains.mjs";
 
 chdir(fileURLToPath(new URL("..", import.meta.url)));
 

@@ -1,19 +1,11 @@
 // Writes build/native-<configuration>/Makefile: the engine without its Node bindings as a static library, one executable
 // for every native/test/*_test.cc and bench/native/*_bench.cc. Objects depend on their own command line, so that a changed
 // flag rebuilds what it touches.
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { ccachePrefix, commonFlags, isasOf } from "./toolchains.mjs";
-
-function filesBelow(folder, wanted) {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .flatMap((entry) => {
-      const path = `${folder}/${entry.name}`;
-      return entry.isDirectory() ? filesBelow(path, wanted) : wanted(path) ? [path] : [];
-    })
-    .sort();
-}
+import { filesBelow } from "../files-below.mjs";
+import { ccachePrefix } from "../install/compilers.mjs";
+import { commonFlags, isasOf } from "./toolchains.mjs";
 
 function writeIfChanged(path, text) {
   if (existsSync(path) && readFileSync(path, "utf8") === text) return;

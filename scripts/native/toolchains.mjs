@@ -1,22 +1,11 @@
 // The ways in which the native tests are built: compiler, extra flags, instruction sets, how to run the result.
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { arch, platform } from "node:process";
+import { firstProgram } from "../install/compilers.mjs";
 
 const { common, isa: isaTable } = JSON.parse(readFileSync(new URL("../../native/flags.json", import.meta.url), "utf8"));
 
 export const commonFlags = common;
-
-/** The first of the given programs that runs here, or undefined. */
-export function firstProgram(...names) {
-  return names.find((name) => name && spawnSync(name.split(" ")[0], ["--version"], { stdio: "ignore" }).status === 0);
-}
-
-/** "ccache " when it is installed and nobody switched it off. */
-export function ccachePrefix(env = process.env) {
-  if (env.CCACHE_DISABLE || env.ATHANOR_CCACHE === "0") return "";
-  return firstProgram("ccache") ? "ccache " : "";
-}
 
 const sanitize = (which) => [
   "-O1", "-g", "-fno-omit-frame-pointer", `-fsanitize=${which}`, "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS",

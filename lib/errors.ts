@@ -1,0 +1,192 @@
+// The registry of error codes and their classes. The codes mirror `Code` of native/base/error.h (a test compares the two);
+// the engine throws { code, message } and `adopt` dresses that in its class, keeping the JavaScript stack.
+import { closest, distance } from "fastest-levenshtein";
+
+/** Base of every error that Athanor throws: `code` names the kind, `message` is a whole sentence with a way out. */
+export class AthanorError extends Error {
+  /** Machine-readable kind, such as `ERR_ATHANOR_SHAPE`. */
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+
+  override get name(): string {
+    return this.constructor.name;
+  }
+}
+
+/** Shapes that do not fit together. */
+export class ShapeError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_SHAPE", message, options);
+  }
+}
+
+/** An element type that the operation does not take. */
+export class DTypeError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_DTYPE", message, options);
+  }
+}
+
+/** An argument or option of the wrong kind, name or range. */
+export class ArgumentError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_ARGUMENT", message, options);
+  }
+}
+
+/** A handle used after `dispose()`. */
+export class DisposedError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_DISPOSED", message, options);
+  }
+}
+
+/** Work given up because its `AbortSignal` fired; `cause` is the signal's reason. */
+export class AbortedError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_ABORTED", message, options);
+  }
+
+  // The name that the platform gives to aborts, so that `error.name === "AbortError"` works as everywhere else.
+  override get name(): string {
+    return "AbortError";
+  }
+}
+
+/** A file whose content is not what it claims. */
+export class CorruptFileError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_CORRUPT", message, options);
+  }
+}
+
+/** The system refused to read or write a file. */
+export class FileError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_IO", message, options);
+  }
+}
+
+/** Native memory that the system refused. */
+export class OutOfMemoryError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_MEMORY", message, options);
+  }
+}
+
+/** NaN or infinity where a finite number is needed: in data, a loss or a gradient. */
+export class NonFiniteError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_NONFINITE", message, options);
+  }
+}
+
+/** Something that this build, machine or version cannot do. */
+export class UnsupportedError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_UNSUPPORTED", message, options);
+  }
+}
+
+/** A broken promise inside Athanor: please report it. */
+export class InternalError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_INTERNAL", message, options);
+  }
+}
+
+/** The addon could not be loaded; the message lists every attempt and what to do. */
+export class LoadError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_LOAD", message, options);
+  }
+}
+
+/** Every code with the class that carries it. `ERR_ATHANOR_LOAD` alone has no twin in C++. */
+export const errorClasses = {
+  ERR_ATHANOR_SHAPE: ShapeError,
+  ERR_ATHANOR_DTYPE: DTypeError,
+  ERR_ATHANOR_ARGUMENT: ArgumentError,
+  ERR_ATHANOR_DISPOSED: DisposedError,
+  ERR_ATHANOR_ABORTED: AbortedError,
+  ERR_ATHANOR_CORRUPT: CorruptFileError,
+  ERR_ATHANOR_IO: FileError,
+  ERR_ATHANOR_MEMORY: OutOfMemoryError,
+  ERR_ATHANOR_NONFINITE: NonFiniteError,
+  ERR_ATHANOR_UNSUPPORTED: UnsupportedError,
+  ERR_ATHANOR_INTERNAL: InternalError,
+  ERR_ATHANOR_LOAD: LoadError,
+};
+
+/** A code of the registry. */
+export type ErrorCode =
+  | "ERR_ATHANOR_SHAPE"
+  | "ERR_ATHANOR_DTYPE"
+  | "ERR_ATHANOR_ARGUMENT"
+  | "ERR_ATHANOR_DISPOSED"
+  | "ERR_ATHANOR_ABORTED"
+  | "ERR_ATHANOR_CORRUPT"
+  | "ERR_ATHANOR_IO"
+  | "ERR_ATHANOR_MEMORY"
+  | "ERR_ATHANOR_NONFINITE"
+  | "ERR_ATHANOR_UNSUPPORTED"
+  | "ERR_ATHANOR_INTERNAL"
+  | "ERR_ATHANOR_LOAD";
+
+const isErrorCode = (code: unknown): code is ErrorCode => typeof code === "string" && Object.hasOwn(errorClasses, code);
+
+/**
+ * Turns the plain `{ code, message }` error of the addon into its class, with the original stack; anything else comes back
+ * as it is. `where`, when given, is put before the message ("linear: …").
+ */
+export function adopt(thrown: unknown, where?: string): unknown {
+  if (!(thrown instanceof Error) || thrown instanceof AthanorError) return thrown;
+  const code: unknown = (thrown as { code?: unknown }).code;
+  if (!isErrorCode(code)) return thrown;
+  const message = where === undefined ? thrown.message : `${where}: ${thrown.message}`;
+  const error: AthanorError = new errorClasses[code](message);
+  if (thrown.stack !== undefined) {
+    const frames = thrown.stack.slice(thrown.stack.indexOf("\n    at ") + 1);
+    Object.defineProperty(error, "stack", { value: `${error.name} [${code}]: ${message}\n${frames}`, configurable: true, writable: true });
+  }
+  return error;
+}
+
+/** The known name that `name` was most likely meant to be, if one is near enough. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  if (known.length === 0) return undefined;
+  const lower = name.toLowerCase();
+  const byLower = new Map(known.map((candidate) => [candidate.toLowerCase(), candidate]));
+  const best = closest(lower, [...byLower.keys()]);
+  const close = distance(lower, best) <= Math.max(2, Math.floor(best.length / 3));
+  const initials = known.find((candidate) => candidate.length >= 2 && initialsOf(name) === candidate.toLowerCase());
+  return initials ?? (close ? byLower.get(best) : undefined);
+}
+
+// "learningRate" → "lr", "weight_decay" → "wd": short option names are often asked for by their long form.
+function initialsOf(name: string): string {
+  const words = name.match(/[A-Z]?[a-z0-9]+|[A-Z]+(?![a-z])/g) ?? [];
+  return words.map((word) => word.charAt(0).toLowerCase()).join("");
+}
+
+/**
+ * The error for an option that does not exist, with the nearest one that does.
+ *
+ * @example
+ * unknownOption("optim.adamW", "learningRate", ["lr", "weightDecay"]).message;
+ * // 'optim.adamW: unknown option "learningRate", did you mean "lr"?'
+ */
+export function unknownOption(where: string, name: string, known: readonly string[]): ArgumentError {
+  const near = nearestName(name, known);
+  const way = near === undefined ? `; known: ${known.map((option) => `"${option}"`).join(", ")}` : `, did you mean "${near}"?`;
+  return new ArgumentError(`${where}: unknown option "${name}"${way}`);
+}
+
+/** Throws `unknownOption` for the first own key of `options` that is not in `known`. */
+export function checkOptions(where: string, options: object, known: readonly string[]): void {
+  for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(where, name, known);
+}

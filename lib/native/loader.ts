@@ -1,0 +1,67 @@
+// Finds and loads the addon: a build of this machine first, then a prebuilt one. Never prints; when nothing loads it throws
+// one error that tells every attempt and what to do about it.
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { LoadError } from "../errors.js";
+
+interface Attempt {
+  path: string;
+  reason: string;
+}
+
+/** The folder of the package, from wherever this file runs: lib/native in a checkout, dist/cjs/native when installed. */
+export function packageRoot(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  for (let folder = here; ; folder = dirname(folder)) {
+    const manifest = join(folder, "package.json");
+    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, "utf8")) as { name?: string }).name === "athanor") return folder;
+    if (folder === dirname(folder)) throw new LoadError(`athanor: no package.json of athanor above ${here}; install it again`);
+  }
+}
+
+/** The places where the addon may be, best first. */
+export function candidates(root: string): string[] {
+  // A build for the other C library does not load and the next one is tried: cheaper than asking which one this is.
+  const prebuilt = (flavour: string) => join(root, "prebuilds", `${process.platform}-${process.arch}${flavour}`, "athanor.node");
+  return [
+    join(root, "build", "Release", "athanor.node"),
+    join(root, "build", "Debug", "athanor.node"),
+    prebuilt(""),
+    ...(process.platform === "linux" ? [prebuilt("-musl")] : []),
+  ];
+}
+
+/**
+ * Loads the first addon that can be loaded.
+ *
+ * @throws LoadError naming every path that was tried, why it failed, and numbered remedies.
+ */
+export function load(paths: readonly string[] = candidates(packageRoot())): unknown {
+  const require = createRequire(import.meta.url);
+  const attempts: Attempt[] = [];
+  for (const path of paths) {
+    if (!existsSync(path)) {
+      attempts.push({ path, reason: "no such file" });
+      continue;
+    }
+    try {
+      return require(path);
+    } catch (thrown) {
+      attempts.push({ path, reason: thrown instanceof Error ? (thrown.message.split("\n")[0] ?? "") : String(thrown) });
+    }
+  }
+  throw new LoadError(explain(attempts));
+}
+
+function explain(attempts: readonly Attempt[]): string {
+  return [
+    `athanor: the native engine could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}. Tried:`,
+    ...attempts.map(({ path, reason }) => `  - ${path}: ${reason}`),
+    "What to do:",
+    "  1. Build it: npm rebuild athanor (in a checkout: npm run build:native). Needs a C++20 compiler, make and Python 3.",
+    "  2. If packages are installed with --ignore-scripts, allow the install script of athanor.",
+    "  3. If node_modules came from another system or container, delete it and install on this one.",
+  ].join("\n");
+}
