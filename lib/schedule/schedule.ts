@@ -3,7 +3,7 @@
 // Spans (warmup, every, steps …) below 1 are fractions of the run and resolve once `total` is known; from 1 on they are
 // whole steps, so 1 means one step.
 
-import { ArgumentError, unknownOption } from "../errors.js";
+import { ArgumentError, checkOptions } from "../errors.js";
 import type { ScheduleSpec, Span } from "./spec.js";
 
 /**
@@ -97,9 +97,7 @@ export function requireOptions(where: string, options: unknown, known: readonly 
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new ArgumentError(`${where}: expected an object with ${known.join(", ")}, got ${nameOf(options)}`);
   }
-  for (const name of Object.keys(options)) {
-    if (!known.includes(name)) throw unknownOption(where, name, known);
-  }
+  checkOptions(where, options, known);
 }
 
 export function nameOf(value: unknown): string {
