@@ -1,12 +1,14 @@
 // Everything that one instruction set offers: a plain struct of plain function pointers, one member a kernel family.
 // A new family is one line here and two in isa/table.inl.h.
 #pragma once
+#include "kernels/optim.h"
 
 namespace athanor {
 
 struct KernelTable {
   const char* isa;  // "scalar", "avx2", "avx512", "neon"
   int lanes;        // f32 lanes of its vectors
+  kernels::OptimKernels optim;
 };
 
 }  // namespace athanor

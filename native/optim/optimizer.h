@@ -23,7 +23,7 @@ struct HyperInfo {
 
 struct StateInfo {
   const char* name;
-  int init_hyper;  // the hyper-parameter that the slot is filled with at first, or -1 for zero
+  const char* init;  // "0", or the hyper-parameter that the slot is filled with at first
 };
 
 struct RuleInfo {
@@ -44,6 +44,7 @@ unsigned state_mask(RuleId rule, std::span<const double> hyper);
 struct Group {
   RuleId rule = RuleId::sgd;
   int variant = 0;
+  unsigned state_mask = 0;
   float sign = 1;
   float scalars[kMaxScalars] = {};
 };
@@ -67,6 +68,10 @@ class OptimPlan {
   const std::vector<Segment>& segments() const { return segments_; }
   int chunks() const { return static_cast<int>(starts_.size()) - 1; }
   Index elements() const { return elements_; }
+  int groups() const { return static_cast<int>(states_given_.size()); }
+
+  // Bit k set: every segment of the group has state slot k.
+  unsigned states_given(int group) const { return states_given_[group]; }
 
   // Calls visit(segment, offset, n) for every piece of a chunk, in order.
   template <class Visit>
@@ -84,8 +89,11 @@ class OptimPlan {
   struct Position {
     Index segment, offset;
   };
+  void note_states(const Segment& segment);
+
   std::vector<Segment> segments_;
   std::vector<Position> starts_;  // chunks + 1
+  std::vector<unsigned> states_given_;  // groups
   Index elements_ = 0;
 };
 

@@ -5,7 +5,14 @@
 #include <simde/x86/avx512.h>
 #include <simde/x86/fma.h>
 #else
+// g++ 12 takes the undefined pass-through operand of its own intrinsics (_mm512_undefined_ps) for a use (GCC bug 105593).
+#pragma GCC diagnostic push
+#if !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#endif
 #include <immintrin.h>
+#pragma GCC diagnostic pop
 #endif
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {

@@ -1,0 +1,162 @@
+// Accuracy, top-k accuracy, and what a confusion matrix yields: precision, recall and F1, each the plain mean over classes
+// ("macro"), with 0 for a class never predicted (precision) or never seen (recall), as scikit-learn has it.
+
+import { ArgumentError } from "../errors.js";
+import type { NdArray } from "../tensor/nd-array.js";
+import { argmaxAt, classShape, labelAt, type Metric } from "./metric.js";
+
+/**
+ * Share of samples whose largest score is at the label; a sample with a NaN score counts as wrong.
+ *
+ * @throws ShapeError unless scores are `[…, C]` and labels `[…]`; ArgumentError for a label outside the classes.
+ * @example
+ * train.fit(model, digits.train, { validate: { on: digits.test, metrics: { accuracy: metrics.accuracy() } } });
+ */
+export function accuracy(): Metric {
+  const where = "metrics.accuracy";
+  return shareOf(where, "accuracy", (predictions, i, label, classes) => argmaxAt(predictions, i, classes) === label);
+}
+
+/**
+ * Share of samples whose label is among the `k` largest scores; on ties the lower class counts as larger.
+ *
+ * @throws ArgumentError if `k` is not a whole number from 1 on.
+ */
+export function topK(k: number): Metric {
+  const where = "metrics.topK";
+  if (!Number.isInteger(k) || k < 1) throw new ArgumentError(`${where}: k must be a whole number from 1 on, got ${k}`);
+  return shareOf(where, `top${k}`, ({ data }, i, label, classes) => {
+    const row = i * classes;
+    const score = data[row + label]!;
+    let ahead = 0;
+    for (let c = 0; c < classes; c++) {
+      const other = data[row + c]!;
+      if (Number.isNaN(other)) return false;
+      if (other > score || (other === score && c < label)) ahead++;
+    }
+    return ahead < k;
+  });
+}
+
+/** Counts of (label, predicted class) pairs, and what follows from them. */
+export interface Confusion {
+  readonly classes: number;
+  /** `counts[label * classes + predicted]`, row-major. */
+  readonly counts: Float64Array;
+}
+
+/**
+ * How often each class was taken for each: rows are labels, columns predictions.
+ *
+ * @throws ArgumentError for a label outside the classes or a NaN score, which is no prediction.
+ * @example
+ * const { counts, classes } = metrics.evaluate(metrics.confusionMatrix(), scores, labels);
+ */
+export function confusionMatrix(): Metric<Confusion> {
+  return fromConfusion("metrics.confusionMatrix", "confusion", (confusion) => confusion);
+}
+
+/** Mean over classes of (predicted rightly) / (predicted). */
+export function precision(): Metric {
+  return fromConfusion("metrics.precision", "precision", (confusion) =>
+    macro(confusion, ({ hit, predicted }) => ratio(hit, predicted)),
+  );
+}
+
+/** Mean over classes of (predicted rightly) / (occurring). */
+export function recall(): Metric {
+  return fromConfusion("metrics.recall", "recall", (confusion) =>
+    macro(confusion, ({ hit, seen }) => ratio(hit, seen)),
+  );
+}
+
+/** Mean over classes of the harmonic mean of precision and recall. */
+export function f1(): Metric {
+  return fromConfusion("metrics.f1", "f1", (confusion) =>
+    macro(confusion, ({ hit, predicted, seen }) => ratio(2 * hit, predicted + seen)),
+  );
+}
+
+type Judge = (predictions: NdArray, i: number, label: number, classes: number) => boolean;
+
+function shareOf(where: string, name: string, right: Judge): Metric {
+  return {
+    name,
+    better: "higher",
+    start() {
+      let hits = 0;
+      let seen = 0;
+      return {
+        update(predictions, targets) {
+          const { samples, classes } = classShape(where, predictions, targets);
+          for (let i = 0; i < samples; i++) {
+            if (right(predictions, i, labelAt(where, targets, i, classes), classes)) hits++;
+          }
+          seen += samples;
+        },
+        result: () => hits / seen,
+      };
+    },
+  };
+}
+
+function fromConfusion<Result>(where: string, name: string, read: (confusion: Confusion) => Result): Metric<Result> {
+  return {
+    name,
+    better: "higher",
+    start() {
+      let classes = 0;
+      let counts = new Float64Array(0);
+      return {
+        update(predictions, targets) {
+          const shape = classShape(where, predictions, targets);
+          if (classes === 0) {
+            classes = shape.classes;
+            counts = new Float64Array(classes * classes); // (C, C)
+          } else if (classes !== shape.classes) {
+            throw new ArgumentError(
+              `${where}: expected scores of ${classes} classes as in earlier batches, got ${shape.classes}`,
+            );
+          }
+          for (let i = 0; i < shape.samples; i++) {
+            const label = labelAt(where, targets, i, classes);
+            const predicted = argmaxAt(predictions, i, classes);
+            if (predicted < 0)
+              throw new ArgumentError(`${where}: the scores of sample ${i} hold NaN, which is no prediction`);
+            counts[label * classes + predicted]!++;
+          }
+        },
+        result: () => read({ classes, counts }),
+      };
+    },
+  };
+}
+
+interface ClassCounts {
+  /** Samples of the class predicted as such. */
+  readonly hit: number;
+  readonly predicted: number;
+  readonly seen: number;
+}
+
+/** Mean over the classes that occur, as label or as prediction. */
+function macro({ classes, counts }: Confusion, score: (counts: ClassCounts) => number): number {
+  let sum = 0;
+  let present = 0;
+  for (let c = 0; c < classes; c++) {
+    let predicted = 0;
+    let seen = 0;
+    for (let other = 0; other < classes; other++) {
+      predicted += counts[other * classes + c]!;
+      seen += counts[c * classes + other]!;
+    }
+    if (predicted + seen === 0) continue;
+    present++;
+    sum += score({ hit: counts[c * classes + c]!, predicted, seen });
+  }
+  return sum / present;
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}

@@ -1,0 +1,5 @@
+// Figures of merit over host arrays, fed batch by batch.
+
+export { accuracy, confusionMatrix, f1, precision, recall, topK, type Confusion } from "./classification.js";
+export { evaluate, type Accumulator, type Metric } from "./metric.js";
+export { mae, mse } from "./regression.js";

@@ -1,0 +1,87 @@
+// What a metric is, and the checks that all share. A metric is a recipe without state: `start()` gives one accumulator a
+// pass over the data, so that one metric object serves many runs at once and nothing has to be reset.
+
+import { ArgumentError, ShapeError } from "../errors.js";
+import type { NdArray } from "../tensor/nd-array.js";
+
+/**
+ * A figure of merit over a data set, fed batch by batch.
+ *
+ * `predictions` and `targets` are host arrays. For the classification metrics they are scores (logits or probabilities)
+ * `[…, C]` and integer labels `[…]`; for the regression metrics two arrays of one shape.
+ */
+export interface Metric<Result = number> {
+  readonly name: string;
+  /** Which way is better; early stopping and best-checkpoint rules read it. */
+  readonly better: "higher" | "lower";
+  /** A fresh accumulator for one pass over the data. */
+  start(): Accumulator<Result>;
+}
+
+/** One pass of a {@link Metric}. */
+export interface Accumulator<Result = number> {
+  /** Takes in a batch. */
+  update(predictions: NdArray, targets: NdArray): void;
+  /** The value over all batches so far; `NaN` before the first sample. */
+  result(): Result;
+}
+
+/**
+ * A metric over arrays that are already at hand.
+ *
+ * @example
+ * metrics.evaluate(metrics.accuracy(), array([0.1, 0.9, 0.8, 0.2], [2, 2]), array(Uint8Array.of(1, 1), [2])); // 0.5
+ */
+export function evaluate<Result>(metric: Metric<Result>, predictions: NdArray, targets: NdArray): Result {
+  const pass = metric.start();
+  pass.update(predictions, targets);
+  return pass.result();
+}
+
+/** Checks scores `[…, C]` against labels `[…]`; returns the number of samples and classes. */
+export function classShape(
+  where: string,
+  predictions: NdArray,
+  targets: NdArray,
+): { samples: number; classes: number } {
+  const classes = predictions.shape.at(-1) ?? 0;
+  const lead = predictions.shape.slice(0, -1);
+  const same = lead.length === targets.shape.length && lead.every((size, i) => size === targets.shape[i]);
+  if (predictions.shape.length < 2 || classes === 0 || !same) {
+    throw new ShapeError(
+      `${where}: expected scores [n, classes] and labels [n], got [${predictions.shape.join(", ")}] and [${targets.shape.join(", ")}]`,
+    );
+  }
+  return { samples: targets.data.length, classes };
+}
+
+/** Checks that two arrays have one shape; returns the number of elements. */
+export function oneShape(where: string, predictions: NdArray, targets: NdArray): number {
+  const [a, b] = [predictions.shape, targets.shape];
+  if (a.length === b.length && a.every((size, i) => size === b[i])) return predictions.data.length;
+  const hint = predictions.data.length === targets.data.length ? "; reshape one of them" : "";
+  throw new ShapeError(
+    `${where}: predictions and targets must have one shape, got [${a.join(", ")}] and [${b.join(", ")}]${hint}`,
+  );
+}
+
+/** The label of sample `i`, checked to be one of the classes. */
+export function labelAt(where: string, targets: NdArray, i: number, classes: number): number {
+  const label = targets.data[i]!;
+  if (Number.isInteger(label) && label >= 0 && label < classes) return label;
+  throw new ArgumentError(
+    `${where}: label ${label} at sample ${i} is outside the ${classes} classes of the scores, expected an integer from 0 to ${classes - 1}`,
+  );
+}
+
+/** Index of the largest of the `classes` scores of sample `i`, the first on a tie; −1 if one is NaN. */
+export function argmaxAt(predictions: NdArray, i: number, classes: number): number {
+  const { data } = predictions;
+  const row = i * classes;
+  let best = 0;
+  for (let c = 0; c < classes; c++) {
+    if (Number.isNaN(data[row + c])) return -1;
+    if (data[row + c]! > data[row + best]!) best = c;
+  }
+  return best;
+}

@@ -1,0 +1,102 @@
+// The optimizer step and the gradient's sum of squares for one instruction set: optim.h says what, optim/rules/<id>.h how.
+// One loop serves all rules; a rule's maths sees registers only. Both bodies are bound by memory (28 B an element for Adam), so
+// there is no unrolling: the constants and one element's streams fill the sixteen registers of AVX2 as it is.
+#pragma once
+#include <utility>
+
+#include "kernels/optim.h"
+#include "optim/rules/adagrad.h"
+#include "optim/rules/adam.h"
+#include "optim/rules/adamw.h"
+#include "optim/rules/rmsprop.h"
+#include "optim/rules/sgd.h"
+#include "simd/vec.h"
+
+namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
+namespace {
+
+// How a state slot lies in memory. Others keep this shape: bf16 converts in load and store; a block format decodes a block
+// into a strip of f32 beside the loop and encodes it afterwards.
+struct F32State {
+  static ATHANOR_INLINE Vec load(const void* state, Index i) { return Vec::load(static_cast<const float*>(state) + i); }
+  static ATHANOR_INLINE Vec load(const void* state, Index i, Index n) {
+    return Vec::load(static_cast<const float*>(state) + i, n);
+  }
+  static ATHANOR_INLINE void store(void* state, Index i, Vec x) { x.store(static_cast<float*>(state) + i); }
+  static ATHANOR_INLINE void store(void* state, Index i, Vec x, Index n) {
+    x.store(static_cast<float*>(state) + i, n);
+  }
+};
+
+// One register of elements from position i on. Partial... is empty, or the number of elements where fewer are left.
+template <class Codec, unsigned kSlots, class Update, class... Partial>
+ATHANOR_INLINE void optim_elements(const OptimRun& a, const Update& update, Index i, Partial... n) {
+  constexpr auto kAll = std::make_integer_sequence<int, optim::kMaxState>();
+  Vec g = Vec::load(a.grad + i, n...) * Vec::broadcast(a.multiplier);
+  g = max(Vec::broadcast(-a.clip_value), min(Vec::broadcast(a.clip_value), g));  // in this order NaN stays NaN
+  Vec s[optim::kMaxState];
+  [&]<int... k>(std::integer_sequence<int, k...>) {
+    ((s[k] = (kSlots >> k & 1) ? Codec::load(a.state[k], i, n...) : Vec::zero()), ...);
+  }(kAll);
+  Vec p = update(Vec::load(a.param + i, n...), g, s);
+  if (a.mask) {
+    const Mask kept = load_as(a.mask + i, n...) != Vec::zero();
+    p = select(kept, p, Vec::zero());
+    for (Vec& x : s) x = select(kept, x, Vec::zero());
+  }
+  p.store(a.param + i, n...);
+  [&]<int... k>(std::integer_sequence<int, k...>) {
+    ((kSlots >> k & 1 ? Codec::store(a.state[k], i, s[k], n...) : void()), ...);
+  }(kAll);
+}
+
+template <class Rule, int kVariant, class Codec>
+void optim_update(const OptimRun& run) {
+  const OptimRun a = run;  // a local copy, which the stores below cannot alias
+  const typename Rule::template Update<Vec, kVariant> update(a.scalars);
+  constexpr unsigned kSlots = Rule::state_mask(kVariant);
+  Index i = 0;
+  for (; i + kLanes <= a.n; i += kLanes) optim_elements<Codec, kSlots>(a, update, i);
+  if (i < a.n) optim_elements<Codec, kSlots>(a, update, i, a.n - i);
+}
+
+// The square of a float is exact in double, so the result depends on the sixteen sums alone, not on fused multiply-add.
+double optim_sum_squares(const float* x, Index n) {
+  constexpr int kSums = 16;
+  double sums[kSums] = {};
+  Index i = 0;
+  for (; i + kSums <= n; i += kSums)
+    for (int j = 0; j < kSums; ++j) sums[j] += double(x[i + j]) * double(x[i + j]);
+  for (int j = 0; i < n; ++i, ++j) sums[j] += double(x[i]) * double(x[i]);
+  for (int width = kSums / 2; width > 0; width /= 2)
+    for (int j = 0; j < width; ++j) sums[j] += sums[j + width];
+  return sums[0];
+}
+
+template <class Rule, class Codec>
+constexpr void optim_fill(OptimUpdate (&row)[optim::kMaxVariants]) {
+  static_assert(Rule::kVariants <= optim::kMaxVariants);
+  [&]<int... variant>(std::integer_sequence<int, variant...>) {
+    ((row[variant] = &optim_update<Rule, variant, Codec>), ...);
+  }(std::make_integer_sequence<int, Rule::kVariants>());
+}
+
+constexpr OptimKernels optim_kernels() {
+  OptimKernels kernels = {};
+  kernels.sum_squares = &optim_sum_squares;
+#define HYPER(name, value, interval)
+#define FLAG(name, value)
+#define STATE(name, init)
+#define RULE_BEGIN(id, Type) optim_fill<optim::Type, F32State>(kernels.update[int(optim::RuleId::id)]);
+#define RULE_END(id, Type)
+#include "optim/rules.def"
+#undef HYPER
+#undef FLAG
+#undef STATE
+#undef RULE_BEGIN
+#undef RULE_END
+  return kernels;
+}
+
+}  // namespace
+}  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

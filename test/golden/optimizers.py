@@ -1,0 +1,119 @@
+"""50 steps of every update rule × options on five small parameters in two groups, with and without global-norm clipping.
+
+The gradients are a stored sequence that does not depend on the parameters: to replay one in a traced program, take the loss
+Σ (p · g) with g a fed input, whose gradient is exactly g. Every case also runs in float64 from the same float32 start, and
+`drift` is the largest |float32 − float64| at the last step: the noise floor that a tolerance is derived from.
+"""
+
+import math
+
+import torch
+
+from store import Store, drawn
+
+STEPS = 50
+CHECKPOINTS = (1, 10, 50)
+CLIP = 1.5
+SHAPES = {"conv": (3, 2, 2, 2), "weight": (6, 7), "table": (33,), "bias": (6,), "scale": (1,)}
+PLAIN = ("bias", "scale")  # second group: no decay, half the rate
+DECAY = 0.05
+
+# name: (torch class, options, weight decay of the first group, base rate)
+CASES = {
+    "sgd": ("SGD", {}, 0.0, 0.05),
+    "sgd-decay": ("SGD", {}, DECAY, 0.05),
+    "sgd-maximize": ("SGD", {"maximize": True}, DECAY, 0.05),
+    "momentum": ("SGD", {"momentum": 0.9}, 0.0, 0.02),
+    "momentum-decay": ("SGD", {"momentum": 0.9}, DECAY, 0.02),
+    "momentum-dampening": ("SGD", {"momentum": 0.9, "dampening": 0.3}, DECAY, 0.02),
+    "momentum-maximize": ("SGD", {"momentum": 0.8, "dampening": 0.1, "maximize": True}, DECAY, 0.02),
+    "nesterov": ("SGD", {"momentum": 0.9, "nesterov": True}, 0.0, 0.02),
+    "nesterov-decay": ("SGD", {"momentum": 0.9, "nesterov": True}, DECAY, 0.02),
+    "adam": ("Adam", {}, 0.0, 0.01),
+    "adam-decay": ("Adam", {"betas": [0.8, 0.95], "eps": 1e-6}, DECAY, 0.01),
+    "adam-amsgrad": ("Adam", {"amsgrad": True}, DECAY, 0.01),
+    "adam-maximize": ("Adam", {"maximize": True}, DECAY, 0.01),
+    "adamw": ("AdamW", {}, DECAY, 0.01),
+    "adamw-betas": ("AdamW", {"betas": [0.85, 0.97], "eps": 1e-4}, 0.2, 0.01),
+    "adamw-amsgrad": ("AdamW", {"amsgrad": True}, DECAY, 0.01),
+    "adamw-maximize": ("AdamW", {"maximize": True}, DECAY, 0.01),
+    "rmsprop": ("RMSprop", {}, 0.0, 0.01),
+    "rmsprop-decay": ("RMSprop", {"alpha": 0.9, "eps": 1e-6}, DECAY, 0.01),
+    "rmsprop-centered": ("RMSprop", {"centered": True}, DECAY, 0.01),
+    "rmsprop-momentum": ("RMSprop", {"momentum": 0.9}, DECAY, 0.003),
+    "rmsprop-centered-momentum": ("RMSprop", {"centered": True, "momentum": 0.9}, DECAY, 0.003),
+    "rmsprop-maximize": ("RMSprop", {"maximize": True}, DECAY, 0.01),
+    "adagrad": ("Adagrad", {}, 0.0, 0.05),
+    "adagrad-decay": ("Adagrad", {"eps": 1e-6}, DECAY, 0.05),
+    "adagrad-lr-decay": ("Adagrad", {"lr_decay": 0.1}, DECAY, 0.05),
+    "adagrad-accumulator": ("Adagrad", {"initial_accumulator_value": 0.4}, DECAY, 0.05),
+    "adagrad-maximize": ("Adagrad", {"lr_decay": 0.02, "maximize": True}, DECAY, 0.05),
+}
+SCHEDULED = ("momentum-decay", "adamw", "rmsprop-centered-momentum", "adagrad-lr-decay")
+
+
+def cosine(step):
+    """Rate multiplier of the scheduled cases: five warm-up steps, then a half cosine to 0 at step 50 (not reached)."""
+    return (step + 1) / 5 if step < 5 else 0.5 * (1 + math.cos(math.pi * (step - 5) / (STEPS - 5)))
+
+
+def replay(case, start, gradients, clip, scheduled, dtype):
+    """Yields (parameters, total norm or None) after each step."""
+    kind, options, decay, rate = CASES[case]
+    parameters = {name: torch.nn.Parameter(value.to(dtype, copy=True)) for name, value in start.items()}
+    groups = [
+        {"params": [p for name, p in parameters.items() if name not in PLAIN], "weight_decay": decay, "lr": rate},
+        {"params": [parameters[name] for name in PLAIN], "weight_decay": 0.0, "lr": rate / 2},
+    ]
+    optimizer = getattr(torch.optim, kind)(groups, foreach=False, **options)
+    for step in range(STEPS):
+        for name, p in parameters.items():
+            p.grad = gradients[name][step].to(dtype).clone()
+        norm = torch.nn.utils.clip_grad_norm_(parameters.values(), CLIP, foreach=False).item() if clip else None
+        if scheduled:
+            optimizer.param_groups[0]["lr"] = rate * cosine(step)
+            optimizer.param_groups[1]["lr"] = rate / 2 * cosine(step)
+        optimizer.step()
+        yield {name: p.detach().clone() for name, p in parameters.items()}, norm
+
+
+def golden():
+    store = Store("optimizers", __doc__.strip())
+    generator = torch.Generator().manual_seed(20261124)
+    start = {name: drawn(generator, *shape, scale=0.5) for name, shape in SHAPES.items()}
+    # Norms fall from about 5 to 0.5, so the clip is active on roughly half of the steps; one tensor rests for ten steps.
+    envelope = torch.logspace(math.log10(0.5), math.log10(0.05), STEPS).float().double()
+    gradients = {}
+    for name, shape in SHAPES.items():
+        noise = drawn(generator, STEPS, *shape) + drawn(generator, *shape)
+        gradients[name] = (noise * envelope.reshape(-1, *[1] * len(shape))).float().double()
+    gradients["bias"][12:22] = 0
+    store.record |= {
+        "steps": STEPS, "checkpoints": CHECKPOINTS, "clipNorm": CLIP, "parameters": list(SHAPES),
+        "groups": [{"names": [n for n in SHAPES if n not in PLAIN], "lrScale": 1}, {"names": PLAIN, "lrScale": 0.5}],
+        "start": {n: store.put(f"start/{n}", v, "float32") for n, v in start.items()},
+        "gradients": {n: store.put(f"gradients/{n}", v, "float32") for n, v in gradients.items()},
+    }  # fmt: skip
+    for case, clip, scheduled in [
+        *((case, clip, False) for case in CASES for clip in (False, True)),
+        *((case, True, True) for case in SCHEDULED),
+    ]:
+        kind, options, decay, rate = CASES[case]
+        name = case + ("-clip" if clip else "") + ("-scheduled" if scheduled else "")
+        single = list(replay(case, start, gradients, clip, scheduled, torch.float32))
+        double = list(replay(case, start, gradients, clip, scheduled, torch.float64))
+        expected = {}
+        for step in CHECKPOINTS:
+            # Flat in the order of `parameters`: one float32 and one float64 vector a checkpoint.
+            flat = [torch.cat([run[step - 1][0][n].flatten() for n in SHAPES]) for run in (single, double)]
+            expected[step] = {
+                "f32": store.put(f"{name}/{step}/f32", flat[0]), "f64": store.put(f"{name}/{step}/f64", flat[1]),
+            }  # fmt: skip
+        store.add({
+            "name": name, "optimizer": kind, "options": options, "clip": clip,
+            "groups": [{"lr": rate, "weightDecay": decay}, {"lr": rate / 2, "weightDecay": 0.0}],
+            "lrScale": [cosine(step) for step in range(STEPS)] if scheduled else None,
+            "norms": [norm for _, norm in double] if clip else None,
+            "expected": expected, "drift": (flat[0].double() - flat[1]).abs().max().item(),
+        })  # fmt: skip
+    return store

@@ -1,0 +1,113 @@
+"""Learning rates for steps 0…N from torch.optim.lr_scheduler in float64, checked here against closed forms where there is one.
+
+PyTorch computes most of them by recurrence, so they differ from a closed form by a few units in the last place (1e-12 relative
+is asserted here).
+"""
+
+import math
+
+import torch
+
+from store import Store
+
+
+def from_torch(make, base, count):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base)
+    scheduler = make(optimizer)
+    rates = []
+    for _ in range(count):
+        rates.append(float(optimizer.param_groups[0]["lr"]))
+        optimizer.step()
+        scheduler.step()
+    return rates
+
+
+def warm_cosine(optimizer, warmup, total, final):
+    """Step t < warmup has the share (t + 1) / (warmup + 1) of the peak; then a half cosine that reaches final at total."""
+    kinds = torch.optim.lr_scheduler
+    rise = kinds.LinearLR(optimizer, 1 / (warmup + 1), 1.0, warmup)
+    fall = kinds.CosineAnnealingLR(optimizer, total - warmup, eta_min=final)
+    return kinds.SequentialLR(optimizer, [rise, fall], [warmup])
+
+
+def closed_form(kind, options, t):
+    value, final, total = options["initial"], options.get("final", 0.0), options.get("total")
+    if kind == "step":
+        return value * options["factor"] ** (t // options["every"])
+    if kind == "exponential":
+        return value * options["factor"] ** t
+    if kind == "polynomial":
+        return value * (1 - min(t / total, 1)) ** options["power"]
+    if kind == "linear":
+        return value * (options["startFactor"] + (options["endFactor"] - options["startFactor"]) * min(t / total, 1))
+    warmup = options.get("warmup", 0)
+    if kind in ("linear-warmup", "warm-cosine") and t < warmup:
+        return value * (t + 1) / (warmup + 1)
+    if kind in ("cosine", "warm-cosine"):
+        return final + (value - final) * (1 + math.cos(math.pi * (t - warmup) / (total - warmup))) / 2
+    return value if kind == "linear-warmup" else None
+
+
+def check(case):
+    for t, rate in enumerate(case["rates"]):
+        expected = closed_form(case["kind"], case["options"], t)
+        assert expected is None or abs(rate - expected) <= 1e-12 * case["options"]["initial"], (case["name"], t, rate, expected)
+
+
+def golden():
+    kinds = torch.optim.lr_scheduler
+    store = Store("schedules", __doc__.strip())
+
+    def torch_case(name, kind, options, make, count=61):
+        rates = from_torch(make, options["initial"], count)
+        store.add({"name": name, "kind": kind, "options": options, "rates": rates})
+
+    torch_case("step", "step", {"initial": 0.1, "every": 7, "factor": 0.5}, lambda o: kinds.StepLR(o, 7, 0.5))
+    torch_case("step-each", "step", {"initial": 0.3, "every": 1, "factor": 0.9}, lambda o: kinds.StepLR(o, 1, 0.9))
+    torch_case(
+        "piecewise", "milestones", {"initial": 0.2, "milestones": [5, 20, 21, 50], "factor": 0.1},
+        lambda o: kinds.MultiStepLR(o, [5, 20, 21, 50], 0.1),
+    )  # fmt: skip
+    torch_case("exponential", "exponential", {"initial": 0.1, "factor": 0.97}, lambda o: kinds.ExponentialLR(o, 0.97))
+    torch_case(
+        "cosine", "cosine", {"initial": 0.05, "final": 0.0, "total": 60}, lambda o: kinds.CosineAnnealingLR(o, 60)
+    )
+    torch_case(
+        "cosine-floor", "cosine", {"initial": 3e-4, "final": 1e-5, "total": 60},
+        lambda o: kinds.CosineAnnealingLR(o, 60, eta_min=1e-5),
+    )  # fmt: skip
+    torch_case(
+        "linear", "linear", {"initial": 0.1, "startFactor": 1.0, "endFactor": 0.1, "total": 40},
+        lambda o: kinds.LinearLR(o, 1.0, 0.1, 40),
+    )  # fmt: skip
+    torch_case(
+        "linear-warmup-factor", "linear", {"initial": 0.1, "startFactor": 0.25, "endFactor": 1.0, "total": 12},
+        lambda o: kinds.LinearLR(o, 0.25, 1.0, 12),
+    )  # fmt: skip
+    torch_case(
+        "polynomial", "polynomial", {"initial": 0.1, "power": 2.0, "total": 50}, lambda o: kinds.PolynomialLR(o, 50, 2.0)
+    )
+    torch_case(
+        "warm-restarts", "cosine-restarts", {"initial": 0.1, "final": 0.0, "period": 10, "factor": 2},
+        lambda o: kinds.CosineAnnealingWarmRestarts(o, 10, 2),
+    )  # fmt: skip
+    torch_case(
+        "sequence", "sequence",
+        {"initial": 0.1, "parts": ["linear 0.1→1 over 10 steps", "exponential 0.9"], "milestones": [10]},
+        lambda o: kinds.SequentialLR(o, [kinds.LinearLR(o, 0.1, 1.0, 10), kinds.ExponentialLR(o, 0.9)], [10]),
+    )  # fmt: skip
+    for name, peak, final, warmup, total in (
+        ("warm-cosine", 1e-3, 0.0, 5, 60),
+        ("warm-cosine-floor", 3e-4, 3e-5, 12, 60),
+        ("warm-cosine-one", 0.02, 0.0, 1, 20),
+    ):
+        options = {"initial": peak, "final": final, "warmup": warmup, "total": total}
+        make = lambda o, warmup=warmup, total=total, final=final: warm_cosine(o, warmup, total, final)
+        torch_case(name, "warm-cosine", options, make, total + 1)
+    torch_case(
+        "linear-warmup", "linear-warmup", {"initial": 0.1, "warmup": 8},
+        lambda o: kinds.LinearLR(o, 1 / 9, 1.0, 8), 31,
+    )  # fmt: skip
+    for case in store.record["cases"]:
+        check(case)
+    return store
