@@ -3,6 +3,7 @@
   "variables": {
     "athanor_engine_sources": [
       "native/kernels/dispatch.cc",
+      "native/optim/optimizer.cc",
     ],
     "athanor_binding_sources": [
       "native/bindings/addon.cc",
