@@ -151,7 +151,11 @@ export function adopt(thrown: unknown, where?: string): unknown {
   const error: AthanorError = new errorClasses[code](message);
   if (thrown.stack !== undefined) {
     const frames = thrown.stack.slice(thrown.stack.indexOf("\n    at ") + 1);
-    Object.defineProperty(error, "stack", { value: `${error.name} [${code}]: ${message}\n${frames}`, configurable: true, writable: true });
+    Object.defineProperty(error, "stack", {
+      value: `${error.name} [${code}]: ${message}\n${frames}`,
+      configurable: true,
+      writable: true,
+    });
   }
   return error;
 }
@@ -182,7 +186,8 @@ function initialsOf(name: string): string {
  */
 export function unknownOption(where: string, name: string, known: readonly string[]): ArgumentError {
   const near = nearestName(name, known);
-  const way = near === undefined ? `; known: ${known.map((option) => `"${option}"`).join(", ")}` : `, did you mean "${near}"?`;
+  const way =
+    near === undefined ? `; known: ${known.map((option) => `"${option}"`).join(", ")}` : `, did you mean "${near}"?`;
   return new ArgumentError(`${where}: unknown option "${name}"${way}`);
 }
 

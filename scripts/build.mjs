@@ -15,7 +15,8 @@ chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const sources = filesBelow("lib", (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"));
 const hash = createHash("sha256");
-for (const path of [...sources, "package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs"]) hash.update(readFileSync(path));
+for (const path of [...sources, "package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs"])
+  hash.update(readFileSync(path));
 const stamp = hash.digest("hex");
 if (existsSync("dist/stamp") && readFileSync("dist/stamp", "utf8") === stamp) exit(0);
 
@@ -44,11 +45,17 @@ const moduleUrl = 'const athanorModuleUrl = require("node:url").pathToFileURL(__
 for (const file of outputFiles) {
   mkdirSync(dirname(file.path), { recursive: true });
   // On the line of "use strict", so that line numbers of the source map stay true.
-  const text = file.path.endsWith(".js") && file.text.includes("athanorModuleUrl") ? file.text.replace('"use strict";', `"use strict"; ${moduleUrl}`) : file.text;
+  const text =
+    file.path.endsWith(".js") && file.text.includes("athanorModuleUrl")
+      ? file.text.replace('"use strict";', `"use strict"; ${moduleUrl}`)
+      : file.text;
   writeFileSync(file.path, text);
 }
 
-for (const [format, type] of [["cjs", "commonjs"], ["esm", "module"]]) {
+for (const [format, type] of [
+  ["cjs", "commonjs"],
+  ["esm", "module"],
+]) {
   writeFileSync(`dist/${format}/package.json`, `${JSON.stringify({ type })}\n`);
 }
 const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -60,7 +67,9 @@ for (const entry of Object.values(exports)) {
   writeFileSync(entry.import, text);
   writeFileSync(entry.import.replace(/\.js$/, ".d.ts"), text);
 }
-const tsc = spawnSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "tsconfig.build.json"], { stdio: "inherit" });
+const tsc = spawnSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
+  stdio: "inherit",
+});
 if (tsc.status !== 0) exit(1);
 
 writeFileSync("dist/stamp", stamp);

@@ -24,6 +24,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   chdir(fileURLToPath(new URL("..", import.meta.url)));
   const check = process.argv.includes("--check");
   const stale = await generate({ check });
-  for (const path of stale) console.log(check ? `${path} is not what its sources say; run: npm run generate` : `wrote ${path}`);
+  for (const path of stale)
+    console.log(check ? `${path} is not what its sources say; run: npm run generate` : `wrote ${path}`);
   if (check && stale.length) process.exitCode = 1;
 }

@@ -1,6 +1,6 @@
 // Compiles the engine: npm runs this on install. Uses no network, builds with as many jobs as there are cores (ATHANOR_JOBS),
 // prints one line when all is well, and on failure the end of the log and what to do. Does nothing when the addon at hand
-// was built from the same sources, flags and compiler. --verbose shows the compiler's output.
+// was built from the same sources, flags and compiler. --verbose shows the compiler's output, --quiet not even that line.
 import { spawn } from "node:child_process";
 import { createWriteStream, existsSync, mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -19,19 +19,21 @@ const logFile = "build/install.log";
 chdir(fileURLToPath(new URL("..", import.meta.url)));
 mkdirSync("build", { recursive: true });
 // In a checkout the list of sources follows the tree; the package ships it.
-if (existsSync("scripts/generate/sources.mjs")) await (await import("./generate.mjs")).generate({ only: "native/sources.gypi" });
+if (existsSync("scripts/generate/sources.mjs"))
+  await (await import("./generate.mjs")).generate({ only: "native/sources.gypi" });
 
 const compilers = compilerEnvironment();
 const hash = buildHash(compilers);
 if (isFresh(hash)) {
-  console.log("athanor: the engine is built already from these sources");
+  if (!process.argv.includes("--quiet")) console.log("athanor: the engine is built already from these sources");
 } else {
   const begun = Date.now();
   const log = createWriteStream(logFile);
   const directory = nodeDirectory(resolve("build"));
   const jobs = process.env.ATHANOR_JOBS || String(availableParallelism());
   const status =
-    (await nodeGyp(["configure", ...(directory ? [`--nodedir=${directory}`] : [])], log)) || (await nodeGyp(["build", `--jobs=${jobs}`], log));
+    (await nodeGyp(["configure", ...(directory ? [`--nodedir=${directory}`] : [])], log)) ||
+    (await nodeGyp(["build", `--jobs=${jobs}`], log));
   await new Promise((done) => log.end(done));
   if (status !== 0) {
     console.error(failure(status));

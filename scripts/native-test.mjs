@@ -2,7 +2,7 @@
 //   node scripts/native-test.mjs [release|clang|asan|asan-clang|tsan|simde|neon|isa …] [--only FILE] [--case NAME] [--bench] [-- ARGS]
 // Several configurations may be named; "isa" means the release build under every ATHANOR_ISA of this machine, then simde and
 // neon where they can be built. A test file that does not compile counts as one failure. The counts are left in
-// build/native-report.json, the last line printed is "N passed, N failed, N skipped".
+// build/native-report.json.
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -21,7 +21,12 @@ const passedOn = split < 0 ? [] : process.argv.slice(split + 1);
 const { values: options, positionals } = parseArgs({
   args: own,
   allowPositionals: true,
-  options: { only: { type: "string" }, case: { type: "string", multiple: true }, bench: { type: "boolean" }, list: { type: "boolean" } },
+  options: {
+    only: { type: "string" },
+    case: { type: "string", multiple: true },
+    bench: { type: "boolean" },
+    list: { type: "boolean" },
+  },
 });
 const total = { passed: 0, failed: 0, skipped: 0 };
 const suites = [];
@@ -47,10 +52,15 @@ function build(name) {
   const wanted = programs.filter((program) => !options.only || program.name.includes(options.only));
   const jobs = String(process.env.ATHANOR_JOBS || availableParallelism());
   const begun = Date.now();
-  spawnSync("make", ["-k", "-f", makefile, `-j${jobs}`, ...wanted.map((program) => program.path)], { stdio: ["ignore", "inherit", "inherit"] });
+  spawnSync("make", ["-k", "-f", makefile, `-j${jobs}`, ...wanted.map((program) => program.path)], {
+    stdio: ["ignore", "inherit", "inherit"],
+  });
   console.log(`built ${name} (${compiler}) in ${((Date.now() - begun) / 1000).toFixed(1)} s`);
   // `make -q` tells whether a program is up to date: a stale executable of an earlier build must not pass for a fresh one.
-  return wanted.map((program) => ({ ...program, ok: spawnSync("make", ["-q", "-f", makefile, program.path], { stdio: "ignore" }).status === 0 }));
+  return wanted.map((program) => ({
+    ...program,
+    ok: spawnSync("make", ["-q", "-f", makefile, program.path], { stdio: "ignore" }).status === 0,
+  }));
 }
 
 function execute(name, label, env, programs) {
@@ -74,12 +84,16 @@ function execute(name, label, env, programs) {
       continue;
     }
     const line = /(\d+) passed, (\d+) failed, (\d+) skipped\s*$/.exec(child.stdout);
-    const counts = line ? { passed: +line[1], failed: +line[2], skipped: +line[3] } : { passed: 0, failed: 1, skipped: 0 };
+    const counts = line
+      ? { passed: +line[1], failed: +line[2], skipped: +line[3] }
+      : { passed: 0, failed: 1, skipped: 0 };
     if (line && child.status !== 0 && counts.failed === 0) counts.failed = 1; // a sanitizer spoke after the tests
     const ended = child.signal ? `killed by ${child.signal}` : `exit ${child.status}`;
     const fine = child.status === 0 && counts.failed === 0;
-    console.log(`${fine ? "ok     " : "FAILED "} ${suite}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped${fine ? "" : ` (${ended})`}`);
-    if (!fine || options.list) console.log(child.stdout + child.stderr);
+    console.log(
+      `${fine ? "ok     " : "FAILED "} ${suite}: ${counts.passed} of ${counts.passed + counts.failed}${counts.skipped ? `, ${counts.skipped} skipped` : ""}${fine ? "" : ` (${ended})`}`,
+    );
+    if (!fine || options.list) console.log(child.stdout.replace(/\d+ passed, .*\n$/, "") + child.stderr);
     record(suite, counts, fine ? undefined : ended);
   }
 }
@@ -103,12 +117,15 @@ for (const name of positionals.length ? positionals : ["release"]) {
   } else if (name in configurations) {
     runConfiguration(name);
   } else {
-    console.error(`native-test: unknown configuration "${name}"; known: ${[...Object.keys(configurations), "isa"].join(", ")}`);
+    console.error(
+      `native-test: unknown configuration "${name}"; known: ${[...Object.keys(configurations), "isa"].join(", ")}`,
+    );
     exit(2);
   }
 }
 
 mkdirSync("build", { recursive: true });
 writeFileSync("build/native-report.json", `${JSON.stringify({ ...total, suites }, null, 2)}\n`);
-if (!options.bench) console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
+if (!options.bench)
+  console.log(`native tests: passed ${total.passed}, failed ${total.failed}, skipped ${total.skipped}`);
 exit(total.failed === 0 ? 0 : 1);

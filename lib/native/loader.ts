@@ -16,15 +16,18 @@ export function packageRoot(): string {
   const here = dirname(fileURLToPath(import.meta.url));
   for (let folder = here; ; folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
-    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, "utf8")) as { name?: string }).name === "athanor") return folder;
-    if (folder === dirname(folder)) throw new LoadError(`athanor: no package.json of athanor above ${here}; install it again`);
+    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, "utf8")) as { name?: string }).name === "athanor")
+      return folder;
+    if (folder === dirname(folder))
+      throw new LoadError(`athanor: no package.json of athanor above ${here}; install it again`);
   }
 }
 
 /** The places where the addon may be, best first. */
 export function candidates(root: string): string[] {
   // A build for the other C library does not load and the next one is tried: cheaper than asking which one this is.
-  const prebuilt = (flavour: string) => join(root, "prebuilds", `${process.platform}-${process.arch}${flavour}`, "athanor.node");
+  const prebuilt = (flavour: string) =>
+    join(root, "prebuilds", `${process.platform}-${process.arch}${flavour}`, "athanor.node");
   return [
     join(root, "build", "Release", "athanor.node"),
     join(root, "build", "Debug", "athanor.node"),

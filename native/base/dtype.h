@@ -34,8 +34,6 @@ constexpr const char* name_of(DType dtype) {
   return "?";
 }
 
-constexpr bool is_float(DType dtype) {
-  return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16;
-}
+constexpr bool is_float(DType dtype) { return dtype == DType::f32 || dtype == DType::f64 || dtype == DType::bf16; }
 
 }  // namespace athanor

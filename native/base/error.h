@@ -40,7 +40,8 @@ class Error final : public std::exception {
 // One-line invariant check. The message is only built on failure: check(ok, Code::shape, [&] { return …; }).
 template <class Message>
 inline void check(bool condition, Code code, Message&& message) {
-  if (!condition) [[unlikely]] throw Error(code, std::string(message()));
+  if (!condition) [[unlikely]]
+    throw Error(code, std::string(message()));
 }
 
 }  // namespace athanor

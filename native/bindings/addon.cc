@@ -33,8 +33,7 @@ Napi::Value Environment::isas(const Napi::CallbackInfo& info) {
 
 // isaWarning(): string — empty, or why ATHANOR_ISA was not followed.
 Napi::Value Environment::isa_warning(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(),
-                 [&]() -> Napi::Value { return Napi::String::New(info.Env(), athanor::isa_warning()); });
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), athanor::isa_warning()); });
 }
 
 // setIsa(name): void — for tests and benchmarks.
@@ -54,7 +53,9 @@ Napi::Value Environment::set_isa(const Napi::CallbackInfo& info) {
 
 namespace {
 
-Napi::Object initialize(Napi::Env env, Napi::Object exports) { return athanor::bindings::Environment::Init(env, exports); }
+Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  return athanor::bindings::Environment::Init(env, exports);
+}
 
 }  // namespace
 

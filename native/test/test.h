@@ -81,45 +81,46 @@ inline int run(int count, char** arguments) {
   static const ::athanor::test::Register register_##name(#name, test_##name); \
   static void test_##name()
 
-#define SKIP(reason) throw ::athanor::test::Skip { reason }
+#define SKIP(reason) \
+  throw ::athanor::test::Skip { reason }
 
-#define CHECK(condition)                                                    \
-  do {                                                                      \
+#define CHECK(condition)                                                       \
+  do {                                                                         \
     if (!(condition)) ::athanor::test::report(__FILE__, __LINE__, #condition); \
   } while (false)
 
 // A check with a sentence of its own (anything that converts to std::string), built only on failure.
-#define CHECK_MESSAGE(condition, message)                                       \
-  do {                                                                          \
+#define CHECK_MESSAGE(condition, message)                                     \
+  do {                                                                        \
     if (!(condition)) ::athanor::test::report(__FILE__, __LINE__, (message)); \
   } while (false)
 
-#define CHECK_EQ(a, b)                                                                                         \
-  do {                                                                                                         \
-    const auto& check_a = (a);                                                                                 \
-    const auto& check_b = (b);                                                                                 \
-    if (!(check_a == check_b))                                                                                 \
+#define CHECK_EQ(a, b)                                                                                        \
+  do {                                                                                                        \
+    const auto& check_a = (a);                                                                                \
+    const auto& check_b = (b);                                                                                \
+    if (!(check_a == check_b))                                                                                \
       ::athanor::test::report(__FILE__, __LINE__, ::athanor::test::describe(#a, check_a, "==", #b, check_b)); \
   } while (false)
 
 // |a - b| <= bound; a NaN on either side fails.
-#define CHECK_NEAR(a, b, bound)                                                                               \
-  do {                                                                                                        \
-    const double check_a = static_cast<double>(a);                                                            \
-    const double check_b = static_cast<double>(b);                                                            \
-    if (!(std::fabs(check_a - check_b) <= static_cast<double>(bound)))                                        \
+#define CHECK_NEAR(a, b, bound)                                                                              \
+  do {                                                                                                       \
+    const double check_a = static_cast<double>(a);                                                           \
+    const double check_b = static_cast<double>(b);                                                           \
+    if (!(std::fabs(check_a - check_b) <= static_cast<double>(bound)))                                       \
       ::athanor::test::report(__FILE__, __LINE__, ::athanor::test::describe(#a, check_a, "~", #b, check_b)); \
   } while (false)
 
 // The statement must throw an exception of that type.
-#define CHECK_THROWS(statement, Type)                                                         \
-  do {                                                                                        \
-    bool check_thrown = false;                                                                \
-    try {                                                                                     \
-      statement;                                                                              \
-    } catch (const Type&) {                                                                   \
-      check_thrown = true;                                                                    \
-    }                                                                                         \
+#define CHECK_THROWS(statement, Type)                                                                   \
+  do {                                                                                                  \
+    bool check_thrown = false;                                                                          \
+    try {                                                                                               \
+      statement;                                                                                        \
+    } catch (const Type&) {                                                                             \
+      check_thrown = true;                                                                              \
+    }                                                                                                   \
     if (!check_thrown) ::athanor::test::report(__FILE__, __LINE__, #statement " did not throw " #Type); \
   } while (false)
 

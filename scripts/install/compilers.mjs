@@ -17,6 +17,7 @@ export function compilerEnvironment(env = process.env) {
   const prefix = ccachePrefix(env);
   const through = (compiler) => (!compiler || compiler.startsWith("ccache") ? compiler : prefix + compiler);
   if (process.platform === "win32") return {};
-  const [cc, cxx] = process.platform === "darwin" ? ["clang", "clang++"] : [firstProgram("gcc") ?? "cc", firstProgram("g++") ?? "c++"];
+  const [cc, cxx] =
+    process.platform === "darwin" ? ["clang", "clang++"] : [firstProgram("gcc") ?? "cc", firstProgram("g++") ?? "c++"];
   return { CC: through(env.CC || cc), CXX: through(env.CXX || cxx) };
 }

@@ -10,7 +10,9 @@ function headersBesideNode() {
   const prefix = dirname(dirname(process.execPath));
   const folder = join(prefix, "include", "node");
   if (!existsSync(join(folder, "node_api.h")) || !existsSync(join(folder, "common.gypi"))) return undefined;
-  const version = existsSync(join(folder, "node_version.h")) ? readFileSync(join(folder, "node_version.h"), "utf8") : "";
+  const version = existsSync(join(folder, "node_version.h"))
+    ? readFileSync(join(folder, "node_version.h"), "utf8")
+    : "";
   const major = /#define NODE_MAJOR_VERSION (\d+)/.exec(version)?.[1];
   return major === process.versions.node.split(".")[0] ? prefix : undefined;
 }
@@ -34,9 +36,13 @@ function headersFromPackage(folder) {
   const { include_dir: shipped } = require("node-api-headers");
   const target = join(folder, "include", "node");
   mkdirSync(target, { recursive: true });
-  for (const name of readdirSync(shipped)) if (name.endsWith(".h")) copyFileSync(join(shipped, name), join(target, name));
+  for (const name of readdirSync(shipped))
+    if (name.endsWith(".h")) copyFileSync(join(shipped, name), join(target, name));
   writeFileSync(join(target, "common.gypi"), commonGypi);
-  writeFileSync(join(target, "config.gypi"), JSON.stringify({ target_defaults: {}, variables: process.config.variables }));
+  writeFileSync(
+    join(target, "config.gypi"),
+    JSON.stringify({ target_defaults: {}, variables: process.config.variables }),
+  );
   return folder;
 }
 

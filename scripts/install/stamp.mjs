@@ -33,5 +33,8 @@ export const isFresh = (hash) =>
   existsSync(addon) && existsSync(stampFile) && JSON.parse(readFileSync(stampFile, "utf8")).hash === hash;
 
 export function writeStamp(hash, seconds) {
-  writeFileSync(stampFile, `${JSON.stringify({ hash, seconds, napi: process.versions.napi, node: process.version })}\n`);
+  writeFileSync(
+    stampFile,
+    `${JSON.stringify({ hash, seconds, napi: process.versions.napi, node: process.version })}\n`,
+  );
 }

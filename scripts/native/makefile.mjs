@@ -37,7 +37,9 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
     const flags = [...base, ...(isa ? [`-DATHANOR_ISA_${isa.name.toUpperCase()}`, ...isa.flags] : [])].join(" ");
     const target = `${out}/obj/${source}.o`;
     writeIfChanged(`${target}.flags`, `${compiler} ${flags}\n`);
-    rules.push(`${target}: ${source} ${target}.flags\n\t@echo "  CXX ${source}"\n\t@$(CXX) ${flags} -MMD -MP -c ${source} -o $@`);
+    rules.push(
+      `${target}: ${source} ${target}.flags\n\t@echo "  CXX ${source}"\n\t@$(CXX) ${flags} -MMD -MP -c ${source} -o $@`,
+    );
     return target;
   };
   const objects = [...engine, ...shared].map(object);
@@ -53,7 +55,9 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
   });
   const all = `all: ${programs.map((program) => program.path).join(" ")}`;
   const includes = `-include $(shell find ${out}/obj -name '*.d' 2>/dev/null)`;
-  const text = [`CXX := ${ccachePrefix()}${compiler}`, `AR ?= ar`, all, ".PHONY: all", ...rules, includes, ""].join("\n");
+  const text = [`CXX := ${ccachePrefix()}${compiler}`, `AR ?= ar`, all, ".PHONY: all", ...rules, includes, ""].join(
+    "\n",
+  );
   const makefile = join(out, `Makefile.${kind}`);
   writeIfChanged(makefile, text);
   return { makefile, programs };

@@ -8,7 +8,12 @@ const { common, isa: isaTable } = JSON.parse(readFileSync(new URL("../../native/
 export const commonFlags = common;
 
 const sanitize = (which) => [
-  "-O1", "-g", "-fno-omit-frame-pointer", `-fsanitize=${which}`, "-fno-sanitize-recover=all", "-D_GLIBCXX_ASSERTIONS",
+  "-O1",
+  "-g",
+  "-fno-omit-frame-pointer",
+  `-fsanitize=${which}`,
+  "-fno-sanitize-recover=all",
+  "-D_GLIBCXX_ASSERTIONS",
 ];
 const gcc = () => process.env.CXX || firstProgram("g++", "clang++", "c++");
 const clang = () => firstProgram("clang++-14", "clang++");

@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { AthanorError, ShapeError, adopt, checkOptions, errorClasses, nearestName, unknownOption } from "../../lib/errors.js";
+import {
+  AthanorError,
+  ShapeError,
+  adopt,
+  checkOptions,
+  errorClasses,
+  nearestName,
+  unknownOption,
+} from "../../lib/errors.js";
 
 describe("the registry", () => {
   it("has the codes of native/base/error.h, and one of its own for loading", () => {
@@ -48,7 +56,9 @@ describe("unknownOption", () => {
   });
 
   it("lists what there is when nothing is near", () => {
-    expect(unknownOption("fit", "zzz", ["epochs", "seed"]).message).toBe('fit: unknown option "zzz"; known: "epochs", "seed"');
+    expect(unknownOption("fit", "zzz", ["epochs", "seed"]).message).toBe(
+      'fit: unknown option "zzz"; known: "epochs", "seed"',
+    );
     expect(() => {
       checkOptions("fit", { epoch: 3 }, ["epochs", "seed"]);
     }).toThrow('fit: unknown option "epoch", did you mean "epochs"?');

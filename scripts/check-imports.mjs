@@ -1,0 +1,124 @@
+// Fails on a broken arrow between rooms (scripts/rooms.mjs), on a circle, on an import that leads nowhere, and on a file that
+// nothing uses: a library module that no entry point reaches, a header that nobody includes, a source that no build lists.
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, normalize } from "node:path";
+import { chdir, exit } from "node:process";
+import { fileURLToPath } from "node:url";
+import { filesBelow } from "./files-below.mjs";
+import { foreignHeaders, libRooms, nativeExceptions, nativeRooms } from "./rooms.mjs";
+import { importsOf } from "./typescript-imports.mjs";
+
+chdir(fileURLToPath(new URL("..", import.meta.url)));
+const problems = [];
+
+function reportArrow(rooms, where, fromRoom, toRoom, target) {
+  if (!(fromRoom in rooms)) problems.push(`${where}: the room "${fromRoom}" is not in scripts/rooms.mjs`);
+  else if (fromRoom !== toRoom && !rooms[fromRoom].includes(toRoom))
+    problems.push(
+      `${where}: ${fromRoom} must not use ${toRoom} (${target}); it may use ${rooms[fromRoom].join(", ") || "nothing"}`,
+    );
+}
+
+/** Reports every circle of a graph { file: [files] } once. */
+function reportCircles(graph) {
+  const state = new Map();
+  const visit = (file, path) => {
+    if (state.get(file) === "done") return;
+    if (state.get(file) === "open") {
+      problems.push(`circle: ${[...path.slice(path.indexOf(file)), file].join(" → ")}`);
+      return;
+    }
+    state.set(file, "open");
+    for (const next of graph.get(file) ?? []) visit(next, [...path, file]);
+    state.set(file, "done");
+  };
+  for (const file of graph.keys()) visit(file, []);
+}
+
+function checkNative() {
+  const files = filesBelow("native", (path) => /\.(h|cc|def)$/.test(path));
+  const graph = new Map();
+  const included = new Set();
+  for (const path of files) {
+    const file = path.slice("native/".length);
+    const room = file.split("/")[0];
+    const targets = [];
+    readFileSync(path, "utf8")
+      .split("\n")
+      .forEach((line, index) => {
+        const where = `${path}:${index + 1}`;
+        const [, quote, name] = /^\s*#\s*include\s*(["<])([^">]+)[">]/.exec(line) ?? [];
+        if (!quote) return;
+        const foreign = foreignHeaders.find((entry) => entry.header.test(name));
+        if (foreign && !foreign.rooms.includes(room))
+          problems.push(
+            `${where}: <${name}> may be included only in: ${foreign.rooms.join(", ") || "no room of native/"}`,
+          );
+        if (quote === "<") return;
+        if (!existsSync(`native/${name}`)) {
+          problems.push(`${where}: "${name}" is not a path below native/`);
+          return;
+        }
+        targets.push(name);
+        included.add(name);
+        if (nativeExceptions.some((entry) => entry.from.test(file) && entry.to.test(name))) return;
+        reportArrow(nativeRooms, where, room, name.split("/")[0], name);
+      });
+    graph.set(file, targets);
+  }
+  reportCircles(graph);
+  const lists = readFileSync("native/sources.gypi", "utf8") + readFileSync("binding.gyp", "utf8");
+  const inBench = filesBelow("bench/native")
+    .map((path) => readFileSync(path, "utf8"))
+    .join("");
+  for (const path of files) {
+    const file = path.slice("native/".length);
+    if (path.endsWith(".cc") && !file.startsWith("test/") && !lists.includes(`"${path}"`))
+      problems.push(`${path}: no build lists it; run npm run generate`);
+    if (!path.endsWith(".cc") && !included.has(file) && !inBench.includes(`"${file}"`))
+      problems.push(`${path}: nothing includes it`);
+  }
+}
+
+/** The room of a file of lib/: its folder, or its own name. */
+const libRoom = (path) => path.split("/")[1].replace(/\.ts$/, "");
+
+function checkLib() {
+  const files = filesBelow("lib", (path) => path.endsWith(".ts"));
+  const values = new Map();
+  const everything = new Map();
+  for (const path of files) {
+    values.set(path, []);
+    everything.set(path, []);
+    for (const { name, line, typeOnly, lazy } of importsOf(path)) {
+      const where = `${path}:${line}`;
+      if (name.endsWith(".node") && libRoom(path) !== "native")
+        problems.push(`${where}: only lib/native imports the addon`);
+      if (!name.startsWith(".")) continue;
+      const target = normalize(`${dirname(path)}/${name}`).replace(/\.js$/, ".ts");
+      if (!existsSync(target)) {
+        problems.push(`${where}: "${name}" leads nowhere`);
+        continue;
+      }
+      everything.get(path).push(target);
+      if (!typeOnly && !lazy) values.get(path).push(target);
+      reportArrow(libRooms, where, libRoom(path), libRoom(target), name);
+    }
+  }
+  reportCircles(values);
+  const { exports, bin } = JSON.parse(readFileSync("package.json", "utf8"));
+  const doors = [...Object.values(exports).flatMap((entry) => entry.require ?? []), ...Object.values(bin ?? {})];
+  const reached = new Set();
+  const reach = (path) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    (everything.get(path) ?? []).forEach(reach);
+  };
+  doors.map((path) => path.replace(/^(\.\/)?dist\/\w+\//, "lib/").replace(/\.js$/, ".ts")).forEach(reach);
+  for (const path of files) if (!reached.has(path)) problems.push(`${path}: no entry point of package.json reaches it`);
+}
+
+checkNative();
+checkLib();
+for (const problem of problems) console.error(problem);
+exit(problems.length ? 1 : 0);

@@ -1,0 +1,70 @@
+// The rooms of the house and the arrows between them (docs/internals/architecture.md). A room may use itself and the rooms
+// named beside it; everything else is a broken arrow. `npm run check` reads this table; it has no other home.
+
+/** C++: folders of native/. */
+export const nativeRooms = {
+  base: [],
+  simd: ["base"],
+  kernels: ["base", "simd"],
+  runtime: ["base", "kernels"],
+  graph: ["base", "kernels", "runtime"],
+  io: ["base"],
+  optim: ["base", "kernels", "runtime"],
+  ops: ["base", "kernels", "runtime", "graph"],
+  train: ["base", "kernels", "runtime", "graph", "ops", "optim", "io"],
+  bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "io", "train"],
+  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "io", "train"],
+};
+
+/** C++: single arrows that the table does not have, each with its reason. */
+export const nativeExceptions = [
+  {
+    from: /^simd\//,
+    to: /^kernels\/isa\/isa\.h$/,
+    reason: "names the namespace that all code of one instruction set lives in",
+  },
+  {
+    from: /^kernels\/optim/,
+    to: /^optim\//,
+    reason: "an update rule's maths lives with the rule and is compiled once per instruction set",
+  },
+];
+
+/** C++: headers from outside that only some rooms may include. */
+export const foreignHeaders = [
+  { header: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, rooms: ["bindings"] },
+  { header: /^(immintrin|x86intrin|arm_neon|simde\/.*)\b.*\.h$/, rooms: ["simd", "kernels"] },
+  { header: /^(cuda|cublas|nccl|mpi)\w*\.h$/, rooms: [] },
+];
+
+const ground = ["errors"];
+const engine = [...ground, "native", "tensor"];
+const model = [...engine, "ops", "schedule", "data", "metrics"];
+const training = [...model, "nn", "loss", "optim"];
+const compression = [...training, "train", "artifact"];
+const outer = [...compression, "prune", "quantize", "distill"];
+
+/** TypeScript: folders of lib/, and its single files by name. */
+export const libRooms = {
+  errors: [],
+  native: ground,
+  schedule: ground,
+  tensor: [...ground, "native"],
+  data: engine,
+  metrics: engine,
+  ops: engine,
+  nn: model,
+  loss: [...model, "nn"],
+  optim: [...model, "nn"],
+  artifact: training,
+  train: [...training, "artifact"],
+  prune: compression,
+  quantize: compression,
+  distill: compression,
+  tune: outer,
+  parallel: outer,
+  serve: outer,
+  report: [...outer, "tune"],
+  index: [...outer, "tune", "parallel", "serve", "report"],
+  cli: ["index", ...outer, "tune", "parallel", "serve", "report"],
+};
