@@ -1,6 +1,8 @@
 // Gathers the families of the instruction set being compiled. Each isa/<name>.cc includes this file once.
 #pragma once
+#include "kernels/conv.inl.h"
 #include "kernels/optim.inl.h"
+#include "kernels/pool.inl.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -12,7 +14,9 @@ const KernelTable& table() {
   static constexpr KernelTable kTable = {
       .isa = ATHANOR_ISA_NAME,
       .lanes = kLanes,
+      .conv = conv_kernels(),
       .optim = optim_kernels(),
+      .pool = pool_kernels(),
   };
   return kTable;
 }
