@@ -13,7 +13,7 @@
 #include "base/index.h"
 #include "base/parallel.h"
 
-namespace athanor::kernels {
+namespace athanor {
 
 struct AttentionShape {
   Index batch = 0;          // B
@@ -77,4 +77,4 @@ struct AttentionKernels {
   void (*backward)(const AttentionBackward& args, void* workspace, Parallel& parallel);
 };
 
-}  // namespace athanor::kernels
+}  // namespace athanor

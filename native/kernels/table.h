@@ -1,6 +1,7 @@
 // Everything that one instruction set offers: a plain struct of plain function pointers, one member a kernel family.
 // A new family is one line here and two in isa/table.inl.h.
 #pragma once
+#include "kernels/attention.h"
 #include "kernels/conv.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
@@ -10,6 +11,7 @@ namespace athanor {
 struct KernelTable {
   const char* isa;  // "scalar", "avx2", "avx512", "neon"
   int lanes;        // f32 lanes of its vectors
+  AttentionKernels attention;
   ConvKernels conv;
   kernels::OptimKernels optim;
   PoolKernels pool;

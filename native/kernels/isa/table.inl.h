@@ -1,5 +1,6 @@
 // Gathers the families of the instruction set being compiled. Each isa/<name>.cc includes this file once.
 #pragma once
+#include "kernels/attention.inl.h"
 #include "kernels/conv.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
@@ -14,6 +15,7 @@ const KernelTable& table() {
   static constexpr KernelTable kTable = {
       .isa = ATHANOR_ISA_NAME,
       .lanes = kLanes,
+      .attention = attention_kernels(),
       .conv = conv_kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
