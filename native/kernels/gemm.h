@@ -13,8 +13,8 @@ namespace athanor {
 
 // Makes a piece of an operand that is not in memory as a matrix (implicit im2col). With i a row of A or a column of B:
 //   dst[k * ldd + i] = X(batch; i0 + i, k0 + k)   for 0 <= k < kc, 0 <= i < ni
-// It writes exactly these elements. Called from several threads at once, never twice for one piece unless blocks of the other
-// operand's side are many (see GemmArgs). dst is 4-byte aligned for A; 64-byte aligned with ldd == nr for B.
+// It writes exactly these elements. Called from several threads at once, and again for a piece that several tasks need.
+// For A, ldd == ni <= mr; for B, ldd == nr, dst is 32-byte aligned and the driver has zeroed the columns past ni.
 using GemmPack = void (*)(const void* self, Index batch, Index k0, Index kc, Index i0, Index ni, float* dst, Index ldd);
 
 // Called once for every row segment of C after its last addition, while it is in cache: c points at C(batch; row, col), and

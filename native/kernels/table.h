@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/attention.h"
 #include "kernels/conv.h"
+#include "kernels/gemm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 
@@ -13,6 +14,7 @@ struct KernelTable {
   int lanes;        // f32 lanes of its vectors
   AttentionKernels attention;
   ConvKernels conv;
+  GemmKernels gemm;
   kernels::OptimKernels optim;
   PoolKernels pool;
 };

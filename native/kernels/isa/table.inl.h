@@ -2,6 +2,7 @@
 #pragma once
 #include "kernels/attention.inl.h"
 #include "kernels/conv.inl.h"
+#include "kernels/gemm.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
 #include "kernels/table.h"
@@ -17,6 +18,7 @@ const KernelTable& table() {
       .lanes = kLanes,
       .attention = attention_kernels(),
       .conv = conv_kernels(),
+      .gemm = gemm::kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
   };
