@@ -58,7 +58,9 @@ export function limitsProgram() {
  * pin OpenBLAS to an older kernel are dropped; OpenMP threads spin between regions of a step.
  */
 export function environment(threads) {
-  const { OPENBLAS_CORETYPE: _, OPENBLAS_L2_SIZE: __, ...inherited } = process.env;
+  const inherited = { ...process.env };
+  delete inherited.OPENBLAS_CORETYPE;
+  delete inherited.OPENBLAS_L2_SIZE;
   return {
     ...inherited,
     MALLOC_MMAP_THRESHOLD_: "4294967296",

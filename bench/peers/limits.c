@@ -20,22 +20,22 @@
 
 #if defined(__AVX512F__)
 enum { kWidth = 64, kChains = 24 };
-static const char *kIsa = "avx512";
+static const char* kIsa = "avx512";
 #elif defined(__AVX2__)
 enum { kWidth = 32, kChains = 12 };
-static const char *kIsa = "avx2";
+static const char* kIsa = "avx2";
 #elif defined(__aarch64__)
 enum { kWidth = 16, kChains = 24 };
-static const char *kIsa = "neon";
+static const char* kIsa = "neon";
 #else
 enum { kWidth = 16, kChains = 8 };
-static const char *kIsa = "scalar";
+static const char* kIsa = "scalar";
 #endif
 typedef float Vec __attribute__((vector_size(kWidth)));
-enum { kLanes = kWidth / 4, kTurns = 2000000, kMaxRounds = 4096 };
+enum { kLanes = kWidth / 4, kTurns = 200000, kMaxRounds = 16384 };
 
 static size_t elements;  // a array; a multiple of 16 · kLanes · threads
-static float *arrays[4];
+static float* arrays[4];
 static volatile float sink;
 static int threads;
 
@@ -89,7 +89,7 @@ static void dot_u8s8(int thread) {
 #endif
 
 static void stream_read(int thread) {
-  const Vec *p = (const Vec *)(arrays[0] + elements / threads * thread);
+  const Vec* p = (const Vec*)(arrays[0] + elements / threads * thread);
   Vec sum[8] = {{0}};
   for (size_t i = 0, n = elements / threads / kLanes; i + 8 <= n; i += 8) {
 #pragma GCC unroll 8
@@ -100,8 +100,8 @@ static void stream_read(int thread) {
 
 static void stream_r4w3(int thread) {
   const size_t begin = elements / threads * thread, n = elements / threads / kLanes;
-  Vec *p = (Vec *)(arrays[0] + begin), *m = (Vec *)(arrays[1] + begin), *v = (Vec *)(arrays[2] + begin);
-  const Vec *g = (const Vec *)(arrays[3] + begin);
+  Vec *p = (Vec*)(arrays[0] + begin), *m = (Vec*)(arrays[1] + begin), *v = (Vec*)(arrays[2] + begin);
+  const Vec* g = (const Vec*)(arrays[3] + begin);
   for (size_t i = 0; i < n; i++) {
     const Vec mi = m[i] * 0.9f + g[i] * 0.1f, vi = v[i] * 0.999f + g[i] * g[i] * 0.001f;
     m[i] = mi, v[i] = vi;
@@ -112,8 +112,8 @@ static void stream_r4w3(int thread) {
 typedef struct {
   const char *name, *unit;
   void (*run)(int thread);
-  double work;     // of one call on all threads, in the unit's thousand-millionths; set for streams in main
-  int mebibytes;   // of each array
+  double work;    // operations of one call on one thread, or bytes an element
+  int mebibytes;  // of each array; 0 for the arithmetic kinds
   int array_count;
 } Kind;
 
@@ -129,10 +129,10 @@ static Kind kinds[] = {
     {"r4w3", "GB/s", stream_r4w3, 28, 128, 4},
 };
 
-static Kind *kind;
+static Kind* kind;
 static pthread_barrier_t start, finish;
 
-static void *worker(void *argument) {
+static void* worker(void* argument) {
   const int thread = (int)(size_t)argument;
   for (;;) {
     pthread_barrier_wait(&start);
@@ -150,8 +150,8 @@ static double round_seconds(void) {
   return seconds() - begin;
 }
 
-static int ascending(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
+static int ascending(const void* a, const void* b) {
+  const double x = *(const double*)a, y = *(const double*)b;
   return (x > y) - (x < y);
 }
 
@@ -165,7 +165,7 @@ static void allocate(void) {
   }
 }
 
-int main(int count, char **words) {
+int main(int count, char** words) {
   threads = count > 2 ? atoi(words[2]) : 1;
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
     if (count > 1 && !strcmp(words[1], kinds[i].name)) kind = &kinds[i];
@@ -181,11 +181,12 @@ int main(int count, char **words) {
   pthread_barrier_init(&finish, NULL, threads);
   for (int thread = 1; thread < threads; thread++) {
     pthread_t id;
-    if (pthread_create(&id, NULL, worker, (void *)(size_t)thread)) return 1;
+    if (pthread_create(&id, NULL, worker, (void*)(size_t)thread)) return 1;
   }
   round_seconds();
   char head[256], line[64];
-  snprintf(head, sizeof head, "\"suite\":\"limits\",\"case\":\"%s\",\"system\":\"machine\",\"threads\":%d,\"isa\":\"%s\",\"unit\":\"%s\"",
+  snprintf(head, sizeof head,
+           "\"suite\":\"limits\",\"case\":\"%s\",\"system\":\"machine\",\"threads\":%d,\"isa\":\"%s\",\"unit\":\"%s\"",
            kind->name, threads, kIsa, kind->unit);
   printf("{\"ready\":true,%s}\n", head);
   fflush(stdout);

@@ -12,31 +12,27 @@ const quantile = (values, q) => {
 
 const spread = (values) => ({ median: quantile(values, 0.5), p10: quantile(values, 0.1), p90: quantile(values, 0.9) });
 
-/** What the ceiling allows, as a share: rates by work per unit of rate, times by work per execution. */
+/** How often the row's `work` is done in a second: executions for times, units for rates. */
+function perSecond({ unit, median, work }) {
+  if (unit === "ms") return 1e3 / median;
+  if (unit === "µs") return 1e6 / median;
+  if (unit === "GFLOP/s") return (median * 1e9) / work.flops;
+  return median;
+}
+
+/** The share of the ceiling that a row reaches, in FLOPs or bytes as the ceiling is; undefined if it counts none. */
 function fraction(row, ceiling) {
-  if (!ceiling) return undefined;
   const amount = ceiling.unit === "GB/s" ? row.work.bytes : row.work.flops;
-  if (!amount) return undefined;
-  const scale = { ms: 1e3, µs: 1e6 }[row.unit];
-  const achieved =
-    row.unit === "GFLOP/s" && ceiling.unit === "GB/s"
-      ? (row.median * amount) / row.work.flops
-      : row.unit === "GFLOP/s"
-        ? row.median
-        : ((scale ? scale / row.median : row.median) * amount) / 1e9;
-  return achieved / ceiling.value;
+  return amount ? (perSecond(row) * amount) / 1e9 / ceiling.value : undefined;
 }
 
 /** One result row a side; `turns` are its rows in order, `own` Athanor's, `limits` those of the ceiling. */
 export function summarise(turns, own, limits) {
-  const { ready: _, samples: __, ...head } = turns[0];
-  const row = { ...head, ...spread(turns.map(({ median }) => median)) };
-  if (turns[0].p99 !== undefined) row.p99 = quantile(turns.map(({ p99 }) => p99), 0.5); // prettier-ignore
-  const ceiling = limits && {
-    value: quantile(limits.map(({ median }) => median), 0.5),
-    unit: limits[0].unit,
-    kind: limits[0].case,
-  }; // prettier-ignore
+  const middle = (rows, key) => spread(rows.map((row) => row[key])).median;
+  const row = { ...turns[0], ...spread(turns.map((turn) => turn.median)) };
+  delete row.samples;
+  if (row.p99 !== undefined) row.p99 = middle(turns, "p99");
+  const ceiling = limits && { value: middle(limits, "median"), unit: limits[0].unit, kind: limits[0].case };
   if (ceiling) Object.assign(row, { ceiling, fraction: fraction(row, ceiling) });
   if (own && own !== turns) {
     const ratios = turns.map((turn, round) =>

@@ -70,12 +70,13 @@ describe("golden optimizer trajectories can be replayed from the files alone", (
 });
 
 it("every key that a record names is in its file", () => {
+  const values = (...maps: Readonly<Record<string, string>>[]) => maps.flatMap((map) => Object.values(map));
   const models = readGolden("models");
   for (const { start, final, final64, x, y } of models.record.cases) {
-    for (const key of [x, y, ...[start, final, final64].flatMap(Object.values)]) models.tensor(key as string);
+    for (const key of [x, y, ...values(start, final, final64)]) models.tensor(key);
   }
   const operations = readGolden("operations");
   for (const { inputs, dy, outputs, gradients } of operations.record.cases) {
-    for (const key of [dy, ...[inputs, outputs, gradients].flatMap(Object.values)]) operations.tensor(key as string);
+    for (const key of [dy, ...values(inputs, outputs, gradients)]) operations.tensor(key);
   }
 });

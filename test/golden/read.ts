@@ -11,7 +11,7 @@ export interface GoldenTensor {
 export interface GoldenSet<Record> {
   readonly record: Record;
   /** The tensor of that key; throws if the set has none. */
-  tensor(key: string): GoldenTensor;
+  readonly tensor: (key: string) => GoldenTensor;
 }
 
 export interface OptimizerRecord {
