@@ -29,8 +29,10 @@ export function valueOf(definition, seconds) {
       return seconds * 1e6;
     case "GFLOP/s":
       return definition.work.flops / seconds / 1e9;
+    case "GB/s":
+      return definition.work.bytes / seconds / 1e9;
     default:
-      return (definition.perStep ?? definition.batch) / seconds;
+      return (definition.perStep ?? 1) / seconds;
   }
 }
 
@@ -55,8 +57,8 @@ const quantile = (ordered, q) => ordered[Math.min(ordered.length - 1, Math.floor
  * Announces itself, then measures `step` (sync or async) for as many seconds as each line on stdin says; ends with stdin. Rows in µs also have p99.
  */
 export async function serve({ suite, case: name, system, variant, threads, isa, definition, step }) {
-  const { unit, work } = definition;
-  const head = { suite, case: name, system, variant, threads, isa, unit, work };
+  const { unit, work, perStep } = definition;
+  const head = { suite, case: name, system, variant, threads, isa, unit, work, perStep };
   await secondsOf(step, 0.3, 10);
   console.log(JSON.stringify({ ready: true, ...head }));
   for await (const line of createInterface({ input: process.stdin })) {

@@ -62,6 +62,7 @@ def serve(suite, options, variants):
     head = {
         "suite": suite, "case": options.case, "system": system, "variant": variant, "threads": options.threads,
         "isa": torch.backends.cpu.get_cpu_capability().lower(), "unit": case["unit"], "work": case["work"],
+        **({"perStep": case["perStep"]} if "perStep" in case else {}),
     }  # fmt: skip
     units = {
         "ms": lambda seconds: seconds * 1e3,

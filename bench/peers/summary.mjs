@@ -12,18 +12,19 @@ const quantile = (values, q) => {
 
 const spread = (values) => ({ median: quantile(values, 0.5), p10: quantile(values, 0.1), p90: quantile(values, 0.9) });
 
-/** How often the row's `work` is done in a second: executions for times, units for rates. */
-function perSecond({ unit, median, work }) {
+/** How often the row's `work`, that of one step, is done in a second. */
+function stepsPerSecond({ unit, median, work, perStep = 1 }) {
   if (unit === "ms") return 1e3 / median;
   if (unit === "µs") return 1e6 / median;
   if (unit === "GFLOP/s") return (median * 1e9) / work.flops;
-  return median;
+  if (unit === "GB/s") return (median * 1e9) / work.bytes;
+  return median / perStep;
 }
 
 /** The share of the ceiling that a row reaches, in FLOPs or bytes as the ceiling is; undefined if it counts none. */
 function fraction(row, ceiling) {
   const amount = ceiling.unit === "GB/s" ? row.work.bytes : row.work.flops;
-  return amount ? (perSecond(row) * amount) / 1e9 / ceiling.value : undefined;
+  return amount ? (stepsPerSecond(row) * amount) / 1e9 / ceiling.value : undefined;
 }
 
 /** One result row a side; `turns` are its rows in order, `own` Athanor's, `limits` those of the ceiling. */
