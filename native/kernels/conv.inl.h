@@ -48,7 +48,8 @@ struct Correlation {
 
 struct CorrelationWorker {
   float *window, *sums;         // (images, channels, rows, cols), (pixels, panel)
-  std::int32_t *base, *row;     // (pixels)
+  std::int32_t *base, *row;     // (pixels), phase after phase
+  std::int32_t* pixels;         // (phases), how many each has
 };
 
 inline CorrelationWorker conv_worker(const Correlation& c, ConvArena& arena) {
@@ -57,6 +58,7 @@ inline CorrelationWorker conv_worker(const Correlation& c, ConvArena& arena) {
   w.sums = arena.take<float>(c.chunk.pixels() * kConvPanel);
   w.base = arena.take<std::int32_t>(c.chunk.pixels());
   w.row = arena.take<std::int32_t>(c.chunk.pixels());
+  w.pixels = arena.take<std::int32_t>(c.h.phases() * c.w.phases());
   return w;
 }
 
@@ -117,32 +119,38 @@ struct ConvPart {
   Index n0, images, r0, rows, c0, cols;
 };
 
-// Sums one panel over all phases into sums[pixel][width], pixels in the order of dest.
-inline void conv_sum_panel(const CorrelationCall& call, const ConvPart& part, const float* w, int vecs,
-                           const CorrelationWorker& worker) {
-  const Correlation& c = call.c;
+// Lists the pixels of a part, phase after phase: where their windows begin, and which row of the sums they are.
+inline void conv_list_pixels(const Correlation& c, const ConvPart& part, const CorrelationWorker& worker) {
   const ConvWindow win = c.window();
-  const std::int32_t* offset = call.offset;
-  const Index base_h = c.h.base(part.r0), base_w = c.w.base(part.c0);
+  const Index base_h = c.h.base(part.r0), base_w = c.w.base(part.c0), r_end = part.r0 + part.rows, c_end = part.c0 + part.cols;
+  Index count = 0, phase = 0;
   for (Index ph = 0; ph < c.h.phases(); ++ph)
     for (Index pw = 0; pw < c.w.phases(); ++pw) {
-      Index count = 0;
+      const Index begin = count, q0 = c.w.first(pw, part.c0);
       for (Index i = 0; i < part.images; ++i)
-        for (Index r = 0; r < part.rows; ++r) {
-          if (c.h.phase(part.r0 + r) != ph) continue;
-          const Index line = i * win.image() + (c.h.base(part.r0 + r) - base_h) * win.cols - base_w;
-          for (Index q = 0; q < part.cols; ++q) {
-            if (c.w.phase(part.c0 + q) != pw) continue;
-            worker.base[count] = static_cast<std::int32_t>(line + c.w.base(part.c0 + q));
-            worker.row[count++] = static_cast<std::int32_t>((i * part.rows + r) * part.cols + q);
+        for (Index r = c.h.first(ph, part.r0); r < r_end; r += c.h.phases()) {
+          Index base = i * win.image() + (c.h.base(r) - base_h) * win.cols + c.w.base(q0) - base_w;
+          Index row = (i * part.rows + r - part.r0) * part.cols + q0 - part.c0;
+          for (Index q = q0; q < c_end; q += c.w.phases(), base += c.w.base_step(), row += c.w.phases()) {
+            worker.base[count] = static_cast<std::int32_t>(base);
+            worker.row[count++] = static_cast<std::int32_t>(row);
           }
         }
+      worker.pixels[phase++] = static_cast<std::int32_t>(count - begin);
+    }
+}
+
+// Sums one panel over all phases into sums[pixel][width], pixels in the order of dest.
+inline void conv_sum_panel(const CorrelationCall& call, const float* w, int vecs, const CorrelationWorker& worker) {
+  const Correlation& c = call.c;
+  const std::int32_t *offset = call.offset, *base = worker.base, *row = worker.row, *pixels = worker.pixels;
+  for (Index ph = 0; ph < c.h.phases(); ++ph)
+    for (Index pw = 0; pw < c.w.phases(); ++pw, base += *pixels, row += *pixels, ++pixels) {
       const Index K = c.source * c.h.taps_in(ph) * c.w.taps_in(pw);
       const Index blocks = conv_max(1, conv_ceil(K, kConvDepth)), depth = conv_ceil(K, blocks);
       for (Index k = 0, block = 0; block < blocks; ++block, k += depth) {
         const Index length = conv_min(depth, K - k);
-        conv_tiles({worker.window, worker.base, offset + k, w + k * vecs * kLanes, length, worker.sums, worker.row, block > 0},
-                   count, vecs);
+        conv_tiles({worker.window, base, offset + k, w + k * vecs * kLanes, length, worker.sums, row, block > 0}, *pixels, vecs);
       }
       offset += K, w += K * vecs * kLanes;
     }
@@ -183,9 +191,10 @@ inline void conv_task(const CorrelationCall& call, Index task, const Correlation
   for (Index i = 0; i < part.images; ++i)
     conv_fill_window(win, call.source + ((n0 + i) * c.groups + group) * c.source * plane, c.h.source, c.w.source,
                      c.h.base(r0) + c.h.tap_min(), c.w.base(c0) + c.w.tap_min(), worker.window + i * win.image());
+  conv_list_pixels(c, part, worker);
   for (Index panel = panel0; panel < conv_min(c.panels, panel0 + c.panels_per_task); ++panel) {
     const int vecs = c.vecs(panel);
-    conv_sum_panel(call, part, call.packed + c.packed_panel(group, panel), vecs, worker);
+    conv_sum_panel(call, call.packed + c.packed_panel(group, panel), vecs, worker);
     const Index channels = conv_min(vecs * kLanes, c.dest - panel * kConvPanel);
     conv_store_panel(call, part, group * c.dest + panel * kConvPanel, channels, vecs * kLanes, worker.sums);
   }

@@ -21,7 +21,11 @@ struct ConvAxis {
 
   Index phases() const { return backward ? stride : 1; }
   Index base(Index r) const { return backward ? (r + pad) / stride : r * stride; }
-  Index phase(Index r) const { return backward ? (r + pad) % stride : 0; }
+  // The first r >= start of a phase; the others follow phases() apart, their bases base_step() apart.
+  Index first(Index phase, Index start) const {
+    return backward ? start + (phase + stride - (start + pad) % stride) % stride : start;
+  }
+  Index base_step() const { return backward ? 1 : stride; }
   Index tap(Index a) const { return backward ? -(a * dilation / stride) : a * dilation - pad; }
   Index tap_phase(Index a) const { return backward ? a * dilation % stride : 0; }
   Index tap_min() const { return backward ? tap(taps - 1) : -pad; }
@@ -98,15 +102,22 @@ struct ConvWindow {
   Index image() const { return channels * plane; }
 };
 
+// The last vector overlaps the one before it: masked stores are slow on some processors.
 ATHANOR_INLINE void conv_copy(const float* src, Index n, float* dst) {
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) Vec::load(src + i).store(dst + i);
-  if (i < n) Vec::load(src + i, n - i).store(dst + i, n - i);
+  if (n < kLanes) {
+    for (Index i = 0; i < n; ++i) dst[i] = src[i];
+    return;
+  }
+  for (Index i = 0; i < n - kLanes; i += kLanes) Vec::load(src + i).store(dst + i);
+  Vec::load(src + n - kLanes).store(dst + n - kLanes);
 }
 ATHANOR_INLINE void conv_zero(float* dst, Index n) {
-  Index i = 0;
-  for (; i + kLanes <= n; i += kLanes) Vec::zero().store(dst + i);
-  if (i < n) Vec::zero().store(dst + i, n - i);
+  if (n < kLanes) {
+    for (Index i = 0; i < n; ++i) dst[i] = 0;
+    return;
+  }
+  for (Index i = 0; i < n - kLanes; i += kLanes) Vec::zero().store(dst + i);
+  Vec::zero().store(dst + n - kLanes);
 }
 
 // Fills one image of the window from source planes (channels, H, W), its corner at (row0, col0), which may lie outside.
