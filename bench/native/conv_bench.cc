@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
+#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -150,7 +151,7 @@ ConvShape layer(Index n, Index c_in, Index hw, Index c_out, Index k, Index strid
   return s;
 }
 
-void bench_layer(const Layer& item, double top, Pair& pair) {
+void bench_layer(const Layer& item, double top) {
   const ConvShape& s = item.shape;
   const ConvKernels& kernels = kernel_table().conv;
   const auto x = random(s.n * s.c_in * s.h * s.w), w = random(s.c_out * s.c_in / s.groups * s.kh * s.kw);
@@ -166,8 +167,10 @@ void bench_layer(const Layer& item, double top, Pair& pair) {
   std::vector<char> memory(bytes + 64);
   void* space = memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
   std::printf("%-28s %7.1f MFLOP", item.name, flops / 1e6);
-  for (Parallel* parallel : {static_cast<Parallel*>(&one), static_cast<Parallel*>(&pair)}) {
-    const bool wall = parallel != &one;
+  for (const bool wall : {false, true}) {
+    std::optional<Pair> pair;  // only while it is measured: it spins
+    if (wall) pair.emplace();
+    Parallel* parallel = wall ? static_cast<Parallel*>(&*pair) : &one;
     const double seconds[3] = {best_of(wall, [&] { kernels.forward(forward, *parallel, space); }),
                                best_of(wall, [&] { kernels.backward_data(data, *parallel, space); }),
                                best_of(wall, [&] { kernels.backward_weights(weights, *parallel, space); })};
@@ -224,7 +227,6 @@ int main(int count, char** arguments) {
       {"depthwise 96 3x3 56 b4", layer(4, 96, 56, 96, 3, 1, 1, 96)},
       {"depthwise 96 3x3 s2 56 b4", layer(4, 96, 56, 96, 3, 2, 1, 96)},
   };
-  Pair pair;
   const auto wanted = [&](const char* name) {
     for (int i = 1; i < count; ++i)
       if (std::strstr(name, arguments[i])) return true;
@@ -234,6 +236,6 @@ int main(int count, char** arguments) {
   std::printf("%s, FMA peak %.1f GFLOP/s a thread; forward, gradient to data, to weights (fraction of the peak)\n",
               kernel_table().isa, top);
   for (const Layer& item : layers)
-    if (wanted(item.name)) bench_layer(item, top, pair);
+    if (wanted(item.name)) bench_layer(item, top);
   if (wanted("pool")) bench_pool();
 }

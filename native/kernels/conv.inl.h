@@ -1,8 +1,10 @@
 // Forward convolution and the gradient to the data: one correlation of a source with packed weights (conv_plan.inl.h has the
 // cutting, conv_micro.inl.h the tile). A task takes one chunk of pixels, copies the window it reads, and for each panel of
 // channels sums over all of K in blocks into a small tile buffer [pixel][panel], which is then transposed into place.
+// Pixels are grouped into patches that see the same taps, so that those which fall on padding cost nothing: without that the
+// gradient of an unpadded 3 x 3 layer on 26 x 26 pixels would do a sixth more work than it has to.
 //
-// Packed weights: [group][panel][k][panel width], k in the order (phase, source channel, tap of that phase).
+// Packed weights: [group][panel][k][panel width], k in the order (phase, block of source channels, tap, channel in the block).
 #pragma once
 #include "kernels/conv_depthwise.inl.h"
 #include "kernels/conv_plan.inl.h"
@@ -19,15 +21,21 @@ struct Correlation {
   ConvChunk chunk;
   Index chunks_n = 0, chunks_h = 0, chunks_w = 0;
   Index panels = 0, panels_per_task = 1, panel_tasks = 0;
-  Index K = 0;  // of all phases together
+  Index K = 0;           // of all phases together
+  Index channel_block = 1;  // source channels that k takes together: their taps fill one block of the tile
+  bool clip = false;        // leave out taps on padding; not worth the calls where a run of k would be short
 
   Correlation(const ConvShape& s, bool backward_) : h(conv_axis_h(s, backward_)), w(conv_axis_w(s, backward_)) {
     backward = backward_;
     n = s.n, groups = s.groups;
     source = (backward ? s.c_out : s.c_in) / groups, dest = (backward ? s.c_in : s.c_out) / groups;
     K = source * h.taps * w.taps;
+    const Index most = conv_max(1, kConvDepth * h.phases() * w.phases() / conv_max(1, h.taps * w.taps));
+    channel_block = conv_max(1, conv_ceil(source, conv_max(1, conv_ceil(source, most))));
+    clip = channel_block >= 16;
     panels = conv_ceil(dest, kConvPanel);
-    chunk = conv_chunk(n, h.dest, w.dest, 192, conv_max(1, n / 16));
+    chunk = conv_chunk(n, h.dest, w.dest, 192, conv_max(1, n * groups * panels / 16));
+    while (chunk.images > 1 && chunk.images * window().image() > 64 * 1024) --chunk.images;  // 256 KiB
     chunks_n = conv_ceil(n, chunk.images), chunks_h = conv_ceil(h.dest, chunk.rows), chunks_w = conv_ceil(w.dest, chunk.cols);
     // Few chunks: also cut the channels, as long as a task keeps enough to do.
     const Index chunks = conv_max(1, chunks_n * chunks_h * chunks_w * groups);
@@ -38,7 +46,13 @@ struct Correlation {
   }
   double flops() const { return 2.0 * double(n * groups * dest) * double(h.dest * w.dest) * double(conv_max(1, K)); }
   Index tasks() const { return groups * chunks_n * chunks_h * chunks_w * panel_tasks; }
-  ConvWindow window() const { return ConvWindow(source, h.window(chunk.rows), w.window(chunk.cols)); }
+  // Without padding to read, whole rows of the source are the window as they lie.
+  bool whole_rows() const { return clip && chunk.cols >= w.dest; }
+  ConvWindow window() const {
+    return ConvWindow(source, h.window(chunk.rows), whole_rows() ? w.source : w.window(chunk.cols));
+  }
+  Index window_row(Index r0) const { return h.base(r0) + h.tap_min(); }
+  Index window_col(Index c0) const { return whole_rows() ? 0 : w.base(c0) + w.tap_min(); }
   int vecs(Index panel) const { return conv_panel_vecs(dest - panel * kConvPanel); }
   Index packed_panel(Index group, Index panel) const { return group * packed_group() + panel * kConvPanel * K; }
   Index packed_group() const {
@@ -46,55 +60,109 @@ struct Correlation {
   }
 };
 
+// Pixels of a chunk that use the same taps: rows [h] and columns [w] of their phase's taps, whose k begin at `k`.
+struct ConvPatch {
+  Index pixels, k;
+  Index taps_h, taps_w;  // of the phase
+  ConvSpan h, w;         // of them, in use
+};
+
 struct CorrelationWorker {
-  float *window, *sums;         // (images, channels, rows, cols), (pixels, panel)
-  std::int32_t *base, *row;     // (pixels), phase after phase
-  std::int32_t* pixels;         // (phases), how many each has
+  float *window, *sums;      // (images, channels, rows, cols), (pixels, panel)
+  std::int32_t *base, *row;  // (pixels), patch after patch: where the window of a pixel begins, its row in the sums
+  ConvPatch* patches;
+  Index patch_count = 0;
 };
 
 inline CorrelationWorker conv_worker(const Correlation& c, ConvArena& arena) {
+  const auto patches = [](const ConvAxis& axis, Index extent) {
+    return conv_min(extent, axis.phases() * (2 * axis.taps + 1));
+  };
   CorrelationWorker w;
   w.window = arena.take<float>(c.chunk.images * c.window().image());
   w.sums = arena.take<float>(c.chunk.pixels() * kConvPanel);
   w.base = arena.take<std::int32_t>(c.chunk.pixels());
   w.row = arena.take<std::int32_t>(c.chunk.pixels());
-  w.pixels = arena.take<std::int32_t>(c.h.phases() * c.w.phases());
+  w.patches = arena.take<ConvPatch>(patches(c.h, c.chunk.rows) * patches(c.w, c.chunk.cols));
   return w;
 }
 
-// Where in a window tap (a, b) of source channel s lies, in the k order of the packed weights.
-inline void conv_offsets(const Correlation& c, std::int32_t* offset) {
-  const ConvWindow win = c.window();
+// Calls body(k, s, a, b) for every k of the packed order: source channel s, tap (a, b).
+template <class Body>
+void conv_each_k(const Correlation& c, const Body& body) {
+  Index k = 0;
   for (Index ph = 0; ph < c.h.phases(); ++ph)
     for (Index pw = 0; pw < c.w.phases(); ++pw)
-      for (Index s = 0; s < c.source; ++s)
+      for (Index s0 = 0; s0 < c.source; s0 += c.channel_block)
         for (Index a = 0; a < c.h.taps; ++a) {
           if (c.h.tap_phase(a) != ph) continue;
-          for (Index b = 0; b < c.w.taps; ++b)
-            if (c.w.tap_phase(b) == pw)
-              *offset++ = static_cast<std::int32_t>(s * win.plane + (c.h.tap(a) - c.h.tap_min()) * win.cols +
-                                                    c.w.tap(b) - c.w.tap_min());
+          for (Index b = 0; b < c.w.taps; ++b) {
+            if (c.w.tap_phase(b) != pw) continue;
+            for (Index s = s0; s < conv_min(c.source, s0 + c.channel_block); ++s) body(k++, s, a, b);
+          }
         }
+}
+
+// Where in a window the element that k multiplies lies.
+inline void conv_offsets(const Correlation& c, std::int32_t* offset) {
+  const ConvWindow win = c.window();
+  conv_each_k(c, [&](Index k, Index s, Index a, Index b) {
+    offset[k] = static_cast<std::int32_t>(s * win.plane + (c.h.tap(a) - c.h.tap_min()) * win.cols + c.w.tap(b) - c.w.tap_min());
+  });
+}
+
+// Rows of one panel's weights for the source channels [s0, s1), transposed to natural order: rows[(s - s0) * taps + tap][width].
+inline void conv_transpose_weights(const Correlation& c, const float* w, Index s0, Index s1, Index used, Index width,
+                                   float* rows) {
+  const Index taps = c.h.taps * c.w.taps;
+  if (!c.backward) return conv_transpose(w + s0 * taps, c.K, used, (s1 - s0) * taps, rows, width);
+  for (Index s = s0; s < s1; ++s, rows += taps * width) {
+    if (taps == 1)
+      conv_copy(w + s * c.dest, used, rows);
+    else
+      conv_transpose(w + s * c.dest * taps, taps, used, taps, rows, width);
+  }
 }
 
 // One panel of weights w (C_out, C_in / groups, KH, KW) into dst[k][width]; lanes beyond the last channel are zero.
 inline void conv_pack_panel(const Correlation& c, const float* w, Index group, Index panel, float* dst) {
   const Index first = panel * kConvPanel, width = c.vecs(panel) * kLanes, used = conv_min(width, c.dest - first);
   const Index taps = c.h.taps * c.w.taps;
-  if (used < width) conv_zero(dst, c.K * width);
-  if (!c.backward) return conv_transpose(w + (group * c.dest + first) * c.K, c.K, used, c.K, dst, width);
-  for (Index ph = 0; ph < c.h.phases(); ++ph)
-    for (Index pw = 0; pw < c.w.phases(); ++pw)
-      for (Index s = 0; s < c.source; ++s)
-        for (Index a = 0; a < c.h.taps; ++a) {
-          if (c.h.tap_phase(a) != ph) continue;
-          for (Index b = 0; b < c.w.taps; ++b) {
-            if (c.w.tap_phase(b) != pw) continue;
-            const float* from = w + ((group * c.source + s) * c.dest + first) * taps + a * c.w.taps + b;
-            for (Index i = 0; i < used; ++i) dst[i] = from[i * taps];
-            dst += width;
+  w += c.backward ? (group * c.source * c.dest + first) * taps : (group * c.dest + first) * c.K;
+  if (taps > kConvDepth) {
+    conv_zero(dst, c.K * width);
+    conv_each_k(c, [&](Index k, Index s, Index a, Index b) {
+      const float* from = w + (c.backward ? s * c.dest : s) * taps + a * c.w.taps + b;
+      for (Index i = 0; i < used; ++i) dst[k * width + i] = from[i * (c.backward ? taps : c.K)];
+    });
+    return;
+  }
+  alignas(64) float rows[kConvDepth * kConvPanel];
+  if (used < width) conv_zero(rows, kConvDepth * width);
+  const Index some = conv_min(c.channel_block, kConvDepth / conv_max(1, taps));
+  for (Index block = 0; block < c.source; block += c.channel_block) {
+    const Index block_channels = conv_min(c.channel_block, c.source - block);
+    for (Index s0 = block; s0 < block + block_channels; s0 += some) {
+      const Index s1 = conv_min(s0 + some, block + block_channels);
+      conv_transpose_weights(c, w, s0, s1, used, width, rows);
+      Index k = 0;
+      for (Index ph = 0; ph < c.h.phases(); ++ph)
+        for (Index pw = 0; pw < c.w.phases(); ++pw) {
+          Index at = k + block * c.h.taps_in(ph) * c.w.taps_in(pw) + s0 - block;
+          k += c.source * c.h.taps_in(ph) * c.w.taps_in(pw);
+          for (Index a = 0; a < c.h.taps; ++a) {
+            if (c.h.tap_phase(a) != ph) continue;
+            for (Index b = 0; b < c.w.taps; ++b) {
+              if (c.w.tap_phase(b) != pw) continue;
+              for (Index s = s0; s < s1; ++s)
+                for (Index i = 0; i < width; i += kLanes)
+                  Vec::load(rows + ((s - s0) * taps + a * c.w.taps + b) * width + i).store(dst + (at + s - s0) * width + i);
+              at += block_channels;
+            }
           }
         }
+    }
+  }
 }
 
 inline void conv_pack(const Correlation& c, const float* w, float* packed, Parallel& parallel) {
@@ -119,41 +187,85 @@ struct ConvPart {
   Index n0, images, r0, rows, c0, cols;
 };
 
-// Lists the pixels of a part, phase after phase: where their windows begin, and which row of the sums they are.
-inline void conv_list_pixels(const Correlation& c, const ConvPart& part, const CorrelationWorker& worker) {
+// Rows (or columns) from `start` on, a phase apart, that use the same taps.
+struct ConvRun {
+  Index start, end;
+  ConvSpan taps;
+};
+inline ConvRun conv_run_of(const ConvAxis& axis, bool clip, Index phase, Index start, Index end) {
+  const ConvSpan all{0, axis.taps_in(phase)};
+  if (!clip) return {start, end, all};
+  ConvRun run{start, start + axis.phases(), axis.inside(start, phase)};
+  while (run.end < end && axis.inside(run.end, phase) == run.taps) run.end += axis.phases();
+  return run;
+}
+
+inline void conv_add_patch(const Correlation& c, const ConvPart& part, const ConvRun& h, const ConvRun& w,
+                           CorrelationWorker& worker, Index& count) {
   const ConvWindow win = c.window();
-  const Index base_h = c.h.base(part.r0), base_w = c.w.base(part.c0), r_end = part.r0 + part.rows, c_end = part.c0 + part.cols;
-  Index count = 0, phase = 0;
-  for (Index ph = 0; ph < c.h.phases(); ++ph)
-    for (Index pw = 0; pw < c.w.phases(); ++pw) {
-      const Index begin = count, q0 = c.w.first(pw, part.c0);
-      for (Index i = 0; i < part.images; ++i)
-        for (Index r = c.h.first(ph, part.r0); r < r_end; r += c.h.phases()) {
-          Index base = i * win.image() + (c.h.base(r) - base_h) * win.cols + c.w.base(q0) - base_w;
-          Index row = (i * part.rows + r - part.r0) * part.cols + q0 - part.c0;
-          for (Index q = q0; q < c_end; q += c.w.phases(), base += c.w.base_step(), row += c.w.phases()) {
-            worker.base[count] = static_cast<std::int32_t>(base);
-            worker.row[count++] = static_cast<std::int32_t>(row);
-          }
-        }
-      worker.pixels[phase++] = static_cast<std::int32_t>(count - begin);
+  const Index h_end = conv_min(h.end, part.r0 + part.rows), w_end = conv_min(w.end, part.c0 + part.cols);
+  const Index base_h = c.window_row(part.r0) - c.h.tap_min(), base_w = c.window_col(part.c0) - c.w.tap_min();
+  for (Index i = 0; i < part.images; ++i)
+    for (Index r = h.start; r < h_end; r += c.h.phases()) {
+      Index base = i * win.image() + (c.h.base(r) - base_h) * win.cols + c.w.base(w.start) - base_w;
+      Index row = (i * part.rows + r - part.r0) * part.cols + w.start - part.c0;
+      for (Index q = w.start; q < w_end; q += c.w.phases(), base += c.w.base_step(), row += c.w.phases()) {
+        worker.base[count] = static_cast<std::int32_t>(base);
+        worker.row[count++] = static_cast<std::int32_t>(row);
+      }
     }
 }
 
-// Sums one panel over all phases into sums[pixel][width], pixels in the order of dest.
-inline void conv_sum_panel(const CorrelationCall& call, const float* w, int vecs, const CorrelationWorker& worker) {
-  const Correlation& c = call.c;
-  const std::int32_t *offset = call.offset, *base = worker.base, *row = worker.row, *pixels = worker.pixels;
+inline void conv_list_patches(const Correlation& c, const ConvPart& part, CorrelationWorker& worker) {
+  const Index r_end = part.r0 + part.rows, c_end = part.c0 + part.cols;
+  Index count = 0, k = 0;
+  worker.patch_count = 0;
   for (Index ph = 0; ph < c.h.phases(); ++ph)
-    for (Index pw = 0; pw < c.w.phases(); ++pw, base += *pixels, row += *pixels, ++pixels) {
-      const Index K = c.source * c.h.taps_in(ph) * c.w.taps_in(pw);
-      const Index blocks = conv_max(1, conv_ceil(K, kConvDepth)), depth = conv_ceil(K, blocks);
-      for (Index k = 0, block = 0; block < blocks; ++block, k += depth) {
-        const Index length = conv_min(depth, K - k);
-        conv_tiles({worker.window, base, offset + k, w + k * vecs * kLanes, length, worker.sums, row, block > 0}, *pixels, vecs);
+    for (Index pw = 0; pw < c.w.phases(); ++pw) {
+      const Index taps_h = c.h.taps_in(ph), taps_w = c.w.taps_in(pw);
+      for (Index r = c.h.first(ph, part.r0); r < r_end;) {
+        const ConvRun h = conv_run_of(c.h, c.clip, ph, r, r_end);
+        for (Index q = c.w.first(pw, part.c0); q < c_end;) {
+          const ConvRun w = conv_run_of(c.w, c.clip, pw, q, c_end);
+          const Index begin = count;
+          conv_add_patch(c, part, h, w, worker, count);
+          worker.patches[worker.patch_count++] = {count - begin, k, taps_h, taps_w, h.taps, w.taps};
+          q = w.end;
+        }
+        r = h.end;
       }
-      offset += K, w += K * vecs * kLanes;
+      k += c.source * taps_h * taps_w;
     }
+}
+
+// Sums one panel over all k of a patch.
+inline void conv_sum_patch(const CorrelationCall& call, const ConvPatch& patch, const float* w, int vecs, ConvTile tile) {
+  const Correlation& c = call.c;
+  const Index used_h = patch.h.end - patch.h.begin, used_w = patch.w.end - patch.w.begin;
+  const bool joined = used_w == patch.taps_w;  // the rows of taps follow each other in k
+  const Index runs = joined ? conv_min(used_h, 1) : used_h, taps = joined ? used_h * used_w : used_w;
+  for (Index s0 = 0; s0 < c.source && taps > 0; s0 += c.channel_block) {
+    const Index channels = conv_min(c.channel_block, c.source - s0), length = taps * channels;
+    for (Index run = 0; run < runs; ++run) {
+      const Index first_tap = (patch.h.begin + run) * patch.taps_w + patch.w.begin;
+      const Index k0 = patch.k + s0 * patch.taps_h * patch.taps_w + first_tap * channels;
+      for (Index k = k0; k < k0 + length; k += kConvDepth) {
+        tile.offset = call.offset + k, tile.w = w + k * vecs * kLanes, tile.K = conv_min(kConvDepth, k0 + length - k);
+        conv_tiles(tile, patch.pixels, vecs);
+        tile.accumulate = true;
+      }
+    }
+  }
+  if (!tile.accumulate) conv_tiles(tile, patch.pixels, vecs);  // no tap at all: zeros
+}
+
+inline void conv_sum_panel(const CorrelationCall& call, const float* w, int vecs, const CorrelationWorker& worker) {
+  ConvTile tile = {worker.window, worker.base, call.offset, w, 0, worker.sums, worker.row, false};
+  for (Index i = 0; i < worker.patch_count; ++i) {
+    const ConvPatch& patch = worker.patches[i];
+    conv_sum_patch(call, patch, w, vecs, tile);
+    tile.base += patch.pixels, tile.row += patch.pixels;
+  }
 }
 
 // Writes the sums of one panel out to (channel, pixel) order and runs the epilogue over each contiguous segment.
@@ -174,7 +286,7 @@ inline void conv_store_panel(const CorrelationCall& call, const ConvPart& part, 
     }
 }
 
-inline void conv_task(const CorrelationCall& call, Index task, const CorrelationWorker& worker) {
+inline void conv_task(const CorrelationCall& call, Index task, CorrelationWorker worker) {
   const Correlation& c = call.c;
   const auto next = [&task](Index count) {
     const Index digit = task % count;
@@ -190,8 +302,8 @@ inline void conv_task(const CorrelationCall& call, Index task, const Correlation
   const Index plane = c.h.source * c.w.source;
   for (Index i = 0; i < part.images; ++i)
     conv_fill_window(win, call.source + ((n0 + i) * c.groups + group) * c.source * plane, c.h.source, c.w.source,
-                     c.h.base(r0) + c.h.tap_min(), c.w.base(c0) + c.w.tap_min(), worker.window + i * win.image());
-  conv_list_pixels(c, part, worker);
+                     c.window_row(r0), c.window_col(c0), !c.clip, worker.window + i * win.image());
+  conv_list_patches(c, part, worker);
   for (Index panel = panel0; panel < conv_min(c.panels, panel0 + c.panels_per_task); ++panel) {
     const int vecs = c.vecs(panel);
     conv_sum_panel(call, call.packed + c.packed_panel(group, panel), vecs, worker);

@@ -13,6 +13,11 @@ constexpr Index conv_max(Index a, Index b) { return a > b ? a : b; }
 constexpr Index conv_ceil(Index a, Index b) { return (a + b - 1) / b; }
 constexpr Index conv_round(Index a, Index b) { return conv_ceil(a, b) * b; }
 
+struct ConvSpan {
+  Index begin, end;
+  bool operator==(const ConvSpan&) const = default;
+};
+
 // One dimension of a correlation dest[r] = sum over taps of source[base(r) + tap(a)] * w[a], over the taps a of r's phase.
 // Forward has one phase. The gradient to the data has `stride` of them: r + pad - a * dilation must be divisible by the stride.
 struct ConvAxis {
@@ -34,6 +39,21 @@ struct ConvAxis {
     Index count = 0;
     for (Index a = 0; a < taps; ++a) count += tap_phase(a) == phase;
     return count;
+  }
+  // Which of the taps_in(phase) taps of row r read inside the source; the others would multiply padding.
+  ConvSpan inside(Index r, Index phase) const {
+    ConvSpan span{0, 0};
+    Index index = 0;
+    for (Index a = 0; a < taps; ++a) {
+      if (tap_phase(a) != phase) continue;
+      const Index at = base(r) + tap(a);
+      if (at >= 0 && at < source) {
+        if (span.end == 0) span.begin = index;
+        span.end = index + 1;
+      }
+      ++index;
+    }
+    return span;
   }
   // Source rows that `extent` rows of dest read, wherever they start.
   Index window(Index extent) const {
@@ -120,23 +140,27 @@ ATHANOR_INLINE void conv_zero(float* dst, Index n) {
   Vec::zero().store(dst + n - kLanes);
 }
 
-// Fills one image of the window from source planes (channels, H, W), its corner at (row0, col0), which may lie outside.
-inline void conv_fill_window(const ConvWindow& win, const float* src, Index H, Index W, Index row0, Index col0, float* dst) {
+// Fills one image of the window from source planes (channels, H, W), its corner at (row0, col0), which may lie outside; what is
+// outside becomes zero when `pad`, or is left as it was.
+inline void conv_fill_window(const ConvWindow& win, const float* src, Index H, Index W, Index row0, Index col0, bool pad,
+                             float* dst) {
   const Index r_begin = conv_min(win.rows, conv_max(0, -row0)), r_end = conv_max(r_begin, conv_min(win.rows, H - row0));
   const Index c_begin = conv_min(win.cols, conv_max(0, -col0)), c_end = conv_max(c_begin, conv_min(win.cols, W - col0));
   const bool whole_rows = c_begin == 0 && c_end == win.cols && win.cols == W;
   for (Index c = 0; c < win.channels; ++c, src += H * W, dst += win.plane) {
-    conv_zero(dst, r_begin * win.cols);
-    conv_zero(dst + r_end * win.cols, (win.rows - r_end) * win.cols);
+    if (pad) {
+      conv_zero(dst, r_begin * win.cols);
+      conv_zero(dst + r_end * win.cols, (win.rows - r_end) * win.cols);
+    }
     if (whole_rows) {
       conv_copy(src + (row0 + r_begin) * W, (r_end - r_begin) * W, dst + r_begin * W);
       continue;
     }
     for (Index r = r_begin; r < r_end; ++r) {
       float* to = dst + r * win.cols;
-      conv_zero(to, c_begin);
+      if (pad) conv_zero(to, c_begin);
       if (c_end > c_begin) conv_copy(src + (row0 + r) * W + col0 + c_begin, c_end - c_begin, to + c_begin);
-      conv_zero(to + c_end, win.cols - c_end);
+      if (pad) conv_zero(to + c_end, win.cols - c_end);
     }
   }
 }

@@ -137,7 +137,8 @@ inline void weights_chunk(const WeightsCall& call, const WeightsTask& t, Index n
   weights_offsets(p, worker, images, conv_min(p.chunk.rows, p.rows_out - r0), conv_min(p.chunk.cols, p.cols_out - c0));
   for (Index i = 0; i < images; ++i)
     conv_fill_window(win, call.args.x + ((n0 + i) * s.c_in + t.group * p.in + t.channel0) * s.h * s.w, s.h, s.w,
-                     r0 * s.stride_h - s.pad_top, c0 * s.stride_w - s.pad_left, worker.window + i * full.image());
+                     r0 * s.stride_h - s.pad_top, c0 * s.stride_w - s.pad_left, true,
+                     worker.window + i * full.image());
   const Index pixels = images * worker.rows * worker.cols;
   for (Index panel = t.panel0; panel < t.panel1; ++panel) {
     const Index width = p.width(panel), channels = conv_min(width, p.out - panel * kConvPanel);
