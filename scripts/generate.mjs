@@ -1,11 +1,14 @@
 // Writes the generated files of the repository, or with --check fails when one of them is not what its sources say.
-// A generator is an object { path, render() } in scripts/generate/; it is listed here and nowhere else.
+// A generator is an object { path, render() } in scripts/generate/; it is listed here and nowhere else. render() gives the text,
+// or undefined where its source is not there.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chdir } from "node:process";
 import { fileURLToPath } from "node:url";
+import { operations } from "./generate/operations.mjs";
+import { rules } from "./generate/rules.mjs";
 import { sources } from "./generate/sources.mjs";
 
-const generators = [sources];
+const generators = [sources, operations, rules];
 
 /** Returns the paths that differ from what their generator says; writes them unless `check`. `only` names one path. */
 export async function generate({ check = false, only } = {}) {
@@ -13,6 +16,7 @@ export async function generate({ check = false, only } = {}) {
   for (const { path, render } of generators) {
     if (only && path !== only) continue;
     const text = await render();
+    if (text === undefined) continue;
     if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
     stale.push(path);
     if (!check) writeFileSync(path, text);

@@ -1,0 +1,55 @@
+// lib/native/rules.ts: every update rule's hyper-parameters, in the order in which they cross the binding, and its state
+// slots, from native/optim/rules.def.
+import { existsSync } from "node:fs";
+import { definitions, typescript } from "./typescript.mjs";
+
+const source = "native/optim/rules.def";
+const forms = [
+  [/^RULE_BEGIN\((\w+), \w+\)$/, (rules, name) => rules.push({ name, hyper: [], state: [] })],
+  [
+    /^HYPER\((\w+), ([-\d.e]+), "(.+)"\)$/,
+    (rules, name, value, interval) => rules.at(-1).hyper.push({ name, default: Number(value), interval }),
+  ],
+  [/^FLAG\((\w+), ([01])\)$/, (rules, name, value) => rules.at(-1).hyper.push({ name, default: value === "1" })],
+  [/^STATE\((\w+), (\w+)\)$/, (rules, name, init) => rules.at(-1).state.push({ name, init: init === "0" ? 0 : init })],
+  [/^RULE_END\(\w+, \w+\)$/, () => {}],
+];
+
+function parse(lines) {
+  const rules = [];
+  for (const line of lines) {
+    if (line.startsWith("#")) continue; // the preprocessor's own lines
+    const form = forms.find(([pattern]) => pattern.test(line));
+    if (!form) throw new Error(`${source}: cannot read "${line}", expected RULE_BEGIN, HYPER, FLAG, STATE or RULE_END`);
+    form[1](rules, ...form[0].exec(line).slice(1));
+  }
+  return rules;
+}
+
+export const rules = {
+  path: "lib/native/rules.ts",
+  async render() {
+    if (!existsSync(source)) return undefined;
+    return typescript(
+      source,
+      [
+        "/** A hyper-parameter: a number within `interval`, or a flag. */",
+        "export type Hyper =",
+        "  | { readonly name: string; readonly default: number; readonly interval: string }",
+        "  | { readonly name: string; readonly default: boolean };",
+        "",
+        "/** A value kept for every element of a parameter; it starts from 0 or from the hyper-parameter named by `init`. */",
+        "export type Slot = { readonly name: string; readonly init: 0 | string };",
+        "",
+        "/** Every update rule: hyper-parameters in the order in which they cross the binding, and state slots. */",
+        "export const rules = {",
+        ...parse(definitions(source)).map(({ name, hyper, state }) => `${name}: ${JSON.stringify({ hyper, state })},`),
+        "} as const satisfies Record<string, { hyper: readonly Hyper[]; state: readonly Slot[] }>;",
+        "",
+        "/** The name of an update rule. */",
+        "export type RuleName = keyof typeof rules;",
+        "",
+      ].join("\n"),
+    );
+  },
+};
