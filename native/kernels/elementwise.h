@@ -6,9 +6,9 @@
 //   to i32 from floats: towards zero, saturated, NaN becomes 0; to u8 from floats: the same, from i32: the low 8 bits;
 //   to bool: x != 0 (NaN is true); to bf16: nearest even.
 // Every element is computed from its own inputs alone: the same bits for any split, strip or neighbour.
-// f32 functions are within 2 ulp (sin, cos, exp, log, sqrt, division ...) or 4 ulp (tanh, sigmoid, gelu_tanh, silu, softplus)
-// of the exact value; gelu and the gradients have an absolute error of a few ulp of the largest term, like their formulas.
-// f64 programs use the C library. Where the thread flushes subnormals, they count as zeros here too.
+// f32 functions are within 2 ulp of the exact value, tanh, sigmoid and silu within 3 (silu while sigmoid(a) is no subnormal). gelu, gelu_tanh
+// and the gradients are accurate like their formulas: a few ulp of their largest term. f64 programs use the C library.
+// Where the thread flushes subnormals, they count as zeros here too.
 #pragma once
 #include "base/dtype.h"
 #include "base/index.h"
@@ -53,8 +53,8 @@ struct EwInstruction {
   double imm = 0;              // constant
 };
 
-// A register holds a value once an instruction has written it. Stores may stand anywhere; an operand that is stored may have
-// the very elements of one that is loaded (in-place), but the two must not overlap in any other way.
+// A register holds a value once an instruction has written it. A stored operand may be the very elements of a loaded one of the
+// same element size (in-place); then every load of those elements stands before the store. They must not overlap otherwise.
 struct EwProgram {
   DType compute = DType::f32;  // f32, f64 or i32
   int length = 0;

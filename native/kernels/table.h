@@ -4,6 +4,7 @@
 #include "kernels/attention.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "kernels/elementwise.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 
@@ -15,6 +16,7 @@ struct KernelTable {
   AttentionKernels attention;
   ConvKernels conv;
   GemmKernels gemm;
+  ElementwiseKernels elementwise;
   kernels::OptimKernels optim;
   PoolKernels pool;
 };

@@ -18,6 +18,36 @@
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
+#if defined(ATHANOR_SIMDE)
+// Not in SIMDe 0.7.
+ATHANOR_INLINE __m512 load_lanes(const float* p, Index n) {
+  float lanes[16] = {};
+  for (Index i = 0; i < n; ++i) lanes[i] = p[i];
+  return _mm512_loadu_ps(lanes);
+}
+ATHANOR_INLINE __m512i load_lanes(const std::int32_t* p, Index n) {
+  std::int32_t lanes[16] = {};
+  for (Index i = 0; i < n; ++i) lanes[i] = p[i];
+  return _mm512_loadu_si512(lanes);
+}
+ATHANOR_INLINE void store_lanes(float* p, Index n, __m512 v) {
+  float lanes[16];
+  _mm512_storeu_ps(lanes, v);
+  for (Index i = 0; i < n; ++i) p[i] = lanes[i];
+}
+ATHANOR_INLINE void store_lanes(std::int32_t* p, Index n, __m512i v) {
+  std::int32_t lanes[16];
+  _mm512_storeu_si512(lanes, v);
+  for (Index i = 0; i < n; ++i) p[i] = lanes[i];
+}
+#else
+ATHANOR_INLINE __mmask16 first_lanes(Index n) { return static_cast<__mmask16>((1u << n) - 1u); }
+ATHANOR_INLINE __m512 load_lanes(const float* p, Index n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
+ATHANOR_INLINE __m512i load_lanes(const std::int32_t* p, Index n) { return _mm512_maskz_loadu_epi32(first_lanes(n), p); }
+ATHANOR_INLINE void store_lanes(float* p, Index n, __m512 v) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
+ATHANOR_INLINE void store_lanes(std::int32_t* p, Index n, __m512i v) { _mm512_mask_storeu_epi32(p, first_lanes(n), v); }
+#endif
+
 struct Mask {
   __mmask16 v;
   static ATHANOR_INLINE Mask first(Index n) { return {static_cast<__mmask16>((1u << n) - 1u)}; }
@@ -37,9 +67,9 @@ struct Vec {
   static ATHANOR_INLINE Vec zero() { return {_mm512_setzero_ps()}; }
   static ATHANOR_INLINE Vec broadcast(float x) { return {_mm512_set1_ps(x)}; }
   static ATHANOR_INLINE Vec load(const float* p) { return {_mm512_loadu_ps(p)}; }
-  static ATHANOR_INLINE Vec load(const float* p, Index n) { return {_mm512_maskz_loadu_ps(Mask::first(n).v, p)}; }
+  static ATHANOR_INLINE Vec load(const float* p, Index n) { return {load_lanes(p, n)}; }
   ATHANOR_INLINE void store(float* p) const { _mm512_storeu_ps(p, v); }
-  ATHANOR_INLINE void store(float* p, Index n) const { _mm512_mask_storeu_ps(p, Mask::first(n).v, v); }
+  ATHANOR_INLINE void store(float* p, Index n) const { store_lanes(p, n, v); }
   ATHANOR_INLINE void stream(float* p) const { _mm512_stream_ps(p, v); }  // p aligned to 64 bytes; then stream_fence()
 };
 ATHANOR_INLINE void stream_fence() { _mm_sfence(); }
@@ -91,11 +121,9 @@ struct IVec {
     return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
   }
   static ATHANOR_INLINE IVec load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
-  static ATHANOR_INLINE IVec load(const std::int32_t* p, Index n) {
-    return {_mm512_maskz_loadu_epi32(Mask::first(n).v, p)};
-  }
+  static ATHANOR_INLINE IVec load(const std::int32_t* p, Index n) { return {load_lanes(p, n)}; }
   ATHANOR_INLINE void store(std::int32_t* p) const { _mm512_storeu_si512(p, v); }
-  ATHANOR_INLINE void store(std::int32_t* p, Index n) const { _mm512_mask_storeu_epi32(p, Mask::first(n).v, v); }
+  ATHANOR_INLINE void store(std::int32_t* p, Index n) const { store_lanes(p, n, v); }
 };
 ATHANOR_INLINE IVec operator+(IVec a, IVec b) { return {_mm512_add_epi32(a.v, b.v)}; }
 ATHANOR_INLINE IVec operator-(IVec a, IVec b) { return {_mm512_sub_epi32(a.v, b.v)}; }

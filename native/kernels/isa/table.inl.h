@@ -3,6 +3,7 @@
 #include "kernels/attention.inl.h"
 #include "kernels/conv.inl.h"
 #include "kernels/gemm.inl.h"
+#include "kernels/elementwise.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
 #include "kernels/table.h"
@@ -19,6 +20,7 @@ const KernelTable& table() {
       .attention = attention_kernels(),
       .conv = conv_kernels(),
       .gemm = gemm::kernels(),
+      .elementwise = elementwise_kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
   };
