@@ -115,7 +115,7 @@ struct OneHot {
   double off = 0;
 };
 
-// y[i] = start + i · step, for f32, f64 and i32 (computed in double, in 64 bits for i32).
+// y[i] = start + i · step, for f32, f64 and i32, computed in double; the caller checks that i32 holds both ends.
 struct Range {
   void* y;
   DType dtype;
