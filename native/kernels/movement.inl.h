@@ -47,10 +47,10 @@ ATHANOR_INLINE void over_units(Index units, Index unit_bytes, Parallel& parallel
 // An odometer over the outer dimensions of a loop nest with an offset into each of two arrays, in elements.
 struct Walk {
   int rank = 0;
-  Index shape[kMaxRank];
-  Index stride[2][kMaxRank];
-  Index at[kMaxRank];
-  Index offset[2];
+  Index shape[kMaxRank] = {};
+  Index stride[2][kMaxRank] = {};
+  Index at[kMaxRank] = {};
+  Index offset[2] = {};
 
   Index rows() const {
     Index n = 1;

@@ -89,14 +89,14 @@ inline IndexReport movement_scatter_add_rows(const ScatterAddRows& a, Parallel& 
 struct AxisWalk {
   Walk walk;
   Index n, inner;
-  explicit AxisWalk(int rank, int axis, const Index* shape, const Index* stride) {
+  AxisWalk(int rank, int axis, const Index* shape, const Index* stride)
+      : n(shape[rank - 1]), inner(axis == rank - 1 ? 0 : stride[rank - 1]) {
     for (int d = 0; d < rank; ++d) walk.push(shape[d], 0, d == axis ? 0 : stride[d]);
     Index packed = 1;
     for (int d = rank - 1; d >= 0; --d) {
       walk.stride[0][d] = packed;
       packed *= shape[d];
     }
-    n = walk.shape[rank - 1], inner = walk.stride[1][rank - 1];
     --walk.rank;
   }
 };

@@ -5,6 +5,7 @@
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/elementwise.h"
+#include "kernels/movement.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
 
@@ -17,6 +18,7 @@ struct KernelTable {
   ConvKernels conv;
   GemmKernels gemm;
   ElementwiseKernels elementwise;
+  kernels::MovementKernels movement;
   kernels::OptimKernels optim;
   PoolKernels pool;
 };

@@ -4,6 +4,7 @@
 #include "kernels/conv.inl.h"
 #include "kernels/gemm.inl.h"
 #include "kernels/elementwise.inl.h"
+#include "kernels/movement_index.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
 #include "kernels/table.h"
@@ -21,6 +22,7 @@ const KernelTable& table() {
       .conv = conv_kernels(),
       .gemm = gemm::kernels(),
       .elementwise = elementwise_kernels(),
+      .movement = movement_kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
   };

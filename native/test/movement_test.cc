@@ -1,0 +1,454 @@
+// Data movement against loops over plain coordinates: random shapes, permutations, steps, broadcasts, sizes 0 and 1, every
+// element size, guards around what is written, 1, 2 and 7 workers, every instruction set of the machine.
+#include <algorithm>
+#include <functional>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/dispatch.h"
+#include "kernels/permutation.h"
+#include "test/test.h"
+#include "test/threads.h"
+
+namespace athanor::kernels {
+namespace {
+
+using Shape = std::vector<Index>;
+using Bytes = std::vector<std::uint8_t>;
+constexpr Index kGuard = 64;
+
+std::mt19937 random_bits(1);
+
+Index pick(Index low, Index high) { return low + Index(random_bits() % std::uint64_t(high - low + 1)); }
+
+Index count(const Shape& shape) { return std::accumulate(shape.begin(), shape.end(), Index{1}, std::multiplies<>()); }
+
+Shape packed(const Shape& shape) {
+  Shape stride(shape.size(), 1);
+  for (int d = int(shape.size()) - 2; d >= 0; --d) stride[d] = stride[d + 1] * shape[d + 1];
+  return stride;
+}
+
+// Calls f(coordinates) for every element, the last coordinate fastest.
+void every(const Shape& shape, const std::function<void(const Shape&)>& f) {
+  Shape at(shape.size(), 0);
+  for (Index n = count(shape); n > 0; --n) {
+    f(at);
+    for (int d = int(shape.size()) - 1; d >= 0 && ++at[d] == shape[d]; --d) at[d] = 0;
+  }
+}
+
+Index dot(const Shape& a, const Shape& b) { return std::inner_product(a.begin(), a.end(), b.begin(), Index{0}); }
+
+Bytes random_bytes(Index n) {
+  Bytes bytes(n);
+  for (auto& b : bytes) b = std::uint8_t(random_bits());
+  return bytes;
+}
+
+// What a kernel wrote, with the guards before and after it.
+struct Output {
+  Bytes bytes;
+  explicit Output(Index n) : bytes(n + 2 * kGuard, 0xA5) {}
+  std::uint8_t* data() { return bytes.data() + kGuard; }
+  template <class T>
+  const T* as() {
+    return reinterpret_cast<const T*>(data());
+  }
+};
+
+// Runs the kernel on every ISA with 1, 2 and 7 workers and compares everything, guards included, with `expected`.
+void compare(const std::string& what, Output expected, Output start,
+             const std::function<void(const MovementKernels&, void* y, Parallel&)>& kernel) {
+  for (const std::string& isa : available_isas()) {
+    set_isa(isa);
+    for (const int workers : {1, 2, 7}) {
+      Output y = start;
+      test::Threads threads(workers);
+      kernel(kernel_table().movement, y.data(), threads);
+      CHECK_MESSAGE(y.bytes == expected.bytes, what + " differs on " + isa + " with " + std::to_string(workers) + " workers");
+    }
+  }
+  set_isa(available_isas().front());
+}
+
+void put(Index* to, const Shape& from) { std::copy(from.begin(), from.end(), to); }
+
+void check_copy(const std::string& what, const Shape& shape, const Shape& y_stride, const Shape& x_stride, Index size) {
+  // Negative strides: the array begins where they lead to.
+  Index low[2] = {0, 0}, high[2] = {0, 0};
+  for (std::size_t d = 0; d < shape.size(); ++d)
+    for (int k : {0, 1}) {
+      const Index reach = std::max<Index>(shape[d] - 1, 0) * (k ? x_stride[d] : y_stride[d]);
+      (reach < 0 ? low[k] : high[k]) += reach;
+    }
+  const Bytes x = random_bytes((high[1] - low[1] + 1) * size);
+  Output expected((high[0] - low[0] + 1) * size), start = expected;
+  every(shape, [&](const Shape& at) {
+    std::copy_n(&x[(dot(at, x_stride) - low[1]) * size], size, expected.data() + (dot(at, y_stride) - low[0]) * size);
+  });
+  compare(what, expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+    StridedCopy a{static_cast<std::uint8_t*>(y) - low[0] * size, x.data() - low[1] * size, int(shape.size()), size, {}, {}, {}};
+    put(a.shape, shape), put(a.y_stride, y_stride), put(a.x_stride, x_stride);
+    kernels.copy(a, parallel);
+  });
+}
+
+TEST(copy_of_random_views) {
+  for (int round = 0; round < 300; ++round) {
+    const int rank = int(pick(0, 5));
+    Shape shape(rank), order(rank), x_stride(rank), y_stride(rank);
+    for (Index& s : shape) s = pick(0, 9) == 0 ? 0 : pick(1, 9);
+    std::iota(order.begin(), order.end(), 0);
+    std::shuffle(order.begin(), order.end(), random_bits);
+    Index step = pick(1, 2);
+    for (int d = rank - 1; d >= 0; --d) {  // x: dimensions in random order, some reversed, some broadcast
+      const Index e = order[d];
+      x_stride[e] = pick(0, 5) == 0 ? 0 : pick(0, 5) == 0 ? -step : step;
+      step *= std::max<Index>(1, shape[e]) * pick(1, 2);
+    }
+    std::shuffle(order.begin(), order.end(), random_bits);
+    step = pick(0, 3) == 0 ? 2 : 1;
+    for (int d = rank - 1; d >= 0; --d) {  // y: packed or with gaps, in an order of its own half of the time
+      const Index e = round % 2 ? order[d] : d;
+      y_stride[e] = pick(0, 9) == 0 ? -step : step;
+      step *= std::max<Index>(1, shape[e]) + (pick(0, 3) == 0);
+    }
+    check_copy("copy " + std::to_string(round), shape, y_stride, x_stride, Index{1} << round % 4);
+  }
+}
+
+TEST(copy_transposes_large_matrices) {
+  for (const Index size : {1, 2, 4, 8}) {
+    check_copy("transpose", {517, 300}, {300, 1}, {1, 517}, size);
+    check_copy("transpose of a batch", {3, 129, 65}, {129 * 65, 65, 1}, {129 * 65, 1, 129}, size);
+    check_copy("transpose of slices", {2, 64, 64}, {64 * 70, 70, 1}, {64 * 80, 1, 80}, size);
+    check_copy("heads", {2, 4, 33, 16}, {4 * 33 * 16, 33 * 16, 16, 1}, {33 * 64, 16, 64, 1}, size);
+    check_copy("NCHW to NHWC", {2, 19, 21, 24}, {19 * 21 * 24, 21 * 24, 24, 1}, {24 * 19 * 21, 21, 1, 19 * 21}, size);
+  }
+  check_copy("one long row", {300001}, {1}, {1}, 4);
+  check_copy("broadcast of a row", {400, 333}, {333, 1}, {0, 1}, 4);
+  check_copy("broadcast of a column", {400, 333}, {333, 1}, {1, 0}, 4);
+}
+
+TEST(concat_is_a_copy_for_each_input) {
+  const Bytes a = random_bytes(3 * 5 * 4), b = random_bytes(3 * 2 * 4);
+  Output expected(3 * 7 * 4), start = expected;
+  for (int r = 0; r < 3; ++r) {
+    std::copy_n(&a[r * 20], 20, expected.data() + r * 28);
+    std::copy_n(&b[r * 8], 8, expected.data() + r * 28 + 20);
+  }
+  compare("concat", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+    kernels.copy({y, a.data(), 2, 4, {3, 5}, {7, 1}, {5, 1}}, parallel);
+    kernels.copy({static_cast<std::uint8_t*>(y) + 20, b.data(), 2, 4, {3, 2}, {7, 1}, {2, 1}}, parallel);
+  });
+}
+
+TEST(pad_of_random_views) {
+  for (int round = 0; round < 120; ++round) {
+    const int rank = round < 2 ? round : int(pick(1, 4));
+    const Index size = Index{1} << round % 4;
+    Shape shape(rank), low(rank), high(rank), out(rank);
+    for (int d = 0; d < rank; ++d) {
+      shape[d] = round < 100 ? pick(pick(0, 9) != 0, 7) : pick(20, 40);
+      low[d] = pick(0, 2), high[d] = pick(0, 3);
+      out[d] = low[d] + shape[d] + high[d];
+    }
+    Shape x_stride = packed(shape);
+    for (Index& s : x_stride) s *= 1 + round % 3;  // every second or third element of an array
+    const Bytes x = random_bytes((count(shape) * 3 + 1) * size), value = random_bytes(8);
+    Output expected(count(out) * size), start = expected;
+    Index i = 0;
+    every(out, [&](const Shape& at) {
+      Shape inner = at;
+      bool inside = true;
+      for (int d = 0; d < rank; ++d) inner[d] -= low[d], inside &= inner[d] >= 0 && inner[d] < shape[d];
+      std::copy_n(inside ? &x[dot(inner, x_stride) * size] : value.data(), size, expected.data() + i++ * size);
+    });
+    compare("pad " + std::to_string(round), expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+      Pad a{y, x.data(), value.data(), rank, size, {}, {}, {}, {}};
+      put(a.x_shape, shape), put(a.x_stride, x_stride), put(a.low, low), put(a.high, high);
+      kernels.pad(a, parallel);
+    });
+  }
+}
+
+TEST(fill_and_range) {
+  for (const Index n : {0, 1, 7, 1000, 300000}) {
+    for (const Index size : {1, 2, 4, 8}) {
+      const Bytes value = random_bytes(8);
+      Output expected(n * size), start = expected;
+      for (Index i = 0; i < n * size; ++i) expected.data()[i] = value[i % size];
+      compare("fill", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+        kernels.fill({y, value.data(), n, size}, parallel);
+      });
+    }
+    Output f32(n * 4), f64(n * 8), i32(n * 4), start4 = f32, start8 = f64;
+    for (Index i = 0; i < n; ++i) {
+      reinterpret_cast<float*>(f32.data())[i] = float(0.5 - 0.1 * double(i));
+      reinterpret_cast<double*>(f64.data())[i] = 0.5 - 0.1 * double(i);
+      reinterpret_cast<std::int32_t*>(i32.data())[i] = std::int32_t(7 - 3 * i);
+    }
+    const auto range = [&](const Output& expected, const Output& start, DType dtype, double first, double step) {
+      compare("range", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+        kernels.range({y, dtype, n, first, step}, parallel);
+      });
+    };
+    range(f32, start4, DType::f32, 0.5, -0.1);
+    range(f64, start8, DType::f64, 0.5, -0.1);
+    range(i32, start4, DType::i32, 7, -3);
+  }
+}
+
+// Indices in [0, limit), a few of them bad where `spoil`; the report that belongs to them.
+template <class I>
+std::vector<I> random_index(Index n, Index limit, bool spoil, IndexReport* report) {
+  std::vector<I> index(n);
+  for (Index i = 0; i < n; ++i) {
+    index[i] = I(limit > 0 ? random_bits() % limit : 0);
+    if (spoil && random_bits() % 50 == 0) index[i] = random_bits() % 2 ? I(limit) : I(-1);
+    if (Index(index[i]) < 0 || Index(index[i]) >= limit)
+      if (report->bad++ == 0) report->first = i;
+  }
+  return index;
+}
+
+void check_report(const IndexReport& got, const IndexReport& expected) {
+  CHECK_EQ(got.bad, expected.bad);
+  CHECK_EQ(got.first, expected.first);
+}
+
+template <class I>
+constexpr DType index_dtype = sizeof(I) == 1 ? DType::u8 : DType::i32;
+
+template <class I>
+void check_rows(Index rows, Index limit, Index D, bool spoil) {
+  IndexReport report;
+  const std::vector<I> index = random_index<I>(rows, limit, spoil, &report);
+  std::vector<float> table(limit * D), dy(rows * D), sums(limit * D);
+  std::normal_distribution<float> normal;
+  for (float& v : table) v = normal(random_bits);
+  for (float& v : dy) v = normal(random_bits);
+
+  Output gathered(rows * D * 4), start = gathered;
+  for (Index r = 0; r < rows; ++r)
+    for (Index d = 0; d < D; ++d)
+      reinterpret_cast<float*>(gathered.data())[r * D + d] = Index(index[r]) >= 0 && index[r] < limit ? table[index[r] * D + d] : 0;
+  compare("gather_rows", gathered, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+    check_report(kernels.gather_rows({y, table.data(), index.data(), index_dtype<I>, rows, limit, D * 4}, parallel), report);
+  });
+
+  for (const bool accumulate : {false, true}) {
+    Output expected(limit * D * 4), before = expected;
+    std::vector<double> wide(table.begin(), table.end());
+    for (Index i = 0; i < limit * D; ++i) sums[i] = accumulate ? table[i] : 0, wide[i] = accumulate ? wide[i] : 0;
+    for (Index r = 0; r < rows; ++r)
+      for (Index d = 0; d < D && Index(index[r]) >= 0 && index[r] < limit; ++d) {
+        sums[index[r] * D + d] += dy[r * D + d];  // in f32 and in the order of r, as promised
+        wide[index[r] * D + d] += dy[r * D + d];
+      }
+    std::memcpy(before.data(), table.data(), limit * D * 4);
+    std::memcpy(expected.data(), sums.data(), limit * D * 4);
+    compare("scatter_add_rows", expected, before, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+      check_report(kernels.scatter_add_rows({y, dy.data(), index.data(), DType::f32, index_dtype<I>, rows, limit, D, accumulate},
+                                            parallel),
+                   report);
+    });
+    Output expected64(limit * D * 8), before64 = expected64;
+    const std::vector<double> table64(table.begin(), table.end()), dy64(dy.begin(), dy.end());
+    std::memcpy(before64.data(), table64.data(), limit * D * 8);
+    std::memcpy(expected64.data(), wide.data(), limit * D * 8);
+    compare("scatter_add_rows f64", expected64, before64, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+      kernels.scatter_add_rows({y, dy64.data(), index.data(), DType::f64, index_dtype<I>, rows, limit, D, accumulate}, parallel);
+    });
+  }
+}
+
+TEST(embedding_rows_and_their_gradient) {
+  for (const bool spoil : {false, true}) {
+    check_rows<std::int32_t>(100, 37, 24, spoil);
+    check_rows<std::int32_t>(3000, 11, 130, spoil);
+    check_rows<std::uint8_t>(500, 200, 65, spoil);
+    check_rows<std::uint8_t>(500, 256, 3, spoil);
+    check_rows<std::int32_t>(9000, 5, 1, spoil);
+    check_rows<std::int32_t>(0, 5, 8, spoil);
+    check_rows<std::int32_t>(3, 4, 0, spoil);
+  }
+}
+
+TEST(an_empty_table_reports_every_index) {
+  const std::int32_t index[3] = {0, 1, 2};
+  float y[6] = {1, 1, 1, 1, 1, 1};
+  Sequential sequential;
+  const IndexReport report =
+      kernel_table().movement.gather_rows({y, nullptr, index, DType::i32, 3, 0, 8}, sequential);
+  check_report(report, {3, 0});
+  for (const float v : y) CHECK_EQ(v, 0.0f);
+}
+
+template <class T, class I>
+void check_gather(int round, DType dtype) {
+  const int rank = int(pick(1, 4)), axis = int(pick(0, rank - 1));
+  Shape full(rank), shape(rank);  // the strided array, and the index array inside it
+  for (int d = 0; d < rank; ++d) {
+    full[d] = pick(1, round % 10 == 0 ? 30 : 6);
+    shape[d] = d == axis ? pick(0, 9) : pick(1, full[d]);
+  }
+  const Index n = count(shape), size = sizeof(T);
+  IndexReport report;
+  const std::vector<I> index = random_index<I>(n, full[axis], round % 3 == 0, &report);
+  const Shape stride = packed(full);
+  std::vector<T> x(count(full)), terms(n);
+  for (T& v : x) v = T(pick(-1000, 1000)) / T(7);
+  for (T& v : terms) v = T(pick(-1000, 1000)) / T(7);
+
+  Output gathered(n * size), start = gathered;
+  std::vector<T> sums = x;
+  Index i = 0;
+  every(shape, [&](const Shape& at) {
+    const Index a = index[i];
+    Shape there = at;
+    there[axis] = a;
+    const bool good = a >= 0 && a < full[axis];
+    reinterpret_cast<T*>(gathered.data())[i] = good ? x[dot(there, stride)] : T(0);
+    if (good) sums[dot(there, stride)] += terms[i];
+    ++i;
+  });
+  compare("gather " + std::to_string(round), gathered, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+    Gather a{y, x.data(), index.data(), index_dtype<I>, size, rank, axis, full[axis], {}, {}};
+    put(a.shape, shape), put(a.x_stride, stride);
+    check_report(kernels.gather(a, parallel), report);
+  });
+  Output expected(count(full) * size), before = expected;
+  std::memcpy(before.data(), x.data(), x.size() * size);
+  std::memcpy(expected.data(), sums.data(), sums.size() * size);
+  compare("scatter_add " + std::to_string(round), expected, before,
+          [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+            ScatterAdd a{y, terms.data(), index.data(), dtype, index_dtype<I>, rank, axis, full[axis], {}, {}};
+            put(a.shape, shape), put(a.y_stride, stride);
+            check_report(kernels.scatter_add(a, parallel), report);
+          });
+}
+
+TEST(gather_and_scatter_add_along_any_axis) {
+  for (int round = 0; round < 60; ++round) {
+    check_gather<float, std::int32_t>(round, DType::f32);
+    check_gather<double, std::uint8_t>(round, DType::f64);
+    check_gather<std::int32_t, std::int32_t>(round, DType::i32);
+  }
+}
+
+// Large enough to be cut: along the leading dimension, and in columns where the axis leads.
+TEST(large_scatter_adds_sum_in_order) {
+  for (const int axis : {0, 1}) {
+    const Shape shape = {axis == 0 ? 1200 : 700, 300}, full = {axis == 0 ? 9 : 700, axis == 0 ? 300 : 5};
+    IndexReport report;
+    const auto index = random_index<std::int32_t>(count(shape), full[axis], true, &report);
+    std::vector<float> x(count(shape)), sums(count(full));
+    std::normal_distribution<float> normal;
+    for (float& v : x) v = normal(random_bits);
+    Output expected(count(full) * 4), before = expected;
+    std::fill_n(before.data(), count(full) * 4, 0);
+    for (Index i = 0; i < count(shape); ++i) {
+      const Index r = i / shape[1], c = i % shape[1], a = index[i];
+      if (a >= 0 && a < full[axis]) sums[axis == 0 ? a * 300 + c : r * 5 + a] += x[i];
+    }
+    std::memcpy(expected.data(), sums.data(), sums.size() * 4);
+    compare("large scatter_add", expected, before, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+      check_report(kernels.scatter_add({y, x.data(), index.data(), DType::f32, DType::i32, 2, axis, full[axis],
+                                        {shape[0], shape[1]}, {full[1], 1}},
+                                       parallel),
+                   report);
+    });
+  }
+}
+
+TEST(one_hot_rows) {
+  for (const Index rows : {0, 1, 33, 40000}) {
+    IndexReport report;
+    const auto index = random_index<std::uint8_t>(rows, 10, true, &report);
+    const auto check = [&]<class T>(DType dtype, T on, T off) {
+      Output expected(rows * 10 * Index(sizeof(T))), start = expected;
+      for (Index i = 0; i < rows * 10; ++i) reinterpret_cast<T*>(expected.data())[i] = index[i / 10] == i % 10 ? on : off;
+      compare("one_hot", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+        check_report(kernels.one_hot({y, dtype, index.data(), DType::u8, rows, 10, double(on), double(off)}, parallel), report);
+      });
+    };
+    check(DType::f32, 0.9f, 0.01f);
+    check(DType::f64, 0.9, 0.01);
+    check(DType::i32, 5, -2);
+    check(DType::u8, std::uint8_t{1}, std::uint8_t{0});
+    check(DType::boolean, std::uint8_t{1}, std::uint8_t{0});
+  }
+}
+
+TEST(batches_for_the_loader) {
+  const Index samples = 50;
+  for (const Index row : {0, 1, 7, 784, 3001}) {
+    const Bytes pixels = random_bytes(samples * row);
+    std::vector<float> values(samples * row);
+    for (float& v : values) v = float(pick(-100, 100)) / 3;
+    IndexReport report;
+    const auto index = random_index<std::int32_t>(130, samples, true, &report);
+    const float scale = 1.0f / 255, shift = -0.5f;
+    Output scaled(130 * row * 4), copied = scaled, raw(130 * row), start4 = scaled, start1 = raw;
+    for (Index r = 0; r < 130; ++r)
+      for (Index i = 0; i < row; ++i) {
+        const bool good = index[r] >= 0 && index[r] < samples;
+        const Index from = good ? index[r] * row + i : 0, to = r * row + i;
+        const float product = float(pixels[from]) * scale;
+        reinterpret_cast<float*>(scaled.data())[to] = good ? product + shift : 0;
+        reinterpret_cast<float*>(copied.data())[to] = good ? values[from] : 0;
+        raw.data()[to] = good ? pixels[from] : 0;
+      }
+    const auto check = [&](const Output& expected, const Output& start, const void* x, DType x_dtype, DType y_dtype) {
+      compare("batch_gather", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+        check_report(kernels.batch_gather({y, x, index.data(), 0, x_dtype, y_dtype, 130, samples, row, scale, shift}, parallel),
+                     report);
+      });
+    };
+    check(scaled, start4, pixels.data(), DType::u8, DType::f32);
+    check(copied, start4, values.data(), DType::f32, DType::f32);
+    check(raw, start1, pixels.data(), DType::u8, DType::u8);
+
+    Output consecutive(10 * row), start = consecutive;
+    std::copy_n(pixels.begin() + 40 * row, 10 * row, consecutive.data());
+    compare("consecutive batch", consecutive, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+      check_report(kernels.batch_gather({y, pixels.data(), nullptr, 40, DType::u8, DType::u8, 10, samples, row}, parallel), {});
+    });
+  }
+  std::uint8_t y[4], x[2] = {1, 2};
+  Sequential sequential;
+  check_report(kernel_table().movement.batch_gather({y, x, nullptr, 1, DType::u8, DType::u8, 4, 2, 1}, sequential), {3, 1});
+}
+
+TEST(permutation_is_one_and_is_fair) {
+  for (const Index n : {0, 1, 2, 5, 1000, 60000}) {
+    std::vector<std::int32_t> order(n, -1), again(n), other(n);
+    permutation(7, 3, n, order.data());
+    permutation(7, 3, n, again.data());
+    permutation(7, 4, n, other.data());
+    CHECK(order == again);
+    if (n >= 1000) CHECK(order != other);
+    std::sort(order.begin(), order.end());
+    for (Index i = 0; i < n; ++i) CHECK_EQ(order[i], i);
+  }
+  // All 24 orders of four, over 24,000 epochs: chi-squared with 23 degrees of freedom stays below 58 (p = 1e-4).
+  std::vector<int> seen(256, 0);
+  for (int epoch = 0; epoch < 24000; ++epoch) {
+    std::int32_t order[4];
+    permutation(11, epoch, 4, order);
+    ++seen[order[0] * 64 + order[1] * 16 + order[2] * 4 + order[3]];
+  }
+  double chi = 0;
+  int kinds = 0;
+  for (const int times : seen)
+    if (times > 0) chi += (times - 1000.0) * (times - 1000.0) / 1000, ++kinds;
+  CHECK_EQ(kinds, 24);
+  CHECK_MESSAGE(chi < 58, "chi-squared " + std::to_string(chi));
+}
+
+}  // namespace
+}  // namespace athanor::kernels
