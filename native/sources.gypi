@@ -3,6 +3,7 @@
   "variables": {
     "athanor_engine_sources": [
       "native/kernels/dispatch.cc",
+      "native/kernels/permutation.cc",
       "native/optim/optimizer.cc",
     ],
     "athanor_binding_sources": [
