@@ -79,6 +79,7 @@ inline void write_scaled(const float* panels, Index panel_rows, Index rows, Inde
                          float* to, Index ld) {
   const Vec f = Vec::broadcast(factor);
   for (Index r = 0; r < rows; ++r, to += ld) {
+    if (r + kRowsAhead < rows) prefetch_row(to + kRowsAhead * ld, depth);
     for (Index d = 0; d < depth; d += kLanes) {
       const Index n = smaller(kLanes, depth - d);
       Vec x = Vec::load(panels + d / kPanel * kPanel * panel_rows + r * kPanel + d % kPanel) * f;
@@ -122,7 +123,13 @@ struct BackwardTask {
     float* delta = buffers + at_.delta;
     const float* y = at(args.y, head, query);
     const float* dy = at(args.dy, head, query);
-    for (Index r = 0; r < block.rows; ++r) delta[r] = dot(y + r * args.y.row, dy + r * args.dy.row, depth);
+    for (Index r = 0; r < block.rows; ++r) {
+      if (r + kRowsAhead < block.rows) {
+        prefetch_row(y + (r + kRowsAhead) * args.y.row, depth);
+        prefetch_row(dy + (r + kRowsAhead) * args.dy.row, depth);
+      }
+      delta[r] = dot(y + r * args.y.row, dy + r * args.dy.row, depth);
+    }
     pack_rows(at(args.q, head, query), args.q.row, block.rows, depth, shape.scale, buffers + at_.q, kQueryBlock);
     pack_rows(dy, args.dy.row, block.rows, depth, 1.0F, buffers + at_.dy, kQueryBlock);
     logits(block, buffers + at_.q, kQueryBlock, buffers + at_.kt, depth, p);

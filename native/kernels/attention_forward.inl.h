@@ -82,6 +82,7 @@ inline void weigh(const Block& block, const float* p, const float* b, Index dept
 inline void write_rows(const float* panels, Index panel_rows, Index rows, Index depth, const float* total, float* y,
                        Index ld) {
   for (Index r = 0; r < rows; ++r, y += ld) {
+    if (r + kRowsAhead < rows) prefetch_row(y + kRowsAhead * ld, depth);
     const Vec f = Vec::broadcast(total[r] == 0.0F ? 0.0F : 1.0F / total[r]);
     for (Index d = 0; d < depth; d += kLanes) {
       const Vec x = Vec::load(panels + d / kPanel * kPanel * panel_rows + r * kPanel + d % kPanel) * f;

@@ -136,10 +136,19 @@ struct TileTable {
 };
 inline constexpr TileTable kTiles;
 
+// Rows of a fused projection lie pages apart, where the processor's own prefetcher does not follow.
+inline constexpr Index kRowsAhead = 8;
+inline constexpr Index kCacheLine = 16;  // floats
+
+ATHANOR_INLINE void prefetch_row(const float* row, Index depth) {
+  for (Index d = 0; d < depth; d += kCacheLine) prefetch(row + d);
+}
+
 // rows x depth of a strided matrix, times factor, into panels of dst (panel_rows rows each).
 inline void pack_rows(const float* src, Index ld, Index rows, Index depth, float factor, float* dst, Index panel_rows) {
   const Vec f = Vec::broadcast(factor);
   for (Index r = 0; r < rows; ++r, src += ld) {
+    if (r + kRowsAhead < rows) prefetch_row(src + kRowsAhead * ld, depth);
     for (Index d = 0; d < depth; d += kPanel) {
       float* to = dst + d * panel_rows + r * kPanel;
       for (Index j = 0; j < kPanel; j += kLanes, to += kLanes) {
@@ -157,6 +166,7 @@ inline void pack_transposed(const float* src, Index ld, Index rows, Index depth,
     float* panel = dst + r / kPanel * kPanel * depth + r % kPanel;
     const float* from = src + r * ld;
     const Index present = larger(0, smaller(kLanes, rows - r));
+    for (Index i = kLanes; i < smaller(2 * kLanes, rows - r); ++i) prefetch_row(from + i * ld, depth);
     for (Index d = 0; d < depth; d += kLanes) {
       const Index left = smaller(kLanes, depth - d);
       Vec x[kLanes];
