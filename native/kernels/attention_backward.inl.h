@@ -123,14 +123,15 @@ struct BackwardTask {
     float* delta = buffers + at_.delta;
     const float* y = at(args.y, head, query);
     const float* dy = at(args.dy, head, query);
+    const Index left = shape.queries - query;  // the next block's rows are fetched ahead too
     for (Index r = 0; r < block.rows; ++r) {
-      if (r + kRowsAhead < block.rows) {
+      if (r + kRowsAhead < left) {
         prefetch_row(y + (r + kRowsAhead) * args.y.row, depth);
         prefetch_row(dy + (r + kRowsAhead) * args.dy.row, depth);
       }
       delta[r] = dot(y + r * args.y.row, dy + r * args.dy.row, depth);
     }
-    pack_rows(at(args.q, head, query), args.q.row, block.rows, depth, shape.scale, buffers + at_.q, kQueryBlock);
+    pack_rows(at(args.q, head, query), args.q.row, block.rows, depth, shape.scale, buffers + at_.q, kQueryBlock, left);
     pack_rows(dy, args.dy.row, block.rows, depth, 1.0F, buffers + at_.dy, kQueryBlock);
     logits(block, buffers + at_.q, kQueryBlock, buffers + at_.kt, depth, p);
     logits(block, buffers + at_.dy, kQueryBlock, buffers + at_.vt, depth, ds);

@@ -144,11 +144,14 @@ ATHANOR_INLINE void prefetch_row(const float* row, Index depth) {
   for (Index d = 0; d < depth; d += kCacheLine) prefetch(row + d);
 }
 
-// rows x depth of a strided matrix, times factor, into panels of dst (panel_rows rows each).
-inline void pack_rows(const float* src, Index ld, Index rows, Index depth, float factor, float* dst, Index panel_rows) {
+// rows x depth of a strided matrix, times factor, into panels of dst (panel_rows rows each). Up to
+// `readable` rows from src exist and are worth fetching ahead.
+inline void pack_rows(const float* src, Index ld, Index rows, Index depth, float factor, float* dst, Index panel_rows,
+                      Index readable = 0) {
+  readable = larger(rows, readable);
   const Vec f = Vec::broadcast(factor);
   for (Index r = 0; r < rows; ++r, src += ld) {
-    if (r + kRowsAhead < rows) prefetch_row(src + kRowsAhead * ld, depth);
+    if (r + kRowsAhead < readable) prefetch_row(src + kRowsAhead * ld, depth);
     for (Index d = 0; d < depth; d += kPanel) {
       float* to = dst + d * panel_rows + r * kPanel;
       for (Index j = 0; j < kPanel; j += kLanes, to += kLanes) {
