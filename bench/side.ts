@@ -5,7 +5,7 @@ import { isa, version } from "athanor";
 import { loadSuite } from "./suite.js";
 
 interface Peers {
-  serve(measured: object): Promise<void>;
+  serve: (measured: object) => Promise<void>;
 }
 
 const { values } = parseArgs({
