@@ -35,7 +35,7 @@ struct Correlation {
     clip = channel_block >= 16;
     panels = conv_ceil(dest, kConvPanel);
     chunk = conv_chunk(n, h.dest, w.dest, 192, conv_max(1, n * groups * panels / 16));
-    while (chunk.images > 1 && chunk.images * window().image() > 64 * 1024) --chunk.images;  // 256 KiB
+    while (chunk.images > 1 && chunk.images * window().image() > 88 * 1024) --chunk.images;  // 352 KiB
     chunks_n = conv_ceil(n, chunk.images), chunks_h = conv_ceil(h.dest, chunk.rows), chunks_w = conv_ceil(w.dest, chunk.cols);
     // Few chunks: also cut the channels, as long as a task keeps enough to do.
     const Index chunks = conv_max(1, chunks_n * chunks_h * chunks_w * groups);

@@ -42,7 +42,10 @@ inline void depthwise_fill(const DepthwisePlane& p, const float* src, Index H, I
     if (p.residues == 1) {
       conv_copy(from + c0 - pad_w, c1 - c0, to + c0);
     } else {
-      for (Index c = c0; c < c1; ++c) to[p.column(c)] = from[c - pad_w];
+      for (Index q = 0; q < p.residues; ++q) {
+        Index c = c0 + (q + p.residues - c0 % p.residues) % p.residues;
+        for (float* at = to + p.column(c); c < c1; c += p.residues) *at++ = from[c - pad_w];
+      }
     }
   }
 }
@@ -55,10 +58,13 @@ inline void depthwise_spread(const DepthwisePlane& p, const ConvShape& s, const 
   for (Index r = 0; r < OH; ++r) {
     const Index row = r * s.stride_h + row0;
     if (row < 0 || row >= p.rows) continue;
-    for (Index c = 0; c < OW; ++c) {
-      const Index col = c * s.stride_w + col0;
-      if (col >= 0 && col < p.cols) dst[row * p.pitch() + col] = dy[r * OW + c];
-    }
+    const Index c0 = col0 >= 0 ? 0 : conv_ceil(-col0, s.stride_w);
+    const Index c1 = col0 >= p.cols ? 0 : conv_min(OW, (p.cols - 1 - col0) / s.stride_w + 1);
+    float* to = dst + row * p.pitch() + c0 * s.stride_w + col0;
+    if (s.stride_w == 1 && c1 > c0)
+      conv_copy(dy + r * OW + c0, c1 - c0, to);
+    else
+      for (Index c = c0; c < c1; ++c, to += s.stride_w) *to = dy[r * OW + c];
   }
 }
 
@@ -67,15 +73,20 @@ template <int V>
 ATHANOR_INLINE void depthwise_strip(const float* x, const std::int32_t* offset, const float* w, Index taps, Index n,
                                     bool accumulate, float* y) {
   Vec acc[V];
+  const bool full = n >= V * kLanes;
+#pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
-    const Index lanes = conv_min(kLanes, n - v * kLanes);
-    acc[v] = accumulate ? Vec::load(y + v * kLanes, lanes) : Vec::zero();
+    acc[v] = Vec::zero();
+    if (accumulate) acc[v] = full ? Vec::load(y + v * kLanes) : Vec::load(y + v * kLanes, conv_min(kLanes, n - v * kLanes));
   }
   for (Index t = 0; t < taps; ++t) {
     const Vec wt = Vec::broadcast(w[t]);
+#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) acc[v] = fma(wt, Vec::load(x + offset[t] + v * kLanes), acc[v]);
   }
-  for (int v = 0; v < V; ++v) acc[v].store(y + v * kLanes, conv_min(kLanes, n - v * kLanes));
+#pragma GCC unroll 4
+  for (int v = 0; v < V; ++v)
+    full ? acc[v].store(y + v * kLanes) : acc[v].store(y + v * kLanes, conv_min(kLanes, n - v * kLanes));
 }
 inline void depthwise_row(const float* x, const std::int32_t* offset, const float* w, Index taps, Index n, bool accumulate,
                           float* y) {

@@ -1,7 +1,7 @@
 // The gradient of a convolution to its weights (and bias): for each chunk of output pixels, the tile of conv_micro.inl.h with
 // j = (ci, kh, kw), k = pixel and w = dy transposed to [pixel][panel], summed into dw^T [j][panel].
 //
-// Images are cut into groups by the shape alone; each group sums into a partial of its own, and the partials are added in the
+// Chunks are cut into groups by the shape alone; each group sums into a partial of its own, and the partials are added in the
 // order of the groups, so the bits do not depend on who computed which.
 #pragma once
 #include "kernels/conv_plan.inl.h"
@@ -16,39 +16,47 @@ struct WeightsPlan {
   Index in = 0, out = 0, taps = 0;  // channels of a group
   Index rows_out = 0, cols_out = 0;
   ConvChunk chunk;
+  Index chunks_n = 0, chunks_h = 0, chunks_w = 0;
   Index panels = 0, panels_per_task = 1, panel_tasks = 1;
-  Index block = 0, blocks = 1;    // input channels of a task
-  Index image_groups = 1;
+  Index block = 0, blocks = 1;  // input channels of a task
+  Index chunk_groups = 1;
 
   explicit WeightsPlan(const ConvShape& shape) : s(conv_collapse(shape)) {
     in = s.c_in / s.groups, out = s.c_out / s.groups, taps = s.kh * s.kw;
     rows_out = conv_max(0, s.out_h()), cols_out = conv_max(0, s.out_w());
     panels = conv_ceil(out, kConvPanel);
-    // About 32 tasks: image groups first (they share nothing), while all partials together stay under 16 MiB; then panels,
-    // then input channels.
-    const Index partial_bytes = conv_max(1, s.groups * panels * kConvPanel * rows_of_group() * 4);
-    image_groups = conv_max(1, conv_min(conv_min(s.n, 32), (Index{16} << 20) / partial_bytes));
-    const Index missing = conv_ceil(32, image_groups * s.groups);
-    panel_tasks = conv_max(1, conv_min(panels, missing));
+    cut_pixels();
+    // About 32 tasks: groups of chunks first (they share nothing), while all partials together stay under 16 MiB; then panels
+    // and blocks of input channels, whichever repeats less work: each panel task copies x again, each block transposes dy again.
+    const Index partial_bytes = conv_max(1, partial() * 4);
+    chunk_groups = conv_max(1, conv_min(conv_min(chunks(), 32), (Index{16} << 20) / partial_bytes));
+    const Index missing = conv_ceil(32, chunk_groups * s.groups);
+    Index best = -1;
+    for (Index p = 1; p <= conv_min(panels, missing); ++p) {
+      const Index b = conv_max(1, conv_min(in / 16, conv_ceil(missing, p)));
+      const Index lacking = conv_max(0, missing - p * b);  // tasks that this cut does not give
+      const Index cost = (p * in + 2 * b * out) * (1 + lacking);
+      if (best < 0 || cost < best) best = cost, panel_tasks = p, blocks = b;
+    }
     panels_per_task = conv_max(1, conv_ceil(panels, panel_tasks));
     panel_tasks = conv_ceil(panels, panels_per_task);
-    blocks = conv_max(1, conv_min(in / 16, conv_ceil(32, conv_max(1, image_groups * s.groups * panel_tasks))));
     block = conv_ceil(in, blocks);
     blocks = block == 0 ? 1 : conv_ceil(in, block);
-    cut_pixels();
   }
 
   void cut_pixels() {
-    if (rows_out == 0 || cols_out == 0) return;
+    if (rows_out == 0 || cols_out == 0 || s.n == 0) return;
     chunk.cols = conv_ceil(cols_out, conv_ceil(cols_out, kConvDepth));
-    const Index rows = conv_min(rows_out, conv_max(1, kConvDepth / chunk.cols));
+    const Index rows = conv_max(1, kConvDepth / chunk.cols);
     chunk.rows = conv_ceil(rows_out, conv_ceil(rows_out, rows));
     if (chunk.rows == rows_out && chunk.cols == cols_out)
-      chunk.images = conv_max(1, conv_min(conv_ceil(s.n, image_groups), kConvDepth / (rows_out * cols_out)));
+      chunk.images = conv_max(1, conv_min(conv_ceil(s.n, 16), kConvDepth / (rows_out * cols_out)));
+    chunks_n = conv_ceil(s.n, chunk.images), chunks_h = conv_ceil(rows_out, chunk.rows), chunks_w = conv_ceil(cols_out, chunk.cols);
   }
+  Index chunks() const { return chunks_n * chunks_h * chunks_w; }
+  Index first_chunk(Index g) const { return g * chunks() / chunk_groups; }
   Index rows_of_group() const { return in * taps; }  // J
-  Index tasks() const { return image_groups * s.groups * panel_tasks * blocks; }
-  Index first_image(Index g) const { return g * s.n / image_groups; }
+  Index tasks() const { return chunk_groups * s.groups * panel_tasks * blocks; }
   ConvWindow window() const {
     return ConvWindow(block, (chunk.rows - 1) * s.stride_h + (s.kh - 1) * s.dilation_h + 1,
                       (chunk.cols - 1) * s.stride_w + (s.kw - 1) * s.dilation_w + 1);
@@ -79,7 +87,7 @@ inline WeightsWorker weights_worker(const WeightsPlan& p, ConvArena& arena) {
 struct WeightsCall {
   const WeightsPlan& p;
   const ConvBackwardWeightsArgs& args;
-  float *partials, *bias_partials;  // (image_groups, partial), (image_groups, C_out)
+  float *partials, *bias_partials;  // (chunk_groups, partial), (chunk_groups, C_out)
   const std::int32_t *base, *row;   // (block * taps)
 };
 
@@ -124,7 +132,8 @@ inline void weights_bias(const float* dy, Index pixels, Index width, Index chann
 }
 
 struct WeightsTask {
-  Index panel0, panel1, channel0, channels, group, image_group;
+  Index panel0, panel1, channel0, channels, group, chunk_group;
+  bool first_chunk;  // sets the sums instead of adding to them
 };
 
 inline void weights_chunk(const WeightsCall& call, const WeightsTask& t, Index n0, Index images, Index r0, Index c0,
@@ -144,11 +153,11 @@ inline void weights_chunk(const WeightsCall& call, const WeightsTask& t, Index n
     const Index width = p.width(panel), channels = conv_min(width, p.out - panel * kConvPanel);
     const Index channel = t.group * p.out + panel * kConvPanel;
     weights_transpose_dy(call, channel, channels, width, n0, r0, c0, worker);
-    float* sums = call.partials + t.image_group * p.partial() + p.partial_panel(t.group, panel) +
+    float* sums = call.partials + t.chunk_group * p.partial() + p.partial_panel(t.group, panel) +
                   t.channel0 * p.taps * width;
     if (call.bias_partials && t.channel0 == 0)
-      weights_bias(worker.dy, pixels, width, channels, call.bias_partials + t.image_group * s.c_out + channel);
-    conv_tiles({worker.window, call.base, worker.offset, worker.dy, pixels, sums, call.row, true}, t.channels * p.taps,
+      weights_bias(worker.dy, pixels, width, channels, call.bias_partials + t.chunk_group * s.c_out + channel);
+    conv_tiles({worker.window, call.base, worker.offset, worker.dy, pixels, sums, call.row, !t.first_chunk}, t.channels * p.taps,
                p.vecs(panel));
   }
 }
@@ -163,29 +172,32 @@ inline void weights_task(const WeightsCall& call, Index task, WeightsWorker work
   WeightsTask t;
   t.panel0 = next(p.panel_tasks) * p.panels_per_task, t.panel1 = conv_min(p.panels, t.panel0 + p.panels_per_task);
   t.channel0 = next(p.blocks) * p.block, t.channels = conv_min(p.block, p.in - t.channel0);
-  t.group = next(p.s.groups), t.image_group = task;
+  t.group = next(p.s.groups), t.chunk_group = task;
+  const Index first = p.first_chunk(t.chunk_group), end = p.first_chunk(t.chunk_group + 1);
   for (Index panel = t.panel0; panel < t.panel1; ++panel) {
     const Index width = p.width(panel), channel = t.group * p.out + panel * kConvPanel;
-    conv_zero(call.partials + t.image_group * p.partial() + p.partial_panel(t.group, panel) + t.channel0 * p.taps * width,
-              t.channels * p.taps * width);
+    if (first == end)  // no pixels: the first chunk does not set the sums
+      conv_zero(call.partials + t.chunk_group * p.partial() + p.partial_panel(t.group, panel) + t.channel0 * p.taps * width,
+                t.channels * p.taps * width);
     if (call.bias_partials && t.channel0 == 0)
-      conv_zero(call.bias_partials + t.image_group * p.s.c_out + channel, conv_min(width, p.out - panel * kConvPanel));
+      conv_zero(call.bias_partials + t.chunk_group * p.s.c_out + channel, conv_min(width, p.out - panel * kConvPanel));
   }
-  const Index end = p.first_image(t.image_group + 1);
-  for (Index n0 = p.first_image(t.image_group); n0 < end; n0 += p.chunk.images)
-    for (Index r0 = 0; r0 < p.rows_out; r0 += p.chunk.rows)
-      for (Index c0 = 0; c0 < p.cols_out; c0 += p.chunk.cols)
-        weights_chunk(call, t, n0, conv_min(p.chunk.images, end - n0), r0, c0, worker);
+  for (Index chunk = first; chunk < end; ++chunk) {
+    t.first_chunk = chunk == first;
+    const Index n0 = chunk / (p.chunks_h * p.chunks_w) * p.chunk.images;
+    const Index r0 = chunk / p.chunks_w % p.chunks_h * p.chunk.rows, c0 = chunk % p.chunks_w * p.chunk.cols;
+    weights_chunk(call, t, n0, conv_min(p.chunk.images, p.s.n - n0), r0, c0, worker);
+  }
 }
 
-// Adds the partials of some rows of one panel in the order of the image groups, and transposes the sum into dw.
+// Adds the partials of some rows of one panel in the order of the groups, and transposes the sum into dw.
 inline void weights_reduce(const WeightsCall& call, Index group, Index panel, Index row0, float* buffer) {
   const WeightsPlan& p = call.p;
   const Index J = p.rows_of_group(), width = p.width(panel), rows = conv_min(kConvReduceRows, J - row0);
   const float* from = call.partials + p.partial_panel(group, panel) + row0 * width;
   for (Index i = 0; i < rows * width; i += kLanes) {
     Vec sum = Vec::load(from + i);
-    for (Index g = 1; g < p.image_groups; ++g) sum = sum + Vec::load(from + g * p.partial() + i);
+    for (Index g = 1; g < p.chunk_groups; ++g) sum = sum + Vec::load(from + g * p.partial() + i);
     sum.store(buffer + i);
   }
   const Index channels = conv_min(width, p.out - panel * kConvPanel);
@@ -198,7 +210,7 @@ inline void weights_reduce_bias(const WeightsCall& call) {
   const Index C = call.p.s.c_out;
   for (Index c = 0; c < C; ++c) {
     float sum = call.bias_partials[c];
-    for (Index g = 1; g < call.p.image_groups; ++g) sum += call.bias_partials[g * C + c];
+    for (Index g = 1; g < call.p.chunk_groups; ++g) sum += call.bias_partials[g * C + c];
     call.args.db[c] = call.args.accumulate ? call.args.db[c] + sum : sum;
   }
 }
@@ -210,8 +222,8 @@ struct WeightsMemory {
 
 inline WeightsMemory weights_memory(const WeightsPlan& p, bool bias, ConvArena& arena) {
   WeightsMemory m;
-  m.partials = arena.take<float>(p.image_groups * p.partial());
-  m.bias_partials = bias ? arena.take<float>(p.image_groups * p.s.c_out) : nullptr;
+  m.partials = arena.take<float>(p.chunk_groups * p.partial());
+  m.bias_partials = bias ? arena.take<float>(p.chunk_groups * p.s.c_out) : nullptr;
   m.base = arena.take<std::int32_t>(p.block * p.taps);
   m.row = arena.take<std::int32_t>(p.block * p.taps);
   return m;
@@ -246,7 +258,7 @@ inline void correlate_weights(const ConvBackwardWeightsArgs& args, Parallel& par
     weights_task(call, task, weights_worker(p, own));
   });
   const Index pieces = conv_ceil(p.rows_of_group(), kConvReduceRows);
-  const double adds = double(p.partial()) * double(p.image_groups);
+  const double adds = double(p.partial()) * double(p.chunk_groups);
   conv_run(parallel, p.s.groups * p.panels * pieces, adds, [&](int task, int worker) {
     ConvArena own{scratch + worker * one.used};
     const Index panel = task / pieces % p.panels, group = task / pieces / p.panels;

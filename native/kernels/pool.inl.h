@@ -160,7 +160,10 @@ void max_pool_plane(const PoolShape& s, const float* x, float* y, Tap* taps) {
     Index ow = 0;
     for (; ow < middle.begin; ++ow) max_pool_one(s, x, rows, start_h, ow, y, store);
     for (; ow + kLanes <= middle.end; ow += kLanes) max_pool_lanes<KW, SW>(s, x, rows, start_h, ow, kLanes, y, store);
-    if (ow < middle.end) max_pool_lanes<KW, SW>(s, x, rows, start_h, ow, middle.end - ow, y, store);
+    if (ow < middle.end) {
+      const Index n = conv_min(kLanes, middle.end - middle.begin);  // overlaps the lanes before it where there are enough
+      max_pool_lanes<KW, SW>(s, x, rows, start_h, middle.end - n, n, y, store);
+    }
     for (ow = middle.end; ow < OW; ++ow) max_pool_one(s, x, rows, start_h, ow, y, store);
   }
 }
@@ -206,7 +209,7 @@ ATHANOR_INLINE void pool_store_pair(float* p, VecPair pair, Index n) {
   if (n == kLanes) {
     pair.a.store(p), pair.b.store(p + kLanes);
   } else {
-    pair.a.store(p, conv_min(2 * n, kLanes));
+    2 * n >= kLanes ? pair.a.store(p) : pair.a.store(p, 2 * n);
     if (2 * n > kLanes) pair.b.store(p + kLanes, 2 * n - kLanes);
   }
 }
@@ -217,8 +220,8 @@ ATHANOR_INLINE void pool_backward_by_two(const PoolShape& s, float* dx, const Va
   const Index OH = s.out_h(), OW = s.out_w();
   for (Index oh = 0; oh < OH; ++oh) {
     float *top = dx + 2 * oh * s.w, *bottom = top + s.w;
-    for (Index ow = 0; ow < OW; ow += kLanes) {
-      const Index n = conv_min(kLanes, OW - ow);
+    for (Index next = 0; next < OW; next += kLanes) {
+      const Index n = conv_min(kLanes, OW), ow = conv_min(next, OW - n);  // the last lanes overlap those before them
       const auto tap = value(oh * OW + ow, n);
       pool_store_pair(top + 2 * ow, interleave(tap(0), tap(1)), n);
       pool_store_pair(bottom + 2 * ow, interleave(tap(2), tap(3)), n);
@@ -310,7 +313,10 @@ void average_pool_plane(const PoolShape& s, bool count_padding, const float* x, 
     for (Index ow = 0; ow < inside.begin; ++ow) one(ow);
     Index ow = inside.begin;
     for (; ow + kLanes <= inside.end; ow += kLanes) lanes(ow, kLanes);
-    if (ow < inside.end) lanes(ow, inside.end - ow);
+    if (ow < inside.end) {
+      const Index n = conv_min(kLanes, inside.end - inside.begin);
+      lanes(inside.end - n, n);
+    }
     for (ow = inside.end; ow < OW; ++ow) one(ow);
   }
 }
