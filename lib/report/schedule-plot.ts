@@ -1,0 +1,30 @@
+// A schedule as a picture of its own, to look at before a run is spent on it.
+
+import { number } from "../train/format.js";
+import { ArgumentError } from "../errors.js";
+import { from, type ScheduleLike } from "../schedule/index.js";
+import { openCanvas } from "./canvas.js";
+import { curves } from "./curves.js";
+
+// A picture outside a report has no page to take colours from.
+const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --card: #fff; color: #6e6a61";
+
+/**
+ * An SVG of a schedule over a run of `steps` steps.
+ *
+ * @throws ArgumentError if `steps` is not a whole number from 1 on.
+ * @example
+ * await writeFile("lr.svg", await report.plotSchedule(schedule.cosine({ peak: 1e-3, warmup: 0.05 }), { steps: 4690 }));
+ */
+export async function plotSchedule(like: ScheduleLike, { steps }: { readonly steps: number }): Promise<string> {
+  if (!Number.isInteger(steps) || steps < 1) {
+    throw new ArgumentError(`report.plotSchedule: steps must be a whole number from 1 on, got ${steps}`);
+  }
+  const schedule = from(like, "report.plotSchedule");
+  const line = Array.from({ length: steps }, (_, step) => ({ step, value: schedule(step, steps) }));
+  const axis = { label: "Schedule", format: number };
+  const { text } = curves(await openCanvas(), [{ name: "schedule", color: "var(--c0)", line }], axis);
+  return text
+    .replace('<svg style="font-family:inherit;', `<svg style="${colors};font-family:system-ui, sans-serif;`)
+    .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
+}
