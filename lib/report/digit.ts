@@ -5,14 +5,15 @@ import { ArgumentError } from "../errors.js";
 /** An encoder of images; the library is loaded once a report needs it. */
 export async function imageEncoder(): Promise<(pixels: Uint8Array, width?: number) => string> {
   const { encode } = await import("fast-png");
-  return (pixels, width = Math.sqrt(pixels.length)) => {
-    const height = pixels.length / width;
-    if (!Number.isInteger(width) || !Number.isInteger(height)) {
-      throw new ArgumentError(
-        `report: expected ${width} columns to divide the image, got ${pixels.length} pixels; give width`,
-      );
+  return (pixels, width) => {
+    const columns = width ?? Math.sqrt(pixels.length);
+    const rows = pixels.length / columns;
+    if (!Number.isInteger(columns) || !Number.isInteger(rows)) {
+      const fault = width === undefined ? "is no square" : `has no rows of ${width}`;
+      throw new ArgumentError(`report: an image of ${pixels.length} pixels ${fault}; give the width of the mistake`);
     }
-    const png = encode({ width, height, data: pixels.map((ink) => 255 - ink), depth: 8, channels: 1 });
+    const data = pixels.map((ink) => 255 - ink);
+    const png = encode({ width: columns, height: rows, data, depth: 8, channels: 1 });
     return `data:image/png;base64,${Buffer.from(png).toString("base64")}`;
   };
 }

@@ -15,7 +15,7 @@ interface Page {
   querySelectorAll(selector: string): { textContent: string; getAttribute(name: string): string | null }[];
 }
 
-const parse = (page: string) => parseHTML(page).document as unknown as Page;
+const parse = (page: string) => (parseHTML(page) as unknown as { document: Page }).document;
 const squeezed = (text: string | undefined) => text?.replace(/\s+/g, " ").trim();
 
 const pixels = Uint8Array.from({ length: 9 }, (_, i) => i * 30);
@@ -116,7 +116,7 @@ describe("the page", () => {
 
   it("draws the mistakes, the surest first, dark ink on light paper", () => {
     const captions = page.querySelectorAll(".digits figure").map(({ textContent }) => squeezed(textContent));
-    expect(captions).toEqual(["cat read as <fox> 97 % sure", "cat read as dog 60 % sure"]);
+    expect(captions).toEqual(["cat read as <fox>97 % sure", "cat read as dog60 % sure"]);
     const [source] = page.querySelectorAll(".digits img").map((image) => image.getAttribute("src")!);
     const image = decode(Buffer.from(source!.split(",")[1]!, "base64"));
     expect([image.width, image.height, image.channels, [...image.data]]).toEqual([
@@ -153,7 +153,7 @@ describe("the page", () => {
   it("explains pixels that make no rectangle", async () => {
     const mistakes = [{ pixels: new Uint8Array(10), predicted: 0, actual: 1, probability: 1 }];
     await expect(report.render({ title: "x", models: [{ name: "a", summary: {}, mistakes }] })).rejects.toThrow(
-      ArgumentError,
+      new ArgumentError("report: an image of 10 pixels is no square; give the width of the mistake"),
     );
   });
 });
