@@ -35,31 +35,45 @@ inline void point_at_entry(GemmChunk& x, Index entry) {
   x.c = g.c + b0 * g.c_batch[0] + b1 * g.c_batch[1];
 }
 
-// Rows [row(panel), row(panel + 1)) of A for one block of K: dst[k * rows + i].
-inline void pack_a_panel(const GemmChunk& x, Index panel, Index block, float* dst) {
+// The depth of one go over neighbouring panels whose source rows are contiguous: what one panel leaves of a cache line, and
+// of a page, the next ones use while it is still near.
+inline constexpr Index kPackDepth = 32;
+
+// A panels [first, last) for one block of K, from dst on, each dst[k * rows + i].
+inline void pack_a_panels(const GemmChunk& x, Index first, Index last, Index block, float* dst) {
   const GemmArgs& g = *x.g;
-  const Index i0 = x.row(panel), n = x.row(panel + 1) - i0;
-  const Index k0 = x.k_start(block), kc = x.k_start(block + 1) - k0;
-  if (g.a.pack) {
-    g.a.pack(g.a.pack_self, x.entry, k0, kc, x.m0 + i0, n, dst, n);
-    return;
-  }
-  const float* src = x.a + (x.m0 + i0) * g.a.row + k0 * g.a.col;
-  pack_piece({src, g.a.row, g.a.col, kc, static_cast<int>(n), dst, n});
+  const Index i0 = x.row(first), k0 = x.k_start(block), kc = x.k_start(block + 1) - k0;
+  const Index depth = !g.a.pack && g.a.row == 1 ? kPackDepth : kc;
+  for (Index k = 0; k < kc; k += depth)
+    for (Index panel = first; panel < last; ++panel) {
+      const Index i = x.row(panel), n = x.row(panel + 1) - i;
+      float* to = dst + (i - i0) * kc + k * n;
+      if (g.a.pack) {
+        g.a.pack(g.a.pack_self, x.entry, k0, kc, x.m0 + i, n, to, n);
+      } else {
+        const float* src = x.a + (x.m0 + i) * g.a.row + (k0 + k) * g.a.col;
+        pack_piece({src, g.a.row, g.a.col, least(depth, kc - k), static_cast<int>(n), to, n});
+      }
+    }
 }
 
-// Columns [panel * kNr, …) of B for one block of K: dst[k * kNr + j], the columns past N zero.
-inline void pack_b_panel(const GemmChunk& x, Index panel, Index block, float* dst) {
+// B panels [first, last) for one block of K, from dst on, each dst[k * kNr + j], the columns past N zero.
+inline void pack_b_panels(const GemmChunk& x, Index first, Index last, Index block, float* dst) {
   const GemmArgs& g = *x.g;
-  const Index j0 = panel * kNr, n = least(kNr, x.N - j0);
   const Index k0 = x.k_start(block), kc = x.k_start(block + 1) - k0;
-  if (n < kNr) std::memset(dst, 0, static_cast<std::size_t>(kc * kNr) * sizeof(float));
-  if (g.b.pack) {
-    g.b.pack(g.b.pack_self, x.entry, k0, kc, x.n0 + j0, n, dst, kNr);
-    return;
-  }
-  const float* src = x.b + (x.n0 + j0) * g.b.col + k0 * g.b.row;
-  pack_piece({src, g.b.col, g.b.row, kc, static_cast<int>(n), dst, kNr});
+  const Index depth = !g.b.pack && g.b.col == 1 ? kPackDepth : kc;
+  for (Index k = 0; k < kc; k += depth)
+    for (Index panel = first; panel < last; ++panel) {
+      const Index j = panel * kNr, n = least(kNr, x.N - j), rows = least(depth, kc - k);
+      float* to = dst + (panel - first) * kc * kNr + k * kNr;
+      if (n < kNr) std::memset(to, 0, static_cast<std::size_t>(rows * kNr) * sizeof(float));
+      if (g.b.pack) {
+        g.b.pack(g.b.pack_self, x.entry, k0, kc, x.n0 + j, n, to, kNr);
+      } else {
+        const float* src = x.b + (x.n0 + j) * g.b.col + (k0 + k) * g.b.row;
+        pack_piece({src, g.b.col, g.b.row, rows, static_cast<int>(n), to, kNr});
+      }
+    }
 }
 
 // Where a panel packed ahead begins; blocks of K follow each other, and in a block its panels.
@@ -96,59 +110,69 @@ inline PanelView a_view(const GemmChunk& x, Index panel, Index block, const floa
   return {src, g.a.row, GemmOrder::row_major};
 }
 
-inline PanelView b_view(const GemmChunk& x, Index panel, Index block, float* privately) {
+// Direct B is read in place but for a last panel that is no whole number of vectors, which is packed.
+ATHANOR_INLINE bool reads_b_in_place(const GemmChunk& x, Index panel) {
+  const Index left = x.N - panel * kNr;
+  return x.plan->b == GemmSource::direct && (left >= kNr || left == kLanes);
+}
+
+inline PanelView b_view(const GemmChunk& x, Index panel, Index block, const float* privately) {
   const GemmArgs& g = *x.g;
-  const Index j0 = panel * kNr;
-  switch (x.plan->b) {
-    case GemmSource::shared: return {shared_b_panel(x, panel, block), kNr, GemmOrder::k_major};
-    case GemmSource::packed: return {packed_b_panel(x, panel, block), kNr, GemmOrder::k_major};
-    case GemmSource::direct:
-      if (x.N - j0 >= kNr || x.N - j0 == kLanes)
-        return {x.b + x.k_start(block) * g.b.row + x.n0 + j0, g.b.row, GemmOrder::k_major};
-      break;
-    default: break;
-  }
-  pack_b_panel(x, panel, block, privately);
+  if (x.plan->b == GemmSource::shared) return {shared_b_panel(x, panel, block), kNr, GemmOrder::k_major};
+  if (x.plan->b == GemmSource::packed) return {packed_b_panel(x, panel, block), kNr, GemmOrder::k_major};
+  if (reads_b_in_place(x, panel))
+    return {x.b + x.k_start(block) * g.b.row + x.n0 + panel * kNr, g.b.row, GemmOrder::k_major};
   return {privately, kNr, GemmOrder::k_major};
 }
 
-// One task: the tile of C that lies in the given panels. privately is this worker's memory.
+// All rows of a tile (panels [ip0, ip1)) by one B panel, for one block of K.
+inline void compute_strip(const GemmChunk& x, Index ip0, Index ip1, Index panel, Index block, const PanelView& b,
+                          const float* private_a) {
+  const GemmArgs& g = *x.g;
+  const Index kc = x.k_start(block + 1) - x.k_start(block), i0 = x.row(ip0);
+  const int width = static_cast<int>(least(kNr, x.N - panel * kNr));
+  for (Index ip = ip0; ip < ip1; ++ip) {
+    const PanelView a = a_view(x, ip, block, private_a, i0);
+    float* c = x.c + (x.m0 + x.row(ip)) * g.ldc + x.n0 + panel * kNr;
+    GemmTile tile{kc, a.data, a.ld, b.data, b.ld, c, g.ldc, 0, g.accumulate || block > 0};
+    run_gemm_tile(tile, static_cast<int>(x.row(ip + 1) - x.row(ip)), width, a.order);
+  }
+}
+
+// One task: a tile of C. privately is this worker's memory: kGroup panels of B, then the tile's block of A.
 inline void compute_tile(const GemmChunk& x, Index m_tile, Index n_tile, float* privately) {
   const GemmArgs& g = *x.g;
   const GemmPlan& p = *x.plan;
   const Index ip0 = part_start(m_tile, p.m_tiles, p.m_panels), ip1 = part_start(m_tile + 1, p.m_tiles, p.m_panels);
   const Index jp0 = part_start(n_tile, p.n_tiles, p.n_panels), jp1 = part_start(n_tile + 1, p.n_tiles, p.n_panels);
-  const Index i0 = x.row(ip0), j0 = jp0 * kNr, cols = least(x.N, jp1 * kNr) - j0;
-  float* private_b = privately;
-  float* private_a = privately;
-  if (p.b == GemmSource::privately || p.b == GemmSource::direct)
-    private_a += round_up(ceil_div(g.K, p.k_blocks) * kNr, 16);
+  float* private_a = privately + p.private_b;
 
   for (Index kb = x.kb0; kb < x.kb1; ++kb) {
     const Index kc = x.k_start(kb + 1) - x.k_start(kb);
-    if (p.a == GemmSource::privately)
-      for (Index ip = ip0; ip < ip1; ++ip) pack_a_panel(x, ip, kb, private_a + (x.row(ip) - i0) * kc);
-    for (Index jp = jp0; jp < jp1; ++jp) {
-      const PanelView b = b_view(x, jp, kb, private_b);
-      const int width = static_cast<int>(least(kNr, x.N - jp * kNr));
-      for (Index ip = ip0; ip < ip1; ++ip) {
-        const PanelView a = a_view(x, ip, kb, private_a, i0);
-        float* c = x.c + (x.m0 + x.row(ip)) * g.ldc + x.n0 + jp * kNr;
-        GemmTile tile{kc, a.data, a.ld, b.data, b.ld, c, g.ldc, 0, g.accumulate || kb > 0};
-        run_gemm_tile(tile, static_cast<int>(x.row(ip + 1) - x.row(ip)), width, a.order);
-      }
+    if (p.a == GemmSource::privately) pack_a_panels(x, ip0, ip1, kb, private_a);
+    for (Index jp = jp0; jp < jp1; jp += kGroup) {
+      const Index end = least(jp1, jp + kGroup);
+      if (p.b == GemmSource::privately)
+        pack_b_panels(x, jp, end, kb, privately);
+      else if (p.b == GemmSource::direct && !reads_b_in_place(x, end - 1))
+        pack_b_panels(x, end - 1, end, kb, privately + (end - 1 - jp) * kc * kNr);
+      for (Index q = jp; q < end; ++q)
+        compute_strip(x, ip0, ip1, q, kb, b_view(x, q, kb, privately + (q - jp) * kc * kNr), private_a);
     }
   }
-  if (g.epilogue && x.kb1 == p.k_blocks)
-    for (Index i = i0; i < x.row(ip1); ++i)
+  if (g.epilogue && x.kb1 == p.k_blocks) {
+    const Index j0 = jp0 * kNr, cols = least(x.N, jp1 * kNr) - j0;
+    for (Index i = x.row(ip0); i < x.row(ip1); ++i)
       g.epilogue(g.epilogue_self, x.c + (x.m0 + i) * g.ldc + x.n0 + j0, x.m0 + i, x.n0 + j0, cols, x.entry);
+  }
 }
 
 // Packs what is shared for the super-block [kb0, kb1): one task for a few panels of one block.
 inline void pack_shared(const GemmChunk& x, Parallel& parallel) {
   const GemmPlan& p = *x.plan;
   const Index kc = ceil_div(x.g->K, p.k_blocks), blocks = x.kb1 - x.kb0;
-  const Index a_group = most(1, (Index{1} << 15) / (kc * kMr)), b_group = most(1, (Index{1} << 15) / (kc * kNr));
+  // Tasks of at least 128 columns, which are read in rows, and of some 32 thousand elements where K is short.
+  const Index width = most(128, (Index{1} << 15) / kc), a_group = ceil_div(width, kMr), b_group = ceil_div(width, kNr);
   const Index a_tasks = p.a == GemmSource::shared ? ceil_div(p.m_panels, a_group) : 0;
   const Index b_tasks = p.b == GemmSource::shared ? ceil_div(p.n_panels, b_group) : 0;
   const Index tasks = a_tasks + b_tasks;
@@ -156,11 +180,11 @@ inline void pack_shared(const GemmChunk& x, Parallel& parallel) {
   parallel.run(static_cast<int>(tasks * blocks), [&](int task, int) {
     const Index block = x.kb0 + task / tasks, i = task % tasks;
     if (i < a_tasks) {
-      for (Index q = i * a_group; q < least(p.m_panels, (i + 1) * a_group); ++q)
-        pack_a_panel(x, q, block, shared_a_panel(x, q, block));
+      const Index first = i * a_group, last = least(p.m_panels, first + a_group);
+      pack_a_panels(x, first, last, block, shared_a_panel(x, first, block));
     } else {
-      for (Index q = (i - a_tasks) * b_group; q < least(p.n_panels, (i - a_tasks + 1) * b_group); ++q)
-        pack_b_panel(x, q, block, shared_b_panel(x, q, block));
+      const Index first = (i - a_tasks) * b_group, last = least(p.n_panels, first + b_group);
+      pack_b_panels(x, first, last, block, shared_b_panel(x, first, block));
     }
   });
 }
@@ -180,7 +204,7 @@ inline void run_chunk(GemmChunk x, Index entry, Index entries, Parallel& paralle
       GemmChunk mine = x;
       if (entries > 1) point_at_entry(mine, entry + task / tiles);
       const Index tile = task % tiles;
-      compute_tile(mine, tile % p.m_tiles, tile / p.m_tiles, privately + worker * p.privately);
+      compute_tile(mine, tile % p.m_tiles, tile / p.m_tiles, privately + worker * (p.private_a + p.private_b));
     });
   }
 }
@@ -229,7 +253,7 @@ inline Index gemm_workspace(const GemmArgs& g, int workers) {
   for (const Index M : Ms)
     for (const Index N : Ns) {
       const GemmPlan p = plan_gemm(g, M, N, entries);
-      floats = most(floats, p.shared_a + p.shared_b + workers * p.privately);
+      floats = most(floats, p.shared_a + p.shared_b + workers * (p.private_a + p.private_b));
     }
   return floats * static_cast<Index>(sizeof(float));
 }

@@ -43,6 +43,10 @@ struct GemmTile {
   bool accumulate;  // C += instead of C =
 };
 
+// Rows of B fetched ahead: a panel is read first from where it was packed or lies, L2 or L3, at one cache line a step.
+inline constexpr Index kAhead = 12;
+inline constexpr int kLineVectors = 16 / kLanes;  // vectors in a cache line
+
 template <int R, int V, GemmOrder order>
 void gemm_tile(const GemmTile& t) {
   Vec acc[R][V];
@@ -57,6 +61,8 @@ void gemm_tile(const GemmTile& t) {
   const float* b = t.b;
   for (Index k = 0; k < t.kc; ++k) {
     Vec bv[V];
+    ATHANOR_UNROLL
+    for (int v = 0; v < V; v += kLineVectors) __builtin_prefetch(b + kAhead * ldb + v * kLanes);
     ATHANOR_UNROLL
     for (int v = 0; v < V; ++v) bv[v] = Vec::load(b + v * kLanes);
     if constexpr (order == GemmOrder::k_major) {

@@ -4,7 +4,7 @@
 // One task owns a tile of C over all of K (or over one super-block of it) and runs: for each block of K, for each B panel
 // (in L1), for each A panel (streamed from L2). Operands reach it in one of four ways:
 //   shared   packed ahead of the tasks by tasks of their own; pays when several tiles read the same panels
-//   private  packed by the task: A a block of K at a time, B a panel at a time, still in L1 when it is used
+//   private  packed by the task: A a block of K at a time, B a few panels at a time, still near when they are used
 //   direct   read in place, where it is used too little to repay packing
 //   packed   by the caller (B only)
 #pragma once
@@ -15,10 +15,17 @@ namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace gemm {
 
-inline constexpr Index kKc = 256;                   // a B panel of kKc × kNr floats is half of L1
+#if defined(ATHANOR_ISA_AVX512)
+inline constexpr Index kKc = 256;  // a B panel of kKc × kNr floats is 32 KiB: L1, or the near end of L2
+#else
+inline constexpr Index kKc = 512;  // 32 KiB with AVX2, 16 KiB with NEON
+#endif
+inline constexpr Index kMaxDirectRows = 64;         // more rows than this repay the packing of B
+inline constexpr Index kMaxDirectColumns = 320;     // more columns than this repay the packing of a row-major A
 inline constexpr Index kChunk = 8192;               // rows or columns of C that one plan covers
 inline constexpr Index kSharedFloats = 2 << 20;     // packed ahead at a time: 8 MiB, about the share of L3 that is ours
 inline constexpr Index kPrivateA = 36 << 10;        // floats of a private block of A: 144 KiB of L2
+inline constexpr Index kGroup = 4;                  // private B panels packed in one go: long enough reads of rows of B
 inline constexpr Index kEntryFlops = Index{1} << 27;  // batch entries above this are run one by one, each on all workers
 
 enum class GemmSource { shared, privately, direct, packed };
@@ -29,7 +36,8 @@ struct GemmPlan {
   Index k_blocks;      // of all of K
   Index super_blocks;  // blocks of K that are run before the next phase of packing
   GemmSource a, b;
-  Index shared_a, shared_b, privately;  // floats; the last for each worker
+  Index shared_a, shared_b;    // floats
+  Index private_a, private_b;  // floats for each worker
 };
 
 ATHANOR_INLINE Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
@@ -43,15 +51,19 @@ ATHANOR_INLINE Index part_start(Index i, Index parts, Index n) { return i * n / 
 // Tiles wanted for this much work: enough for a balance among many workers, but none below a few tens of microseconds.
 inline Index wanted_tiles(Index flops) { return most(1, most(least(8, flops >> 21), least(48, flops >> 24))); }
 
+// A row-major A is read as fast in place as packed while its rows are streams that the prefetchers follow. A k-major one
+// touches a page for each k, which only a narrow product puts up with.
 inline GemmSource source_of_a(const GemmArgs& g, Index N, bool several_columns, bool shareable) {
-  const bool in_order = g.a.row == 1 || g.a.col == 1;
-  if (!g.a.pack && in_order && N <= 4 * kNr) return GemmSource::direct;
+  if (!g.a.pack && g.a.col == 1 && N <= kMaxDirectColumns) return GemmSource::direct;
+  if (!g.a.pack && g.a.row == 1 && N <= 4 * kNr) return GemmSource::direct;
   return several_columns && shareable ? GemmSource::shared : GemmSource::privately;
 }
 
+// Rows of B that are far apart fall into few sets of L1, so reading them in place pays only for a few rows of A.
 inline GemmSource source_of_b(const GemmArgs& g, Index M, bool several_rows, bool shareable) {
   if (g.b_packed) return GemmSource::packed;
-  if (!g.b.pack && g.b.col == 1 && M <= 2 * kMr) return GemmSource::direct;
+  const Index rows = g.b.row <= 1024 ? kMaxDirectRows : 2 * kMr;
+  if (!g.b.pack && g.b.col == 1 && M <= rows) return GemmSource::direct;
   return several_rows && shareable ? GemmSource::shared : GemmSource::privately;
 }
 
@@ -82,8 +94,8 @@ inline GemmPlan plan_gemm(const GemmArgs& g, Index M, Index N, Index entries) {
   const Index depth = p.super_blocks * kc;
   p.shared_a = p.a == GemmSource::shared ? round_up(depth * M, 16) : 0;
   p.shared_b = p.b == GemmSource::shared ? depth * p.n_panels * kNr : 0;
-  p.privately = p.a == GemmSource::privately ? round_up(kc * tile_rows, 16) : 0;
-  if (p.b == GemmSource::privately || p.b == GemmSource::direct) p.privately += round_up(kc * kNr, 16);
+  p.private_a = p.a == GemmSource::privately ? round_up(kc * tile_rows, 16) : 0;
+  p.private_b = p.b == GemmSource::privately || p.b == GemmSource::direct ? round_up(kc * kNr * kGroup, 16) : 0;
   return p;
 }
 

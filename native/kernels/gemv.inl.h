@@ -14,6 +14,7 @@ namespace gemm {
 inline constexpr int kGemvRows = 4;
 inline constexpr Index kGemvTask = 1 << 17;  // elements of W in a task: 512 KiB, some 15 µs
 
+
 struct Gemv {
   Index R, N, K;  // rows of x and y (1 to kGemvRows), columns of y, depth
   const float* x;
@@ -84,6 +85,7 @@ ATHANOR_INLINE void gemv_axpy_rows(const Gemv& g, Index k, bool first) {
     for (int r = 0; r < R; ++r) yv[r] = first ? Vec::zero() : load(g.y + r * g.y_row + n);
     ATHANOR_UNROLL
     for (int q = 0; q < Q; ++q) {
+      if constexpr (R > 1) __builtin_prefetch(w + (q + Q) * g.ldw + n);  // the next rows; alone, a row comes fast enough
       const Vec wv = load(w + q * g.ldw + n);
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) yv[r] = fma(xv[r][q], wv, yv[r]);
@@ -160,9 +162,10 @@ inline bool run_gemv(const GemmArgs& g, Parallel& parallel) {
   const GemvRoles roles = gemv_roles(g);
   if (!roles.kernel) return false;
   const Index entries = g.batch[0] * g.batch[1], n = roles.exchanged ? g.M : g.N;
-  // An axpy strip keeps y in L1 and reads rows of W that are long enough for the prefetchers.
-  const Index width = most(64, round_up(kGemvTask / g.K, 64));
-  const Index strip = roles.dot ? width : least(width, 2048);
+  // An axpy strip keeps y in L1 and is wide enough for the prefetchers to follow its pieces of rows.
+  const Index narrowest = n * g.K < Index{1} << 20 ? 1024 : 512;
+  const Index width = round_up(kGemvTask / g.K + 1, 64);
+  const Index strip = roles.dot ? width : most(narrowest, least(width, 2048));
   const Index strips = ceil_div(n, strip);
   parallel.run(static_cast<int>(entries * strips), [&](int task, int) {
     const Index i = task % strips;
