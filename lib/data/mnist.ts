@@ -29,7 +29,7 @@ export interface Mnist {
  * @throws FileError with the install command if the package is not there; CorruptFileError for damaged files.
  * @example
  * const digits = await data.mnist();
- * digits.train.x.shape; // [60000, 1, 28, 28]
+ * digits.test.x.shape; // [10000, 1, 28, 28]
  */
 export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
   checkOptions("data.mnist", options, ["from"]);

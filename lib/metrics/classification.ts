@@ -10,7 +10,7 @@ import { argmaxAt, classShape, labelAt, type Metric } from "./metric.js";
  *
  * @throws ShapeError unless scores are `[…, C]` and labels `[…]`; ArgumentError for a label outside the classes.
  * @example
- * train.fit(model, digits.train, { validate: { on: digits.test, metrics: { accuracy: metrics.accuracy() } } });
+ * metrics.evaluate(metrics.accuracy(), array([0.1, 0.9, 0.8, 0.2], [2, 2]), array(Uint8Array.of(1, 1), [2])); // 0.5
  */
 export function accuracy(): Metric {
   const where = "metrics.accuracy";
@@ -50,7 +50,7 @@ export interface Confusion {
  *
  * @throws ArgumentError for a label outside the classes or a NaN score, which is no prediction.
  * @example
- * const { counts, classes } = metrics.evaluate(metrics.confusionMatrix(), scores, labels);
+ * const { counts, classes } = metrics.evaluate(metrics.confusionMatrix(), scores, truth);
  */
 export function confusionMatrix(): Metric<Confusion> {
   return fromConfusion("metrics.confusionMatrix", "confusion", (confusion) => confusion);

@@ -30,7 +30,7 @@ export interface Accumulator<Result = number> {
  * A metric over arrays that are already at hand.
  *
  * @example
- * metrics.evaluate(metrics.accuracy(), array([0.1, 0.9, 0.8, 0.2], [2, 2]), array(Uint8Array.of(1, 1), [2])); // 0.5
+ * metrics.evaluate(metrics.mae(), array([1, 2, 3], [3]), array([1, 1, 1], [3])); // 1
  */
 export function evaluate<Result>(metric: Metric<Result>, predictions: NdArray, targets: NdArray): Result {
   const pass = metric.start();

@@ -14,7 +14,7 @@ import type { ScheduleSpec, Span } from "./spec.js";
  * `total` may be `Infinity` where the length of the run is not known; a schedule that needs it then throws `ArgumentError`.
  *
  * @example
- * const lr: Schedule = (step, total) => 1e-3 * (1 - step / total);
+ * const lr: schedule.Schedule = (step, total) => 1e-3 * (1 - step / total);
  */
 export interface Schedule {
   (step: number, total: number): number;

@@ -4,7 +4,11 @@
 export function number(value: number): string {
   if (!Number.isFinite(value) || value === 0) return String(value);
   const size = Math.abs(value);
-  if (size < 0.01 || size >= 1e6) return value.toExponential(2).replace("+", "").replace(/\.?0*e/, "e");
+  if (size < 0.01 || size >= 1e6)
+    return value
+      .toExponential(2)
+      .replace("+", "")
+      .replace(/\.?0*e/, "e");
   return Number.isInteger(value) ? String(value) : value.toFixed(size < 10 ? 4 : size < 1000 ? 2 : 0);
 }
 

@@ -68,7 +68,7 @@ const silent: Progress = { step() {}, epoch() {}, note() {}, stop() {}, [Symbol.
 export function progress(options: ProgressOptions): Progress {
   if (options.quiet) return silent;
   const stream: ProgressStream = options.stream ?? process.stderr;
-  const interactive = options.interactive ?? (stream.isTTY === true && process.env["TERM"] !== "dumb");
+  const interactive = options.interactive ?? (stream.isTTY === true && process.env.TERM !== "dumb");
   return interactive ? bar(options, stream) : lines(options, stream);
 }
 
@@ -80,7 +80,7 @@ function bar(options: ProgressOptions, stream: ProgressStream): Progress {
   const now = options.now ?? (() => performance.now() / 1000);
   const redraw = options.interval?.redraw ?? 0.1;
   const started = now();
-  const color = !process.env["NO_COLOR"];
+  const color = !process.env.NO_COLOR;
   let first: number | undefined;
   let latest: StepProgress | undefined;
   let drawnAt = -Infinity;

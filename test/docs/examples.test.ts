@@ -1,0 +1,110 @@
+// The examples in docstrings: all compile, and a line that ends in "// value" has that value.
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { transformSync } from "esbuild";
+import ts from "typescript";
+import { describe, expect, it } from "vitest";
+import * as data from "../../lib/data/index.js";
+import * as metrics from "../../lib/metrics/index.js";
+import * as report from "../../lib/report/index.js";
+import * as schedule from "../../lib/schedule/index.js";
+import { array } from "../../lib/tensor/nd-array.js";
+
+const lib = resolve(import.meta.dirname, "../../lib");
+const rooms = ["schedule", "data", "metrics", "report", "train"];
+const scope = { array, data, metrics, report, schedule };
+
+// What an example may take for granted, beside the package itself.
+const prelude = `
+import { writeFile } from "node:fs/promises";
+import { array, type NdArray } from "../tensor/nd-array.js";
+import * as data from "../data/index.js";
+import * as metrics from "../metrics/index.js";
+import * as report from "../report/index.js";
+import * as schedule from "../schedule/index.js";
+import { progress, type StepProgress } from "../train/progress.js";
+declare const [pixels, labels]: [Float32Array, number[]];
+declare const [scores, truth]: [NdArray, NdArray];
+declare const set: { train: data.Dataset };
+declare const run: AsyncIterable<StepProgress>;
+`;
+
+interface Example {
+  readonly place: string;
+  readonly code: string;
+}
+
+/** The text of every `@example` of a file, up to the next tag or the end of its comment. */
+function examplesOf(file: string): Example[] {
+  const text = readFileSync(join(lib, file), "utf8");
+  return [...text.matchAll(/\* @example\n((?:\s*\*(?!\/| @).*\n)+)/g)].map((match) => ({
+    place: `${file}:${text.slice(0, match.index).split("\n").length}`,
+    code: match[1]!.replace(/^\s*\* ?/gm, ""),
+  }));
+}
+
+const files = rooms.flatMap((room) =>
+  readdirSync(join(lib, room), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(room, name)),
+);
+const examples = files.flatMap(examplesOf);
+
+/** What the compiler has to say of each example, each a module of its own in a folder that is only in memory. */
+function complaints(): string[] {
+  const sources = new Map(
+    examples.map(({ code }, i) => [
+      join(lib, "examples", `${i}.ts`),
+      `${prelude}async function example() {\n${code}\n}\nvoid example;`,
+    ]),
+  );
+  const options: ts.CompilerOptions = {
+    strict: true,
+    noEmit: true,
+    skipLibCheck: true,
+    target: ts.ScriptTarget.ES2023,
+    lib: ["lib.es2023.d.ts", "lib.esnext.disposable.d.ts"],
+    module: ts.ModuleKind.NodeNext,
+    types: ["node"],
+  };
+  const host = ts.createCompilerHost(options);
+  const [read, exists] = [host.readFile.bind(host), host.fileExists.bind(host)];
+  host.readFile = (path) => sources.get(path) ?? read(path);
+  host.fileExists = (path) => sources.has(path) || exists(path);
+  const getSource = host.getSourceFile.bind(host);
+  host.getSourceFile = (path, version, ...rest) => {
+    const text = sources.get(path);
+    return text === undefined ? getSource(path, version, ...rest) : ts.createSourceFile(path, text, version);
+  };
+  const program = ts.createProgram([...sources.keys()], options, host);
+  return [...sources.keys()].flatMap((path, i) => {
+    const source = program.getSourceFile(path);
+    return [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)].map(
+      ({ messageText }) => `${examples[i]!.place}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`,
+    );
+  });
+}
+
+describe("examples in docstrings", () => {
+  it("compile", { timeout: 120_000 }, () => {
+    expect(examples.length).toBeGreaterThan(20);
+    expect(complaints()).toEqual([]);
+  });
+
+  // "expression; // value", the value a number or an array of them.
+  const valued = /^(.*); \/\/ ([[\d][-\d.e, \]]*)$/gm;
+  const runnable = examples.filter(({ code }) => code.match(valued));
+  it.each(runnable.map((example) => [example.place, example] as const))("%s", async (_, { code }) => {
+    const checks = code.replace(valued, "expect($1, $2);");
+    const { code: script } = transformSync(`async () => {\n${checks}\n}`, { loader: "ts" });
+    const check = (got: unknown, want: unknown) => {
+      if (typeof want === "number") expect(got).toBeCloseTo(want, 12);
+      else expect(got).toEqual(want);
+    };
+    const names = Object.keys(scope);
+    const body = `return (${script.trim().replace(/;$/, "")})()`;
+    // The text comes from this repository's own comments.
+    const example = new Function(...names, "expect", body) as (...values: unknown[]) => Promise<void>; // eslint-disable-line @typescript-eslint/no-implied-eval
+    await example(...Object.values(scope), check);
+  });
+});
