@@ -99,7 +99,7 @@ ATHANOR_INLINE Mask operator>(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.
 ATHANOR_INLINE Mask operator>=(Vec a, Vec b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
 ATHANOR_INLINE Vec select(Mask m, Vec a, Vec b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 
-ATHANOR_INLINE __m256 upper_half(__m512 x) { return _mm512_extractf32x8_ps(x, 1); }
+ATHANOR_INLINE __m256 upper_half(__m512 x) { return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)); }
 ATHANOR_INLINE __m256 lower_half(__m512 x) { return _mm512_castps512_ps256(x); }
 
 #define ATHANOR_FOLD_LANES(name, op)                                                        \
