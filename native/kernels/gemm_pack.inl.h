@@ -5,56 +5,21 @@
 // panel, are written element by element. Neither reads nor writes ever leave the memory of the two pieces.
 #pragma once
 #include "kernels/gemm_micro.inl.h"
+#include "simd/transpose.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace gemm {
 
-#if defined(ATHANOR_ISA_AVX512) || defined(ATHANOR_ISA_AVX2)
-inline constexpr int kTransposeBlock = 8;
-
-// dst[k * ldd + i] = src[min(i, n - 1) * stride + k], 8 × 8.
+// dst[k * ldd + i] = src[min(i, n - 1) * stride + k], kLanes × kLanes.
 ATHANOR_INLINE void transpose_block(const float* src, Index stride, int n, float* dst, Index ldd) {
-  __m256 r[8], t[8];
+  Vec r[kLanes];
   ATHANOR_UNROLL
-  for (int i = 0; i < 8; ++i) r[i] = _mm256_loadu_ps(src + (i < n ? i : n - 1) * stride);
+  for (int i = 0; i < kLanes; ++i) r[i] = Vec::load(src + (i < n ? i : n - 1) * stride);
+  transpose(r);
   ATHANOR_UNROLL
-  for (int i = 0; i < 4; ++i) {
-    t[2 * i] = _mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]);
-    t[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]);
-  }
-  ATHANOR_UNROLL
-  for (int i = 0; i < 2; ++i) {
-    r[4 * i] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0x44);
-    r[4 * i + 1] = _mm256_shuffle_ps(t[4 * i], t[4 * i + 2], 0xee);
-    r[4 * i + 2] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0x44);
-    r[4 * i + 3] = _mm256_shuffle_ps(t[4 * i + 1], t[4 * i + 3], 0xee);
-  }
-  ATHANOR_UNROLL
-  for (int i = 0; i < 4; ++i) _mm256_storeu_ps(dst + i * ldd, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-  ATHANOR_UNROLL
-  for (int i = 0; i < 4; ++i) _mm256_storeu_ps(dst + (i + 4) * ldd, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+  for (int k = 0; k < kLanes; ++k) r[k].store(dst + k * ldd);
 }
-#else
-inline constexpr int kTransposeBlock = 4;
-
-// dst[k * ldd + i] = src[min(i, n - 1) * stride + k], 4 × 4.
-ATHANOR_INLINE void transpose_block(const float* src, Index stride, int n, float* dst, Index ldd) {
-#if defined(ATHANOR_ISA_NEON)
-  const float32x4_t r0 = vld1q_f32(src), r1 = vld1q_f32(src + (n > 1 ? 1 : n - 1) * stride);
-  const float32x4_t r2 = vld1q_f32(src + (n > 2 ? 2 : n - 1) * stride);
-  const float32x4_t r3 = vld1q_f32(src + (n > 3 ? 3 : n - 1) * stride);
-  const float32x4x2_t t01 = vtrnq_f32(r0, r1), t23 = vtrnq_f32(r2, r3);
-  vst1q_f32(dst, vcombine_f32(vget_low_f32(t01.val[0]), vget_low_f32(t23.val[0])));
-  vst1q_f32(dst + ldd, vcombine_f32(vget_low_f32(t01.val[1]), vget_low_f32(t23.val[1])));
-  vst1q_f32(dst + 2 * ldd, vcombine_f32(vget_high_f32(t01.val[0]), vget_high_f32(t23.val[0])));
-  vst1q_f32(dst + 3 * ldd, vcombine_f32(vget_high_f32(t01.val[1]), vget_high_f32(t23.val[1])));
-#else
-  for (int k = 0; k < 4; ++k)
-    for (int i = 0; i < 4; ++i) dst[k * ldd + i] = src[(i < n ? i : n - 1) * stride + k];
-#endif
-}
-#endif
 
 struct PackPiece {
   const float* src;
@@ -98,7 +63,7 @@ inline void pack_copy(const PackPiece& p) {
 
 // k_stride == 1
 inline void pack_transpose(const PackPiece& p) {
-  constexpr int kB = kTransposeBlock;
+  constexpr int kB = kLanes;
   Index k = 0;
   if (p.n >= kB) {
     for (; k + kB <= p.kc; k += kB) {

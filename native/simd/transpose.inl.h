@@ -8,6 +8,20 @@ namespace {
 
 #if defined(ATHANOR_ISA_AVX512)
 
+// 128-bit lanes k & 3 and k >> 2 & 3 of a, then k >> 4 & 3 and k >> 6 of b.
+template <int k>
+ATHANOR_INLINE __m512 shuffle_lanes(__m512 a, __m512 b) {
+#if defined(ATHANOR_SIMDE)  // not in SIMDe 0.7
+  float x[32], y[16];
+  _mm512_storeu_ps(x, a);
+  _mm512_storeu_ps(x + 16, b);
+  for (int i = 0; i < 16; ++i) y[i] = x[i / 8 * 16 + (k >> i / 4 * 2 & 3) * 4 + i % 4];
+  return _mm512_loadu_ps(y);
+#else
+  return _mm512_shuffle_f32x4(a, b, k);
+#endif
+}
+
 ATHANOR_INLINE void transpose(Vec (&r)[16]) {
   __m512 t[16];
 #pragma GCC unroll 8
@@ -27,14 +41,14 @@ ATHANOR_INLINE void transpose(Vec (&r)[16]) {
   }
 #pragma GCC unroll 4
   for (int c = 0; c < 4; ++c) {
-    const __m512 low01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0x88);       // lanes 0 2 of rows 0-3, of rows 4-7
-    const __m512 high01 = _mm512_shuffle_f32x4(u[c], u[4 + c], 0xdd);      // lanes 1 3
-    const __m512 low23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0x88);  // the same of rows 8-15
-    const __m512 high23 = _mm512_shuffle_f32x4(u[8 + c], u[12 + c], 0xdd);
-    r[c].v = _mm512_shuffle_f32x4(low01, low23, 0x88);
-    r[4 + c].v = _mm512_shuffle_f32x4(high01, high23, 0x88);
-    r[8 + c].v = _mm512_shuffle_f32x4(low01, low23, 0xdd);
-    r[12 + c].v = _mm512_shuffle_f32x4(high01, high23, 0xdd);
+    const __m512 low01 = shuffle_lanes<0x88>(u[c], u[4 + c]);       // lanes 0 2 of rows 0-3, of rows 4-7
+    const __m512 high01 = shuffle_lanes<0xdd>(u[c], u[4 + c]);      // lanes 1 3
+    const __m512 low23 = shuffle_lanes<0x88>(u[8 + c], u[12 + c]);  // the same of rows 8-15
+    const __m512 high23 = shuffle_lanes<0xdd>(u[8 + c], u[12 + c]);
+    r[c].v = shuffle_lanes<0x88>(low01, low23);
+    r[4 + c].v = shuffle_lanes<0x88>(high01, high23);
+    r[8 + c].v = shuffle_lanes<0xdd>(low01, low23);
+    r[12 + c].v = shuffle_lanes<0xdd>(high01, high23);
   }
 }
 
