@@ -1,8 +1,8 @@
 // Reductions: y[o, i] = op over r and s of x[o, r, i, s], x contiguous (outer, reduced, inner, tail), y contiguous (outer, inner).
 // inner == 1 or tail == 1 are the usual cases (rows, columns); all four cover sums over (N, H, W) of NCHW in one call.
 //
-// sum, mean, sum_abs and sum_squares of f32: blocks of at most 128 additions a lane in f32, the blocks in f64, one rounding at the end:
-// |error| <= 2^-24 (128 sum |x| + |y|), and in practice near one rounding. f64 and prod: plain lanes and blocks.
+// sum, mean, sum_abs and sum_squares of f32: chains of at most 40 additions in f32, their results in f64, one rounding at the end:
+// |error| <= 2^-24 (40 sum |x| + |y|), in practice near one rounding. prod of f32 is formed in f64; f64 sums run in eight lanes.
 // i32 sums and products wrap. max, min: NaN wins; argmax, argmin: the first one in the order (r, s), NaN wins, index r * tail + s.
 // Of nothing: sums 0, prod 1, mean NaN, max and min the type's lowest and highest value (-inf, inf), argmax and argmin -1.
 // Splits depend on the shape alone: the same bits for any number of workers.

@@ -8,6 +8,9 @@
 #include "kernels/movement.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
+#include "kernels/norm.h"
+#include "kernels/reduce.h"
+#include "kernels/softmax.h"
 
 namespace athanor {
 
@@ -21,6 +24,9 @@ struct KernelTable {
   kernels::MovementKernels movement;
   kernels::OptimKernels optim;
   PoolKernels pool;
+  NormKernels norm;
+  ReduceKernels reduce;
+  SoftmaxKernels softmax;
 };
 
 }  // namespace athanor

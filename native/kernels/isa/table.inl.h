@@ -7,6 +7,9 @@
 #include "kernels/movement_index.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
+#include "kernels/batch_norm.inl.h"
+#include "kernels/reduce.inl.h"
+#include "kernels/softmax.inl.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -25,6 +28,9 @@ const KernelTable& table() {
       .movement = movement_kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
+      .norm = norm_kernels(),
+      .reduce = reduce_kernels(),
+      .softmax = softmax_kernels(),
   };
   return kTable;
 }
