@@ -1,0 +1,33 @@
+// What a step of a program sees while it runs: the addresses of its slots, the threads, the keys of its random numbers.
+#pragma once
+#include <cstdint>
+#include <functional>
+
+#include "base/parallel.h"
+
+namespace athanor {
+
+// The number of a piece of memory in a program: a value, a workspace, a variable or a feed. Its address is known in a run.
+using Slot = std::int32_t;
+
+class Execution {
+ public:
+  Execution(std::byte* const* slots, Parallel& parallel, std::uint64_t seed, std::uint64_t step)
+      : parallel(parallel), seed(seed), step(step), slots_(slots) {}
+
+  template <class T = void>
+  T* at(Slot slot) const {
+    return reinterpret_cast<T*>(slots_[slot]);
+  }
+
+  Parallel& parallel;
+  const std::uint64_t seed;
+  const std::uint64_t step;
+
+ private:
+  std::byte* const* slots_;
+};
+
+using StepFunction = std::function<void(Execution&)>;
+
+}  // namespace athanor

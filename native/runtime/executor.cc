@@ -1,0 +1,148 @@
+#include "runtime/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <shared_mutex>
+
+#include "base/error.h"
+#include "runtime/denormals.h"
+
+namespace athanor {
+namespace {
+
+// Lends at most `limit` workers of another pool: a program's workspaces are sized for the number it was compiled for.
+class Limited final : public Parallel {
+ public:
+  Limited(Parallel& inner, int limit) : inner_(inner), limit_(limit) {}
+  int workers() const override { return std::min(limit_, inner_.workers()); }
+  void run(int tasks, FunctionRef<void(int task, int worker)> body) override {
+    if (inner_.workers() <= limit_) {
+      inner_.run(tasks, body);
+    } else {
+      for (int task = 0; task < tasks; ++task) body(task, 0);
+    }
+  }
+
+ private:
+  Parallel& inner_;
+  int limit_;
+};
+
+}  // namespace
+
+// Holds the locks of every arena that the program touches, each once and in address order, so that two programs never wait
+// for each other in a circle. Exclusive where the program writes.
+class CpuProgram::ArenaLocks {
+ public:
+  explicit ArenaLocks(const Executable& code) {
+    const Arena* last = nullptr;
+    bool sorted = true;
+    held_.reserve(code.variables.size());
+    for (std::size_t i = 0; i < code.variables.size(); ++i) {
+      Arena* arena = code.variables[i]->arena().get();
+      if (arena == last) {
+        held_.back().exclusive = held_.back().exclusive || code.written[i];
+        continue;
+      }
+      held_.push_back({code.variables[i]->arena(), static_cast<bool>(code.written[i])});
+      sorted = sorted && last == nullptr;
+      last = arena;
+    }
+    if (!sorted) merge();
+    for (Held& held : held_) held.exclusive ? held.arena->mutex.lock() : held.arena->mutex.lock_shared();
+  }
+
+  ~ArenaLocks() {
+    for (auto held = held_.rbegin(); held != held_.rend(); ++held) {
+      held->exclusive ? held->arena->mutex.unlock() : held->arena->mutex.unlock_shared();
+    }
+  }
+
+ private:
+  struct Held {
+    std::shared_ptr<Arena> arena;
+    bool exclusive;
+  };
+
+  void merge() {
+    std::sort(held_.begin(), held_.end(), [](const Held& a, const Held& b) { return a.arena < b.arena; });
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < held_.size(); ++i) {
+      if (count > 0 && held_[count - 1].arena == held_[i].arena) {
+        held_[count - 1].exclusive = held_[count - 1].exclusive || held_[i].exclusive;
+      } else {
+        if (count != i) held_[count] = std::move(held_[i]);
+        ++count;
+      }
+    }
+    held_.resize(count);
+  }
+
+  std::vector<Held> held_;
+};
+
+CpuProgram::CpuProgram(Executable executable)
+    : code_(std::move(executable)), arena_(code_.arena_bytes), slots_(code_.bindings.size(), nullptr) {
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    const Binding& binding = code_.bindings[slot];
+    if (binding.kind == Binding::Kind::arena) slots_[slot] = arena_.data() + binding.index;
+    if (binding.kind == Binding::Kind::constant) {
+      slots_[slot] = const_cast<std::byte*>(code_.constants[binding.index]->data());  // no step writes to a constant
+    }
+  }
+}
+
+void CpuProgram::bind(const RunRequest& request) {
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    const Binding& binding = code_.bindings[slot];
+    if (binding.kind == Binding::Kind::variable) slots_[slot] = code_.variables[binding.index]->data();
+    if (binding.kind == Binding::Kind::feed) {
+      slots_[slot] = static_cast<std::byte*>(const_cast<void*>(request.feeds[binding.index]));  // nor to a feed
+    }
+  }
+}
+
+void CpuProgram::deliver(const RunRequest& request) const {
+  for (std::size_t i = 0; i < code_.output_slots.size(); ++i) {
+    const std::size_t bytes = static_cast<std::size_t>(code_.outputs[i].type.bytes());
+    if (request.results.size() > i && request.results[i] != nullptr && bytes > 0) {
+      std::memcpy(request.results[i], slots_[code_.output_slots[i]], bytes);
+    }
+  }
+}
+
+template <class Around>
+void CpuProgram::execute(const RunRequest& request, Around&& around) {
+  check(request.feeds.size() == code_.inputs.size(), Code::internal, [] { return "a run got the wrong number of feeds"; });
+  const std::lock_guard lock(mutex_);
+  const ArenaLocks arenas(code_);
+  const FlushDenormals flush;
+  bind(request);
+  Limited parallel(*request.parallel, code_.workers);
+  Execution execution(slots_.data(), parallel, request.seed, request.step);
+  for (std::size_t i = 0; i < code_.steps.size(); ++i) {
+    if (request.cancelled != nullptr && i <= code_.first_effect && request.cancelled->load(std::memory_order_relaxed)) {
+      throw Error(Code::aborted, "run: aborted");
+    }
+    around(i, [&] { code_.steps[i](execution); });
+  }
+  deliver(request);
+}
+
+void CpuProgram::run(const RunRequest& request) {
+  execute(request, [](std::size_t, auto&& step) { step(); });
+}
+
+std::vector<double> CpuProgram::profile(const RunRequest& request) {
+  using clock = std::chrono::steady_clock;
+  std::vector<double> seconds(code_.steps.size());
+  execute(request, [&](std::size_t i, auto&& step) {
+    const auto start = clock::now();
+    step();
+    seconds[i] = std::chrono::duration<double>(clock::now() - start).count();
+  });
+  return seconds;
+}
+
+}  // namespace athanor

@@ -1,0 +1,48 @@
+// The one pool of the process. A caller works too, as worker 0; helpers take tasks from a shared counter, spin for a short while
+// after the last one and then sleep. A second caller at the same time runs its tasks alone: results do not depend on it.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "base/parallel.h"
+
+namespace athanor {
+
+class ThreadPool final : public Parallel {
+ public:
+  explicit ThreadPool(int workers);
+  ~ThreadPool();
+
+  int workers() const override { return static_cast<int>(threads_.size()) + 1; }
+  void run(int tasks, FunctionRef<void(int task, int worker)> body) override;
+
+ private:
+  void help(int worker);
+  void take(int worker);
+
+  struct Job {
+    FunctionRef<void(int, int)>* body = nullptr;
+    int tasks = 0;
+  };
+
+  std::vector<std::thread> threads_;
+  std::mutex callers_;
+  Job job_;
+  alignas(64) std::atomic<std::uint32_t> epoch_{0};  // a new job, or the end; what sleeping helpers wait on
+  alignas(64) std::atomic<int> next_{0};
+  alignas(64) std::atomic<int> inside_{0};           // helpers that may still touch job_
+  std::atomic<bool> open_{false};
+  std::atomic<bool> stop_{false};
+};
+
+// The process's pool and its size. The size is the number of cores the process may use, or ATHANOR_THREADS; set_threads makes a
+// new pool for the runs that begin after it.
+std::shared_ptr<ThreadPool> pool();
+int threads();
+void set_threads(int workers);
+
+}  // namespace athanor

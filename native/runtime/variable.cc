@@ -1,0 +1,29 @@
+#include "runtime/variable.h"
+
+#include <cstring>
+#include <mutex>
+
+namespace athanor {
+
+Variable::Variable(std::string name, Type type)
+    : name_(std::move(name)), type_(type), arena_(std::make_shared<Arena>(type.bytes())) {}
+
+void Variable::move_to(std::shared_ptr<Arena> arena, Index offset) {
+  if (type_.bytes() > 0) std::memcpy(arena->block.data() + offset, data(), static_cast<std::size_t>(type_.bytes()));
+  arena_ = std::move(arena);
+  offset_ = offset;
+}
+
+void Variable::read(void* to) const {
+  const std::shared_ptr<Arena> arena = arena_;
+  const std::shared_lock lock(arena->mutex);
+  if (type_.bytes() > 0) std::memcpy(to, data(), static_cast<std::size_t>(type_.bytes()));
+}
+
+void Variable::write(const void* from) {
+  const std::shared_ptr<Arena> arena = arena_;
+  const std::unique_lock lock(arena->mutex);
+  if (type_.bytes() > 0) std::memcpy(data(), from, static_cast<std::size_t>(type_.bytes()));
+}
+
+}  // namespace athanor

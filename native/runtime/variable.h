@@ -1,0 +1,45 @@
+// State that outlives a run: parameters, running statistics. A Variable is a named, typed view of an Arena; when an optimizer
+// adopts parameters it moves them side by side into one flat arena, and every Program goes on reading through the Variable.
+#pragma once
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <utility>
+
+#include "base/shape.h"
+#include "runtime/memory.h"
+
+namespace athanor {
+
+// One flat block and the lock that keeps a reader from seeing half a training step.
+struct Arena {
+  explicit Arena(Index bytes) : block(bytes) {}
+  Block block;
+  std::shared_mutex mutex;
+};
+
+class Variable {
+ public:
+  Variable(std::string name, Type type);
+
+  const std::string& name() const { return name_; }
+  void rename(std::string name) { name_ = std::move(name); }
+  const Type& type() const { return type_; }
+  std::byte* data() const { return arena_->block.data() + offset_; }
+  const std::shared_ptr<Arena>& arena() const { return arena_; }
+
+  // Copies the values to `offset` of `arena` and reads from there on. The caller holds both arenas' locks.
+  void move_to(std::shared_ptr<Arena> arena, Index offset);
+
+  // Copies of all values, taken under the arena's lock; bytes must equal type().bytes().
+  void read(void* to) const;
+  void write(const void* from);
+
+ private:
+  std::string name_;
+  Type type_;
+  std::shared_ptr<Arena> arena_;
+  Index offset_ = 0;
+};
+
+}  // namespace athanor
