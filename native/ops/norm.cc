@@ -1,0 +1,184 @@
+// Layer norm and RMS norm over the last axis, batch norm over all axes but the second; with their gradients.
+#include "base/error.h"
+#include "graph/lower.h"
+#include "graph/vjp.h"
+
+namespace athanor {
+namespace {
+
+void check_rows(InferContext& context) {
+  const Type& x = context.inputs[0];
+  check(x.dtype == DType::f32 && x.shape.rank() >= 1, Code::dtype, [&] {
+    return std::string(context.name) + ": takes f32 of at least one dimension, got " + to_string(x);
+  });
+}
+
+void check_vector(InferContext& context, int operand, const char* what, Index n) {
+  const Type& w = context.inputs[operand];
+  check(w == Type{DType::f32, Shape{n}}, Code::shape, [&] {
+    return std::string(context.name) + ": " + what + " must be f32 [" + std::to_string(n) + "] for an input " +
+           to_string(context.inputs[0].shape) + ", got " + to_string(w);
+  });
+}
+
+Shape lead_of(const Shape& shape) {
+  Shape lead = shape;
+  lead.erase(shape.rank() - 1);
+  return lead;
+}
+
+// Outputs: y, mean and 1/σ of every row.
+void infer_layer(InferContext& context) {
+  check_rows(context);
+  const Type& x = context.inputs[0];
+  check_vector(context, 1, "the weight", x.shape.back());
+  check_vector(context, 2, "the bias", x.shape.back());
+  context.outputs.push_back(x);
+  context.outputs.push_back({DType::f32, lead_of(x.shape)});
+  context.outputs.push_back({DType::f32, lead_of(x.shape)});
+}
+
+// Outputs: y, 1/rms of every row.
+void infer_rms(InferContext& context) {
+  check_rows(context);
+  const Type& x = context.inputs[0];
+  check_vector(context, 1, "the weight", x.shape.back());
+  context.outputs.push_back(x);
+  context.outputs.push_back({DType::f32, lead_of(x.shape)});
+}
+
+void vjp_layer(VjpContext& context) {
+  if (!context.dy(0)) return;
+  const Expr dx = apply(Op::layer_norm_grad, {context.input(0), context.input(1), context.output(1), context.output(2), context.dy(0)});
+  for (int i = 0; i < 3; ++i) context.set(i, output(dx, i));
+}
+
+void vjp_rms(VjpContext& context) {
+  if (!context.dy(0)) return;
+  const Expr dx = apply(Op::rms_norm_grad, {context.input(0), context.input(1), context.output(1), context.dy(0)});
+  for (int i = 0; i < 2; ++i) context.set(i, output(dx, i));
+}
+
+void infer_layer_grad(InferContext& context) {
+  context.outputs = {context.inputs[0], context.inputs[1], context.inputs[1]};
+}
+
+void infer_rms_grad(InferContext& context) { context.outputs = {context.inputs[0], context.inputs[1]}; }
+
+Index rows_of(const Shape& shape) { return shape.count(0, shape.rank() - 1); }
+
+template <NormKind kind>
+void lower_norm(LowerContext& context) {
+  constexpr bool layer = kind == NormKind::layer;
+  const Shape& shape = context.input_type(0).shape;
+  const Index rows = rows_of(shape), cols = shape.back();
+  const float eps = static_cast<float>(context.attrs().real("eps", layer ? 1e-5 : 1e-6));
+  const Slot x = context.input(0), gamma = context.input(1), beta = context.input(layer ? 2 : 1), y = context.output(0);
+  const Slot mean = context.output(layer ? 1 : 0), rstd = context.output(layer ? 2 : 1);
+  const auto kernel = context.kernels.norm.forward;
+  context.emit({8.0 * static_cast<double>(rows * cols), 0}, [=](Execution& run) {
+    NormArgs args;
+    args.kind = kind;
+    args.rows = rows, args.cols = cols, args.eps = eps;
+    args.x = run.at<const float>(x), args.gamma = run.at<const float>(gamma), args.y = run.at<float>(y);
+    args.rstd = run.at<float>(rstd);
+    if (layer) args.beta = run.at<const float>(beta), args.mean = run.at<float>(mean);
+    kernel(args, run.parallel);
+  });
+}
+
+template <NormKind kind>
+void lower_norm_grad(LowerContext& context) {
+  constexpr bool layer = kind == NormKind::layer;
+  const Shape& shape = context.input_type(0).shape;
+  NormBackwardArgs args;
+  args.kind = kind;
+  args.rows = rows_of(shape), args.cols = shape.back();
+  // Sizes alone count for the query; any address says "wanted".
+  float wanted = 0;
+  args.dx = args.dgamma = &wanted;
+  args.dbeta = layer ? &wanted : nullptr;
+  const Slot workspace = context.workspace(context.kernels.norm.backward_workspace(args));
+  const Slot x = context.input(0), gamma = context.input(1);
+  const Slot mean = context.input(2), rstd = context.input(layer ? 3 : 2), dy = context.input(layer ? 4 : 3);
+  const Slot dx = context.output(0), dgamma = context.output(1), dbeta = context.output(layer ? 2 : 1);
+  const auto kernel = context.kernels.norm.backward;
+  context.emit({12.0 * static_cast<double>(args.rows * args.cols), 0}, [=](Execution& run) {
+    NormBackwardArgs now = args;
+    now.x = run.at<const float>(x), now.gamma = run.at<const float>(gamma), now.rstd = run.at<const float>(rstd);
+    now.dy = run.at<const float>(dy), now.dx = run.at<float>(dx), now.dgamma = run.at<float>(dgamma);
+    if (layer) now.mean = run.at<const float>(mean), now.dbeta = run.at<float>(dbeta);
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
+// Outputs: y, then mean, biased variance and 1/σ of every channel of this batch.
+void infer_batch(InferContext& context) {
+  const Type& x = context.inputs[0];
+  check(x.dtype == DType::f32 && x.shape.rank() >= 2, Code::shape, [&] {
+    return "batch_norm: takes f32 [N, C] or [N, C, …], got " + to_string(x);
+  });
+  check_vector(context, 1, "the weight", x.shape[1]);
+  check_vector(context, 2, "the bias", x.shape[1]);
+  check(x.shape[0] * x.shape.count(2) > 0, Code::shape, [&] {
+    return "batch_norm: there are no statistics of an empty batch, got " + to_string(x.shape);
+  });
+  context.outputs.push_back(x);
+  for (int i = 0; i < 3; ++i) context.outputs.push_back({DType::f32, Shape{x.shape[1]}});
+}
+
+void vjp_batch(VjpContext& context) {
+  check(!context.dy(1) && !context.dy(2) && !context.dy(3), Code::unsupported, [] {
+    return "batch_norm: the batch's statistics have no gradient of their own; stop it before them";
+  });
+  if (!context.dy(0)) return;
+  const Expr dx = apply(Op::batch_norm_grad, {context.input(0), context.input(1), context.output(1), context.output(3), context.dy(0)});
+  for (int i = 0; i < 3; ++i) context.set(i, output(dx, i));
+}
+
+void lower_batch(LowerContext& context) {
+  const Shape& shape = context.input_type(0).shape;
+  BatchNormArgs args;
+  args.n = shape[0], args.c = shape[1], args.l = shape.count(2);
+  args.eps = static_cast<float>(context.attrs().real("eps", 1e-5));
+  const Slot workspace = context.workspace(context.kernels.norm.batch_forward_workspace(args));
+  const Slot x = context.input(0), gamma = context.input(1), beta = context.input(2);
+  const Slot y = context.output(0), mean = context.output(1), var = context.output(2), rstd = context.output(3);
+  const auto kernel = context.kernels.norm.batch_forward;
+  context.emit({8.0 * static_cast<double>(shape.count()), 0}, [=](Execution& run) {
+    BatchNormArgs now = args;
+    now.x = run.at<const float>(x), now.gamma = run.at<const float>(gamma), now.beta = run.at<const float>(beta);
+    now.y = run.at<float>(y), now.mean = run.at<float>(mean), now.var = run.at<float>(var), now.rstd = run.at<float>(rstd);
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
+void lower_batch_grad(LowerContext& context) {
+  const Shape& shape = context.input_type(0).shape;
+  BatchNormBackwardArgs args;
+  args.n = shape[0], args.c = shape[1], args.l = shape.count(2);
+  float wanted = 0;
+  args.dx = args.dgamma = args.dbeta = &wanted;
+  const Slot workspace = context.workspace(context.kernels.norm.batch_backward_workspace(args));
+  const Slot x = context.input(0), gamma = context.input(1), mean = context.input(2), rstd = context.input(3), dy = context.input(4);
+  const Slot dx = context.output(0), dgamma = context.output(1), dbeta = context.output(2);
+  const auto kernel = context.kernels.norm.batch_backward;
+  context.emit({12.0 * static_cast<double>(shape.count()), 0}, [=](Execution& run) {
+    BatchNormBackwardArgs now = args;
+    now.x = run.at<const float>(x), now.gamma = run.at<const float>(gamma), now.mean = run.at<const float>(mean);
+    now.rstd = run.at<const float>(rstd), now.dy = run.at<const float>(dy);
+    now.dx = run.at<float>(dx), now.dgamma = run.at<float>(dgamma), now.dbeta = run.at<float>(dbeta);
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
+}  // namespace
+
+const OpRule rule_layer_norm{infer_layer, vjp_layer, lower_norm<NormKind::layer>};
+const OpRule rule_layer_norm_grad{infer_layer_grad, nullptr, lower_norm_grad<NormKind::layer>};
+const OpRule rule_rms_norm{infer_rms, vjp_rms, lower_norm<NormKind::rms>};
+const OpRule rule_rms_norm_grad{infer_rms_grad, nullptr, lower_norm_grad<NormKind::rms>};
+const OpRule rule_batch_norm{infer_batch, vjp_batch, lower_batch};
+const OpRule rule_batch_norm_grad{infer_layer_grad, nullptr, lower_batch_grad};
+
+}  // namespace athanor

@@ -1,0 +1,53 @@
+// An optimizer as a resource of a graph: it adopts parameters into one flat arena, beside their states, and steps them all in
+// one pass over memory.
+#pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graph/graph.h"
+#include "optim/optimizer.h"
+
+namespace athanor {
+
+struct OptimizerGroup {
+  std::vector<std::shared_ptr<Variable>> variables;
+  std::vector<double> hyper;  // one a row of the rule, in its order
+};
+
+class OptimizerState final : public Resource {
+ public:
+  // Moves the variables (f32, each in one group) into this optimizer's arena. Throws Code::argument.
+  OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options);
+
+  optim::RuleId rule() const { return rule_; }
+  const std::vector<OptimizerGroup>& groups() const { return groups_; }
+  // All variables, group by group: the order in which a step takes their gradients.
+  const std::vector<std::shared_ptr<Variable>>& variables() const { return variables_; }
+  // The states, as variables named "<parameter>.<state>".
+  const std::vector<std::shared_ptr<Variable>>& states() const { return states_; }
+
+  // Steps taken so far; the next one is steps() + 1. To be changed only while no program runs, to resume.
+  Index steps() const { return steps_; }
+  void set_steps(Index steps) { steps_ = steps; }
+
+  optim::OptimPlan plan(const std::vector<const float*>& gradients) const;
+
+  // hyper: [groups, hyper-parameters of the rule], the values of this very step.
+  optim::StepResult step(const optim::OptimPlan& plan, const double* hyper, void* workspace, Parallel& parallel);
+
+ private:
+  void adopt();
+
+  optim::RuleId rule_;
+  std::vector<OptimizerGroup> groups_;
+  optim::StepOptions options_;
+  std::vector<std::shared_ptr<Variable>> variables_;
+  std::vector<int> group_of_;
+  std::vector<std::shared_ptr<Variable>> states_;
+  std::vector<std::vector<Variable*>> states_of_;  // of every variable, by state slot; null where unused
+  std::vector<optim::Group> prepared_;
+  Index steps_ = 0;
+};
+
+}  // namespace athanor

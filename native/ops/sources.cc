@@ -1,0 +1,45 @@
+// Where values come from: feeds, parameters, constants, number ranges and random numbers.
+#include "base/error.h"
+#include "graph/lower.h"
+#include "ops/dtype_attr.h"
+
+namespace athanor {
+namespace {
+
+[[noreturn]] void refuse(InferContext& context) {
+  throw Error(Code::argument, std::string(context.name) + ": made by the graph itself, not applied to operands");
+}
+
+void infer_arange(InferContext& context) {
+  const Index n = context.attrs.integer("n");
+  check(n >= 0, Code::argument, [&] { return "arange: expected a count of 0 or more, got " + std::to_string(n); });
+  context.outputs.push_back({dtype_attr(context, DType::i32), Shape{n}});
+}
+
+void lower_arange(LowerContext& context) {
+  const Slot y = context.output();
+  const kernels::Range range{nullptr, context.output_type().dtype, context.output_type().count(),
+                             context.attrs().real("start", 0), context.attrs().real("step", 1)};
+  const auto kernel = context.kernels.movement.range;
+  context.emit({}, [=](Execution& run) {
+    kernels::Range args = range;
+    args.y = run.at(y);
+    kernel(args, run.parallel);
+  });
+}
+
+// Uniform in [0, 1), the same for one (seed, step, key, element) whatever computes it. `key` tells the draws of a graph apart.
+void infer_random_uniform(InferContext& context) {
+  context.attrs.integer("key");
+  context.outputs.push_back({dtype_attr(context, DType::f32), Shape(context.attrs.list("shape"))});
+}
+
+}  // namespace
+
+const OpRule rule_input{refuse};
+const OpRule rule_parameter{refuse};
+const OpRule rule_constant{refuse};
+const OpRule rule_arange{infer_arange, nullptr, lower_arange};
+const OpRule rule_random_uniform{infer_random_uniform, nullptr, nullptr, EwOp::random_uniform};
+
+}  // namespace athanor
