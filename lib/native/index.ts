@@ -1,10 +1,151 @@
-// The typed mirror of the addon, and the only importer of the .node file.
+// The typed mirror of the addon, and the only importer of the .node file. Every call's plain { code, message } errors are
+// dressed in their classes by `call`.
+import { adopt } from "../errors.js";
 import { load } from "./loader.js";
+import type { OperationName } from "./operations.js";
 
 /** Instruction sets that the engine may have been built for. */
 export type Isa = "scalar" | "avx2" | "avx512" | "neon";
 
-/** What native/bindings/addon.cc exports. */
+type NativeDType = "f32" | "f64" | "i32" | "u8" | "bool" | "bf16";
+type NativeArray = Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array;
+
+/** A value of a traced graph: its number there. */
+export type ValueId = number;
+
+/** Element type and extents. */
+export interface NativeType {
+  dtype: NativeDType;
+  shape: number[];
+}
+
+/** A named input or output of a program. */
+export interface NativePort extends NativeType {
+  name: string;
+}
+
+/** Constants of a node. */
+export type NativeAttrs = Record<string, number | boolean | string | readonly number[] | undefined>;
+
+/** native/bindings/variable.cc: stops a run when told to. */
+export interface NativeCancel {
+  cancel(): void;
+}
+
+/** native/bindings/variable.cc: state that outlives runs. */
+export interface NativeVariable {
+  name: string;
+  readonly type: NativeType;
+  read(): ArrayBuffer;
+  write(values: NativeArray): void;
+  fill(kind: "constant" | "uniform" | "normal" | "truncated", a: number, b: number, seed: number, stream: number): void;
+  dispose(): void;
+}
+
+/** One node of {@link NativeGraph.describe}. */
+export interface NativeNode {
+  op: string;
+  inputs: ValueId[];
+  outputs: number;
+  attrs: Record<string, number | boolean | string | number[]>;
+  scope: string;
+  type?: NativeType;
+  variable?: NativeVariable;
+  constant?: ArrayBuffer;
+}
+
+/** native/bindings/graph.cc: a graph being traced. */
+export interface NativeGraph {
+  input(name: string, dtype: NativeDType, shape: readonly number[]): ValueId;
+  parameter(variable: NativeVariable): ValueId;
+  constant(dtype: NativeDType, shape: readonly number[], values: NativeArray): ValueId;
+  scalar(value: number, dtype: NativeDType): ValueId;
+  apply(op: OperationName, inputs: readonly ValueId[], attrs?: NativeAttrs): ValueId;
+  typeOf(value: ValueId): NativeType;
+  gradients(loss: ValueId, values: readonly ValueId[]): ValueId[];
+  assign(variable: NativeVariable, value: ValueId): void;
+  optimizerStep(optimizer: NativeOptimizer, gradients: readonly ValueId[], hyper: ValueId, loss?: ValueId): ValueId;
+  setScope(scope: string): void;
+  setOutputs(names: readonly string[], values: readonly ValueId[]): void;
+  compile(options?: { optimize?: boolean }): NativeProgram;
+  print(format: "text" | "dot"): string;
+  passes(): { pass: string; text: string }[];
+  describe(): { nodes: NativeNode[]; outputs: { name: string; value: ValueId }[] };
+  dispose(): void;
+}
+
+/** What a compiled program does, step by step. */
+export interface NativeReport {
+  steps: { op: string; detail: string; flops: number; bytes: number }[];
+  arenaBytes: number;
+  unplannedBytes: number;
+  graph: string;
+}
+
+/** native/bindings/program.cc: a compiled graph. */
+export interface NativeProgram {
+  readonly inputs: NativePort[];
+  readonly outputs: NativePort[];
+  run(
+    feeds: readonly NativeArray[],
+    results: readonly (NativeArray | null)[],
+    seed: number,
+    step: number,
+    cancel?: NativeCancel,
+  ): Promise<void>;
+  runSync(feeds: readonly NativeArray[], results: readonly NativeArray[], seed: number, step: number): void;
+  profile(
+    feeds: readonly NativeArray[],
+    results: readonly (NativeArray | null)[],
+    seed: number,
+    step: number,
+  ): Promise<Float64Array>;
+  report(): NativeReport;
+  dispose(): void;
+}
+
+/** native/bindings/training.cc: an update rule with its states. */
+export interface NativeOptimizer {
+  readonly states: NativeVariable[];
+  steps: number;
+  dispose(): void;
+}
+
+/** native/bindings/training.cc: samples in native memory. */
+export interface NativeDataset {
+  readonly rows: number;
+  dispose(): void;
+}
+
+/** What {@link NativeLoop.run} is asked for. */
+export interface NativeLoopRequest {
+  seed: number;
+  epoch: number;
+  shuffle: boolean;
+  firstRow: number;
+  steps: number;
+  firstStep: number;
+  hyper?: Float64Array;
+}
+
+/** What it answers. */
+export interface NativeLoopResult {
+  steps: number;
+  cancelled: boolean;
+  nonfinite: boolean;
+  records: Float64Array;
+  collected: ArrayBuffer[];
+  seconds: number;
+}
+
+/** native/bindings/training.cc: many steps of a program in one call. */
+export interface NativeLoop {
+  readonly batch: number;
+  run(request: NativeLoopRequest, cancel?: NativeCancel): Promise<NativeLoopResult>;
+  dispose(): void;
+}
+
+/** What native/bindings/ exports. */
 export interface Addon {
   readonly version: string;
   /** The instruction set in use. */
@@ -13,9 +154,54 @@ export interface Addon {
   isas(): Isa[];
   /** Empty, or the sentence why `ATHANOR_ISA` was not followed. */
   isaWarning(): string;
-  /** Switches the instruction set for programs that start later; for tests and benchmarks. */
+  /** Switches the instruction set for programs compiled later; for tests and benchmarks. */
   setIsa(name: Isa): void;
+  /** Threads of the process's pool. */
+  threads(): number;
+  /** Changes that number for programs compiled later. */
+  setThreads(count: number): void;
+  /** Bytes of tensors in native memory, of the whole process. */
+  nativeBytes(): number;
+  opNames(): string[];
+  Cancel: new () => NativeCancel;
+  Variable: new (dtype: NativeDType, shape: readonly number[], name: string) => NativeVariable;
+  Graph: new () => NativeGraph;
+  Optimizer: new (
+    rule: string,
+    groups: { variables: NativeVariable[]; hyper: Float64Array }[],
+    options: {
+      maxNorm?: number;
+      clipValue?: number;
+      gradScale?: number;
+      wantNorm?: boolean;
+      skipNonfinite?: boolean;
+    },
+  ) => NativeOptimizer;
+  Dataset: new (columns: { name: string; dtype: NativeDType; shape: readonly number[]; data: NativeArray }[]) => NativeDataset;
+  Loop: new (
+    program: NativeProgram,
+    dataset: NativeDataset,
+    options: { hyper?: string; record?: readonly string[]; collect?: readonly string[]; guard?: string },
+  ) => NativeLoop;
 }
 
 /** The addon; loading throws `LoadError` with remedies where it cannot be had. */
 export const addon = load() as Addon;
+
+/** Calls into the addon; its errors come out as `AthanorError`s with the caller's stack. */
+export function call<T>(body: () => T, where?: string): T {
+  try {
+    return body();
+  } catch (thrown) {
+    throw adopt(thrown, where);
+  }
+}
+
+/** The same for its promises. */
+export async function callAsync<T>(body: () => Promise<T>, where?: string): Promise<T> {
+  try {
+    return await body();
+  } catch (thrown) {
+    throw adopt(thrown, where);
+  }
+}

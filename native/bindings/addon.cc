@@ -2,20 +2,12 @@
 #include <string>
 
 #include "bindings/environment.h"
-#include "bindings/errors.h"
+#include "graph/op.h"
 #include "kernels/dispatch.h"
+#include "runtime/memory.h"
+#include "runtime/thread_pool.h"
 
 namespace athanor::bindings {
-
-Environment::Environment(Napi::Env env, Napi::Object exports) {
-  DefineAddon(exports, {
-                           InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),
-                           InstanceMethod("isa", &Environment::isa, napi_enumerable),
-                           InstanceMethod("isas", &Environment::isas, napi_enumerable),
-                           InstanceMethod("isaWarning", &Environment::isa_warning, napi_enumerable),
-                           InstanceMethod("setIsa", &Environment::set_isa, napi_enumerable),
-                       });
-}
 
 // isa(): string — the instruction set in use.
 Napi::Value Environment::isa(const Napi::CallbackInfo& info) {
@@ -36,7 +28,7 @@ Napi::Value Environment::isa_warning(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), athanor::isa_warning()); });
 }
 
-// setIsa(name): void — for tests and benchmarks.
+// setIsa(name): void — for programs compiled later; for tests and benchmarks.
 Napi::Value Environment::set_isa(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string name = info[0].ToString();
@@ -47,6 +39,31 @@ Napi::Value Environment::set_isa(const Napi::CallbackInfo& info) {
     });
     return info.Env().Undefined();
   });
+}
+
+// threads(): number — of the process's pool.
+Napi::Value Environment::threads(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), athanor::threads());
+}
+
+// setThreads(n): void — for programs compiled later.
+Napi::Value Environment::set_threads(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    athanor::set_threads(info[0].ToNumber().Int32Value());
+    return info.Env().Undefined();
+  });
+}
+
+// nativeBytes(): number — memory of tensors, of the whole process.
+Napi::Value Environment::native_bytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Block::total()));
+}
+
+// opNames(): string[]
+Napi::Value Environment::op_names(const Napi::CallbackInfo& info) {
+  Napi::Array names = Napi::Array::New(info.Env());
+  for (const OpInfo* row : all_ops()) names.Set(names.Length(), row->name);
+  return names;
 }
 
 }  // namespace athanor::bindings

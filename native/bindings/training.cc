@@ -1,0 +1,207 @@
+// Optimizer, Dataset and Loop: what training needs beside programs.
+#include <cstring>
+
+#include "bindings/classes.h"
+#include "bindings/values.h"
+
+namespace athanor::bindings {
+
+// new Optimizer(rule, groups: { variables, hyper: Float64Array }[], options: { maxNorm?, clipValue?, gradScale?, wantNorm?,
+// skipNonfinite? })
+AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  guarded(info.Env(), [&] {
+    Environment& environment = Environment::of(info.Env());
+    const optim::RuleId rule = optim::rule_by_name(to_text(info[0], "an update rule").c_str());
+    const Napi::Array array = info[1].As<Napi::Array>();
+    std::vector<OptimizerGroup> groups;
+    for (std::uint32_t g = 0; g < array.Length(); ++g) {
+      const Napi::Object entry = array.Get(g).As<Napi::Object>();
+      const Napi::Array variables = entry.Get("variables").As<Napi::Array>();
+      OptimizerGroup group;
+      for (std::uint32_t i = 0; i < variables.Length(); ++i) {
+        group.variables.push_back(unwrap<AddonVariable>(variables.Get(i), environment.variable, "parameter").get());
+      }
+      group.hyper = to_reals(entry.Get("hyper"), "optim: hyper");
+      groups.push_back(std::move(group));
+    }
+    optim::StepOptions options;
+    const Napi::Object given = info[2].As<Napi::Object>();
+    const auto number = [&](const char* name, double& into) {
+      const Napi::Value value = given.Get(name);
+      if (value.IsNumber()) into = value.As<Napi::Number>().DoubleValue();
+    };
+    const auto flag = [&](const char* name, bool& into) {
+      const Napi::Value value = given.Get(name);
+      if (value.IsBoolean()) into = value.As<Napi::Boolean>().Value();
+    };
+    number("maxNorm", options.max_norm);
+    number("clipValue", options.clip_value);
+    number("gradScale", options.grad_scale);
+    flag("wantNorm", options.want_norm);
+    flag("skipNonfinite", options.skip_nonfinite);
+    optimizer_ = std::make_shared<OptimizerState>(rule, std::move(groups), options);
+    environment.report_memory(info.Env());
+  });
+}
+
+Napi::Function AddonOptimizer::define(Napi::Env env) {
+  return DefineClass(env, "Optimizer",
+                     {
+                         InstanceAccessor("states", &AddonOptimizer::states, nullptr),
+                         InstanceAccessor("steps", &AddonOptimizer::steps, &AddonOptimizer::set_steps),
+                         InstanceMethod("dispose", &AddonOptimizer::dispose),
+                     });
+}
+
+Napi::Value AddonOptimizer::states(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    Napi::Array array = Napi::Array::New(info.Env());
+    for (const auto& state : get()->states()) array.Set(array.Length(), AddonVariable::wrap(info.Env(), state));
+    return array;
+  });
+}
+
+Napi::Value AddonOptimizer::steps(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(get()->steps()));
+  });
+}
+
+void AddonOptimizer::set_steps(const Napi::CallbackInfo& info, const Napi::Value& value) {
+  guarded(info.Env(), [&] { get()->set_steps(to_index(value, "an optimizer's step count")); });
+}
+
+Napi::Value AddonOptimizer::dispose(const Napi::CallbackInfo& info) {
+  optimizer_.reset();
+  Environment::of(info.Env()).report_memory(info.Env());
+  return info.Env().Undefined();
+}
+
+// new Dataset(columns: { name, dtype, shape, data: typedArray }[]) — copies the data
+AddonDataset::AddonDataset(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  guarded(info.Env(), [&] {
+    const Napi::Array array = info[0].As<Napi::Array>();
+    std::vector<Column> columns;
+    for (std::uint32_t i = 0; i < array.Length(); ++i) {
+      const Napi::Object entry = array.Get(i).As<Napi::Object>();
+      Column column{to_text(entry.Get("name"), "a column's name"),
+                    {to_dtype(entry.Get("dtype")), to_shape(entry.Get("shape"))},
+                    nullptr};
+      const std::byte* data = to_bytes_of(entry.Get("data"), column.type, "data: column \"" + column.name + "\"");
+      column.data = std::make_shared<Block>(column.type.bytes());
+      if (column.type.bytes() > 0) std::memcpy(column.data->data(), data, static_cast<std::size_t>(column.type.bytes()));
+      columns.push_back(std::move(column));
+    }
+    dataset_ = std::make_shared<Dataset>(std::move(columns));
+    Environment::of(info.Env()).report_memory(info.Env());
+  });
+}
+
+Napi::Function AddonDataset::define(Napi::Env env) {
+  return DefineClass(env, "Dataset",
+                     {
+                         InstanceAccessor("rows", &AddonDataset::rows, nullptr),
+                         InstanceMethod("dispose", &AddonDataset::dispose),
+                     });
+}
+
+Napi::Value AddonDataset::rows(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(get()->rows()));
+  });
+}
+
+Napi::Value AddonDataset::dispose(const Napi::CallbackInfo& info) {
+  dataset_.reset();
+  Environment::of(info.Env()).report_memory(info.Env());
+  return info.Env().Undefined();
+}
+
+namespace {
+
+std::vector<std::string> to_names(Napi::Value value) {
+  std::vector<std::string> names;
+  if (!value.IsArray()) return names;
+  const Napi::Array array = value.As<Napi::Array>();
+  for (std::uint32_t i = 0; i < array.Length(); ++i) names.push_back(to_text(array.Get(i), "an output's name"));
+  return names;
+}
+
+std::string to_text_or_empty(Napi::Value value) { return value.IsString() ? value.As<Napi::String>().Utf8Value() : ""; }
+
+}  // namespace
+
+// new Loop(program, dataset, { hyper?, record?, collect?, guard? })
+AddonLoop::AddonLoop(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  guarded(info.Env(), [&] {
+    Environment& environment = Environment::of(info.Env());
+    const Napi::Object options = info[2].As<Napi::Object>();
+    LoopConfig config;
+    config.program = unwrap<AddonProgram>(info[0], environment.program, "program").get();
+    config.dataset = unwrap<AddonDataset>(info[1], environment.dataset, "data set").get();
+    config.hyper = to_text_or_empty(options.Get("hyper"));
+    config.record = to_names(options.Get("record"));
+    config.collect = collect_ = to_names(options.Get("collect"));
+    config.guard = to_text_or_empty(options.Get("guard"));
+    loop_ = std::make_shared<Loop>(std::move(config));
+  });
+}
+
+Napi::Function AddonLoop::define(Napi::Env env) {
+  return DefineClass(env, "Loop",
+                     {
+                         InstanceAccessor("batch", &AddonLoop::batch, nullptr),
+                         InstanceMethod("run", &AddonLoop::run),
+                         InstanceMethod("dispose", &AddonLoop::dispose),
+                     });
+}
+
+Napi::Value AddonLoop::batch(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return Napi::Number::New(info.Env(), static_cast<double>(alive(loop_, "loop")->batch()));
+  });
+}
+
+// run({ seed, epoch, shuffle, firstRow, steps, firstStep, hyper? }, cancel?):
+//   Promise<{ steps, cancelled, nonfinite, records: Float64Array, collected: ArrayBuffer[], seconds }>
+Napi::Value AddonLoop::run(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::shared_ptr<Loop> loop = alive(loop_, "loop");
+    const Napi::Object given = info[0].As<Napi::Object>();
+    const Cancelled cancelled = to_cancelled(info.Env(), info[1]);
+    auto request = std::make_shared<LoopRequest>();
+    request->seed = static_cast<std::uint64_t>(to_index(given.Get("seed"), "seed"));
+    request->epoch = static_cast<std::uint64_t>(to_index(given.Get("epoch"), "epoch"));
+    request->shuffle = given.Get("shuffle").ToBoolean();
+    request->first_row = to_index(given.Get("firstRow"), "firstRow");
+    request->steps = to_index(given.Get("steps"), "steps");
+    request->first_step = static_cast<std::uint64_t>(to_index(given.Get("firstStep"), "firstStep"));
+    if (given.Get("hyper").IsTypedArray()) request->hyper = to_reals(given.Get("hyper"), "hyper");
+    request->cancelled = cancelled.get();
+    const auto result = std::make_shared<LoopResult>();
+    return Environment::of(info.Env())
+        .submit(
+            Environment::Lane::bulk, cancelled, [loop, request, result, cancelled] { *result = loop->run(*request); },
+            [result](Napi::Env env) -> Napi::Value {
+              Napi::Object object = Napi::Object::New(env);
+              object.Set("steps", static_cast<double>(result->steps));
+              object.Set("cancelled", result->cancelled);
+              object.Set("nonfinite", result->nonfinite);
+              const std::size_t count = result->records.size();
+              object.Set("records", Napi::Float64Array::New(env, count, copied(env, result->records.data(), count * 8), 0));
+              Napi::Array collected = Napi::Array::New(env);
+              for (const auto& bytes : result->collected) collected.Set(collected.Length(), copied(env, bytes.data(), bytes.size()));
+              object.Set("collected", collected);
+              object.Set("seconds", result->seconds);
+              return object;
+            });
+  });
+}
+
+Napi::Value AddonLoop::dispose(const Napi::CallbackInfo& info) {
+  loop_.reset();
+  Environment::of(info.Env()).report_memory(info.Env());
+  return info.Env().Undefined();
+}
+
+}  // namespace athanor::bindings

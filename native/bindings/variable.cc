@@ -1,0 +1,113 @@
+// new Variable(dtype, shape, name), Cancel, and the registration of all classes.
+#include "bindings/classes.h"
+#include "bindings/values.h"
+#include "runtime/fill.h"
+
+namespace athanor::bindings {
+
+void define_classes(Environment& environment, Napi::Env env, Napi::Object exports) {
+  const auto define = [&](const char* name, Napi::FunctionReference& reference, Napi::Function constructor) {
+    reference = Napi::Persistent(constructor);
+    exports.Set(name, constructor);
+  };
+  define("Cancel", environment.cancel, AddonCancel::define(env));
+  define("Variable", environment.variable, AddonVariable::define(env));
+  define("Graph", environment.graph, AddonGraph::define(env));
+  define("Program", environment.program, AddonProgram::define(env));
+  define("Optimizer", environment.optimizer, AddonOptimizer::define(env));
+  define("Dataset", environment.dataset, AddonDataset::define(env));
+  define("Loop", environment.loop, AddonLoop::define(env));
+}
+
+AddonCancel::AddonCancel(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
+
+Napi::Function AddonCancel::define(Napi::Env env) {
+  return DefineClass(env, "Cancel", {InstanceMethod("cancel", &AddonCancel::cancel)});
+}
+
+void AddonCancel::cancel(const Napi::CallbackInfo&) { flag_->store(true); }
+
+Cancelled to_cancelled(Napi::Env env, Napi::Value value) {
+  if (value.IsUndefined() || value.IsNull()) return std::make_shared<std::atomic<bool>>(false);
+  return unwrap<AddonCancel>(value, Environment::of(env).cancel, "Cancel").flag();
+}
+
+// Made from JavaScript with (dtype, shape, name), or by wrap() with an External.
+AddonVariable::AddonVariable(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  guarded(info.Env(), [&] {
+    if (info[0].IsExternal()) {
+      variable_ = *info[0].As<Napi::External<std::shared_ptr<Variable>>>().Data();
+      return;
+    }
+    variable_ = std::make_shared<Variable>(to_text(info[2], "a parameter's name"), Type{to_dtype(info[0]), to_shape(info[1])});
+    Environment::of(info.Env()).report_memory(info.Env());
+  });
+}
+
+Napi::Function AddonVariable::define(Napi::Env env) {
+  return DefineClass(env, "Variable",
+                     {
+                         InstanceAccessor("name", &AddonVariable::name, &AddonVariable::set_name),
+                         InstanceAccessor("type", &AddonVariable::type, nullptr),
+                         InstanceMethod("read", &AddonVariable::read),
+                         InstanceMethod("write", &AddonVariable::write),
+                         InstanceMethod("fill", &AddonVariable::fill),
+                         InstanceMethod("dispose", &AddonVariable::dispose),
+                     });
+}
+
+Napi::Object AddonVariable::wrap(Napi::Env env, std::shared_ptr<Variable> variable) {
+  return Environment::of(env).variable.New({Napi::External<std::shared_ptr<Variable>>::New(env, &variable)});
+}
+
+Napi::Value AddonVariable::name(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::String::New(info.Env(), get()->name()); });
+}
+
+void AddonVariable::set_name(const Napi::CallbackInfo& info, const Napi::Value& value) {
+  guarded(info.Env(), [&] { get()->rename(to_text(value, "a parameter's name")); });
+}
+
+Napi::Value AddonVariable::type(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return from_type(info.Env(), get()->type()); });
+}
+
+// read(): ArrayBuffer with a copy, taken between two steps.
+Napi::Value AddonVariable::read(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto variable = get();
+    Napi::ArrayBuffer buffer = Napi::ArrayBuffer::New(info.Env(), static_cast<std::size_t>(variable->type().bytes()));
+    variable->read(buffer.Data());
+    return buffer;
+  });
+}
+
+// write(typedArray)
+Napi::Value AddonVariable::write(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto variable = get();
+    variable->write(to_bytes_of(info[0], variable->type(), "write: parameter \"" + variable->name() + "\""));
+    return info.Env().Undefined();
+  });
+}
+
+// fill(kind: "constant" | "uniform" | "normal" | "truncated", a, b, seed, stream): random values are keyed by (seed, stream,
+// element). constant: a. uniform: [a, b). normal and truncated (at two deviations): mean a, deviation b.
+Napi::Value AddonVariable::fill(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string kind = to_text(info[0], "fill: the kind");
+    const double a = to_real(info[1], "fill: a"), b = to_real(info[2], "fill: b");
+    const auto seed = static_cast<std::uint64_t>(to_index(info[3], "fill: the seed"));
+    const auto stream = static_cast<std::uint32_t>(to_index(info[4], "fill: the stream"));
+    athanor::fill(*get(), kind, a, b, seed, stream);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value AddonVariable::dispose(const Napi::CallbackInfo& info) {
+  variable_.reset();
+  Environment::of(info.Env()).report_memory(info.Env());
+  return info.Env().Undefined();
+}
+
+}  // namespace athanor::bindings

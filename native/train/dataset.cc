@@ -1,0 +1,41 @@
+#include "train/dataset.h"
+
+#include "base/error.h"
+#include "kernels/permutation.h"
+
+namespace athanor {
+
+Dataset::Dataset(std::vector<Column> columns) : columns_(std::move(columns)) {
+  check(!columns_.empty(), Code::argument, [] { return "data: a data set needs at least one column"; });
+  for (const Column& column : columns_) {
+    check(column.type.shape.rank() >= 1, Code::shape,
+          [&] { return "data: column \"" + column.name + "\" needs a dimension for its rows, got a scalar"; });
+    check(column.type.shape[0] == columns_[0].type.shape[0], Code::shape, [&] {
+      return "data: every column needs the same number of rows, got " + std::to_string(columns_[0].type.shape[0]) + " in \"" +
+             columns_[0].name + "\" and " + std::to_string(column.type.shape[0]) + " in \"" + column.name + "\"";
+    });
+  }
+  rows_ = columns_[0].type.shape[0];
+  check(rows_ <= INT32_MAX, Code::shape,
+        [&] { return "data: at most 2,147,483,647 rows in memory, got " + std::to_string(rows_) + "; split the set"; });
+}
+
+const Column& Dataset::column(const std::string& name) const {
+  std::string known;
+  for (const Column& column : columns_) {
+    if (column.name == name) return column;
+    known += (known.empty() ? "\"" : ", \"") + column.name + "\"";
+  }
+  throw Error(Code::argument, "data: there is no column \"" + name + "\"; the data set has " + known);
+}
+
+const std::int32_t* Dataset::order(std::uint64_t seed, std::uint64_t epoch) {
+  if (!ordered_ || seed != seed_ || epoch != epoch_) {
+    order_.resize(static_cast<std::size_t>(rows_));
+    kernels::permutation(seed, epoch, rows_, order_.data());
+    seed_ = seed, epoch_ = epoch, ordered_ = true;
+  }
+  return order_.data();
+}
+
+}  // namespace athanor

@@ -1,0 +1,152 @@
+#include "train/loop.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstring>
+
+#include "base/error.h"
+#include "kernels/dispatch.h"
+#include "runtime/thread_pool.h"
+
+namespace athanor {
+namespace {
+
+double to_double(const std::byte* at, DType dtype) {
+  switch (dtype) {
+    case DType::f64: { double v; std::memcpy(&v, at, sizeof v); return v; }
+    case DType::i32: { std::int32_t v; std::memcpy(&v, at, sizeof v); return v; }
+    case DType::u8:
+    case DType::boolean: return std::to_integer<int>(*at);
+    default: break;
+  }
+  float v;
+  std::memcpy(&v, at, sizeof v);
+  return v;
+}
+
+int position(const std::vector<std::string>& names, const std::string& name) {
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+}  // namespace
+
+Loop::Loop(LoopConfig config) : config_(std::move(config)) {
+  bool sized = false;
+  for (const Port& port : config_.program->inputs()) {
+    auto batch = std::make_shared<Block>(port.type.bytes());
+    if (!config_.hyper.empty() && port.name == config_.hyper) {
+      hyper_size_ = port.type.count();
+      feeds_.push_back({nullptr, std::move(batch)});
+      continue;
+    }
+    const Column& column = config_.dataset->column(port.name);
+    Shape row = column.type.shape, wanted = port.type.shape;
+    const bool rows_match = wanted.rank() == row.rank() && wanted.rank() >= 1 && column.type.dtype == port.type.dtype &&
+                            std::equal(row.begin() + 1, row.end(), wanted.begin() + 1);
+    check(rows_match && (!sized || wanted[0] == batch_), Code::shape, [&] {
+      return "fit: column \"" + port.name + "\" is " + to_string(column.type) + ", the program takes batches " +
+             to_string(port.type);
+    });
+    batch_ = wanted[0];
+    sized = true;
+    feeds_.push_back({&column, std::move(batch)});
+  }
+  for (const Port& port : config_.program->outputs()) {
+    Result result;
+    result.record = position(config_.record, port.name);
+    result.collect = position(config_.collect, port.name);
+    check(result.record < 0 || port.type.count() == 1, Code::shape,
+          [&] { return "fit: only single numbers are recorded, \"" + port.name + "\" is " + to_string(port.type); });
+    if (result.record >= 0 || result.collect >= 0) result.bytes.resize(static_cast<std::size_t>(port.type.bytes()));
+    results_.push_back(std::move(result));
+  }
+}
+
+void Loop::gather(const std::int32_t* order, Index first_row, Parallel& parallel) {
+  for (const Feed& feed : feeds_) {
+    if (feed.column == nullptr) continue;
+    kernels::BatchGather args{};
+    args.y = feed.batch->data();
+    args.x = feed.column->data->data();
+    args.index = order == nullptr ? nullptr : order + first_row;
+    args.first = first_row;
+    args.x_dtype = args.y_dtype = feed.column->type.dtype;
+    args.rows = batch_;
+    args.samples = config_.dataset->rows();
+    args.row_elements = feed.column->type.shape.count(1);
+    args.scale = 1;
+    kernel_table().movement.batch_gather(args, parallel);
+  }
+}
+
+void Loop::keep(LoopResult& result) const {
+  const std::size_t width = config_.record.size();
+  result.records.resize(result.records.size() + width);
+  double* row = result.records.data() + result.records.size() - width;
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    const Result& value = results_[i];
+    if (value.record >= 0) row[value.record] = to_double(value.bytes.data(), config_.program->outputs()[i].type.dtype);
+    if (value.collect >= 0) {
+      auto& into = result.collected[value.collect];
+      into.insert(into.end(), value.bytes.begin(), value.bytes.end());
+    }
+  }
+}
+
+LoopResult Loop::run(const LoopRequest& request) {
+  const auto start = std::chrono::steady_clock::now();
+  check(request.first_row >= 0 && request.steps >= 0 && request.first_row + request.steps * batch_ <= config_.dataset->rows(),
+        Code::argument, [] { return "fit: the steps asked for leave the data set"; });
+  check(static_cast<Index>(request.hyper.size()) == request.steps * hyper_size_, Code::argument, [&] {
+    return "fit: expected " + std::to_string(request.steps * hyper_size_) + " hyper-parameters, got " +
+           std::to_string(request.hyper.size());
+  });
+  const std::shared_ptr<ThreadPool> threads = pool();
+  const std::int32_t* order = request.shuffle ? config_.dataset->order(request.seed, request.epoch) : nullptr;
+  LoopResult result;
+  result.collected.resize(config_.collect.size());
+  std::vector<const void*> feeds;
+  for (const Feed& feed : feeds_) feeds.push_back(feed.batch->data());
+  std::vector<void*> results;
+  for (Result& value : results_) results.push_back(value.bytes.empty() ? nullptr : value.bytes.data());
+  RunRequest run;
+  run.feeds = feeds;
+  run.results = results;
+  run.seed = request.seed;
+  run.parallel = threads.get();
+  run.cancelled = request.cancelled;
+  const int guard = position(config_.record, config_.guard);
+  for (Index step = 0; step < request.steps; ++step) {
+    if (request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed)) {
+      result.cancelled = true;
+      break;
+    }
+    gather(order, request.first_row + step * batch_, *threads);
+    for (const Feed& feed : feeds_) {
+      if (feed.column == nullptr && hyper_size_ > 0) {
+        std::memcpy(feed.batch->data(), request.hyper.data() + step * hyper_size_, static_cast<std::size_t>(hyper_size_) * 8);
+      }
+    }
+    run.step = request.first_step + static_cast<std::uint64_t>(step);
+    try {
+      config_.program->run(run);
+    } catch (const Error& error) {
+      if (error.code() != Code::aborted) throw;
+      result.cancelled = true;
+      break;
+    }
+    keep(result);
+    ++result.steps;
+    if (guard >= 0 && !std::isfinite(result.records[result.records.size() - config_.record.size() + guard])) {
+      result.nonfinite = true;
+      break;
+    }
+  }
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace athanor

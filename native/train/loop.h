@@ -1,0 +1,75 @@
+// Many steps of one program in one call: gather a batch, run, record the scalars, next. What `fit` and `evaluate` drive.
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/program.h"
+#include "train/dataset.h"
+
+namespace athanor {
+
+struct LoopConfig {
+  std::shared_ptr<Program> program;
+  std::shared_ptr<Dataset> dataset;
+  std::string hyper;                  // the input that takes each step's hyper-parameters (f64), or empty
+  std::vector<std::string> record;    // outputs of one element: their values are kept for every step
+  std::vector<std::string> collect;   // outputs [batch, …]: their rows are kept, in the order of the batches
+  std::string guard;                  // stop when this recorded output is not finite; empty: never
+};
+
+struct LoopRequest {
+  std::uint64_t seed = 0;
+  std::uint64_t epoch = 0;
+  bool shuffle = true;                // false: rows in their own order
+  Index first_row = 0;                // of the epoch's order
+  Index steps = 0;
+  std::uint64_t first_step = 0;       // keys the random numbers
+  std::vector<double> hyper;          // [steps, size of the hyper input]
+  const std::atomic<bool>* cancelled = nullptr;
+};
+
+struct LoopResult {
+  Index steps = 0;                                // done; fewer than asked when cancelled or guarded
+  bool cancelled = false;
+  bool nonfinite = false;
+  std::vector<double> records;                    // [steps, record]
+  std::vector<std::vector<std::byte>> collected;  // one per collect
+  double seconds = 0;
+};
+
+class Loop {
+ public:
+  // Matches the program's inputs with the dataset's columns by name; throws Code::argument or Code::shape.
+  explicit Loop(LoopConfig config);
+
+  Index batch() const { return batch_; }
+  Index hyper_size() const { return hyper_size_; }
+  const Program& program() const { return *config_.program; }
+
+  // Throws what a step throws. A step that fails has changed nothing; the ones before it are done.
+  LoopResult run(const LoopRequest& request);
+
+ private:
+  struct Feed {
+    const Column* column;             // null: the hyper-parameters
+    std::shared_ptr<Block> batch;
+  };
+  struct Result {
+    std::vector<std::byte> bytes;
+    int record = -1, collect = -1;
+  };
+
+  void gather(const std::int32_t* order, Index first_row, Parallel& parallel);
+  void keep(LoopResult& result) const;
+
+  LoopConfig config_;
+  Index batch_ = 0;
+  Index hyper_size_ = 0;
+  std::vector<Feed> feeds_;
+  std::vector<Result> results_;
+};
+
+}  // namespace athanor
