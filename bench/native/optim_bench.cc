@@ -128,7 +128,8 @@ void measure(const char* label, const Arena& arena, const std::vector<Index>& si
     if (c.clip) options.max_norm = 1e9;
     const auto ceiling = [&](int chunk, int) {
       const Index begin = chunk * Index(16384), count = std::min<Index>(16384, plan.elements() - begin);
-      read4_write3(arena.array[0] + begin, arena.array[1] + begin, arena.array[2] + begin, arena.array[3] + begin, count);
+      read4_write3(arena.array[0] + begin, arena.array[1] + begin, arena.array[2] + begin, arena.array[3] + begin,
+                   count);
     };
     std::vector<double> ours, ceilings;
     const int rounds = plan.elements() > 10'000'000 ? 15 : 60;
@@ -137,9 +138,9 @@ void measure(const char* label, const Arena& arena, const std::vector<Index>& si
       ceilings.push_back(seconds([&] { pool.run(int((plan.elements() + 16383) / 16384), ceiling); }));
     }
     const double ms = median_ms(ours), floor = median_ms(ceilings), n = double(plan.elements());
-    std::printf("%-12s %-14s %d thread%s %8.3f ms %6.1f GB/s   r4w3 %8.3f ms %6.1f GB/s   share of bandwidth %.2f\n", label,
-                c.name, workers, workers == 1 ? " " : "s", ms, n * c.bytes / ms / 1e6, floor, n * 28 / floor / 1e6,
-                c.bytes / 28.0 * floor / ms);
+    std::printf("%-12s %-14s %d thread%s %8.3f ms %6.1f GB/s   r4w3 %8.3f ms %6.1f GB/s   share of bandwidth %.2f\n",
+                label, c.name, workers, workers == 1 ? " " : "s", ms, n * c.bytes / ms / 1e6, floor,
+                n * 28 / floor / 1e6, c.bytes / 28.0 * floor / ms);
     std::fflush(stdout);
   }
 }

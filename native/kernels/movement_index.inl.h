@@ -20,7 +20,8 @@ ATHANOR_INLINE bool within(Index i, Index limit) { return std::uint64_t(i) < std
 
 inline IndexReport check_index(const void* index, DType dtype, Index n, Index limit) {
   IndexReport report;
-  const auto bound = std::uint32_t(smaller(larger(limit, 0), Index{1} << 31));  // no negative index is below it as unsigned
+  const auto bound =
+      std::uint32_t(smaller(larger(limit, 0), Index{1} << 31));  // no negative index is below it as unsigned
   with_index(index, dtype, [&](const auto* at) {
     constexpr Index kBlock = 4096;  // the count fits 32-bit lanes, the search for the first stays short
     for (Index begin = 0; begin < n; begin += kBlock) {
@@ -229,7 +230,8 @@ inline IndexReport movement_batch_gather(const BatchGather& a, Parallel& paralle
       }
       const char* x = static_cast<const char*>(a.x) + sample * x_bytes;
       if (converts)
-        scale_row(reinterpret_cast<float*>(y), reinterpret_cast<const std::uint8_t*>(x), a.row_elements, a.scale, a.shift);
+        scale_row(reinterpret_cast<float*>(y), reinterpret_cast<const std::uint8_t*>(x), a.row_elements, a.scale,
+                  a.shift);
       else
         std::memcpy(y, x, y_bytes);
     }

@@ -11,21 +11,22 @@
 namespace athanor::kernels {
 
 struct OptimRun {
-  float* param;                              // (n)
-  const float* grad;                         // (n)
-  void* state[optim::kMaxState];             // (n) each, of the kernel's state codec; unused slots are never read
-  const std::uint8_t* mask;                  // (n), or null
+  float* param;                   // (n)
+  const float* grad;              // (n)
+  void* state[optim::kMaxState];  // (n) each, of the kernel's state codec; unused slots are never read
+  const std::uint8_t* mask;       // (n), or null
   Index n;
-  float scalars[optim::kMaxScalars];         // from Rule::prepare
-  float multiplier;                          // sign · clip factor / (loss scale · accumulation)
-  float clip_value;                          // infinity: no clip by value
+  float scalars[optim::kMaxScalars];  // from Rule::prepare
+  float multiplier;                   // sign · clip factor / (loss scale · accumulation)
+  float clip_value;                   // infinity: no clip by value
 };
 
 using OptimUpdate = void (*)(const OptimRun&);
 
 struct OptimKernels {
   OptimUpdate update[optim::kRuleCount][optim::kMaxVariants];  // f32 state; null where a rule has fewer variants
-  double (*sum_squares)(const float* x, Index n);              // products and sum in double, fixed lane order; not finite iff some x is not
+  // In double, lanes in fixed order; not finite if and only if some x is not.
+  double (*sum_squares)(const float* x, Index n);
 };
 
 }  // namespace athanor::kernels

@@ -23,9 +23,7 @@ struct F32State {
     return Vec::load(static_cast<const float*>(state) + i, n);
   }
   static ATHANOR_INLINE void store(void* state, Index i, Vec x) { x.store(static_cast<float*>(state) + i); }
-  static ATHANOR_INLINE void store(void* state, Index i, Vec x, Index n) {
-    x.store(static_cast<float*>(state) + i, n);
-  }
+  static ATHANOR_INLINE void store(void* state, Index i, Vec x, Index n) { x.store(static_cast<float*>(state) + i, n); }
 };
 
 // One register of elements from position i on. Partial... is empty, or the number of elements where fewer are left.

@@ -204,7 +204,8 @@ StepResult step(const OptimPlan& plan, std::span<const Group> groups, const Step
       kernels::OptimRun run;
       run.param = s.param + offset;
       run.grad = s.grad + offset;
-      for (int k = 0; k < kMaxState; ++k) run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
+      for (int k = 0; k < kMaxState; ++k)
+        run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
       run.mask = s.mask ? s.mask + offset : nullptr;
       run.n = n;
       std::copy_n(group.scalars, kMaxScalars, run.scalars);

@@ -92,23 +92,24 @@ class OptimPlan {
   void note_states(const Segment& segment);
 
   std::vector<Segment> segments_;
-  std::vector<Position> starts_;  // chunks + 1
+  std::vector<Position> starts_;        // chunks + 1
   std::vector<unsigned> states_given_;  // groups
   Index elements_ = 0;
 };
 
 struct StepOptions {
-  double grad_scale = 1;                                           // 1 / (loss scale · accumulated micro-batches)
-  double max_norm = std::numeric_limits<double>::infinity();       // global L2 norm, as torch clip_grad_norm_
-  double clip_value = std::numeric_limits<double>::infinity();     // after the norm clip, as torch clip_grad_value_
-  bool skip_nonfinite = false;                                     // leave everything as it is if a gradient is inf or NaN
-  bool want_norm = false;                                          // report the norm even if nothing else needs it
+  double grad_scale = 1;                                        // 1 / (loss scale · accumulated micro-batches)
+  double max_norm = std::numeric_limits<double>::infinity();    // global L2 norm, as torch clip_grad_norm_
+  double clip_value = std::numeric_limits<double>::infinity();  // after the norm clip, as torch clip_grad_value_
+  bool skip_nonfinite = false;                                  // leave everything as it is if a gradient is inf or NaN
+  bool want_norm = false;                                       // report the norm even if nothing else needs it
 };
 
 struct StepResult {
-  double grad_norm = std::numeric_limits<double>::quiet_NaN();     // of the scaled gradient, before clipping; NaN if not asked for
+  // Of the scaled gradient, before clipping; NaN where nothing asked for it.
+  double grad_norm = std::numeric_limits<double>::quiet_NaN();
   double clip_factor = 1;
-  bool finite = true;                                              // known only when the norm was computed
+  bool finite = true;  // known only when the norm was computed
   bool skipped = false;
 };
 

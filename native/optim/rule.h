@@ -36,12 +36,12 @@ inline constexpr int kMaxScalars = 8;
 #define RULE_BEGIN(id, Type) \
   struct Type##State {       \
     enum Slot {
-#define RULE_END(id, Type)                   \
-  kCount                                     \
-  }                                          \
-  ;                                          \
-  static_assert(int(kCount) <= kMaxState);   \
-  }                                          \
+#define RULE_END(id, Type)                 \
+  kCount                                   \
+  }                                        \
+  ;                                        \
+  static_assert(int(kCount) <= kMaxState); \
+  }                                        \
   ;
 #include "optim/rules.def"
 #undef STATE

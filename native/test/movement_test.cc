@@ -1,5 +1,6 @@
 // Data movement against loops over plain coordinates: random shapes, permutations, steps, broadcasts, sizes 0 and 1, every
 // element size, guards around what is written, 1, 2 and 7 workers, every instruction set of the machine.
+// Long because all kernels of the family are compared through one harness.
 #include <algorithm>
 #include <functional>
 #include <numeric>
@@ -59,6 +60,11 @@ struct Output {
   }
 };
 
+template <class T>
+void store(Output& to, const std::vector<T>& values) {
+  std::copy_n(reinterpret_cast<const std::uint8_t*>(values.data()), values.size() * sizeof(T), to.data());
+}
+
 // Runs the kernel on every ISA with 1, 2 and 7 workers and compares everything, guards included, with `expected`.
 void compare(const std::string& what, Output expected, Output start,
              const std::function<void(const MovementKernels&, void* y, Parallel&)>& kernel) {
@@ -68,7 +74,8 @@ void compare(const std::string& what, Output expected, Output start,
       Output y = start;
       test::Threads threads(workers);
       kernel(kernel_table().movement, y.data(), threads);
-      CHECK_MESSAGE(y.bytes == expected.bytes, what + " differs on " + isa + " with " + std::to_string(workers) + " workers");
+      CHECK_MESSAGE(y.bytes == expected.bytes,
+                    what + " differs on " + isa + " with " + std::to_string(workers) + " workers");
     }
   }
   set_isa(available_isas().front());
@@ -90,7 +97,8 @@ void check_copy(const std::string& what, const Shape& shape, const Shape& y_stri
     std::copy_n(&x[(dot(at, x_stride) - low[1]) * size], size, expected.data() + (dot(at, y_stride) - low[0]) * size);
   });
   compare(what, expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-    StridedCopy a{static_cast<std::uint8_t*>(y) - low[0] * size, x.data() - low[1] * size, int(shape.size()), size, {}, {}, {}};
+    StridedCopy a{
+        static_cast<std::uint8_t*>(y) - low[0] * size, x.data() - low[1] * size, int(shape.size()), size, {}, {}, {}};
     put(a.shape, shape), put(a.y_stride, y_stride), put(a.x_stride, x_stride);
     kernels.copy(a, parallel);
   });
@@ -167,11 +175,12 @@ TEST(pad_of_random_views) {
       for (int d = 0; d < rank; ++d) inner[d] -= low[d], inside &= inner[d] >= 0 && inner[d] < shape[d];
       std::copy_n(inside ? &x[dot(inner, x_stride) * size] : value.data(), size, expected.data() + i++ * size);
     });
-    compare("pad " + std::to_string(round), expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-      Pad a{y, x.data(), value.data(), rank, size, {}, {}, {}, {}};
-      put(a.x_shape, shape), put(a.x_stride, x_stride), put(a.low, low), put(a.high, high);
-      kernels.pad(a, parallel);
-    });
+    compare("pad " + std::to_string(round), expected, start,
+            [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+              Pad a{y, x.data(), value.data(), rank, size, {}, {}, {}, {}};
+              put(a.x_shape, shape), put(a.x_stride, x_stride), put(a.low, low), put(a.high, high);
+              kernels.pad(a, parallel);
+            });
   }
 }
 
@@ -235,9 +244,11 @@ void check_rows(Index rows, Index limit, Index D, bool spoil) {
   Output gathered(rows * D * 4), start = gathered;
   for (Index r = 0; r < rows; ++r)
     for (Index d = 0; d < D; ++d)
-      reinterpret_cast<float*>(gathered.data())[r * D + d] = Index(index[r]) >= 0 && index[r] < limit ? table[index[r] * D + d] : 0;
+      reinterpret_cast<float*>(gathered.data())[r * D + d] =
+          Index(index[r]) >= 0 && index[r] < limit ? table[index[r] * D + d] : 0;
   compare("gather_rows", gathered, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-    check_report(kernels.gather_rows({y, table.data(), index.data(), index_dtype<I>, rows, limit, D * 4}, parallel), report);
+    check_report(kernels.gather_rows({y, table.data(), index.data(), index_dtype<I>, rows, limit, D * 4}, parallel),
+                 report);
   });
 
   for (const bool accumulate : {false, true}) {
@@ -249,20 +260,20 @@ void check_rows(Index rows, Index limit, Index D, bool spoil) {
         sums[index[r] * D + d] += dy[r * D + d];  // in f32 and in the order of r, as promised
         wide[index[r] * D + d] += dy[r * D + d];
       }
-    std::memcpy(before.data(), table.data(), limit * D * 4);
-    std::memcpy(expected.data(), sums.data(), limit * D * 4);
+    store(before, table), store(expected, sums);
     compare("scatter_add_rows", expected, before, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-      check_report(kernels.scatter_add_rows({y, dy.data(), index.data(), DType::f32, index_dtype<I>, rows, limit, D, accumulate},
-                                            parallel),
+      check_report(kernels.scatter_add_rows(
+                       {y, dy.data(), index.data(), DType::f32, index_dtype<I>, rows, limit, D, accumulate}, parallel),
                    report);
     });
     Output expected64(limit * D * 8), before64 = expected64;
     const std::vector<double> table64(table.begin(), table.end()), dy64(dy.begin(), dy.end());
-    std::memcpy(before64.data(), table64.data(), limit * D * 8);
-    std::memcpy(expected64.data(), wide.data(), limit * D * 8);
-    compare("scatter_add_rows f64", expected64, before64, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-      kernels.scatter_add_rows({y, dy64.data(), index.data(), DType::f64, index_dtype<I>, rows, limit, D, accumulate}, parallel);
-    });
+    store(before64, table64), store(expected64, wide);
+    compare("scatter_add_rows f64", expected64, before64,
+            [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+              kernels.scatter_add_rows(
+                  {y, dy64.data(), index.data(), DType::f64, index_dtype<I>, rows, limit, D, accumulate}, parallel);
+            });
   }
 }
 
@@ -282,8 +293,7 @@ TEST(an_empty_table_reports_every_index) {
   const std::int32_t index[3] = {0, 1, 2};
   float y[6] = {1, 1, 1, 1, 1, 1};
   Sequential sequential;
-  const IndexReport report =
-      kernel_table().movement.gather_rows({y, nullptr, index, DType::i32, 3, 0, 8}, sequential);
+  const IndexReport report = kernel_table().movement.gather_rows({y, nullptr, index, DType::i32, 3, 0, 8}, sequential);
   check_report(report, {3, 0});
   for (const float v : y) CHECK_EQ(v, 0.0f);
 }
@@ -316,14 +326,14 @@ void check_gather(int round, DType dtype) {
     if (good) sums[dot(there, stride)] += terms[i];
     ++i;
   });
-  compare("gather " + std::to_string(round), gathered, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-    Gather a{y, x.data(), index.data(), index_dtype<I>, size, rank, axis, full[axis], {}, {}};
-    put(a.shape, shape), put(a.x_stride, stride);
-    check_report(kernels.gather(a, parallel), report);
-  });
+  compare("gather " + std::to_string(round), gathered, start,
+          [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
+            Gather a{y, x.data(), index.data(), index_dtype<I>, size, rank, axis, full[axis], {}, {}};
+            put(a.shape, shape), put(a.x_stride, stride);
+            check_report(kernels.gather(a, parallel), report);
+          });
   Output expected(count(full) * size), before = expected;
-  std::memcpy(before.data(), x.data(), x.size() * size);
-  std::memcpy(expected.data(), sums.data(), sums.size() * size);
+  store(before, x), store(expected, sums);
   compare("scatter_add " + std::to_string(round), expected, before,
           [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
             ScatterAdd a{y, terms.data(), index.data(), dtype, index_dtype<I>, rank, axis, full[axis], {}, {}};
@@ -355,10 +365,18 @@ TEST(large_scatter_adds_sum_in_order) {
       const Index r = i / shape[1], c = i % shape[1], a = index[i];
       if (a >= 0 && a < full[axis]) sums[axis == 0 ? a * 300 + c : r * 5 + a] += x[i];
     }
-    std::memcpy(expected.data(), sums.data(), sums.size() * 4);
+    store(expected, sums);
     compare("large scatter_add", expected, before, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-      check_report(kernels.scatter_add({y, x.data(), index.data(), DType::f32, DType::i32, 2, axis, full[axis],
-                                        {shape[0], shape[1]}, {full[1], 1}},
+      check_report(kernels.scatter_add({y,
+                                        x.data(),
+                                        index.data(),
+                                        DType::f32,
+                                        DType::i32,
+                                        2,
+                                        axis,
+                                        full[axis],
+                                        {shape[0], shape[1]},
+                                        {full[1], 1}},
                                        parallel),
                    report);
     });
@@ -371,9 +389,11 @@ TEST(one_hot_rows) {
     const auto index = random_index<std::uint8_t>(rows, 10, true, &report);
     const auto check = [&]<class T>(DType dtype, T on, T off) {
       Output expected(rows * 10 * Index(sizeof(T))), start = expected;
-      for (Index i = 0; i < rows * 10; ++i) reinterpret_cast<T*>(expected.data())[i] = index[i / 10] == i % 10 ? on : off;
+      for (Index i = 0; i < rows * 10; ++i)
+        reinterpret_cast<T*>(expected.data())[i] = index[i / 10] == i % 10 ? on : off;
       compare("one_hot", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-        check_report(kernels.one_hot({y, dtype, index.data(), DType::u8, rows, 10, double(on), double(off)}, parallel), report);
+        check_report(kernels.one_hot({y, dtype, index.data(), DType::u8, rows, 10, double(on), double(off)}, parallel),
+                     report);
       });
     };
     check(DType::f32, 0.9f, 0.01f);
@@ -405,8 +425,9 @@ TEST(batches_for_the_loader) {
       }
     const auto check = [&](const Output& expected, const Output& start, const void* x, DType x_dtype, DType y_dtype) {
       compare("batch_gather", expected, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-        check_report(kernels.batch_gather({y, x, index.data(), 0, x_dtype, y_dtype, 130, samples, row, scale, shift}, parallel),
-                     report);
+        check_report(
+            kernels.batch_gather({y, x, index.data(), 0, x_dtype, y_dtype, 130, samples, row, scale, shift}, parallel),
+            report);
       });
     };
     check(scaled, start4, pixels.data(), DType::u8, DType::f32);
@@ -416,12 +437,14 @@ TEST(batches_for_the_loader) {
     Output consecutive(10 * row), start = consecutive;
     std::copy_n(pixels.begin() + 40 * row, 10 * row, consecutive.data());
     compare("consecutive batch", consecutive, start, [&](const MovementKernels& kernels, void* y, Parallel& parallel) {
-      check_report(kernels.batch_gather({y, pixels.data(), nullptr, 40, DType::u8, DType::u8, 10, samples, row}, parallel), {});
+      check_report(
+          kernels.batch_gather({y, pixels.data(), nullptr, 40, DType::u8, DType::u8, 10, samples, row}, parallel), {});
     });
   }
   std::uint8_t y[4], x[2] = {1, 2};
   Sequential sequential;
-  check_report(kernel_table().movement.batch_gather({y, x, nullptr, 1, DType::u8, DType::u8, 4, 2, 1}, sequential), {3, 1});
+  check_report(kernel_table().movement.batch_gather({y, x, nullptr, 1, DType::u8, DType::u8, 4, 2, 1}, sequential),
+               {3, 1});
 }
 
 TEST(permutation_is_one_and_is_fair) {

@@ -1,5 +1,6 @@
 // Every update rule over 50 steps against torch.optim's formulas written straight down in double, with every option; the
 // driver's packing, clipping, masks, guards and determinism, on every instruction set of the machine.
+// Long because rules and driver share the arena that they are tried on.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -66,8 +67,7 @@ struct Reference {
     a += (1 - h["beta1"]) * (g - a);
     b = h["beta2"] * b + (1 - h["beta2"]) * g * g;
     c = std::max(c, b);
-    const double denominator =
-        std::sqrt(h["amsgrad"] ? c : b) / std::sqrt(1 - std::pow(h["beta2"], t)) + h["eps"];
+    const double denominator = std::sqrt(h["amsgrad"] ? c : b) / std::sqrt(1 - std::pow(h["beta2"], t)) + h["eps"];
     p -= h["lr"] / (1 - std::pow(h["beta1"], t)) * a / denominator;
   }
   void rmsprop(double g) {
@@ -357,8 +357,13 @@ TEST(same_bits_for_any_workers_and_any_packing) {
     std::vector<float> values[2];
     std::mt19937 random(6);
     many.fill(1, random, 1.0f);
-    many.each([&](Index i) { for (int a : {0, 1}) values[a].push_back(many.arrays[a][i]); });
-    flat.each([&](Index i) { for (int a : {0, 1}) flat.arrays[a][i] = values[a][j]; ++j; });
+    many.each([&](Index i) {
+      for (int a : {0, 1}) values[a].push_back(many.arrays[a][i]);
+    });
+    flat.each([&](Index i) {
+      for (int a : {0, 1}) flat.arrays[a][i] = values[a][j];
+      ++j;
+    });
     Sequential sequential;
     const Group group = prepare(RuleId::adamw, hypers(RuleId::adamw, {}), 1);
     for (Arena* arena : {&many, &flat}) step(OptimPlan(arena->segments(3)), {&group, 1}, {}, nullptr, sequential);

@@ -20,7 +20,9 @@ struct Adam {
   }
 
   template <class Hyper>  // AdamHyper or AdamWHyper
-  static int variant(const Hyper& h) { return h.amsgrad != 0 ? amsgrad : plain; }
+  static int variant(const Hyper& h) {
+    return h.amsgrad != 0 ? amsgrad : plain;
+  }
 
   template <class Hyper>
   static void prepare(const Hyper& h, Index step, float* c) {
