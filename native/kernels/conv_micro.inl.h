@@ -50,13 +50,15 @@ template <int J, int V>
 void conv_tile(const ConvTile& t) {
   const float* x[J];
   Vec acc[J][V];
+  float* const sums = t.acc;
+  const std::int32_t* const row = t.row;
 #pragma GCC unroll 8
   for (int j = 0; j < J; ++j) x[j] = t.x + t.base[j];
 #pragma GCC unroll 8
   for (int j = 0; j < J; ++j) {
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v)
-      acc[j][v] = t.accumulate ? Vec::load(t.acc + Index{t.row[j]} * (V * kLanes) + v * kLanes) : Vec::zero();
+      acc[j][v] = t.accumulate ? Vec::load(sums + Index{row[j]} * (V * kLanes) + v * kLanes) : Vec::zero();
   }
   const float* w = t.w;
   for (const std::int32_t *offset = t.offset, *end = offset + t.K; offset != end; ++offset, w += V * kLanes) {
@@ -73,8 +75,9 @@ void conv_tile(const ConvTile& t) {
   }
 #pragma GCC unroll 8
   for (int j = 0; j < J; ++j) {
+    float* to = sums + Index{row[j]} * (V * kLanes);
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) acc[j][v].store(t.acc + Index{t.row[j]} * (V * kLanes) + v * kLanes);
+    for (int v = 0; v < V; ++v) acc[j][v].store(to + v * kLanes);
   }
 }
 
