@@ -1,5 +1,6 @@
 // Attention against plain float64 loops. The bounds are those of the arithmetic: u = 2^-24 times the lengths of the sums and
 // the magnitudes that go into them, carried through softmax; none is tuned.
+// Long because the float64 reference carries, beside every value, the bound on its error.
 #include <algorithm>
 #include <limits>
 #include <memory>
