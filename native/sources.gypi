@@ -2,6 +2,9 @@
 {
   "variables": {
     "athanor_engine_sources": [
+      "native/base/json.cc",
+      "native/base/json_write.cc",
+      "native/base/sentence.cc",
       "native/base/shape.cc",
       "native/graph/attrs.cc",
       "native/graph/autodiff.cc",
@@ -16,6 +19,9 @@
       "native/graph/plan.cc",
       "native/graph/print.cc",
       "native/graph/rewrite.cc",
+      "native/io/atomic_file.cc",
+      "native/io/safetensors.cc",
+      "native/io/safetensors_reader.cc",
       "native/kernels/dispatch.cc",
       "native/kernels/elementwise.cc",
       "native/kernels/elementwise_plain.cc",

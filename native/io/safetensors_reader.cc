@@ -1,0 +1,244 @@
+// Reading: the header is parsed with the strict JSON reader, then every number in it is checked against the file.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "base/sentence.h"
+#include "io/safetensors.h"
+
+namespace athanor::io {
+namespace {
+
+constexpr std::uint64_t kLongestHeader = 100'000'000;  // as in the reference implementation
+constexpr std::size_t kLargestRead = std::size_t{1} << 30;
+
+std::optional<StoredType> type_named(std::string_view name) {
+  for (int i = 0; i < kStoredTypeCount; ++i)
+    if (name == name_of(static_cast<StoredType>(i))) return static_cast<StoredType>(i);
+  return std::nullopt;
+}
+
+// Types that the format has and this reader has not: parts of a byte, complex numbers.
+bool is_known_elsewhere(std::string_view name) {
+  constexpr std::string_view kNames[] = {"F4", "F6_E2M3", "F6_E3M2", "F8_E8M0", "C64"};
+  return std::find(std::begin(kNames), std::end(kNames), name) != std::end(kNames);
+}
+
+}  // namespace
+
+struct SafetensorsReader::File {
+  int descriptor;
+  explicit File(int of) : descriptor(of) {}
+  ~File() { ::close(descriptor); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  // 0, an errno, or -1 when the file ends before `to` is full.
+  int read(std::span<std::byte> to, std::uint64_t offset) const {
+    while (!to.empty()) {
+      const ssize_t count =
+          ::pread(descriptor, to.data(), std::min(to.size(), kLargestRead), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0) return errno;
+      if (count == 0) return -1;
+      to = to.subspan(static_cast<std::size_t>(count));
+      offset += static_cast<std::uint64_t>(count);
+    }
+    return 0;
+  }
+};
+
+void SafetensorsReader::damaged(const std::string& what) const {
+  throw Error(Code::corrupt, operation_ + ": " + quoted(name_) + " is damaged: " + what);
+}
+
+SafetensorsReader SafetensorsReader::open(const std::string& path, std::string operation) {
+  SafetensorsReader reader(path, std::move(operation));
+  const auto refuse = [&](const std::string& why) {
+    throw Error(Code::io, reader.operation_ + ": cannot read " + quoted(path) + ": " + why);
+  };
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not hold us up
+  if (descriptor < 0) refuse(std::generic_category().message(errno));
+  reader.file_ = std::make_shared<const File>(descriptor);
+  struct stat status {};
+  if (::fstat(descriptor, &status) != 0) refuse(std::generic_category().message(errno));
+  if (!S_ISREG(status.st_mode)) refuse("it is not a regular file");
+
+  const auto fill = [&](std::span<std::byte> to, std::uint64_t offset) {
+    const int error = reader.file_->read(to, offset);
+    if (error > 0) refuse(std::generic_category().message(error));
+    if (error < 0) reader.damaged("it became shorter while it was read");
+  };
+  const auto size = static_cast<std::uint64_t>(status.st_size);
+  std::byte first[8];
+  const std::size_t available = static_cast<std::size_t>(std::min<std::uint64_t>(size, sizeof first));
+  fill(std::span(first).first(available), 0);
+  const std::uint64_t length = reader.header_length(std::span(first).first(available), size);
+  std::string header(static_cast<std::size_t>(length), '\0');
+  fill(std::as_writable_bytes(std::span(header)), 8);
+  reader.data_begin_ = 8 + length;
+  reader.read_header(header, size - reader.data_begin_);
+  return reader;
+}
+
+SafetensorsReader SafetensorsReader::parse(std::span<const std::byte> file, std::string name, std::string operation) {
+  SafetensorsReader reader(std::move(name), std::move(operation));
+  const std::uint64_t length = reader.header_length(file.first(std::min<std::size_t>(file.size(), 8)), file.size());
+  const auto header = file.subspan(8, static_cast<std::size_t>(length));
+  reader.data_begin_ = 8 + length;
+  reader.data_ = file.subspan(static_cast<std::size_t>(reader.data_begin_));
+  reader.read_header({reinterpret_cast<const char*>(header.data()), header.size()}, reader.data_.size());
+  return reader;
+}
+
+std::uint64_t SafetensorsReader::header_length(std::span<const std::byte> first, std::uint64_t file_size) const {
+  if (first.size() < 8)
+    damaged("it has " + grouped(file_size) + " bytes, fewer than the 8 that say how long its header is");
+  std::uint64_t length = 0;
+  std::memcpy(&length, first.data(), 8);
+  if (length > file_size - 8) {
+    damaged("its header claims " + grouped(length) + " bytes, the file has " + grouped(file_size - 8) + " left");
+  }
+  if (length > kLongestHeader) {
+    damaged("its header claims " + grouped(length) + " bytes, at most " + grouped(kLongestHeader) + " are read");
+  }
+  return length;
+}
+
+namespace {
+
+// One tensor of the header; `wrong` throws a sentence that goes on after the tensor's name.
+template <class Wrong>
+TensorEntry entry_of(const std::string& name, const Json& value, const Wrong& wrong) {
+  TensorEntry entry{.name = name, .shape = {}};
+  const Json *dtype = value.find("dtype"), *shape = value.find("shape"), *offsets = value.find("data_offsets");
+  if (!value.object() || value.object()->size() != 3 || !dtype || !shape || !offsets) {
+    wrong("must have exactly dtype, shape and data_offsets", Code::corrupt);
+  }
+  if (!dtype->string()) wrong(std::string("has ") + dtype->kind() + " as dtype, expected a string", Code::corrupt);
+  const std::optional<StoredType> type = type_named(*dtype->string());
+  if (!type) {
+    wrong("has the dtype " + quoted(*dtype->string()) + ", which Athanor does not read",
+          is_known_elsewhere(*dtype->string()) ? Code::unsupported : Code::corrupt);
+  }
+  entry.type = *type;
+  if (!shape->array()) wrong(std::string("has ") + shape->kind() + " as shape, expected an array", Code::corrupt);
+  entry.bytes = size_of(entry.type);
+  bool empty = false;
+  for (const Json& size : *shape->array()) {
+    if (!size.integer() || *size.integer() < 0) wrong("has a shape that is not made of sizes", Code::corrupt);
+    entry.shape.push_back(*size.integer());
+    empty = empty || *size.integer() == 0;
+  }
+  for (const Index size : entry.shape) {
+    if (empty || __builtin_mul_overflow(entry.bytes, size, &entry.bytes)) {
+      if (!empty) wrong("has a shape with more elements than any memory holds", Code::corrupt);
+      entry.bytes = 0;
+    }
+  }
+  const Json::Array* pair = offsets->array();
+  if (!pair || pair->size() != 2 || !(*pair)[0].integer() || !(*pair)[1].integer()) {
+    wrong("has data_offsets that are not two whole numbers", Code::corrupt);
+  }
+  const Index begin = *(*pair)[0].integer(), end = *(*pair)[1].integer();
+  if (begin < 0 || end < begin) {
+    wrong("has the data_offsets [" + std::to_string(begin) + ", " + std::to_string(end) + "]", Code::corrupt);
+  }
+  entry.offset = begin;
+  if (end - begin != entry.bytes) {
+    wrong("has " + grouped(end - begin) + " bytes between its data_offsets, its dtype and shape need " +
+              grouped(entry.bytes),
+          Code::corrupt);
+  }
+  return entry;
+}
+
+}  // namespace
+
+void SafetensorsReader::read_header(std::string_view header, std::uint64_t data_size) {
+  Json root;
+  try {
+    root = parse_json(header);
+  } catch (const Error& error) {
+    damaged(std::string("its header is not JSON (") + error.what() + ")");
+  }
+  if (!root.object()) damaged(std::string("its header is ") + root.kind() + ", expected an object");
+  for (const auto& [name, value] : *root.object()) {
+    if (name == "__metadata__") {
+      if (!value.object()) damaged(std::string("its __metadata__ is ") + value.kind() + ", expected an object");
+      for (const auto& [key, text] : *value.object()) {
+        if (!text.string())
+          damaged("its __metadata__ has " + std::string(text.kind()) + " at " + quoted(key) + ", expected a string");
+        metadata_.emplace_back(key, *text.string());
+      }
+      continue;
+    }
+    const auto wrong = [&, &name = name](const std::string& what, Code code) {
+      const std::string where = operation_ + ": " + quoted(name_) + (code == Code::corrupt ? " is damaged: " : ": ");
+      throw Error(code, where + "tensor " + quoted(name) + " " + what);
+    };
+    tensors_.push_back(entry_of(name, value, wrong));
+    const TensorEntry& entry = tensors_.back();
+    const auto begin = static_cast<std::uint64_t>(entry.offset), bytes = static_cast<std::uint64_t>(entry.bytes);
+    const std::uint64_t left = data_size - std::min(begin, data_size);
+    if (begin > data_size || bytes > left) {
+      wrong("claims " + grouped(bytes) + " bytes, the file has " + grouped(left) + " left", Code::corrupt);
+    }
+  }
+  check_layout(data_size);
+  by_name_.resize(tensors_.size());
+  for (std::uint32_t i = 0; i < by_name_.size(); ++i) by_name_[i] = i;
+  std::sort(by_name_.begin(), by_name_.end(), [&](auto a, auto b) { return tensors_[a].name < tensors_[b].name; });
+}
+
+void SafetensorsReader::check_layout(std::uint64_t data_size) {
+  std::sort(tensors_.begin(), tensors_.end(), [](const TensorEntry& a, const TensorEntry& b) {
+    return a.offset != b.offset ? a.offset < b.offset : a.bytes != b.bytes ? a.bytes < b.bytes : a.name < b.name;
+  });
+  Index end = 0;
+  for (const TensorEntry& entry : tensors_) {
+    if (entry.offset < end)
+      damaged("tensor " + quoted(entry.name) + " overlaps the tensor before it by " + grouped(end - entry.offset) +
+              " bytes");
+    if (entry.offset > end)
+      damaged("there is a hole of " + grouped(entry.offset - end) + " bytes before tensor " + quoted(entry.name));
+    end = entry.offset + entry.bytes;
+  }
+  const std::uint64_t rest = data_size - static_cast<std::uint64_t>(end);
+  if (rest != 0) damaged("it has " + grouped(rest) + " bytes after its last tensor");
+}
+
+const TensorEntry* SafetensorsReader::find(std::string_view name) const {
+  const auto at = std::lower_bound(by_name_.begin(), by_name_.end(), name,
+                                   [&](std::uint32_t i, std::string_view key) { return tensors_[i].name < key; });
+  return at != by_name_.end() && tensors_[*at].name == name ? &tensors_[*at] : nullptr;
+}
+
+void SafetensorsReader::read(const TensorEntry& entry, std::span<std::byte> to) const {
+  check(to.size() == static_cast<std::size_t>(entry.bytes), Code::internal, [&] {
+    return operation_ + ": tensor " + quoted(entry.name) + " has " + grouped(entry.bytes) +
+           " bytes, the destination has " + grouped(std::uint64_t{to.size()});
+  });
+  if (!file_) {
+    if (!to.empty()) std::memcpy(to.data(), view(entry).data(), to.size());
+    return;
+  }
+  const int error = file_->read(to, data_begin_ + static_cast<std::uint64_t>(entry.offset));
+  if (error < 0) damaged("it became shorter while tensor " + quoted(entry.name) + " was read");
+  check(error == 0, Code::io,
+        [&] { return operation_ + ": cannot read " + quoted(name_) + ": " + std::generic_category().message(error); });
+}
+
+std::span<const std::byte> SafetensorsReader::view(const TensorEntry& entry) const {
+  check(!file_, Code::internal, [&] { return operation_ + ": only a parsed buffer has views"; });
+  return data_.subspan(static_cast<std::size_t>(entry.offset), static_cast<std::size_t>(entry.bytes));
+}
+
+}  // namespace athanor::io
