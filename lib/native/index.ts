@@ -2,7 +2,7 @@
 // dressed in their classes by `call`.
 import { adopt } from "../errors.js";
 import { load } from "./loader.js";
-import type { OperationName } from "./operations.js";
+import type { OpName } from "./operations.js";
 
 /** Instruction sets that the engine may have been built for. */
 export type Isa = "scalar" | "avx2" | "avx512" | "neon";
@@ -60,7 +60,7 @@ export interface NativeGraph {
   parameter(variable: NativeVariable): ValueId;
   constant(dtype: NativeDType, shape: readonly number[], values: NativeArray): ValueId;
   scalar(value: number, dtype: NativeDType): ValueId;
-  apply(op: OperationName, inputs: readonly ValueId[], attrs?: NativeAttrs): ValueId;
+  apply(op: OpName, inputs: readonly ValueId[], attrs?: NativeAttrs): ValueId;
   typeOf(value: ValueId): NativeType;
   gradients(loss: ValueId, values: readonly ValueId[]): ValueId[];
   assign(variable: NativeVariable, value: ValueId): void;
@@ -177,7 +177,9 @@ export interface Addon {
       skipNonfinite?: boolean;
     },
   ) => NativeOptimizer;
-  Dataset: new (columns: { name: string; dtype: NativeDType; shape: readonly number[]; data: NativeArray }[]) => NativeDataset;
+  Dataset: new (
+    columns: { name: string; dtype: NativeDType; shape: readonly number[]; data: NativeArray }[],
+  ) => NativeDataset;
   Loop: new (
     program: NativeProgram,
     dataset: NativeDataset,

@@ -27,9 +27,7 @@ export class NdArray {
       throw new ArgumentError(`array: ${dtype} values cannot be kept in a ${data.constructor.name}`);
     }
     if (countOf(shape) !== data.length) {
-      throw new ShapeError(
-        `array: shape ${showShape(shape)} takes ${countOf(shape)} values, got ${data.length}`,
-      );
+      throw new ShapeError(`array: shape ${showShape(shape)} takes ${countOf(shape)} values, got ${data.length}`);
     }
     this.data = data;
     this.shape = Object.freeze([...shape]);

@@ -1,0 +1,202 @@
+// From a TypeScript function of tensors to a compiled program: traced once per signature of its arguments, then run.
+import { ArgumentError } from "../errors.js";
+import { call } from "../native/index.js";
+import { NdArray, showShape } from "./nd-array.js";
+import { Program, type RunOptions } from "./program.js";
+import { Tensor } from "./tensor.js";
+import { Trace, within, type TraceOptions } from "./trace.js";
+import { leavesOf, mapTree, type Host } from "./tree.js";
+
+/** What a traced function takes: tensors, lists and records of tensors. */
+export type Arguments = readonly unknown[];
+
+/** Options of {@link compile}. */
+export interface CompileOptions extends TraceOptions {
+  /** Named in errors. Default "compile". */
+  readonly name?: string;
+  /** Run the passes (fusion, folding, …). False only to debug. Default true. */
+  readonly optimize?: boolean;
+}
+
+interface Entry {
+  readonly program: Program;
+  /** The function's result with tensors as leaves: the structure to hand back. */
+  readonly result: unknown;
+  readonly trace: Trace;
+}
+
+/** A function that runs in the engine. One program is kept for every signature (shapes and element types) it is called with. */
+export class Compiled<Args extends Arguments, Result> {
+  private readonly entries = new Map<string, Entry>();
+  private readonly where: string;
+
+  private readonly f: (...args: Args) => Result;
+  private readonly options: CompileOptions;
+
+  constructor(f: (...args: Args) => Result, options: CompileOptions = {}) {
+    this.f = f;
+    this.options = options;
+    this.where = options.name ?? "compile";
+  }
+
+  /**
+   * Runs off the event loop.
+   *
+   * @returns host arrays in the structure that the function returns.
+   * @throws ShapeError, DTypeError at the line of the function that does not fit; AbortedError when the signal fires.
+   */
+  async run(...args: Host<Args> | [...Host<Args>, RunOptions]): Promise<Host<Result>> {
+    const { values, options } = this.split(args);
+    const entry = this.entry(values);
+    return this.unpack(entry, await entry.program.run(this.feeds(values), options));
+  }
+
+  /** Runs on this thread; for work of microseconds. */
+  runSync(...args: Host<Args>): Host<Result> {
+    const entry = this.entry(args as readonly unknown[]);
+    return this.unpack(entry, entry.program.runSync(this.feeds(args as readonly unknown[])));
+  }
+
+  /** The program for these arguments, step by step: operations after fusion, work, planned memory. */
+  explain(...args: Host<Args>): string {
+    const entry = this.entry(args as readonly unknown[]);
+    return explain(entry.program);
+  }
+
+  /** The graph as Graphviz dot, as traced. */
+  dot(...args: Host<Args>): string {
+    return call(() => this.entry(args as readonly unknown[]).trace.graph.print("dot"));
+  }
+
+  /** The graph as text as traced and after every pass. */
+  passes(...args: Host<Args>): { pass: string; text: string }[] {
+    return call(() => this.entry(args as readonly unknown[]).trace.graph.passes());
+  }
+
+  /** The compiled program for these arguments. */
+  program(...args: Host<Args>): Program {
+    return this.entry(args as readonly unknown[]).program;
+  }
+
+  /** Frees all programs; calling it again compiles anew. */
+  dispose(): void {
+    for (const { program, trace } of this.entries.values()) {
+      program.dispose();
+      trace.graph.dispose();
+    }
+    this.entries.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private split(args: readonly unknown[]): { values: readonly unknown[]; options: RunOptions } {
+    const last = args.at(-1);
+    const isOptions =
+      args.length > this.f.length &&
+      typeof last === "object" &&
+      last !== null &&
+      !(last instanceof NdArray) &&
+      !Array.isArray(last);
+    return isOptions ? { values: args.slice(0, -1), options: last as RunOptions } : { values: args, options: {} };
+  }
+
+  private leaves(args: readonly unknown[]) {
+    return leavesOf<NdArray>(args, (path, value) => {
+      throw new ArgumentError(
+        `${this.where}: argument ${path} must be an NdArray (array(values, shape)) or a list or record of them, got ${describe(value)}`,
+      );
+    });
+  }
+
+  private feeds(args: readonly unknown[]): Record<string, NdArray> {
+    return Object.fromEntries(this.leaves(args).map(({ path, leaf }) => [path, leaf]));
+  }
+
+  private entry(args: readonly unknown[]): Entry {
+    const leaves = this.leaves(args);
+    const key = leaves.map(({ path, leaf }) => `${path}:${leaf.dtype}${showShape(leaf.shape)}`).join(" ");
+    const known = this.entries.get(key);
+    if (known) return known;
+    const trace = new Trace(this.options);
+    const result = within(trace, () => {
+      const inputs = mapTree(args, (leaf, path) => {
+        const { dtype, shape } = leaf as NdArray;
+        return trace.input(path, dtype, shape);
+      }) as unknown as Args;
+      return this.f(...inputs);
+    });
+    const outputs = leavesOf<Tensor>(result, (path, value) => {
+      throw new ArgumentError(
+        `${this.where}: the function must return tensors or lists or records of them, got ${describe(value)}${path && ` at ${path}`}`,
+      );
+    });
+    trace.commit();
+    call(() =>
+      trace.graph.setOutputs(
+        outputs.map(({ path }) => path),
+        outputs.map(({ leaf }) => leaf.id),
+      ),
+    );
+    const native = call(() => trace.graph.compile({ optimize: this.options.optimize ?? true }));
+    const entry = { program: new Program(native, this.where), result, trace };
+    this.entries.set(key, entry);
+    return entry;
+  }
+
+  private unpack(entry: Entry, results: Record<string, NdArray>): Host<Result> {
+    return mapTree(entry.result, (_, path) => results[path]) as Host<Result>;
+  }
+}
+
+/**
+ * Makes a function of tensors run in the engine. It is traced once for every signature of its arguments.
+ *
+ * @example
+ * const f = compile((a: Tensor, b: Tensor) => a.matmul(b).relu().sum());
+ * const y = await f.run(array([1, 2], [1, 2]), array([3, 4], [2, 1]));
+ * y.item(); // 11
+ */
+export function compile<Args extends Arguments, Result>(
+  f: (...args: Args) => Result,
+  options?: CompileOptions,
+): Compiled<Args, Result> {
+  if (typeof f !== "function") throw new ArgumentError(`compile: expected a function of tensors, got ${describe(f)}`);
+  return new Compiled(f, options);
+}
+
+/** A program as text: a line a step with its work, then memory. */
+export function explain(program: Program): string {
+  const { steps, arenaBytes, unplannedBytes } = program.report();
+  const rows = steps.map(({ op, detail, flops, bytes }) => [
+    op,
+    detail,
+    engineering(flops, "FLOP"),
+    engineering(bytes, "B"),
+  ]);
+  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
+  const lines = rows.map((row) =>
+    row
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
+      .join("  ")
+      .trimEnd(),
+  );
+  const total = steps.reduce((sum, step) => sum + step.flops, 0);
+  lines.push(
+    `${steps.length} steps, ${engineering(total, "FLOP")}, arena ${engineering(arenaBytes, "B")} (${engineering(unplannedBytes, "B")} without reuse)`,
+  );
+  return lines.join("\n");
+}
+
+function engineering(value: number, unit: string): string {
+  const prefixes = ["", "k", "M", "G", "T"];
+  const power = value < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(value) / 3));
+  return `${Number((value / 1000 ** power).toPrecision(4))} ${prefixes[power]}${unit}`;
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (value instanceof Tensor) return "a Tensor";
+  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+}

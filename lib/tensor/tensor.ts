@@ -1,0 +1,371 @@
+// A handle to a value in a graph being traced. It has a shape and an element type but no values: those exist when the compiled
+// program runs. Shape errors throw here, at the caller's line.
+import { ArgumentError } from "../errors.js";
+import type { NativeAttrs, ValueId } from "../native/index.js";
+import type { OpName } from "../native/operations.js";
+import type { DType } from "./dtype.js";
+import { NdArray, showShape, type Shape } from "./nd-array.js";
+import { Parameter } from "./parameter.js";
+import type { Trace } from "./trace.js";
+
+/** What an operation takes beside its own tensor: a plain number adopts the tensor's element type. */
+export type Operand = Tensor | Parameter | NdArray | number;
+
+/** Options of reductions. */
+export interface ReduceOptions {
+  /** Leave reduced axes with extent 1. Default false. */
+  readonly keep?: boolean;
+}
+
+/** Axes to reduce: one, several, or all when left out. Negative ones count from the end. */
+export type Axes = number | readonly number[];
+
+/** A value in a graph being traced; see {@link compile}. */
+export class Tensor {
+  /** @internal */
+  readonly trace: Trace;
+  /** @internal */
+  readonly id: ValueId;
+  readonly dtype: DType;
+  readonly shape: Shape;
+
+  /** @internal Made by operations alone. */
+  constructor(trace: Trace, id: ValueId, dtype: DType, shape: Shape) {
+    this.trace = trace;
+    this.id = id;
+    this.dtype = dtype;
+    this.shape = shape;
+  }
+
+  /** Number of dimensions. */
+  get rank(): number {
+    return this.shape.length;
+  }
+
+  // Elementwise, one operand.
+  neg(): Tensor {
+    return this.unary("neg");
+  }
+  abs(): Tensor {
+    return this.unary("abs");
+  }
+  /** -1, 0 or 1. */
+  sign(): Tensor {
+    return this.unary("sign");
+  }
+  exp(): Tensor {
+    return this.unary("exp");
+  }
+  /** e^x - 1, exact near 0. */
+  expm1(): Tensor {
+    return this.unary("expm1");
+  }
+  log(): Tensor {
+    return this.unary("log");
+  }
+  /** log(1 + x), exact near 0. */
+  log1p(): Tensor {
+    return this.unary("log1p");
+  }
+  sqrt(): Tensor {
+    return this.unary("sqrt");
+  }
+  /** 1 / √x */
+  rsqrt(): Tensor {
+    return this.unary("rsqrt");
+  }
+  square(): Tensor {
+    return this.unary("square");
+  }
+  /** 1 / x */
+  reciprocal(): Tensor {
+    return this.unary("reciprocal");
+  }
+  sin(): Tensor {
+    return this.unary("sin");
+  }
+  cos(): Tensor {
+    return this.unary("cos");
+  }
+  tanh(): Tensor {
+    return this.unary("tanh");
+  }
+  sigmoid(): Tensor {
+    return this.unary("sigmoid");
+  }
+  relu(): Tensor {
+    return this.unary("relu");
+  }
+  /** x Φ(x), by the error function; `"tanh"` is the approximation of Hendrycks and Gimpel (2016). */
+  gelu(form: "erf" | "tanh" = "erf"): Tensor {
+    return this.unary(form === "tanh" ? "gelu_tanh" : "gelu");
+  }
+  /** x sigmoid(x) */
+  silu(): Tensor {
+    return this.unary("silu");
+  }
+  /** log(1 + e^x) */
+  softplus(): Tensor {
+    return this.unary("softplus");
+  }
+  erf(): Tensor {
+    return this.unary("erf");
+  }
+  floor(): Tensor {
+    return this.unary("floor");
+  }
+  ceil(): Tensor {
+    return this.unary("ceil");
+  }
+  /** Halves to even. */
+  round(): Tensor {
+    return this.unary("round");
+  }
+  not(): Tensor {
+    return this.unary("logical_not");
+  }
+  isFinite(): Tensor {
+    return this.unary("is_finite");
+  }
+  isNaN(): Tensor {
+    return this.unary("is_nan");
+  }
+
+  // Elementwise, two operands, with broadcasting.
+  add(other: Operand): Tensor {
+    return this.binary("add", other);
+  }
+  sub(other: Operand): Tensor {
+    return this.binary("sub", other);
+  }
+  mul(other: Operand): Tensor {
+    return this.binary("mul", other);
+  }
+  div(other: Operand): Tensor {
+    return this.binary("div", other);
+  }
+  pow(other: Operand): Tensor {
+    return this.binary("pow", other);
+  }
+  /** The remainder with the sign of `other`, as in Python. */
+  mod(other: Operand): Tensor {
+    return this.binary("mod", other);
+  }
+  minimum(other: Operand): Tensor {
+    return this.binary("minimum", other);
+  }
+  maximum(other: Operand): Tensor {
+    return this.binary("maximum", other);
+  }
+  eq(other: Operand): Tensor {
+    return this.binary("eq", other);
+  }
+  ne(other: Operand): Tensor {
+    return this.binary("ne", other);
+  }
+  lt(other: Operand): Tensor {
+    return this.binary("lt", other);
+  }
+  le(other: Operand): Tensor {
+    return this.binary("le", other);
+  }
+  gt(other: Operand): Tensor {
+    return this.binary("gt", other);
+  }
+  ge(other: Operand): Tensor {
+    return this.binary("ge", other);
+  }
+  and(other: Operand): Tensor {
+    return this.binary("logical_and", other);
+  }
+  or(other: Operand): Tensor {
+    return this.binary("logical_or", other);
+  }
+  xor(other: Operand): Tensor {
+    return this.binary("logical_xor", other);
+  }
+
+  /** Values limited to [low, high]. */
+  clamp(low: Operand, high: Operand): Tensor {
+    return this.maximum(low).minimum(high);
+  }
+
+  /** Where this (bool) is true `a`, else `b`. At least one of them must be a tensor. */
+  where(a: Operand, b: Operand): Tensor {
+    const like = a instanceof Tensor ? a : b instanceof Tensor ? b : undefined;
+    const dtype = like?.dtype ?? (a instanceof Parameter || a instanceof NdArray ? a.dtype : "f32");
+    return this.trace.apply("where", [this, this.operand(a, dtype), this.operand(b, dtype)]);
+  }
+
+  // Reductions.
+  sum(axes?: Axes, options?: ReduceOptions): Tensor {
+    return this.reduce("sum", axes, options);
+  }
+  mean(axes?: Axes, options?: ReduceOptions): Tensor {
+    return this.reduce("mean", axes, options);
+  }
+  max(axes?: Axes, options?: ReduceOptions): Tensor {
+    return this.reduce("max", axes, options);
+  }
+  min(axes?: Axes, options?: ReduceOptions): Tensor {
+    return this.reduce("min", axes, options);
+  }
+  /** √(Σ x²) */
+  norm(axes?: Axes, options?: ReduceOptions): Tensor {
+    return this.square().sum(axes, options).sqrt();
+  }
+  /** Mean squared deviation from the mean, biased (divided by n). */
+  variance(axes?: Axes, options?: ReduceOptions): Tensor {
+    return this.sub(this.mean(axes, { keep: true }))
+      .square()
+      .mean(axes, options);
+  }
+  /** Index of the first largest value along an axis, i32. */
+  argmax(axis = -1, options?: ReduceOptions): Tensor {
+    return this.trace.apply("argmax", [this], { axis, keep: options?.keep ?? false });
+  }
+  /** Index of the first smallest value along an axis, i32. */
+  argmin(axis = -1, options?: ReduceOptions): Tensor {
+    return this.trace.apply("argmin", [this], { axis, keep: options?.keep ?? false });
+  }
+
+  /** e^x / Σ e^x along an axis. */
+  softmax(axis = -1): Tensor {
+    return this.trace.apply("softmax", [this], { axis });
+  }
+  /** log of the softmax along an axis. */
+  logSoftmax(axis = -1): Tensor {
+    return this.trace.apply("log_softmax", [this], { axis });
+  }
+
+  /** Matrix product over the last two dimensions, leading ones broadcast. (…, M, K) · (…, K, N) → (…, M, N) */
+  matmul(other: Tensor | Parameter | NdArray, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
+    return this.trace.apply("matmul", [this, this.operand(other)], {
+      trans_a: options.transA ?? false,
+      trans_b: options.transB ?? false,
+    });
+  }
+
+  /** The same elements in another shape; one extent may be -1. */
+  reshape(shape: Shape): Tensor {
+    return this.trace.apply("reshape", [this], { shape });
+  }
+
+  /** Dimensions from `start` on made one. */
+  flatten(start = 0): Tensor {
+    const first = start < 0 ? start + this.rank : start;
+    if (first < 0 || first > this.rank) {
+      throw new ArgumentError(`flatten: there is no dimension ${start} in ${showShape(this.shape)}`);
+    }
+    const tail = this.shape.slice(first).reduce((a, b) => a * b, 1);
+    return this.reshape([...this.shape.slice(0, first), tail]);
+  }
+
+  /** Axes in another order; without one they are reversed. */
+  transpose(order?: readonly number[]): Tensor {
+    return this.trace.apply("transpose", [this], order ? { order } : {});
+  }
+
+  /** Two axes exchanged. */
+  swapAxes(a: number, b: number): Tensor {
+    const order = this.shape.map((_, axis) => axis);
+    const at = (axis: number) => (axis < 0 ? axis + this.rank : axis);
+    [order[at(a)], order[at(b)]] = [order[at(b)]!, order[at(a)]!];
+    return this.transpose(order);
+  }
+
+  /** An axis of extent 1 put in at `axis`. */
+  expandDims(axis: number): Tensor {
+    const at = axis < 0 ? axis + this.rank + 1 : axis;
+    return this.reshape([...this.shape.slice(0, at), 1, ...this.shape.slice(at)]);
+  }
+
+  /** Axes of extent 1 left out: the one given, or all. */
+  squeeze(axis?: number): Tensor {
+    const at = axis !== undefined && axis < 0 ? axis + this.rank : axis;
+    if (at !== undefined && this.shape[at] !== 1) {
+      throw new ArgumentError(`squeeze: axis ${axis} of ${showShape(this.shape)} does not have extent 1`);
+    }
+    return this.reshape(this.shape.filter((extent, i) => (at === undefined ? extent !== 1 : i !== at)));
+  }
+
+  /** Repeated to a larger shape without copies where it can be. */
+  broadcastTo(shape: Shape): Tensor {
+    return this.trace.apply("broadcast_to", [this], { shape });
+  }
+
+  /**
+   * A part: for each axis a range `[start, stop]` or `[start, stop, step]` as in Python's slices, or `null` for all of it;
+   * axes left out are taken whole.
+   */
+  slice(...ranges: (readonly [start: number, stop: number, step?: number] | null)[]): Tensor {
+    if (ranges.length > this.rank) {
+      throw new ArgumentError(
+        `slice: got ${ranges.length} ranges for the ${this.rank} dimensions of ${showShape(this.shape)}`,
+      );
+    }
+    const full = this.shape.map((extent, axis) => ranges[axis] ?? ([0, extent] as const));
+    return this.trace.apply("slice", [this], {
+      start: full.map((range) => range[0]),
+      stop: full.map((range) => range[1]),
+      step: full.map((range) => range[2] ?? 1),
+    });
+  }
+
+  /** `value` put around each axis, `[before, after]` elements of it. */
+  pad(widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor {
+    return this.trace.apply("pad", [this], { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), value });
+  }
+
+  /** The same values in another element type. */
+  cast(dtype: DType): Tensor {
+    return dtype === this.dtype ? this : this.trace.apply("cast", [this], { dtype });
+  }
+
+  /** y[i…] = x[i… with i_axis replaced by index[i…]], as torch.gather. */
+  gather(axis: number, index: Tensor | NdArray): Tensor {
+    return this.trace.apply("gather", [this, this.operand(index)], { axis });
+  }
+
+  /** A copy with `values` added at `index` along an axis, as torch.scatter_add. */
+  scatterAdd(axis: number, index: Tensor | NdArray, values: Tensor): Tensor {
+    return this.trace.apply("scatter_add", [this, this.operand(index), values], { axis });
+  }
+
+  /** The same values, with no gradient flowing back. */
+  stopGradient(): Tensor {
+    return this.trace.apply("stop_gradient", [this]);
+  }
+
+  toString(): string {
+    return `Tensor ${this.dtype} ${showShape(this.shape)}`;
+  }
+
+  /** @internal `value` as a tensor of this trace. */
+  operand(value: Operand, dtype: DType = this.dtype): Tensor {
+    if (value instanceof Tensor) return value;
+    if (value instanceof Parameter) return this.trace.parameter(value);
+    if (typeof value === "number") return this.trace.scalar(value, dtype);
+    if (value instanceof NdArray) return this.trace.constant(value);
+    throw new ArgumentError(
+      `expected a Tensor, a Parameter, an NdArray or a number as operand, got ${value === null ? "null" : typeof value}`,
+    );
+  }
+
+  private unary(op: OpName, attrs?: NativeAttrs): Tensor {
+    return this.trace.apply(op, [this], attrs);
+  }
+
+  private binary(op: OpName, other: Operand): Tensor {
+    return this.trace.apply(op, [this, this.operand(other)]);
+  }
+
+  private reduce(op: OpName, axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
+    const keep = options.keep ?? false;
+    return this.trace.apply(
+      op,
+      [this],
+      axes === undefined ? { keep } : { axes: typeof axes === "number" ? [axes] : axes, keep },
+    );
+  }
+}

@@ -1,0 +1,154 @@
+// One trace: the native graph that a function of tensors writes itself into. The current trace is what lets a Parameter or a
+// dropout, which hold no tensor, take part.
+import { AthanorError } from "../errors.js";
+import { ArgumentError } from "../errors.js";
+import { addon, call, type NativeAttrs, type NativeGraph, type ValueId } from "../native/index.js";
+import type { OpName } from "../native/operations.js";
+import type { DType } from "./dtype.js";
+import type { NdArray } from "./nd-array.js";
+import type { Parameter } from "./parameter.js";
+import { Tensor } from "./tensor.js";
+
+/** How a trace is to be read by layers that differ between training and use. */
+export interface TraceOptions {
+  /** Dropout drops, batch norm uses the batch's statistics. Default false. */
+  readonly training?: boolean;
+}
+
+/** A graph being written. */
+export class Trace {
+  readonly graph: NativeGraph;
+  readonly training: boolean;
+  private streams = 0;
+  private readonly scopes: string[] = [];
+  private readonly parameters = new Map<Parameter, Tensor>();
+  private readonly updates = new Map<Parameter, Tensor>();
+
+  constructor(options: TraceOptions = {}) {
+    this.graph = new addon.Graph();
+    this.training = options.training ?? false;
+  }
+
+  /** A value that every run is fed. */
+  input(name: string, dtype: DType, shape: readonly number[]): Tensor {
+    return this.handle(call(() => this.graph.input(name, dtype, shape)));
+  }
+
+  /** The current value of a parameter; the same tensor however often it is asked for. */
+  parameter(parameter: Parameter): Tensor {
+    const known = this.parameters.get(parameter);
+    if (known) return known;
+    const tensor = this.handle(call(() => this.graph.parameter(parameter.native)));
+    this.parameters.set(parameter, tensor);
+    return tensor;
+  }
+
+  constant(values: NdArray): Tensor {
+    return this.handle(call(() => this.graph.constant(values.dtype, values.shape, values.data)));
+  }
+
+  scalar(value: number, dtype: DType): Tensor {
+    return this.handle(call(() => this.graph.scalar(value, dtype)));
+  }
+
+  /** Appends an operation; its first result. */
+  apply(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): Tensor {
+    return this.handle(this.node(op, inputs, attrs));
+  }
+
+  /** Appends an operation; its first `count` results. */
+  applyMany(op: OpName, inputs: readonly Tensor[], count: number, attrs?: NativeAttrs): Tensor[] {
+    const first = this.node(op, inputs, attrs);
+    return Array.from({ length: count }, (_, i) => this.handle(first + i));
+  }
+
+  /** d(loss)/d(value) for every value. */
+  gradients(loss: Tensor, values: readonly Tensor[]): Tensor[] {
+    const ids = call(() =>
+      this.graph.gradients(
+        loss.id,
+        values.map((value) => value.id),
+      ),
+    );
+    return ids.map((id) => this.handle(id));
+  }
+
+  /** Makes `value` the parameter's value once the run is done. A later update of the same parameter replaces it. */
+  update(parameter: Parameter, value: Tensor): void {
+    this.updates.set(parameter, value);
+  }
+
+  /** Writes the updates into the graph; called once, when the trace is complete. */
+  commit(): void {
+    for (const [parameter, value] of this.updates) call(() => this.graph.assign(parameter.native, value.id));
+    this.updates.clear();
+  }
+
+  /** A number that tells this random draw from the trace's others. */
+  nextStream(): number {
+    return this.streams++;
+  }
+
+  /** Runs `body` with nodes labelled as `name` of the layer around. */
+  scoped<T>(name: string, body: () => T): T {
+    this.scopes.push(name);
+    this.graph.setScope(this.scopes.join("."));
+    try {
+      return body();
+    } catch (thrown) {
+      throw this.locate(thrown);
+    } finally {
+      this.scopes.pop();
+      this.graph.setScope(this.scopes.join("."));
+    }
+  }
+
+  private located = new WeakSet<object>();
+
+  // An error names the innermost layer it came from, once.
+  private locate(thrown: unknown): unknown {
+    if (!(thrown instanceof AthanorError) || this.located.has(thrown)) return thrown;
+    this.located.add(thrown);
+    const message = `${thrown.message} (layer "${this.scopes.join(".")}")`;
+    Object.defineProperty(thrown, "message", { value: message, configurable: true, writable: true });
+    return thrown;
+  }
+
+  private node(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): ValueId {
+    for (const input of inputs) {
+      if (input.trace !== this) {
+        throw new ArgumentError(
+          `${op}: a tensor of another trace was used in this one; tensors live only inside the function being traced`,
+        );
+      }
+    }
+    const ids = inputs.map((input) => input.id);
+    return call(() => this.graph.apply(op, ids, attrs));
+  }
+
+  private handle(id: ValueId): Tensor {
+    const { dtype, shape } = this.graph.typeOf(id);
+    return new Tensor(this, id, dtype, Object.freeze(shape));
+  }
+}
+
+const stack: Trace[] = [];
+
+/** The trace being written. @throws ArgumentError outside of one. */
+export function currentTrace(where: string): Trace {
+  const trace = stack.at(-1);
+  if (trace) return trace;
+  throw new ArgumentError(
+    `${where}: only works while a function is being traced; wrap the call in compile((x) => …) and run that`,
+  );
+}
+
+/** Runs `body` with `trace` as the current one. */
+export function within<T>(trace: Trace, body: () => T): T {
+  stack.push(trace);
+  try {
+    return body();
+  } finally {
+    stack.pop();
+  }
+}
