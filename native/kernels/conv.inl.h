@@ -7,6 +7,7 @@
 // Packed weights: [group][panel][k][panel width], k in the order (phase, block of source channels, tap, channel in the block).
 #pragma once
 #include "kernels/conv_depthwise.inl.h"
+#include "kernels/conv_direct.inl.h"
 #include "kernels/conv_plan.inl.h"
 #include "kernels/conv_weights.inl.h"
 
@@ -23,6 +24,7 @@ struct Correlation {
   Index panels = 0, panels_per_task = 1, panel_tasks = 0;
   Index K = 0;           // of all phases together
   Index channel_block = 1;  // source channels that k takes together: their taps fill one block of the tile
+  bool direct = false;      // short k: rows of pixels instead of tiles (conv_direct.inl.h)
   bool clip = false;        // leave out taps on padding; not worth the calls where a run of k would be short
 
   Correlation(const ConvShape& s, bool backward_) : h(conv_axis_h(s, backward_)), w(conv_axis_w(s, backward_)) {
@@ -37,6 +39,8 @@ struct Correlation {
     chunk = conv_chunk(n, h.dest, w.dest, 192, conv_max(1, n * groups * panels / 16));
     while (chunk.images > 1 && chunk.images * window().image() > 88 * 1024) --chunk.images;  // 352 KiB
     chunks_n = conv_ceil(n, chunk.images), chunks_h = conv_ceil(h.dest, chunk.rows), chunks_w = conv_ceil(w.dest, chunk.cols);
+    direct = !backward && K <= kConvDirectDepth && !clip && w.stride == 1 &&
+             w.dest - (chunks_w - 1) * chunk.cols >= kLanes;
     // Few chunks: also cut the channels, as long as a task keeps enough to do.
     const Index chunks = conv_max(1, chunks_n * chunks_h * chunks_w * groups);
     const Index work = conv_max(1, static_cast<Index>(flops() / 1e6)) / chunks;
@@ -268,18 +272,27 @@ inline void conv_sum_panel(const CorrelationCall& call, const float* w, int vecs
   }
 }
 
-// Writes the sums of one panel out to (channel, pixel) order and runs the epilogue over each contiguous segment.
+// Writes one panel to (channel, pixel) order, out of the sums or at once, and runs the epilogue over each contiguous segment.
 inline void conv_store_panel(const CorrelationCall& call, const ConvPart& part, Index channel, Index channels, Index width,
-                             const float* sums) {
+                             const float* w, const CorrelationWorker& worker) {
   const Correlation& c = call.c;
   const Index pixels = c.h.dest * c.w.dest;
   const bool whole_rows = part.cols == c.w.dest;
+  const ConvWindow win = c.window();
+  const float* sums = worker.sums;
   const Index segments = whole_rows ? 1 : part.rows, length = whole_rows ? part.rows * part.cols : part.cols;
   for (Index i = 0; i < part.images; ++i)
     for (Index segment = 0; segment < segments; ++segment, sums += length * width) {
       const Index pixel = (part.r0 + segment) * c.w.dest + part.c0;
       float* to = call.dest + ((part.n0 + i) * c.groups * c.dest + channel) * pixels + pixel;
-      conv_transpose(sums, width, length, channels, to, pixels);
+      if (c.direct) {
+        const float* x = worker.window + i * win.image() + segment * c.h.stride * win.cols;
+        for (Index r = 0; r < part.rows / segments; ++r)
+          conv_direct_channels(x + r * c.h.stride * win.cols, call.offset, w, width, c.K, part.cols, channels,
+                               to + r * c.w.dest, pixels);
+      } else {
+        conv_transpose(sums, width, length, channels, to, pixels);
+      }
       if (!call.epilogue) continue;
       for (Index k = 0; k < channels; ++k)
         call.epilogue(call.self, to + k * pixels, channel + k, pixel, length, part.n0 + i);
@@ -303,12 +316,13 @@ inline void conv_task(const CorrelationCall& call, Index task, CorrelationWorker
   for (Index i = 0; i < part.images; ++i)
     conv_fill_window(win, call.source + ((n0 + i) * c.groups + group) * c.source * plane, c.h.source, c.w.source,
                      c.window_row(r0), c.window_col(c0), !c.clip, worker.window + i * win.image());
-  conv_list_patches(c, part, worker);
+  if (!c.direct) conv_list_patches(c, part, worker);
   for (Index panel = panel0; panel < conv_min(c.panels, panel0 + c.panels_per_task); ++panel) {
     const int vecs = c.vecs(panel);
-    conv_sum_panel(call, call.packed + c.packed_panel(group, panel), vecs, worker);
+    const float* w = call.packed + c.packed_panel(group, panel);
+    if (!c.direct) conv_sum_panel(call, w, vecs, worker);
     const Index channels = conv_min(vecs * kLanes, c.dest - panel * kConvPanel);
-    conv_store_panel(call, part, group * c.dest + panel * kConvPanel, channels, vecs * kLanes, worker.sums);
+    conv_store_panel(call, part, group * c.dest + panel * kConvPanel, channels, vecs * kLanes, w, worker);
   }
 }
 

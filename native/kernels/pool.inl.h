@@ -75,6 +75,7 @@ struct PoolRange {
   Index begin, end;
 };
 inline PoolRange pool_range(Index start, Index taps, Index dilation, Index extent) {
+  if (start >= 0 && start + (taps - 1) * dilation < extent) return {0, taps};  // nearly always, and without a division
   PoolRange r = {start >= 0 ? 0 : conv_min(taps, conv_ceil(-start, dilation)), 0};
   r.end = start >= extent ? 0 : conv_min(taps, (extent - 1 - start) / dilation + 1);
   r.end = conv_max(r.begin, r.end);
@@ -162,7 +163,10 @@ void max_pool_plane(const PoolShape& s, const float* x, float* y, Tap* taps) {
     for (; ow + kLanes <= middle.end; ow += kLanes) max_pool_lanes<KW, SW>(s, x, rows, start_h, ow, kLanes, y, store);
     if (ow < middle.end) {
       const Index n = conv_min(kLanes, middle.end - middle.begin);  // overlaps the lanes before it where there are enough
-      max_pool_lanes<KW, SW>(s, x, rows, start_h, middle.end - n, n, y, store);
+      if (n == kLanes)
+        max_pool_lanes<KW, SW>(s, x, rows, start_h, middle.end - kLanes, kLanes, y, store);
+      else
+        max_pool_lanes<KW, SW>(s, x, rows, start_h, middle.end - n, n, y, store);
     }
     for (ow = middle.end; ow < OW; ++ow) max_pool_one(s, x, rows, start_h, ow, y, store);
   }

@@ -223,6 +223,10 @@ ConvShape square(Index n, Index c_in, Index hw, Index c_out, Index k, Index stri
 TEST(conv_layers_of_the_digit_network) {
   check_shape(square(3, 1, 28, 32, 3));
   check_shape(square(2, 32, 26, 64, 3));
+  check_shape(square(2, 1, 19, 13, 3, 1, 1));  // rows of pixels, of many widths
+  check_shape(square(1, 3, 21, 6, 3));
+  check_shape(square(1, 2, 45, 9, 4, 1, 2));
+  check_shape(square(1, 1, 90, 5, 5));
 }
 
 TEST(conv_residual_network_layers) {
