@@ -67,26 +67,27 @@ class Pair final : public Parallel {
 // Twelve independent chains of multiply-add on zeros: more than latency × units of any processor here. GFLOP/s, or 0 where the
 // instruction set has none.
 #define ATHANOR_CHAIN(op, r, i) op " %%" r "12, %%" r "13, %%" r #i "\n\t"
-#define ATHANOR_CHAINS(op, r)                                                                                     \
-  ATHANOR_CHAIN(op, r, 0) ATHANOR_CHAIN(op, r, 1) ATHANOR_CHAIN(op, r, 2) ATHANOR_CHAIN(op, r, 3)                 \
-  ATHANOR_CHAIN(op, r, 4) ATHANOR_CHAIN(op, r, 5) ATHANOR_CHAIN(op, r, 6) ATHANOR_CHAIN(op, r, 7)                 \
-  ATHANOR_CHAIN(op, r, 8) ATHANOR_CHAIN(op, r, 9) ATHANOR_CHAIN(op, r, 10) ATHANOR_CHAIN(op, r, 11)
+#define ATHANOR_CHAINS(op, r)                                                                         \
+  ATHANOR_CHAIN(op, r, 0)                                                                             \
+  ATHANOR_CHAIN(op, r, 1) ATHANOR_CHAIN(op, r, 2) ATHANOR_CHAIN(op, r, 3) ATHANOR_CHAIN(op, r, 4)     \
+      ATHANOR_CHAIN(op, r, 5) ATHANOR_CHAIN(op, r, 6) ATHANOR_CHAIN(op, r, 7) ATHANOR_CHAIN(op, r, 8) \
+          ATHANOR_CHAIN(op, r, 9) ATHANOR_CHAIN(op, r, 10) ATHANOR_CHAIN(op, r, 11)
 double measure_peak() {
   constexpr int kTimes = 100000;
   const char* isa = kernel_table().isa;
   [[maybe_unused]] const double begun = processor();
 #if defined(__x86_64__)
-#define ATHANOR_CLOBBERS                                                                                           \
+#define ATHANOR_CLOBBERS \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13"
   if (!std::strcmp(isa, "avx2")) {
     asm volatile("vzeroall" ::: ATHANOR_CLOBBERS);
-    for (int i = 0; i < kTimes; ++i) asm volatile(ATHANOR_CHAINS("vfmadd231ps", "ymm") ::: ATHANOR_CLOBBERS);
+    for (int i = 0; i < kTimes; ++i) asm volatile(ATHANOR_CHAINS("vfmadd231ps", "ymm")::: ATHANOR_CLOBBERS);
     asm volatile("vzeroupper");
     return kTimes * 12.0 * 16 / (processor() - begun) / 1e9;
   }
   if (!std::strcmp(isa, "avx512")) {
     asm volatile("vzeroall" ::: ATHANOR_CLOBBERS);
-    for (int i = 0; i < kTimes; ++i) asm volatile(ATHANOR_CHAINS("vfmadd231ps", "zmm") ::: ATHANOR_CLOBBERS);
+    for (int i = 0; i < kTimes; ++i) asm volatile(ATHANOR_CHAINS("vfmadd231ps", "zmm")::: ATHANOR_CLOBBERS);
     asm volatile("vzeroupper");
     return kTimes * 12.0 * 32 / (processor() - begun) / 1e9;
   }
@@ -142,7 +143,8 @@ float* arena(std::size_t floats) {
   const auto address = (reinterpret_cast<std::uintptr_t>(memory) + (2u << 20) - 1) & ~std::uintptr_t{(2u << 20) - 1};
   float* data = reinterpret_cast<float*>(address);
   madvise(data, bytes, MADV_HUGEPAGE);
-  for (std::size_t i = 0; i < floats; ++i) data[i] = static_cast<float>(static_cast<int>(i * 2654435761u % 2001) - 1000) / 1000;
+  for (std::size_t i = 0; i < floats; ++i)
+    data[i] = static_cast<float>(static_cast<int>(i * 2654435761u % 2001) - 1000) / 1000;
   return data;
 }
 
@@ -169,8 +171,8 @@ int main(int count, char** words) {
   double peak = 0;
   for (int i = 0; i < 10; ++i) peak = std::max(peak, measure_peak());
   std::printf("isa %s, FMA peak %.1f GFLOP/s a thread\n", kernel_table().isa, peak);
-  std::printf("%-24s %6s %6s %6s %4s | %9s %9s %6s | %9s %9s %6s\n", "", "M", "N", "K", "", "us", "GFLOP/s", "peak", "us (2)",
-              "GFLOP/s", "peak");
+  std::printf("%-24s %6s %6s %6s %4s | %9s %9s %6s | %9s %9s %6s\n", "", "M", "N", "K", "", "us", "GFLOP/s", "peak",
+              "us (2)", "GFLOP/s", "peak");
   for (const Case& t : kCases) {
     bool wanted = count < 2;
     for (int i = 1; i < count; ++i) wanted = wanted || std::strstr(t.name, words[i]);

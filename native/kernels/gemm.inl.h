@@ -17,9 +17,9 @@ struct GemmChunk {
   const GemmPlan* plan;
   Index m0, n0, M, N;
   Index kb0, kb1;
-  Index entry;            // number of the batch entry
-  const float *a, *b;     // of the entry; null with a callback
-  float* c;               // of the entry
+  Index entry;         // number of the batch entry
+  const float *a, *b;  // of the entry; null with a callback
+  float* c;            // of the entry
   float *shared_a, *shared_b;
 
   ATHANOR_INLINE Index row(Index panel) const { return part_start(panel, plan->m_panels, M); }

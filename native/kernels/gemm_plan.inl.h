@@ -20,13 +20,14 @@ inline constexpr Index kKc = 256;  // a B panel of kKc × kNr floats is 32 KiB: 
 #else
 inline constexpr Index kKc = 512;  // 32 KiB with AVX2, 16 KiB with NEON
 #endif
-inline constexpr Index kMaxDirectRows = 64;         // more rows than this repay the packing of B
-inline constexpr Index kMaxDirectColumns = 320;     // more columns than this repay the packing of a row-major A
-inline constexpr Index kChunk = 8192;               // rows or columns of C that one plan covers
-inline constexpr Index kSharedFloats = 2 << 20;     // packed ahead at a time: 8 MiB, about the share of L3 that is ours
-inline constexpr Index kPrivateA = 36 << 10;        // floats of a private block of A: 144 KiB of L2
-inline constexpr Index kGroup = 4;                  // private B panels packed in one go: long enough reads of rows of B
-inline constexpr Index kEntryFlops = Index{1} << 27;  // batch entries above this are run one by one, each on all workers
+inline constexpr Index kMaxDirectRows = 64;      // more rows than this repay the packing of B
+inline constexpr Index kMaxDirectColumns = 320;  // more columns than this repay the packing of a row-major A
+inline constexpr Index kChunk = 8192;            // rows or columns of C that one plan covers
+inline constexpr Index kSharedFloats = 2 << 20;  // packed ahead at a time: 8 MiB, about the share of L3 that is ours
+inline constexpr Index kPrivateA = 36 << 10;     // floats of a private block of A: 144 KiB of L2
+inline constexpr Index kGroup = 4;               // private B panels packed in one go: long enough reads of rows of B
+inline constexpr Index kEntryFlops = Index{1}
+                                     << 27;  // batch entries above this are run one by one, each on all workers
 
 enum class GemmSource { shared, privately, direct, packed };
 

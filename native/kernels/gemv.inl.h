@@ -14,7 +14,6 @@ namespace gemm {
 inline constexpr int kGemvRows = 4;
 inline constexpr Index kGemvTask = 1 << 17;  // elements of W in a task: 512 KiB, some 15 µs
 
-
 struct Gemv {
   Index R, N, K;  // rows of x and y (1 to kGemvRows), columns of y, depth
   const float* x;
@@ -48,7 +47,8 @@ ATHANOR_INLINE void gemv_dot_block(const Gemv& g, Index n) {
     }
   };
   Index k = 0;
-  for (; k + kLanes <= g.K; k += kLanes) step(k, [](const float* p) __attribute__((always_inline)) { return Vec::load(p); });
+  for (; k + kLanes <= g.K; k += kLanes)
+    step(k, [](const float* p) __attribute__((always_inline)) { return Vec::load(p); });
   if (k < g.K) {
     const Index rest = g.K - k;
     step(k, [rest](const float* p) __attribute__((always_inline)) { return Vec::load(p, rest); });
@@ -85,7 +85,8 @@ ATHANOR_INLINE void gemv_axpy_rows(const Gemv& g, Index k, bool first) {
     for (int r = 0; r < R; ++r) yv[r] = first ? Vec::zero() : load(g.y + r * g.y_row + n);
     ATHANOR_UNROLL
     for (int q = 0; q < Q; ++q) {
-      if constexpr (R > 1) __builtin_prefetch(w + (q + Q) * g.ldw + n);  // the next rows; alone, a row comes fast enough
+      if constexpr (R > 1)
+        __builtin_prefetch(w + (q + Q) * g.ldw + n);  // the next rows; alone, a row comes fast enough
       const Vec wv = load(w + q * g.ldw + n);
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) yv[r] = fma(xv[r][q], wv, yv[r]);

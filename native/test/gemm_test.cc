@@ -73,17 +73,18 @@ struct Case {
   Layout a = Layout::rows, b = Layout::rows;
   Index entries = 1;
   bool accumulate = false;
-  bool packed = false;     // B ahead
+  bool packed = false;  // B ahead
   bool callback_a = false, callback_b = false;
   bool epilogue = false;
   Index padding = 0;
   bool broadcast_b = false;  // one B for all entries
 
   std::string text() const {
-    return std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K) + " a " + name_of(a) + " b " + name_of(b) +
-           " entries " + std::to_string(entries) + (accumulate ? " accumulate" : "") + (packed ? " packed" : "") +
-           (callback_a ? " callback a" : "") + (callback_b ? " callback b" : "") + (epilogue ? " epilogue" : "") +
-           " padding " + std::to_string(padding) + (broadcast_b ? " broadcast" : "") + " on " + kernel_table().isa;
+    return std::to_string(M) + "x" + std::to_string(N) + "x" + std::to_string(K) + " a " + name_of(a) + " b " +
+           name_of(b) + " entries " + std::to_string(entries) + (accumulate ? " accumulate" : "") +
+           (packed ? " packed" : "") + (callback_a ? " callback a" : "") + (callback_b ? " callback b" : "") +
+           (epilogue ? " epilogue" : "") + " padding " + std::to_string(padding) + (broadcast_b ? " broadcast" : "") +
+           " on " + kernel_table().isa;
   }
 };
 
@@ -111,7 +112,8 @@ void pack_b_from(const void* self, Index entry, Index k0, Index kc, Index j0, In
 // y = 2 y + (row + 1) + (entry + 1) / 8: exact enough to check, and wrong when run twice or on the wrong element.
 void epilogue_of(const void*, float* c, Index row, Index col, Index cols, Index entry) {
   for (Index j = 0; j < cols; ++j)
-    c[j] = 2 * c[j] + static_cast<float>(row + 1) + static_cast<float>(entry + 1) / 8 + static_cast<float>((col + j) % 5);
+    c[j] =
+        2 * c[j] + static_cast<float>(row + 1) + static_cast<float>(entry + 1) / 8 + static_cast<float>((col + j) % 5);
 }
 
 std::vector<float> product(const Case& t, const Matrix& a, const Matrix& b, const std::vector<float>& c0, Index ldc,
@@ -190,11 +192,13 @@ void check_case(const Case& t) {
           bound = 2 * bound + 4 * u * (std::fabs(sum) + static_cast<double>(i + 8));
         }
         if (!(std::fabs(static_cast<double>(c[at]) - sum) <= bound) && ++reports <= 2)
-          CHECK_MESSAGE(false, t.text() + ": C(" + std::to_string(e) + ";" + std::to_string(i) + "," + std::to_string(j) +
-                                   ") is " + std::to_string(c[at]) + ", want " + std::to_string(sum));
+          CHECK_MESSAGE(false, t.text() + ": C(" + std::to_string(e) + ";" + std::to_string(i) + "," +
+                                   std::to_string(j) + ") is " + std::to_string(c[at]) + ", want " +
+                                   std::to_string(sum));
       }
   for (std::size_t i = 0; i < c.size(); ++i)
     if (c0[i] == kGuard) CHECK_MESSAGE(c[i] == kGuard, "wrote outside of C: " + t.text());
+  if (t.entries * t.M * t.N * t.K < 4096 && t.entries == 1) return;  // one task, whatever the workers
   for (int workers : {2, 7}) {
     const std::vector<float> again = product(t, a, b, c0, ldc, workers);
     CHECK_MESSAGE(std::memcmp(again.data(), c.data(), c.size() * sizeof(float)) == 0,
