@@ -28,19 +28,18 @@ struct GemmOperand {
   Index row = 0;
   Index col = 0;
   Index batch[2] = {0, 0};
-  GemmPack pack =
-      nullptr;  // when set, data and strides are ignored; its batch argument is b0 * batch[1] of the product + b1
+  // When set, data and strides are ignored. Its batch argument is b0 * batch[1] + b1 with the product's batch[1].
+  GemmPack pack = nullptr;
   const void* pack_self = nullptr;
 };
 
 struct GemmArgs {
   Index M = 0, N = 0, K = 0;
-  Index batch[2] = {
-      1, 1};      // two nested batch dimensions (for example B and heads); their product is the number of entries
-  GemmOperand a;  // (M, K)
-  GemmOperand b;  // (K, N)
-  bool b_packed = false;  // b.data was filled by pack_b of the same ISA; b.batch strides then count packed floats
-  float* c = nullptr;     // (M, N), rows contiguous, ldc apart
+  Index batch[2] = {1, 1};  // two nested batch dimensions, such as B and heads; their product counts the entries
+  GemmOperand a;            // (M, K)
+  GemmOperand b;            // (K, N)
+  bool b_packed = false;    // b.data was filled by pack_b of the same ISA; b.batch strides then count packed floats
+  float* c = nullptr;       // (M, N), rows contiguous, ldc apart
   Index ldc = 0;
   Index c_batch[2] = {0, 0};
   bool accumulate = false;  // C += A · B instead of C = A · B

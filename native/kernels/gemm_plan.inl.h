@@ -26,8 +26,7 @@ inline constexpr Index kChunk = 8192;            // rows or columns of C that on
 inline constexpr Index kSharedFloats = 2 << 20;  // packed ahead at a time: 8 MiB, about the share of L3 that is ours
 inline constexpr Index kPrivateA = 36 << 10;     // floats of a private block of A: 144 KiB of L2
 inline constexpr Index kGroup = 4;               // private B panels packed in one go: long enough reads of rows of B
-inline constexpr Index kEntryFlops = Index{1}
-                                     << 27;  // batch entries above this are run one by one, each on all workers
+inline constexpr Index kEntryFlops = 1 << 27;    // larger batch entries are run one by one, each on all workers
 
 enum class GemmSource { shared, privately, direct, packed };
 

@@ -85,8 +85,8 @@ ATHANOR_INLINE void gemv_axpy_rows(const Gemv& g, Index k, bool first) {
     for (int r = 0; r < R; ++r) yv[r] = first ? Vec::zero() : load(g.y + r * g.y_row + n);
     ATHANOR_UNROLL
     for (int q = 0; q < Q; ++q) {
-      if constexpr (R > 1)
-        __builtin_prefetch(w + (q + Q) * g.ldw + n);  // the next rows; alone, a row comes fast enough
+      // The next rows of W; for one row of x the prefetchers do as well.
+      if constexpr (R > 1) __builtin_prefetch(w + (q + Q) * g.ldw + n);
       const Vec wv = load(w + q * g.ldw + n);
       ATHANOR_UNROLL
       for (int r = 0; r < R; ++r) yv[r] = fma(xv[r][q], wv, yv[r]);
