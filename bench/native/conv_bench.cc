@@ -189,21 +189,20 @@ void bench_pool() {
   Sequential one;
   const PoolKernels& kernels = kernel_table().pool;
   const double copied = best_of(false, [&] { std::memcpy(dx.data(), x.data(), x.size() * 4); });
-  const double forward = best_of(false, [&] {
-    kernels.max({.shape = s, .x = x.data(), .y = y.data(), .taps = {.u8 = taps.data()}}, one);
-  });
+  const double forward = best_of(
+      false, [&] { kernels.max({.shape = s, .x = x.data(), .y = y.data(), .taps = {.u8 = taps.data()}}, one); });
   const double backward = best_of(false, [&] {
     kernels.max_backward({.shape = s, .dy = y.data(), .taps = {.u8 = taps.data()}, .dx = dx.data()}, one);
   });
   const double average = best_of(false, [&] { kernels.average({.shape = s, .x = x.data(), .y = y.data()}, one); });
   PoolShape three = s;
   three.kh = three.kw = 3, three.pad_top = three.pad_left = three.pad_bottom = three.pad_right = 1;
-  const double wide = best_of(false, [&] {
-    kernels.max({.shape = three, .x = x.data(), .y = y.data(), .taps = {.u8 = taps.data()}}, one);
-  });
+  const double wide = best_of(
+      false, [&] { kernels.max({.shape = three, .x = x.data(), .y = y.data(), .taps = {.u8 = taps.data()}}, one); });
   const double n = double(x.size()), bytes = n * 4 + n / 4 * 5;
-  std::printf("pool 64x64x24x24, GB/s: copy %.1f, max 2x2 %.1f, its gradient %.1f, average 2x2 %.1f, max 3x3 stride 2 %.1f\n",
-              n * 8 / copied / 1e9, bytes / forward / 1e9, bytes / backward / 1e9, n * 5 / average / 1e9, bytes / wide / 1e9);
+  std::printf(
+      "pool 64x64x24x24, GB/s: copy %.1f, max 2x2 %.1f, its gradient %.1f, average 2x2 %.1f, max 3x3 stride 2 %.1f\n",
+      n * 8 / copied / 1e9, bytes / forward / 1e9, bytes / backward / 1e9, n * 5 / average / 1e9, bytes / wide / 1e9);
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ struct ConvShape {
 
 struct ConvForwardArgs {
   ConvShape shape;
-  const float* x = nullptr;         // (N, C_in, H, W)
-  const float* w = nullptr;         // (C_out, C_in / groups, KH, KW), or what pack_forward wrote when w_packed
+  const float* x = nullptr;  // (N, C_in, H, W)
+  const float* w = nullptr;  // (C_out, C_in / groups, KH, KW), or what pack_forward wrote when w_packed
   bool w_packed = false;
   float* y = nullptr;               // (N, C_out, OH, OW)
   ConvEpilogue epilogue = nullptr;  // row: output channel
@@ -55,8 +55,8 @@ struct ConvBackwardWeightsArgs {
   const float* x = nullptr;   // (N, C_in, H, W)
   const float* dy = nullptr;  // (N, C_out, OH, OW)
   float* dw = nullptr;        // (C_out, C_in / groups, KH, KW)
-  float* db = nullptr;        // (C_out), the sum of dy over n, oh, ow; null when not wanted. Nearly free here: dy is at hand
-  bool accumulate = false;    // dw += …, db += … instead of dw = …, db = …
+  float* db = nullptr;  // (C_out), the sum of dy over n, oh, ow; null when not wanted. Nearly free here: dy is at hand
+  bool accumulate = false;  // dw += …, db += … instead of dw = …, db = …
 };
 
 struct ConvKernels {

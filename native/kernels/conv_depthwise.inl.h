@@ -13,8 +13,8 @@ inline bool conv_is_depthwise(const ConvShape& s) {
 }
 
 struct DepthwisePlane {
-  Index rows, cols;             // of the padded plane
-  Index residues, lane_cols;    // columns of one residue, with slack for a whole vector beyond the last
+  Index rows, cols;           // of the padded plane
+  Index residues, lane_cols;  // columns of one residue, with slack for a whole vector beyond the last
   Index pitch() const { return residues * lane_cols; }
   Index size() const { return rows * pitch(); }
   Index column(Index c) const { return c % residues * lane_cols + c / residues; }
@@ -32,7 +32,8 @@ inline DepthwisePlane depthwise_backward_plane(const ConvShape& s) {
 }
 
 // Copies a plane (H, W) so that its pixel (0, 0) comes to (pad_h, pad_w) of the padded one.
-inline void depthwise_fill(const DepthwisePlane& p, const float* src, Index H, Index W, Index pad_h, Index pad_w, float* dst) {
+inline void depthwise_fill(const DepthwisePlane& p, const float* src, Index H, Index W, Index pad_h, Index pad_w,
+                           float* dst) {
   conv_zero(dst, p.size());
   for (Index r = conv_max(0, pad_h); r < conv_min(p.rows, pad_h + H); ++r) {
     float* to = dst + r * p.pitch();
@@ -77,7 +78,8 @@ ATHANOR_INLINE void depthwise_strip(const float* x, const std::int32_t* offset, 
 #pragma GCC unroll 4
   for (int v = 0; v < V; ++v) {
     acc[v] = Vec::zero();
-    if (accumulate) acc[v] = full ? Vec::load(y + v * kLanes) : Vec::load(y + v * kLanes, conv_min(kLanes, n - v * kLanes));
+    if (accumulate)
+      acc[v] = full ? Vec::load(y + v * kLanes) : Vec::load(y + v * kLanes, conv_min(kLanes, n - v * kLanes));
   }
   for (Index t = 0; t < taps; ++t) {
     const Vec wt = Vec::broadcast(w[t]);
@@ -88,8 +90,8 @@ ATHANOR_INLINE void depthwise_strip(const float* x, const std::int32_t* offset, 
   for (int v = 0; v < V; ++v)
     full ? acc[v].store(y + v * kLanes) : acc[v].store(y + v * kLanes, conv_min(kLanes, n - v * kLanes));
 }
-inline void depthwise_row(const float* x, const std::int32_t* offset, const float* w, Index taps, Index n, bool accumulate,
-                          float* y) {
+inline void depthwise_row(const float* x, const std::int32_t* offset, const float* w, Index taps, Index n,
+                          bool accumulate, float* y) {
   Index i = 0;
   for (; n - i > 3 * kLanes; i += 4 * kLanes)
     depthwise_strip<4>(x + i, offset, w, taps, conv_min(n - i, 4 * kLanes), accumulate, y + i);
@@ -143,7 +145,8 @@ inline void depthwise_forward(const ConvForwardArgs& args, Parallel& parallel, v
     for (Index co = c * multiple; co < (c + 1) * multiple; ++co) {
       float* y = args.y + (n * s.c_out + co) * OH * OW;
       for (Index r = 0; r < OH; ++r)
-        depthwise_row(x + r * s.stride_h * p.pitch(), m.forward_offset, args.w + co * taps, taps, OW, false, y + r * OW);
+        depthwise_row(x + r * s.stride_h * p.pitch(), m.forward_offset, args.w + co * taps, taps, OW, false,
+                      y + r * OW);
       if (args.epilogue) args.epilogue(args.epilogue_self, y, co, 0, OH * OW, n);
     }
   });
@@ -176,7 +179,8 @@ inline void depthwise_backward_data(const ConvBackwardDataArgs& args, Parallel& 
 
 // sum[b] = the dot product of dy (OH, OW) with the plane read from x + offset[b], for B taps at once.
 template <int B>
-void depthwise_dots(const float* dy, Index OH, Index OW, const float* x, Index pitch, const std::int32_t* offset, float* sum) {
+void depthwise_dots(const float* dy, Index OH, Index OW, const float* x, Index pitch, const std::int32_t* offset,
+                    float* sum) {
   Vec acc[B];
   for (int b = 0; b < B; ++b) acc[b] = Vec::zero();
   for (Index r = 0; r < OH; ++r, dy += OW, x += pitch) {
@@ -186,7 +190,8 @@ void depthwise_dots(const float* dy, Index OH, Index OW, const float* x, Index p
       for (int b = 0; b < B; ++b) acc[b] = fma(d, Vec::load(x + offset[b] + i), acc[b]);
     }
     if (i == OW) continue;
-    const Vec d = Vec::load(dy + i, OW - i);  // x beyond the row is another pixel, perhaps not finite: leave it out as well
+    const Vec d =
+        Vec::load(dy + i, OW - i);  // x beyond the row is another pixel, perhaps not finite: leave it out as well
     for (int b = 0; b < B; ++b) acc[b] = fma(d, Vec::load(x + offset[b] + i, OW - i), acc[b]);
   }
   for (int b = 0; b < B; ++b) sum[b] += reduce_add(acc[b]);
@@ -195,7 +200,8 @@ void depthwise_dots(const float* dy, Index OH, Index OW, const float* x, Index p
 inline Index depthwise_weights_workspace(const ConvBackwardWeightsArgs& args, int workers) {
   ConvArena arena;
   arena.take<std::int32_t>(args.shape.kh * args.shape.kw);
-  arena.take<float>(workers * conv_round(depthwise_plane_floats(args.shape) + 16 + 4 * args.shape.kh * args.shape.kw, 16));
+  arena.take<float>(workers *
+                    conv_round(depthwise_plane_floats(args.shape) + 16 + 4 * args.shape.kh * args.shape.kw, 16));
   return arena.used;
 }
 

@@ -11,7 +11,8 @@ inline constexpr Index kConvDirectDepth = 32;  // longest k of this path
 
 // y[c * plane + i] = sum over k of x[offset[k] + i] * w[k * width + c], for C channels and V vectors of pixels.
 template <int C, int V>
-void conv_direct_strip(const float* x, const std::int32_t* offset, const float* w, Index width, Index K, float* y, Index plane) {
+void conv_direct_strip(const float* x, const std::int32_t* offset, const float* w, Index width, Index K, float* y,
+                       Index plane) {
   Vec acc[C][V];
 #pragma GCC unroll 4
   for (int c = 0; c < C; ++c)
@@ -37,8 +38,8 @@ void conv_direct_strip(const float* x, const std::int32_t* offset, const float* 
 
 // One row of cols >= kLanes pixels; the last vectors overlap those before them.
 template <int C>
-void conv_direct_row(const float* x, const std::int32_t* offset, const float* w, Index width, Index K, Index cols, float* y,
-                     Index plane) {
+void conv_direct_row(const float* x, const std::int32_t* offset, const float* w, Index width, Index K, Index cols,
+                     float* y, Index plane) {
   for (Index next = 0; next < cols;) {
     const Index vecs = conv_min(conv_min(3, conv_ceil(cols - next, kLanes)), cols / kLanes);
     const Index i = conv_min(next, cols - vecs * kLanes);
@@ -52,8 +53,8 @@ void conv_direct_row(const float* x, const std::int32_t* offset, const float* w,
 }
 
 // The first `channels` lanes of a panel of weights (K, width) for one row of pixels.
-inline void conv_direct_channels(const float* x, const std::int32_t* offset, const float* w, Index width, Index K, Index cols,
-                                 Index channels, float* y, Index plane) {
+inline void conv_direct_channels(const float* x, const std::int32_t* offset, const float* w, Index width, Index K,
+                                 Index cols, Index channels, float* y, Index plane) {
   Index c = 0;
   for (; c + 4 <= channels; c += 4) conv_direct_row<4>(x, offset, w + c, width, K, cols, y + c * plane, plane);
   for (; c < channels; ++c) conv_direct_row<1>(x, offset, w + c, width, K, cols, y + c * plane, plane);

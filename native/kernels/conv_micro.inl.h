@@ -11,14 +11,16 @@
 #include <cstdint>
 
 #include "base/index.h"
+#include "simd/transpose.inl.h"
 #include "simd/vec.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
 #if defined(ATHANOR_ISA_AVX512)
-inline constexpr int kConvTile = 8;  // rows; 8 x 2 accumulators hide the latency of 4 on two ports, 8 pointers fit beside them
-inline constexpr int kConvVecs = 2;  // vectors of a panel
+inline constexpr int kConvTile =
+    8;  // rows; 8 x 2 accumulators hide the latency of 4 on two ports, 8 pointers fit beside them
+inline constexpr int kConvVecs = 2;     // vectors of a panel
 inline constexpr int kConvDepth = 288;  // longest block of k: its panel stays in L1 while the tiles pass by
 #elif defined(ATHANOR_ISA_AVX2)
 inline constexpr int kConvTile = 6;
@@ -126,56 +128,30 @@ inline void conv_tiles(ConvTile t, Index count, int vecs) {
   }
 }
 
-// dst[j * ldd + i] = src[i * lds + j] (or += with Add), in register blocks.
-#if defined(ATHANOR_ISA_AVX2) || defined(ATHANOR_ISA_AVX512)
-inline constexpr int kTransposeBlock = 8;
+// dst[j * ldd + i] = src[i * lds + j] (or += with Add), in square register blocks.
 template <bool Add>
-ATHANOR_INLINE void transpose_block(const float* src, Index lds, float* dst, Index ldd) {
-  __m256 r[8], t[8];
-#pragma GCC unroll 8
-  for (int i = 0; i < 4; ++i) {  // rows i and i + 4 share a register: the exchange of halves is done by the loads
-    r[i] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * lds)), _mm_loadu_ps(src + (i + 4) * lds), 1);
-    r[i + 4] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(src + i * lds + 4)),
-                                    _mm_loadu_ps(src + (i + 4) * lds + 4), 1);
-  }
-#pragma GCC unroll 2
-  for (int h = 0; h < 8; h += 4) {
-    t[h + 0] = _mm256_unpacklo_ps(r[h + 0], r[h + 1]);
-    t[h + 1] = _mm256_unpackhi_ps(r[h + 0], r[h + 1]);
-    t[h + 2] = _mm256_unpacklo_ps(r[h + 2], r[h + 3]);
-    t[h + 3] = _mm256_unpackhi_ps(r[h + 2], r[h + 3]);
-    r[h + 0] = _mm256_shuffle_ps(t[h + 0], t[h + 2], 0x44);
-    r[h + 1] = _mm256_shuffle_ps(t[h + 0], t[h + 2], 0xee);
-    r[h + 2] = _mm256_shuffle_ps(t[h + 1], t[h + 3], 0x44);
-    r[h + 3] = _mm256_shuffle_ps(t[h + 1], t[h + 3], 0xee);
-  }
-#pragma GCC unroll 8
-  for (int j = 0; j < 8; ++j) {
-    if constexpr (Add) r[j] = _mm256_add_ps(r[j], _mm256_loadu_ps(dst + j * ldd));
-    _mm256_storeu_ps(dst + j * ldd, r[j]);
+ATHANOR_INLINE void conv_transpose_block(const float* src, Index lds, float* dst, Index ldd) {
+  Vec r[kLanes];
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) r[i] = Vec::load(src + i * lds);
+  transpose(r);
+#pragma GCC unroll 16
+  for (int j = 0; j < kLanes; ++j) {
+    if constexpr (Add) r[j] = r[j] + Vec::load(dst + j * ldd);
+    r[j].store(dst + j * ldd);
   }
 }
-#else
-inline constexpr int kTransposeBlock = 4;
-template <bool Add>
-ATHANOR_INLINE void transpose_block(const float* src, Index lds, float* dst, Index ldd) {
-  float block[4][4];
-  for (int i = 0; i < 4; ++i) __builtin_memcpy(block[i], src + i * lds, sizeof block[i]);
-  for (int j = 0; j < 4; ++j)
-    for (int i = 0; i < 4; ++i) dst[j * ldd + i] = Add ? dst[j * ldd + i] + block[i][j] : block[i][j];
-}
-#endif
 
 template <bool Add = false>
 void conv_transpose(const float* src, Index lds, Index rows, Index cols, float* dst, Index ldd) {
-  const Index row_blocks = rows - rows % kTransposeBlock, col_blocks = cols - cols % kTransposeBlock;
+  const Index row_blocks = rows - rows % kLanes, col_blocks = cols - cols % kLanes;
   const auto one = [&](Index i, Index j) {
     dst[j * ldd + i] = Add ? dst[j * ldd + i] + src[i * lds + j] : src[i * lds + j];
   };
-  for (Index j = 0; j < col_blocks; j += kTransposeBlock) {
-    for (Index i = 0; i < row_blocks; i += kTransposeBlock)
-      transpose_block<Add>(src + i * lds + j, lds, dst + j * ldd + i, ldd);
-    for (Index jj = j; jj < j + kTransposeBlock; ++jj)
+  for (Index j = 0; j < col_blocks; j += kLanes) {
+    for (Index i = 0; i < row_blocks; i += kLanes)
+      conv_transpose_block<Add>(src + i * lds + j, lds, dst + j * ldd + i, ldd);
+    for (Index jj = j; jj < j + kLanes; ++jj)
       for (Index i = row_blocks; i < rows; ++i) one(i, jj);
   }
   for (Index j = col_blocks; j < cols; ++j)

@@ -64,8 +64,8 @@ struct ConvAxis {
 
 // A 1 x 1 convolution that reads every pixel once is a matrix product: its image may as well be one long row.
 inline ConvShape conv_collapse(ConvShape s) {
-  const bool whole = s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 && s.pad_bottom == 0 &&
-                     s.pad_left == 0 && s.pad_right == 0;
+  const bool whole = s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
+                     s.pad_bottom == 0 && s.pad_left == 0 && s.pad_right == 0;
   if (whole) s.w *= s.h, s.h = 1;
   return s;
 }
@@ -100,7 +100,8 @@ inline ConvChunk conv_chunk(Index n, Index rows, Index cols, Index target, Index
     return c;
   }
   Index best = -1;
-  for (Index r = conv_min(rows, conv_max(1, (target + target / 3) / cols)); r >= 1 && r * cols * 2 >= target - cols; --r) {
+  for (Index r = conv_min(rows, conv_max(1, (target + target / 3) / cols)); r >= 1 && r * cols * 2 >= target - cols;
+       --r) {
     const Index full = rows / r, rest = rows % r;
     const Index cost = full * (conv_ceil(r * cols, kConvTile) + 1) + (rest ? conv_ceil(rest * cols, kConvTile) + 1 : 0);
     if (best < 0 || cost < best) best = cost, c.rows = r;
@@ -142,8 +143,8 @@ ATHANOR_INLINE void conv_zero(float* dst, Index n) {
 
 // Fills one image of the window from source planes (channels, H, W), its corner at (row0, col0), which may lie outside; what is
 // outside becomes zero when `pad`, or is left as it was.
-inline void conv_fill_window(const ConvWindow& win, const float* src, Index H, Index W, Index row0, Index col0, bool pad,
-                             float* dst) {
+inline void conv_fill_window(const ConvWindow& win, const float* src, Index H, Index W, Index row0, Index col0,
+                             bool pad, float* dst) {
   const Index r_begin = conv_min(win.rows, conv_max(0, -row0)), r_end = conv_max(r_begin, conv_min(win.rows, H - row0));
   const Index c_begin = conv_min(win.cols, conv_max(0, -col0)), c_end = conv_max(c_begin, conv_min(win.cols, W - col0));
   const bool whole_rows = c_begin == 0 && c_end == win.cols && win.cols == W;

@@ -51,7 +51,8 @@ struct WeightsPlan {
     chunk.rows = conv_ceil(rows_out, conv_ceil(rows_out, rows));
     if (chunk.rows == rows_out && chunk.cols == cols_out)
       chunk.images = conv_max(1, conv_min(conv_ceil(s.n, 16), kConvDepth / (rows_out * cols_out)));
-    chunks_n = conv_ceil(s.n, chunk.images), chunks_h = conv_ceil(rows_out, chunk.rows), chunks_w = conv_ceil(cols_out, chunk.cols);
+    chunks_n = conv_ceil(s.n, chunk.images), chunks_h = conv_ceil(rows_out, chunk.rows),
+    chunks_w = conv_ceil(cols_out, chunk.cols);
   }
   Index chunks() const { return chunks_n * chunks_h * chunks_w; }
   Index first_chunk(Index g) const { return g * chunks() / chunk_groups; }
@@ -65,7 +66,9 @@ struct WeightsPlan {
   Index width(Index panel) const { return vecs(panel) * kLanes; }
   // Floats of dw^T of all groups and panels: one partial.
   Index partial() const { return s.groups * panels * kConvPanel * rows_of_group(); }
-  Index partial_panel(Index group, Index panel) const { return (group * panels + panel) * kConvPanel * rows_of_group(); }
+  Index partial_panel(Index group, Index panel) const {
+    return (group * panels + panel) * kConvPanel * rows_of_group();
+  }
   double flops() const { return 2.0 * double(s.n * s.c_out) * double(rows_out * cols_out) * double(rows_of_group()); }
 };
 
@@ -103,8 +106,8 @@ inline void weights_offsets(const WeightsPlan& p, WeightsWorker& worker, Index i
 }
 
 // dy of one chunk and panel, transposed to [pixel][width].
-inline void weights_transpose_dy(const WeightsCall& call, Index channel, Index channels, Index width, Index n0, Index r0,
-                                 Index c0, const WeightsWorker& worker) {
+inline void weights_transpose_dy(const WeightsCall& call, Index channel, Index channels, Index width, Index n0,
+                                 Index r0, Index c0, const WeightsWorker& worker) {
   const WeightsPlan& p = call.p;
   const Index pixels = p.rows_out * p.cols_out;
   const bool whole_rows = worker.cols == p.cols_out;
@@ -146,19 +149,18 @@ inline void weights_chunk(const WeightsCall& call, const WeightsTask& t, Index n
   weights_offsets(p, worker, images, conv_min(p.chunk.rows, p.rows_out - r0), conv_min(p.chunk.cols, p.cols_out - c0));
   for (Index i = 0; i < images; ++i)
     conv_fill_window(win, call.args.x + ((n0 + i) * s.c_in + t.group * p.in + t.channel0) * s.h * s.w, s.h, s.w,
-                     r0 * s.stride_h - s.pad_top, c0 * s.stride_w - s.pad_left, true,
-                     worker.window + i * full.image());
+                     r0 * s.stride_h - s.pad_top, c0 * s.stride_w - s.pad_left, true, worker.window + i * full.image());
   const Index pixels = images * worker.rows * worker.cols;
   for (Index panel = t.panel0; panel < t.panel1; ++panel) {
     const Index width = p.width(panel), channels = conv_min(width, p.out - panel * kConvPanel);
     const Index channel = t.group * p.out + panel * kConvPanel;
     weights_transpose_dy(call, channel, channels, width, n0, r0, c0, worker);
-    float* sums = call.partials + t.chunk_group * p.partial() + p.partial_panel(t.group, panel) +
-                  t.channel0 * p.taps * width;
+    float* sums =
+        call.partials + t.chunk_group * p.partial() + p.partial_panel(t.group, panel) + t.channel0 * p.taps * width;
     if (call.bias_partials && t.channel0 == 0)
       weights_bias(worker.dy, pixels, width, channels, call.bias_partials + t.chunk_group * s.c_out + channel);
-    conv_tiles({worker.window, call.base, worker.offset, worker.dy, pixels, sums, call.row, !t.first_chunk}, t.channels * p.taps,
-               p.vecs(panel));
+    conv_tiles({worker.window, call.base, worker.offset, worker.dy, pixels, sums, call.row, !t.first_chunk},
+               t.channels * p.taps, p.vecs(panel));
   }
 }
 
@@ -177,8 +179,9 @@ inline void weights_task(const WeightsCall& call, Index task, WeightsWorker work
   for (Index panel = t.panel0; panel < t.panel1; ++panel) {
     const Index width = p.width(panel), channel = t.group * p.out + panel * kConvPanel;
     if (first == end)  // no pixels: the first chunk does not set the sums
-      conv_zero(call.partials + t.chunk_group * p.partial() + p.partial_panel(t.group, panel) + t.channel0 * p.taps * width,
-                t.channels * p.taps * width);
+      conv_zero(
+          call.partials + t.chunk_group * p.partial() + p.partial_panel(t.group, panel) + t.channel0 * p.taps * width,
+          t.channels * p.taps * width);
     if (call.bias_partials && t.channel0 == 0)
       conv_zero(call.bias_partials + t.chunk_group * p.s.c_out + channel, conv_min(width, p.out - panel * kConvPanel));
   }

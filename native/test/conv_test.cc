@@ -1,5 +1,6 @@
 // Convolution against the seven nested loops of its definition in double precision, on every instruction set, for one, two and
 // seven workers (the same bits), with workspace and outputs full of NaN and sentinels around them.
+// Long because the three passes share one reference, one driver and the shapes.
 #include <cstdint>
 #include <limits>
 #include <random>
@@ -45,9 +46,7 @@ struct Workspace {
   explicit Workspace(Index n) : memory(n + 192, 0xff), size(n) {
     for (int i = 0; i < 64; ++i) data()[size + i] = 0x5a;
   }
-  std::uint8_t* data() {
-    return memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64;
-  }
+  std::uint8_t* data() { return memory.data() + (64 - reinterpret_cast<std::uintptr_t>(memory.data()) % 64) % 64; }
   bool intact() {
     for (int i = 0; i < 64; ++i)
       if (data()[size + i] != 0x5a) return false;
@@ -68,7 +67,8 @@ struct Reference {
   std::vector<double> y, y_size, dx, dx_size, dw, dw_size, db, db_size;
 };
 
-Reference reference(const ConvShape& s, const std::vector<float>& x, const std::vector<float>& w, const std::vector<float>& dy) {
+Reference reference(const ConvShape& s, const std::vector<float>& x, const std::vector<float>& w,
+                    const std::vector<float>& dy) {
   const Index OH = s.out_h(), OW = s.out_w(), in = s.c_in / s.groups, out = s.c_out / s.groups;
   Reference r;
   r.y.resize(dy.size()), r.y_size = r.y;
@@ -113,8 +113,8 @@ void compare(const char* what, const std::string& where, const float* got, const
 std::string describe(const ConvShape& s) {
   const auto t = [](Index i) { return std::to_string(i) + " "; };
   return "n c h w " + t(s.n) + t(s.c_in) + t(s.h) + t(s.w) + "out k " + t(s.c_out) + t(s.kh) + t(s.kw) + "stride " +
-         t(s.stride_h) + t(s.stride_w) + "pad " + t(s.pad_top) + t(s.pad_bottom) + t(s.pad_left) + t(s.pad_right) + "dilation " +
-         t(s.dilation_h) + t(s.dilation_w) + "groups " + t(s.groups);
+         t(s.stride_h) + t(s.stride_w) + "pad " + t(s.pad_top) + t(s.pad_bottom) + t(s.pad_left) + t(s.pad_right) +
+         "dilation " + t(s.dilation_h) + t(s.dilation_w) + "groups " + t(s.groups);
 }
 
 // 2c + row + 3 batch + col / 4: wrong if a segment comes twice, never, or with other coordinates.
@@ -179,8 +179,8 @@ void check_marked(const std::string& where, Output& plain, Output& marked, Index
     const Index col = i % pixels, row = i / pixels % channels, batch = i / pixels / channels;
     const float want = 2 * plain.data()[i] + float(row) + 3 * float(batch) + 0.25f * float(col);
     if (marked.data()[i] == want) continue;
-    CHECK_MESSAGE(false, where + ": epilogue at " + std::to_string(i) + " gave " + std::to_string(marked.data()[i]) + ", not " +
-                             std::to_string(want));
+    CHECK_MESSAGE(false, where + ": epilogue at " + std::to_string(i) + " gave " + std::to_string(marked.data()[i]) +
+                             ", not " + std::to_string(want));
     return;
   }
 }
@@ -204,8 +204,9 @@ void check_shape(const ConvShape& s) {
     check_marked(where, one.dx, one.marked_dx, s.c_in, s.h * s.w);
     for (int workers : {2, 7}) {
       Results many = run(kernels, s, x, w, dy, workers);
-      const bool equal = same(one.y, many.y) && same(one.dx, many.dx) && same(one.dw, many.dw) && same(one.db, many.db) &&
-                         same(one.marked, many.marked) && same(one.marked_dx, many.marked_dx) && same(one.packed, many.packed);
+      const bool equal = same(one.y, many.y) && same(one.dx, many.dx) && same(one.dw, many.dw) &&
+                         same(one.db, many.db) && same(one.marked, many.marked) &&
+                         same(one.marked_dx, many.marked_dx) && same(one.packed, many.packed);
       CHECK_MESSAGE(equal, where + ": " + std::to_string(workers) + " workers give other bits");
     }
   }
@@ -265,7 +266,8 @@ TEST(conv_uneven_strides_paddings_and_dilations) {
   for (int tried = 0; tried < 60;) {
     ConvShape s;
     s.groups = pick(1, 3) == 3 ? pick(2, 3) : 1;
-    s.n = pick(1, 4), s.c_in = s.groups * pick(1, 9), s.c_out = s.groups * pick(1, 19), s.h = pick(1, 17), s.w = pick(1, 19);
+    s.n = pick(1, 4), s.c_in = s.groups * pick(1, 9), s.c_out = s.groups * pick(1, 19), s.h = pick(1, 17),
+    s.w = pick(1, 19);
     s.kh = pick(1, 4), s.kw = pick(1, 5), s.stride_h = pick(1, 3), s.stride_w = pick(1, 4);
     s.dilation_h = pick(1, 3), s.dilation_w = pick(1, 2);
     s.pad_top = pick(0, 4), s.pad_bottom = pick(0, 3), s.pad_left = pick(0, 3), s.pad_right = pick(0, 5);

@@ -26,7 +26,8 @@ struct Output {
   std::vector<T> memory;
   Index size;
   explicit Output(Index n) : memory(n + 2 * kGuard, T(77)), size(n) {
-    for (Index i = 0; i < n; ++i) data()[i] = std::numeric_limits<T>::has_quiet_NaN ? std::numeric_limits<T>::quiet_NaN() : T(99);
+    for (Index i = 0; i < n; ++i)
+      data()[i] = std::numeric_limits<T>::has_quiet_NaN ? std::numeric_limits<T>::quiet_NaN() : T(99);
   }
   T* data() { return memory.data() + kGuard; }
   bool intact() const {
@@ -46,8 +47,9 @@ std::vector<float> random(Index n, unsigned seed) {
 
 std::string describe(const PoolShape& s) {
   const auto t = [](Index i) { return std::to_string(i) + " "; };
-  return "n c h w " + t(s.n) + t(s.c) + t(s.h) + t(s.w) + "k " + t(s.kh) + t(s.kw) + "stride " + t(s.stride_h) + t(s.stride_w) +
-         "pad " + t(s.pad_top) + t(s.pad_bottom) + t(s.pad_left) + t(s.pad_right) + "dilation " + t(s.dilation_h) + t(s.dilation_w);
+  return "n c h w " + t(s.n) + t(s.c) + t(s.h) + t(s.w) + "k " + t(s.kh) + t(s.kw) + "stride " + t(s.stride_h) +
+         t(s.stride_w) + "pad " + t(s.pad_top) + t(s.pad_bottom) + t(s.pad_left) + t(s.pad_right) + "dilation " +
+         t(s.dilation_h) + t(s.dilation_w);
 }
 
 // Calls body(output, input, tap) for every tap inside the image, in the order of outputs, then taps.
@@ -59,7 +61,8 @@ void each_tap(const PoolShape& s, const Body& body) {
       for (Index ow = 0; ow < OW; ++ow)
         for (Index a = 0; a < s.kh; ++a)
           for (Index b = 0; b < s.kw; ++b) {
-            const Index ih = oh * s.stride_h - s.pad_top + a * s.dilation_h, iw = ow * s.stride_w - s.pad_left + b * s.dilation_w;
+            const Index ih = oh * s.stride_h - s.pad_top + a * s.dilation_h,
+                        iw = ow * s.stride_w - s.pad_left + b * s.dilation_w;
             if (ih >= 0 && ih < s.h && iw >= 0 && iw < s.w)
               body((p * OH + oh) * OW + ow, (p * s.h + ih) * s.w + iw, a * s.kw + b);
           }
@@ -70,10 +73,15 @@ struct Reference {
   std::vector<Index> tap, source, count;
   std::vector<double> sum;
   Reference(const PoolShape& s, const std::vector<float>& x)
-      : y(s.n * s.c * s.out_h() * s.out_w(), -kInfinity), tap(y.size(), -1), source(y.size(), -1), count(y.size()), sum(y.size()) {
+      : y(s.n * s.c * s.out_h() * s.out_w(), -kInfinity),
+        tap(y.size(), -1),
+        source(y.size(), -1),
+        count(y.size()),
+        sum(y.size()) {
     each_tap(s, [&](Index o, Index i, Index t) {
       ++count[o], sum[o] += x[i];
-      if (tap[o] < 0 || (!std::isnan(y[o]) && (std::isnan(x[i]) || x[i] > y[o]))) y[o] = x[i], tap[o] = t, source[o] = i;
+      if (tap[o] < 0 || (!std::isnan(y[o]) && (std::isnan(x[i]) || x[i] > y[o])))
+        y[o] = x[i], tap[o] = t, source[o] = i;
     });
   }
 };
@@ -88,18 +96,21 @@ struct Results {
   Output<float> y, marked, dx, dx32, marked_dx, average, average_dx;
   Output<std::uint8_t> u8;
   Output<std::int32_t> i32;
-  Results(Index in, Index out) : y(out), marked(out), dx(in), dx32(in), marked_dx(in), average(out), average_dx(in), u8(out), i32(out) {}
+  Results(Index in, Index out)
+      : y(out), marked(out), dx(in), dx32(in), marked_dx(in), average(out), average_dx(in), u8(out), i32(out) {}
 };
 
-Results run(const PoolShape& s, bool count_padding, const std::vector<float>& x, const std::vector<float>& dy, int workers) {
+Results run(const PoolShape& s, bool count_padding, const std::vector<float>& x, const std::vector<float>& dy,
+            int workers) {
   const PoolKernels& kernels = athanor::kernel_table().pool;
   Results r(Index(x.size()), Index(dy.size()));
   Threads threads(workers);
   kernels.max({.shape = s, .x = x.data(), .y = r.marked.data(), .taps = {}, .epilogue = add_row}, threads);
   kernels.max({.shape = s, .x = x.data(), .y = r.y.data(), .taps = {.i32 = r.i32.data()}}, threads);
   kernels.max_backward({.shape = s, .dy = dy.data(), .taps = {.i32 = r.i32.data()}, .dx = r.dx32.data()}, threads);
-  kernels.max_backward({.shape = s, .dy = dy.data(), .taps = {.i32 = r.i32.data()}, .dx = r.marked_dx.data(), .epilogue = add_row},
-                       threads);
+  kernels.max_backward(
+      {.shape = s, .dy = dy.data(), .taps = {.i32 = r.i32.data()}, .dx = r.marked_dx.data(), .epilogue = add_row},
+      threads);
   if (s.taps_fit_u8()) {
     Output<float> again(r.y.size);
     kernels.max({.shape = s, .x = x.data(), .y = again.data(), .taps = {.u8 = r.u8.data()}}, threads);
@@ -108,8 +119,10 @@ Results run(const PoolShape& s, bool count_padding, const std::vector<float>& x,
     CHECK(r.dx.same(r.dx32));
   }
   kernels.average({.shape = s, .count_padding = count_padding, .x = x.data(), .y = r.average.data()}, threads);
-  kernels.average_backward({.shape = s, .count_padding = count_padding, .dy = dy.data(), .dx = r.average_dx.data()}, threads);
-  for (Output<float>* output : {&r.y, &r.marked, &r.dx, &r.dx32, &r.marked_dx, &r.average, &r.average_dx}) CHECK(output->intact());
+  kernels.average_backward({.shape = s, .count_padding = count_padding, .dy = dy.data(), .dx = r.average_dx.data()},
+                           threads);
+  for (Output<float>* output : {&r.y, &r.marked, &r.dx, &r.dx32, &r.marked_dx, &r.average, &r.average_dx})
+    CHECK(output->intact());
   CHECK(r.u8.intact() && r.i32.intact());
   return r;
 }
@@ -121,7 +134,9 @@ void check_shape(const PoolShape& s, const std::vector<float>& x, bool count_pad
   const auto share = [&](Index o) { return 1.0 / double(count_padding ? s.kh * s.kw : want.count[o]); };
   for (std::size_t o = 0; o < dy.size(); ++o)
     if (want.source[o] >= 0) dx[want.source[o]] += dy[o];
-  each_tap(s, [&](Index o, Index i, Index) { average_dx[i] += dy[o] * share(o), average_size[i] += std::fabs(dy[o] * share(o)); });
+  each_tap(s, [&](Index o, Index i, Index) {
+    average_dx[i] += dy[o] * share(o), average_size[i] += std::fabs(dy[o] * share(o));
+  });
   const Index in = s.h * s.w, out = s.out_h() * s.out_w();
   const auto extra = [&](Index i, Index plane) {
     return float(i / plane % s.c) + 64 * float(i / plane / s.c) + 0.125f * float(i % plane % 8);
@@ -137,8 +152,8 @@ void check_shape(const PoolShape& s, const std::vector<float>& x, bool count_pad
       if (s.taps_fit_u8()) taps_right = taps_right && one.u8.data()[o] == std::uint8_t(want.tap[o]);
       const double mean = want.count[o] == 0 ? 0 : want.sum[o] * share(o);
       // Sums of eighths are exact; the quotient is one rounded reciprocal and one rounded product.
-      average_right = average_right && (std::fabs(one.average.data()[o] - mean) <= std::fabs(mean) * 2.5e-7 || std::isnan(mean) ||
-                                        std::isinf(mean));
+      average_right = average_right && (std::fabs(one.average.data()[o] - mean) <= std::fabs(mean) * 2.5e-7 ||
+                                        std::isnan(mean) || std::isinf(mean));
     }
     for (Index i = 0; i < Index(x.size()); ++i) {
       dx_right = dx_right && one.dx32.data()[i] == float(dx[i]);
@@ -154,8 +169,9 @@ void check_shape(const PoolShape& s, const std::vector<float>& x, bool count_pad
     CHECK_MESSAGE(marks_right, where + ": an epilogue ran with wrong coordinates");
     for (int workers : {2, 7}) {
       Results many = run(s, count_padding, x, dy, workers);
-      CHECK(many.y.same(one.y) && many.i32.same(one.i32) && many.dx32.same(one.dx32) && many.average.same(one.average) &&
-            many.average_dx.same(one.average_dx) && many.marked.same(one.marked) && many.marked_dx.same(one.marked_dx));
+      CHECK(many.y.same(one.y) && many.i32.same(one.i32) && many.dx32.same(one.dx32) &&
+            many.average.same(one.average) && many.average_dx.same(one.average_dx) && many.marked.same(one.marked) &&
+            many.marked_dx.same(one.marked_dx));
     }
   }
 }
