@@ -52,7 +52,7 @@ inline void apply_mask(const BlockMask& mask, Index row, Index seen, float* s) {
     const std::uint8_t* m = mask.keep + row * mask.row;
     Index j = 0;
     for (; j + kLanes <= seen; j += kLanes) {
-      select(to_float(load_u8(m + j)) == Vec::zero(), Vec::broadcast(kHidden), Vec::load(s + j)).store(s + j);
+      select(load_u8(m + j) == IVec::broadcast(0), Vec::broadcast(kHidden), Vec::load(s + j)).store(s + j);
     }
     for (; j < seen; ++j)
       if (m[j] == 0) s[j] = kHidden;
