@@ -38,7 +38,8 @@ struct PhiloxStream {
   // The 32 random bits of one element.
   [[gnu::always_inline]] std::uint32_t bits(std::uint64_t element) const {
     const std::uint64_t block = element / 64 * 16 + element % 16;
-    const PhiloxBlock counter{{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), stream, step}};
+    const PhiloxBlock counter{
+        {static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), stream, step}};
     return philox(counter, seed).words[element / 16 % 4];
   }
 

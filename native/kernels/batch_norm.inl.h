@@ -23,7 +23,6 @@ ATHANOR_INLINE double squared_distance(const float* p, Index n, float mean) {
   return total;
 }
 
-
 void batch_forward_plane(const BatchNormArgs& args, Index c) {
   const Index step = args.c * args.l, count = args.n * args.l;
   const float* x = args.x + c * args.l;
@@ -67,7 +66,8 @@ void batch_forward_columns(const BatchNormArgs& args, Index first, Index width) 
   float mean[kChannelStrip], scale[kChannelStrip], beta[kChannelStrip];
   sum_columns(args.n, width, total, [&](Index r, Index j) { return x[r * step + j]; });
   for (Index j = 0; j < width; ++j) mean[j] = static_cast<float>(total[j] / static_cast<double>(args.n));
-  sum_columns(args.n, width, total, [&](Index r, Index j) { return (x[r * step + j] - mean[j]) * (x[r * step + j] - mean[j]); });
+  sum_columns(args.n, width, total,
+              [&](Index r, Index j) { return (x[r * step + j] - mean[j]) * (x[r * step + j] - mean[j]); });
   for (Index j = 0; j < width; ++j) {
     const Index c = first + j;
     const double var = total[j] / static_cast<double>(args.n);
@@ -108,12 +108,14 @@ void batch_backward_plane(const BatchNormBackwardArgs& args, Index c) {
   for (Index n = 0; n < args.n; ++n) {
     const float *x = args.x + at + n * step, *dy = args.dy + at + n * step;
     sum_dy += sum_of(dy, args.l, [](Vec g) { return g; });
-    sum_dyh += sum_of(dy, x, args.l, [=](Vec g, Vec v) { return g * ((v - mean) * rstd); });  // g is zero beyond the end
+    sum_dyh +=
+        sum_of(dy, x, args.l, [=](Vec g, Vec v) { return g * ((v - mean) * rstd); });  // g is zero beyond the end
   }
   if (args.dgamma != nullptr) args.dgamma[c] = static_cast<float>(sum_dyh);
   if (args.dbeta != nullptr) args.dbeta[c] = static_cast<float>(sum_dy);
   if (args.dx == nullptr) return;
-  const Vec mean_dy = Vec::broadcast(static_cast<float>(sum_dy / count)), mean_dyh = Vec::broadcast(static_cast<float>(sum_dyh / count));
+  const Vec mean_dy = Vec::broadcast(static_cast<float>(sum_dy / count)),
+            mean_dyh = Vec::broadcast(static_cast<float>(sum_dyh / count));
   const Vec scale = Vec::broadcast(args.gamma != nullptr ? args.rstd[c] * args.gamma[c] : args.rstd[c]);
   for (Index n = 0; n < args.n; ++n) {
     const Index row = at + n * step;
@@ -129,7 +131,8 @@ void batch_backward_columns(const BatchNormBackwardArgs& args, Index first, Inde
   const float *x = args.x + first, *dy = args.dy + first, *mean = args.mean + first, *rstd = args.rstd + first;
   double sum_dy[kChannelStrip], sum_dyh[kChannelStrip];
   sum_columns(args.n, width, sum_dy, [&](Index r, Index j) { return dy[r * step + j]; });
-  sum_columns(args.n, width, sum_dyh, [&](Index r, Index j) { return dy[r * step + j] * ((x[r * step + j] - mean[j]) * rstd[j]); });
+  sum_columns(args.n, width, sum_dyh,
+              [&](Index r, Index j) { return dy[r * step + j] * ((x[r * step + j] - mean[j]) * rstd[j]); });
   float scale[kChannelStrip], mean_dy[kChannelStrip], mean_dyh[kChannelStrip];
   for (Index j = 0; j < width; ++j) {
     if (args.dgamma != nullptr) args.dgamma[first + j] = static_cast<float>(sum_dyh[j]);
@@ -156,7 +159,8 @@ void batch_backward(const BatchNormBackwardArgs& args, Parallel& parallel, void*
 }
 
 constexpr NormKernels norm_kernels() {
-  return {norm_forward, norm_backward_workspace, norm_backward, batch_forward_workspace, batch_forward, batch_backward_workspace, batch_backward};
+  return {norm_forward,  norm_backward_workspace,  norm_backward, batch_forward_workspace,
+          batch_forward, batch_backward_workspace, batch_backward};
 }
 
 }  // namespace

@@ -40,17 +40,17 @@ constexpr const char* name_of(EwOp op) {
   return kNames[static_cast<int>(op)];
 }
 
-inline constexpr int kEwStrip = 512;         // elements
-inline constexpr int kEwMaxRegisters = 16;   // few keep the strips in L1: 8 registers of f32 are 16 KiB
+inline constexpr int kEwStrip = 512;        // elements
+inline constexpr int kEwMaxRegisters = 16;  // few keep the strips in L1: 8 registers of f32 are 16 KiB
 inline constexpr int kEwMaxOperands = 16;
 inline constexpr int kEwMaxLength = 64;
 
 struct EwInstruction {
   EwOp op = EwOp::copy;
-  std::uint8_t dst = 0;        // register; may equal an input; unused by store
+  std::uint8_t dst = 0;              // register; may equal an input; unused by store
   std::uint8_t a = 0, b = 0, c = 0;  // input registers
-  std::uint32_t index = 0;     // load, store: the operand; random_uniform: the stream, one a random op of the graph
-  double imm = 0;              // constant
+  std::uint32_t index = 0;  // load, store: the operand; random_uniform: the stream, one a random op of the graph
+  double imm = 0;           // constant
 };
 
 // A register holds a value once an instruction has written it. A stored operand may be the very elements of a loaded one of the

@@ -86,9 +86,11 @@ class EwMachine {
     const EwInstruction& step = program_.code[store];
     if (program_.operand_types[step.index] != program_.compute || access_[step.index] == EwAccess::scalar) return;
     int producer = store - 1;
-    while (producer >= 0 && (program_.code[producer].op == EwOp::store || program_.code[producer].dst != step.a)) --producer;
+    while (producer >= 0 && (program_.code[producer].op == EwOp::store || program_.code[producer].dst != step.a))
+      --producer;
     if (producer < 0 || done_[producer] || forward_[producer] >= 0) return;
-    if (program_.code[producer].op == EwOp::load && program_.operand_types[program_.code[producer].index] == program_.compute)
+    if (program_.code[producer].op == EwOp::load &&
+        program_.operand_types[program_.code[producer].index] == program_.compute)
       return;  // no instruction to move
     for (int k = producer + 1; k < program_.length; ++k) {
       const EwInstruction& later = program_.code[k];
@@ -271,7 +273,8 @@ void run_row_typed(const EwProgram& program, void* const* pointers, std::uint32_
   }
   machine.prepare();
   const Nest nest{0, nullptr};
-  for (Index i = 0; i < n; i += kEwStrip) machine.run_piece(first + i, n - i < kEwStrip ? n - i : kEwStrip, nest, false);
+  for (Index i = 0; i < n; i += kEwStrip)
+    machine.run_piece(first + i, n - i < kEwStrip ? n - i : kEwStrip, nest, false);
 }
 
 }  // namespace

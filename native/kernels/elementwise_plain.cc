@@ -26,9 +26,9 @@ inline double gelu_tanh_inner_f64(double x) { return 1.5957691216057307117 * (x 
 
 // False where op is one of those that both types share, below.
 inline bool evaluate_typed(EwOp op, double* d, const EwInputs<double>& in, Index n) {
-#define ATHANOR_CASE(name, expression)                                                                       \
-  case EwOp::name:                                                                                           \
-    plain_map(d, in, n, [](double x, [[maybe_unused]] double y, double) { return expression; });            \
+#define ATHANOR_CASE(name, expression)                                                           \
+  case EwOp::name:                                                                               \
+    plain_map(d, in, n, [](double x, [[maybe_unused]] double y, double) { return expression; }); \
     return true;
   switch (op) {
     ATHANOR_CASE(exp, __builtin_exp(x))
@@ -43,9 +43,9 @@ inline bool evaluate_typed(EwOp op, double* d, const EwInputs<double>& in, Index
     ATHANOR_CASE(tanh, __builtin_tanh(x))
     ATHANOR_CASE(sigmoid, sigmoid_f64(x))
     ATHANOR_CASE(erf, __builtin_erf(x))
-    ATHANOR_CASE(gelu, x* normal_cdf_f64(x))
-    ATHANOR_CASE(gelu_tanh, x* sigmoid_f64(gelu_tanh_inner_f64(x)))
-    ATHANOR_CASE(silu, x* sigmoid_f64(x))
+    ATHANOR_CASE(gelu, x * normal_cdf_f64(x))
+    ATHANOR_CASE(gelu_tanh, x * sigmoid_f64(gelu_tanh_inner_f64(x)))
+    ATHANOR_CASE(silu, x * sigmoid_f64(x))
     ATHANOR_CASE(softplus, (x > 0 ? x : x != x ? x : 0.0) + __builtin_log1p(__builtin_exp(-__builtin_fabs(x))))
     ATHANOR_CASE(floor, __builtin_floor(x))
     ATHANOR_CASE(ceil, __builtin_ceil(x))
@@ -56,17 +56,17 @@ inline bool evaluate_typed(EwOp op, double* d, const EwInputs<double>& in, Index
     ATHANOR_CASE(sign, x > 0 ? 1.0 : x < 0 ? -1.0 : x)
     ATHANOR_CASE(neg, -x)
     ATHANOR_CASE(abs, __builtin_fabs(x))
-    ATHANOR_CASE(square, x* x)
+    ATHANOR_CASE(square, x * x)
     ATHANOR_CASE(relu, x < 0 ? 0.0 : x)
     ATHANOR_CASE(add, x + y)
     ATHANOR_CASE(sub, x - y)
-    ATHANOR_CASE(mul, x* y)
+    ATHANOR_CASE(mul, x * y)
     ATHANOR_CASE(div, x / y)
     ATHANOR_CASE(pow, __builtin_pow(x, y))
     ATHANOR_CASE(minimum, x != x ? x : x < y ? x : y)
     ATHANOR_CASE(maximum, x != x ? x : x > y ? x : y)
-    ATHANOR_CASE(tanh_grad, x*(1.0 - y * y))
-    ATHANOR_CASE(sigmoid_grad, x* y*(1.0 - y))
+    ATHANOR_CASE(tanh_grad, x * (1.0 - y * y))
+    ATHANOR_CASE(sigmoid_grad, x * y * (1.0 - y))
     ATHANOR_CASE(add_relu, x + y < 0 ? 0.0 : x + y)
     case EwOp::mod:
       plain_map(d, in, n, [](double x, double y, double) {
@@ -87,9 +87,8 @@ inline bool evaluate_typed(EwOp op, double* d, const EwInputs<double>& in, Index
       });
       return true;
     case EwOp::silu_grad:
-      plain_map(d, in, n, [](double dy, double x, double) {
-        return dy * sigmoid_f64(x) * (1.0 + x * sigmoid_f64(-x));
-      });
+      plain_map(d, in, n,
+                [](double dy, double x, double) { return dy * sigmoid_f64(x) * (1.0 + x * sigmoid_f64(-x)); });
       return true;
     case EwOp::fma:
       plain_map(d, in, n, [](double x, double y, double z) { return __builtin_fma(x, y, z); });
@@ -121,41 +120,37 @@ inline std::int32_t power_i32(std::int32_t x, std::int32_t y) {
 }
 
 inline bool evaluate_typed(EwOp op, std::int32_t* d, const EwInputs<std::int32_t>& in, Index n) {
-#define ATHANOR_CASE(name, expression)                                                                                 \
-  case EwOp::name:                                                                                                     \
-    plain_map(d, in, n, [](std::int32_t x, [[maybe_unused]] std::int32_t y, std::int32_t) -> std::int32_t {            \
-      return expression;                                                                                               \
-    });                                                                                                                \
+#define ATHANOR_CASE(name, expression)                                                                      \
+  case EwOp::name:                                                                                          \
+    plain_map(d, in, n, [](std::int32_t x, [[maybe_unused]] std::int32_t y, std::int32_t) -> std::int32_t { \
+      return expression;                                                                                    \
+    });                                                                                                     \
     return true;
   switch (op) {
     case EwOp::floor:
     case EwOp::ceil:
-    case EwOp::trunc:
-    ATHANOR_CASE(round, x)
-    case EwOp::is_finite:
-      plain_map(d, in, n, [](std::int32_t, std::int32_t, std::int32_t) { return 1; });
-      return true;
+    case EwOp::trunc: ATHANOR_CASE(round, x)
+    case EwOp::is_finite: plain_map(d, in, n, [](std::int32_t, std::int32_t, std::int32_t) { return 1; }); return true;
     case EwOp::is_nan:
       plain_map(d, in, n, [](std::int32_t, std::int32_t, std::int32_t) { return 0; });
       return true;
-    ATHANOR_CASE(sign, (x > 0) - (x < 0))
-    ATHANOR_CASE(neg, wrapped(0u - word(x)))
-    ATHANOR_CASE(abs, wrapped(x < 0 ? 0u - word(x) : word(x)))
-    ATHANOR_CASE(square, wrapped(word(x) * word(x)))
-    ATHANOR_CASE(relu, x < 0 ? 0 : x)
-    ATHANOR_CASE(add, wrapped(word(x) + word(y)))
-    ATHANOR_CASE(sub, wrapped(word(x) - word(y)))
-    ATHANOR_CASE(mul, wrapped(word(x) * word(y)))
-    ATHANOR_CASE(div, divide_i32(x, y))
-    ATHANOR_CASE(pow, power_i32(x, y))
-    ATHANOR_CASE(mod, modulo_i32(x, y))
-    ATHANOR_CASE(minimum, x < y ? x : y)
-    ATHANOR_CASE(maximum, x > y ? x : y)
-    ATHANOR_CASE(add_relu, wrapped(word(x) + word(y)) < 0 ? 0 : wrapped(word(x) + word(y)))
+      ATHANOR_CASE(sign, (x > 0) - (x < 0))
+      ATHANOR_CASE(neg, wrapped(0u - word(x)))
+      ATHANOR_CASE(abs, wrapped(x < 0 ? 0u - word(x) : word(x)))
+      ATHANOR_CASE(square, wrapped(word(x) * word(x)))
+      ATHANOR_CASE(relu, x < 0 ? 0 : x)
+      ATHANOR_CASE(add, wrapped(word(x) + word(y)))
+      ATHANOR_CASE(sub, wrapped(word(x) - word(y)))
+      ATHANOR_CASE(mul, wrapped(word(x) * word(y)))
+      ATHANOR_CASE(div, divide_i32(x, y))
+      ATHANOR_CASE(pow, power_i32(x, y))
+      ATHANOR_CASE(mod, modulo_i32(x, y))
+      ATHANOR_CASE(minimum, x < y ? x : y)
+      ATHANOR_CASE(maximum, x > y ? x : y)
+      ATHANOR_CASE(add_relu, wrapped(word(x) + word(y)) < 0 ? 0 : wrapped(word(x) + word(y)))
     case EwOp::fma:
-      plain_map(d, in, n, [](std::int32_t x, std::int32_t y, std::int32_t z) {
-        return wrapped(word(x) * word(y) + word(z));
-      });
+      plain_map(d, in, n,
+                [](std::int32_t x, std::int32_t y, std::int32_t z) { return wrapped(word(x) * word(y) + word(z)); });
       return true;
     default: return false;
   }

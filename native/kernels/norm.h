@@ -39,7 +39,7 @@ struct NormBackwardArgs {
 };
 
 struct BatchNormArgs {
-  Index n = 0, c = 0, l = 1;     // x is (N, C, L)
+  Index n = 0, c = 0, l = 1;  // x is (N, C, L)
   float eps = 1e-5f;
   const float* x = nullptr;      // (N, C, L)
   const float* gamma = nullptr;  // (C) or null

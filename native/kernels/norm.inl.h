@@ -31,7 +31,8 @@ ATHANOR_INLINE NormMoments moments_of(const float* x, Index n, bool rms, float e
       square += v * v;
     }
   }
-  return {static_cast<float>(mean), static_cast<float>(1.0 / __builtin_sqrt(square / count + static_cast<double>(eps)))};
+  return {static_cast<float>(mean),
+          static_cast<float>(1.0 / __builtin_sqrt(square / count + static_cast<double>(eps)))};
 }
 
 void norm_forward_rows(const NormArgs& args, Index begin, Index end) {

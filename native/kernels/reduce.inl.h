@@ -49,7 +49,8 @@ ReducePlan plan_of(const ReduceArgs& args) {
 
 template <class T>
 ReducePartial reduce_piece(const ReduceArgs& args, const ReducePlan& plan, Index output, Index piece) {
-  const T* x = static_cast<const T*>(args.x) + (output / args.inner * args.reduced * args.inner + output % args.inner) * args.tail;
+  const T* x = static_cast<const T*>(args.x) +
+               (output / args.inner * args.reduced * args.inner + output % args.inner) * args.tail;
   if (plan.runs == 1) {
     const Index begin = piece * plan.length_each;
     return reduce_run(args.op, x + begin, lesser(plan.length_each, plan.length - begin), begin);
@@ -101,7 +102,8 @@ void reduce_strip(ReduceOp op, const T* x, Index step, Index begin, Index end, I
 }
 
 template <class F>
-ATHANOR_INLINE void sum_strip(const float* x, Index step, Index begin, Index end, Index width, ReducePartial* out, F f) {
+ATHANOR_INLINE void sum_strip(const float* x, Index step, Index begin, Index end, Index width, ReducePartial* out,
+                              F f) {
   for (Index j = 0; j < width; ++j) out[j] = {0, 0};
   float block[kReduceStrip];
   for (Index r = begin; r < end;) {
@@ -124,7 +126,8 @@ ATHANOR_INLINE void sum_strip(const float* x, Index step, Index begin, Index end
   }
 }
 
-inline void reduce_strip(ReduceOp op, const float* x, Index step, Index begin, Index end, Index width, ReducePartial* out) {
+inline void reduce_strip(ReduceOp op, const float* x, Index step, Index begin, Index end, Index width,
+                         ReducePartial* out) {
   if (op == ReduceOp::sum || op == ReduceOp::mean)
     return sum_strip(x, step, begin, end, width, out, [](Vec v) { return v; });
   if (op == ReduceOp::sum_abs) return sum_strip(x, step, begin, end, width, out, [](Vec v) { return abs(v); });
@@ -142,7 +145,8 @@ void reduce_columns(const ReduceArgs& args, const ReducePlan& plan, Parallel& pa
     const Index begin = piece * plan.runs_each, end = lesser(begin + plan.runs_each, plan.runs);
     const T* source = x + o * plan.runs * inner + first;
     if (plan.pieces > 1)
-      return reduce_strip(args.op, source, inner, begin, end, width, partials + (o * plan.pieces + piece) * inner + first);
+      return reduce_strip(args.op, source, inner, begin, end, width,
+                          partials + (o * plan.pieces + piece) * inner + first);
     ReducePartial results[kReduceStrip];
     reduce_strip(args.op, source, inner, begin, end, width, results);
     for (Index j = 0; j < width; ++j) write_result<T>(args, o * inner + first + j, results[j]);
@@ -163,7 +167,8 @@ void reduce_columns(const ReduceArgs& args, const ReducePlan& plan, Parallel& pa
 template <class T>
 void reduce_empty(const ReduceArgs& args) {
   constexpr bool floating = T(0.5) != T(0);
-  const double lowest = floating ? -__builtin_inf() : -2147483648.0, highest = floating ? __builtin_inf() : 2147483647.0;
+  const double lowest = floating ? -__builtin_inf() : -2147483648.0,
+               highest = floating ? __builtin_inf() : 2147483647.0;
   ReducePartial result{0, -1};
   if (args.op == ReduceOp::prod) result.value = 1;
   if (args.op == ReduceOp::max) result.value = lowest;

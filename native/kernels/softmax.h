@@ -32,10 +32,10 @@ struct SoftmaxBackwardArgs {
 // is NaN and its gradient 0; the caller looks at `bad` and raises the error.
 struct CrossEntropyArgs {
   Index rows = 0, classes = 0;
-  const float* x = nullptr;      // (rows, classes), logits
-  const void* labels = nullptr;  // (rows)
+  const float* x = nullptr;        // (rows, classes), logits
+  const void* labels = nullptr;    // (rows)
   DType label_dtype = DType::i32;  // i32 or u8
-  float smoothing = 0;           // in [0, 1]
+  float smoothing = 0;             // in [0, 1]
   bool has_ignore_index = false;
   std::int32_t ignore_index = -100;
 };
@@ -51,7 +51,8 @@ struct SoftmaxKernels {
   void (*backward)(const SoftmaxBackwardArgs& args, Parallel& parallel) = nullptr;
 
   // loss (rows), lse (rows): saved for the backward call.
-  CrossEntropyCounts (*cross_entropy)(const CrossEntropyArgs& args, float* loss, float* lse, Parallel& parallel) = nullptr;
+  CrossEntropyCounts (*cross_entropy)(const CrossEntropyArgs& args, float* loss, float* lse,
+                                      Parallel& parallel) = nullptr;
 
   // dx (rows, classes), may be args.x. dloss is one value a row (dloss_stride 1) or one for all (0).
   void (*cross_entropy_backward)(const CrossEntropyArgs& args, const float* lse, const float* dloss, Index dloss_stride,

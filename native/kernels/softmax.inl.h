@@ -34,9 +34,8 @@ ATHANOR_INLINE double sum_of_exp(const float* x, Index n, float m) {
 
 inline void softmax_row(const float* x, float* y, Index n) {
   const Vec shift = Vec::broadcast(max_of(x, n));
-  for_each_vector(n, [&](Index i, Index width) {
-    store_width(y + i, exp_nonpositive(load_width(x + i, width) - shift), width);
-  });
+  for_each_vector(
+      n, [&](Index i, Index width) { store_width(y + i, exp_nonpositive(load_width(x + i, width) - shift), width); });
   const Vec scale = Vec::broadcast(static_cast<float>(1.0 / sum_of(y, n, [](Vec v) { return v; })));
   for_each_vector(n, [&](Index i, Index width) { store_width(y + i, load_width(y + i, width) * scale, width); });
 }
@@ -44,9 +43,8 @@ inline void softmax_row(const float* x, float* y, Index n) {
 inline void log_softmax_row(const float* x, float* y, Index n) {
   const float m = max_of(x, n);
   const Vec shift = Vec::broadcast(m), log_sum = Vec::broadcast(static_cast<float>(__builtin_log(sum_of_exp(x, n, m))));
-  for_each_vector(n, [&](Index i, Index width) {
-    store_width(y + i, load_width(x + i, width) - shift - log_sum, width);
-  });
+  for_each_vector(n,
+                  [&](Index i, Index width) { store_width(y + i, load_width(x + i, width) - shift - log_sum, width); });
 }
 
 void softmax_forward(const SoftmaxArgs& args, Parallel& parallel) {
@@ -108,7 +106,8 @@ CrossEntropyCounts cross_entropy(const CrossEntropyArgs& args, float* loss, floa
     for (Index r = begin; r < end; ++r) {
       Index label;
       const Label kind = label_of(args, r, label);
-      loss[r] = cross_entropy_row(args.x + r * args.classes, args.classes, kind == Label::good ? label : -1, args.smoothing, lse[r]);
+      loss[r] = cross_entropy_row(args.x + r * args.classes, args.classes, kind == Label::good ? label : -1,
+                                  args.smoothing, lse[r]);
       if (kind == Label::good) ++counted;
       if (kind != Label::bad) continue;
       loss[r] = __builtin_nanf("");
@@ -118,15 +117,15 @@ CrossEntropyCounts cross_entropy(const CrossEntropyArgs& args, float* loss, floa
     if (bad == 0) return;
     __atomic_fetch_add(&counts.bad, bad, __ATOMIC_RELAXED);
     Index seen = __atomic_load_n(&counts.first_bad, __ATOMIC_RELAXED);
-    while (first_bad < seen &&
-           !__atomic_compare_exchange_n(&counts.first_bad, &seen, first_bad, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
+    while (first_bad < seen && !__atomic_compare_exchange_n(&counts.first_bad, &seen, first_bad, true, __ATOMIC_RELAXED,
+                                                            __ATOMIC_RELAXED)) {
     }
   });
   return counts;
 }
 
-void cross_entropy_backward(const CrossEntropyArgs& args, const float* lse, const float* dloss, Index dloss_stride, float* dx,
-                            Parallel& parallel) {
+void cross_entropy_backward(const CrossEntropyArgs& args, const float* lse, const float* dloss, Index dloss_stride,
+                            float* dx, Parallel& parallel) {
   const Index n = args.classes;
   const float uniform = n > 0 ? args.smoothing / static_cast<float>(n) : 0.0f;
   for_row_ranges(args.rows, n, parallel, [&](Index begin, Index end) {

@@ -66,8 +66,8 @@ ATHANOR_INLINE Vec expm1(Vec x) {
 // log(m 2^e (1 + c)) for f = m (1 + c) - 1 with m in [sqrt(1/2), sqrt(2)).
 ATHANOR_INLINE Vec log_of_parts(Vec e, Vec f) {
   // (log(1 + f) - f + f^2 / 2) / f^3
-  const Vec p = polynomial(f, 3.333331048e-01f, -2.499998659e-01f, 2.000223100e-01f, -1.666926146e-01f, 1.421857774e-01f,
-                           -1.238409281e-01f, 1.187338307e-01f, -1.179158688e-01f, 6.916560978e-02f);
+  const Vec p = polynomial(f, 3.333331048e-01f, -2.499998659e-01f, 2.000223100e-01f, -1.666926146e-01f,
+                           1.421857774e-01f, -1.238409281e-01f, 1.187338307e-01f, -1.179158688e-01f, 6.916560978e-02f);
   const Vec f2 = f * f;
   const Vec small = fnma(Vec::broadcast(0.5f), f2, fma(f2 * f, p, e * Vec::broadcast(1.428606820e-6f)));
   return fma(e, Vec::broadcast(0.693145751953125f), f + small);
@@ -98,14 +98,15 @@ ATHANOR_INLINE Vec log1p(Vec x) {
   const Vec lost = select(x > one, one - (u - x), x - (u - one));  // u + lost == 1 + x exactly
   const IVec bits = as_int(u);
   const IVec e = sra<23>(bits - IVec::broadcast(kSqrtHalfBits));
-  const IVec down = select(e > IVec::broadcast(64), IVec::broadcast(-64), IVec::broadcast(0) - e);  // beyond, lost is nothing
+  const IVec down =
+      select(e > IVec::broadcast(64), IVec::broadcast(-64), IVec::broadcast(0) - e);  // beyond, lost is nothing
   const Vec f = fma(lost, power_of_two(down), as_float(bits - shl<23>(e)) - one);
   const Vec y = log_edges(u, log_of_parts(to_float(e), f));
   return select(u == one, x, y);
 }
 
 struct SinParts {
-  Vec r;     // in [-pi/4, pi/4], x = quadrant pi/2 + r
+  Vec r;  // in [-pi/4, pi/4], x = quadrant pi/2 + r
   IVec quadrant;
 };
 
@@ -190,9 +191,9 @@ ATHANOR_INLINE Vec erf(Vec x) {
   const Vec near = fma(polynomial(x * x, 1.283791661e-01f, -3.761262596e-01f, 1.128360033e-01f, -2.685444430e-02f,
                                   5.189535208e-03f, -8.020840469e-04f, 7.889117842e-05f),
                        x, x);
-  const Vec far = 1.0f - exp_nonpositive(polynomial(a, 1.880270720e-04f, -1.129578352e+00f, -6.332200170e-01f,
-                                                    -1.084184572e-01f, 2.520818077e-02f, -4.204533529e-03f,
-                                                    4.413307470e-04f, -2.168637911e-05f));
+  const Vec far =
+      1.0f - exp_nonpositive(polynomial(a, 1.880270720e-04f, -1.129578352e+00f, -6.332200170e-01f, -1.084184572e-01f,
+                                        2.520818077e-02f, -4.204533529e-03f, 4.413307470e-04f, -2.168637911e-05f));
   return select(abs(x) < Vec::broadcast(1.0f), near, copysign(far, x));
 }
 
@@ -208,9 +209,7 @@ inline constexpr float kGeluTanhScale = 1.595769122f;  // 2 sqrt(2 / pi)
 inline constexpr float kGeluTanhCubic = 0.044715f;
 
 // (1 + tanh(u)) / 2 = sigmoid(2 u).
-ATHANOR_INLINE Vec gelu_tanh(Vec x) {
-  return x * sigmoid(kGeluTanhScale * fma(kGeluTanhCubic * x * x, x, x));
-}
+ATHANOR_INLINE Vec gelu_tanh(Vec x) { return x * sigmoid(kGeluTanhScale * fma(kGeluTanhCubic * x * x, x, x)); }
 
 ATHANOR_INLINE Vec gelu_tanh_grad(Vec dy, Vec x) {
   const SigmoidPair pair = sigmoid_pair(kGeluTanhScale * fma(kGeluTanhCubic * x * x, x, x));
@@ -248,16 +247,22 @@ ATHANOR_INLINE PowParts split_pow(Vec x) {
 ATHANOR_INLINE void pow_middle(float e, float m, float y, float& n, float& p) {
   const double t = (static_cast<double>(m) - 1.0) / (static_cast<double>(m) + 1.0);
   const double t2 = t * t;  // log2(m) / t in t^2
-  const double log2m = t * (2.88539008179026535 + t2 * (9.61796673115074108e-01 + t2 * (5.77083628821664640e-01 +
-                       t2 * (4.11670045259512951e-01 + t2 * 3.40780438147265663e-01))));
+  const double log2m =
+      t * (2.88539008179026535 +
+           t2 * (9.61796673115074108e-01 +
+                 t2 * (5.77083628821664640e-01 + t2 * (4.11670045259512951e-01 + t2 * 3.40780438147265663e-01))));
   double z = static_cast<double>(y) * (static_cast<double>(e) + log2m);
   z = z > 160.0 ? 160.0 : z;
   z = z < -160.0 ? -160.0 : z;
   const double shifted = z + 0x1.8p52, whole = shifted - 0x1.8p52, r = z - whole;
   n = static_cast<float>(whole);
-  p = static_cast<float>(9.99999999961073360e-01 + r * (6.93147180731141233e-01 + r * (2.40226512041483542e-01 +
-      r * (5.55041034727873986e-02 + r * (9.61802644341626552e-03 + r * (1.33339254998138127e-03 +
-      r * (1.54695527886250902e-04 + r * 1.52017118923746418e-05)))))));
+  p = static_cast<float>(9.99999999961073360e-01 +
+                         r * (6.93147180731141233e-01 +
+                              r * (2.40226512041483542e-01 +
+                                   r * (5.55041034727873986e-02 +
+                                        r * (9.61802644341626552e-03 +
+                                             r * (1.33339254998138127e-03 +
+                                                  r * (1.54695527886250902e-04 + r * 1.52017118923746418e-05)))))));
 }
 
 ATHANOR_INLINE Vec join_pow(Vec x, Vec y, Vec n, Vec p) {

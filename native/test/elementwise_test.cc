@@ -1,5 +1,5 @@
 // Elementwise programs against a plain element-by-element evaluation: broadcasting nests, element types, in-place stores, random
-// streams, and independence of how the work is split.
+// streams, and independence of how the work is split. Long because every case shares the small program builders at the top.
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -40,7 +40,8 @@ EwInstruction constant(int dst, double value) {
 EwProgram program_of(DType compute, const std::vector<EwInstruction>& code, std::vector<DType> operand_types) {
   static std::deque<std::vector<DType>> kept;  // programs only point at their types
   const std::vector<DType>& types = kept.emplace_back(std::move(operand_types));
-  const EwProgram program{compute, static_cast<int>(code.size()), code.data(), static_cast<int>(types.size()), types.data()};
+  const EwProgram program{compute, static_cast<int>(code.size()), code.data(), static_cast<int>(types.size()),
+                          types.data()};
   const char* fault = ew_fault(program);
   CHECK_MESSAGE(fault == nullptr, fault);
   return program;
@@ -57,10 +58,10 @@ const std::vector<NestCase> kCases = {
     {{1}, {1}, {0}},
     {{1537}, {1}, {1}},
     {{1537}, {1}, {0}},
-    {{7, 600}, {600, 1}, {0, 1}},       // a bias row
-    {{600, 7}, {7, 1}, {0, 1}},         // short rows
-    {{33, 130}, {130, 1}, {1, 0}},      // a column
-    {{33, 130}, {1, 33}, {130, 1}},     // transposed
+    {{7, 600}, {600, 1}, {0, 1}},    // a bias row
+    {{600, 7}, {7, 1}, {0, 1}},      // short rows
+    {{33, 130}, {130, 1}, {1, 0}},   // a column
+    {{33, 130}, {1, 33}, {130, 1}},  // transposed
     {{3, 5, 4, 129}, {2580, 516, 129, 1}, {0, 129, 0, 1}},
     {{2, 3, 1, 5, 2, 1, 3, 2}, {180, 60, 60, 12, 6, 6, 2, 1}, {0, 1, 0, 3, 0, 0, 15, 0}},
     {{64, 1000}, {1000, 1}, {0, 0}},
@@ -117,8 +118,9 @@ std::vector<Index> contiguous(const std::vector<Index>& shape) {
 }  // namespace
 
 TEST(elementwise_broadcast_nests) {
-  const std::vector<EwInstruction> code = {load(0, 0), load(1, 1),      constant(2, 0.75), op(EwOp::mul, 3, 0, 2), op(EwOp::add, 3, 3, 1),
-                                           op(EwOp::relu, 4, 3), store(4, 2)};
+  const std::vector<EwInstruction> code = {
+      load(0, 0),           load(1, 1), constant(2, 0.75), op(EwOp::mul, 3, 0, 2), op(EwOp::add, 3, 3, 1),
+      op(EwOp::relu, 4, 3), store(4, 2)};
   const EwProgram program = program_of(DType::f32, code, {DType::f32, DType::f32, DType::f32});
   for_each_isa([&](const KernelTable& table) {
     for (const NestCase& item : kCases) {
@@ -136,7 +138,8 @@ TEST(elementwise_broadcast_nests) {
           Threads threads(pass == 0 ? 1 : 3);
           table.elementwise.run(args, threads);
         } else {
-          for (Index begin = 0; begin < n; begin += 77) table.elementwise.run_range(args, begin, std::min(n, begin + 77));
+          for (Index begin = 0; begin < n; begin += 77)
+            table.elementwise.run_range(args, begin, std::min(n, begin + 77));
         }
         for (Index i = 0; i < n; ++i) {
           const float v = x[offset_of(item.shape, item.x, i)] * 0.75f + b[offset_of(item.shape, item.b, i)];
@@ -172,7 +175,8 @@ TEST(elementwise_stores_to_strided_memory) {
 
 TEST(elementwise_in_place_and_several_stores) {
   // y = exp-free chain over x, written over x while x is still needed by the second output.
-  const std::vector<EwInstruction> code = {load(0, 0), op(EwOp::square, 1, 0), store(1, 1), op(EwOp::add, 2, 0, 1), store(2, 2)};
+  const std::vector<EwInstruction> code = {load(0, 0), op(EwOp::square, 1, 0), store(1, 1), op(EwOp::add, 2, 0, 1),
+                                           store(2, 2)};
   const EwProgram program = program_of(DType::f32, code, {DType::f32, DType::f32, DType::f32});
   for_each_isa([&](const KernelTable& table) {
     for (Index n : {1, 15, 511, 512, 513, 5000}) {
@@ -189,7 +193,8 @@ TEST(elementwise_in_place_and_several_stores) {
 }
 
 TEST(elementwise_types_convert_as_documented) {
-  const std::vector<float> x = {0.0f, 1.5f, -1.5f, 300.0f, -300.0f, 254.9f, 3e9f, -3e9f, NAN, INFINITY, -INFINITY, 1.00390625f, 1.01171875f};
+  const std::vector<float> x = {0.0f,  1.5f, -1.5f,    300.0f,    -300.0f,     254.9f,     3e9f,
+                                -3e9f, NAN,  INFINITY, -INFINITY, 1.00390625f, 1.01171875f};
   const Index n = static_cast<Index>(x.size());
   const std::vector<EwInstruction> code = {load(0, 0), store(0, 1), store(0, 2), store(0, 3), store(0, 4), store(0, 5)};
   const EwProgram program =
@@ -205,7 +210,8 @@ TEST(elementwise_types_convert_as_documented) {
       std::vector<double> d(count);
       void* pointers[] = {source.data(), i.data(), u.data(), flag.data(), h.data(), d.data()};
       table.elementwise.run_row(program, pointers, 0, count, 0, {});
-      const std::vector<std::int32_t> want_i = {0, 1, -1, 300, -300, 254, INT32_MAX, INT32_MIN, 0, INT32_MAX, INT32_MIN, 1, 1};
+      const std::vector<std::int32_t> want_i = {0,         1, -1,        300,       -300, 254, INT32_MAX,
+                                                INT32_MIN, 0, INT32_MAX, INT32_MIN, 1,    1};
       const std::vector<int> want_u = {0, 1, 0, 255, 0, 254, 255, 0, 0, 255, 0, 1, 1};
       const std::vector<int> want_flag = {0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
       for (Index k = 0; k < count; ++k) {
@@ -215,15 +221,16 @@ TEST(elementwise_types_convert_as_documented) {
         if (!std::isnan(source[k])) CHECK_EQ(d[k], static_cast<double>(source[k]));
       }
       CHECK(std::isnan(to_f32(h[8])) && std::isnan(d[8]));
-      CHECK_EQ(to_f32(h[11]), 1.0f);         // a tie goes to even
-      CHECK_EQ(to_f32(h[12]), 1.015625f);    // and here upwards
+      CHECK_EQ(to_f32(h[11]), 1.0f);       // a tie goes to even
+      CHECK_EQ(to_f32(h[12]), 1.015625f);  // and here upwards
       CHECK_EQ(to_f32(h[9]), INFINITY);
       // And back.
-      const std::vector<EwInstruction> back = {load(0, 0), load(1, 1), load(2, 2), load(3, 3), load(4, 4), op(EwOp::add, 5, 0, 1), op(EwOp::add, 5, 5, 2),
-                                               store(5, 5), store(3, 6)};
+      const std::vector<EwInstruction> back = {
+          load(0, 0),  load(1, 1), load(2, 2), load(3, 3), load(4, 4), op(EwOp::add, 5, 0, 1), op(EwOp::add, 5, 5, 2),
+          store(5, 5), store(3, 6)};
       std::vector<float> total(count), bf(count);
-      const EwProgram inverse =
-          program_of(DType::f32, back, {DType::i32, DType::u8, DType::boolean, DType::bf16, DType::f64, DType::f32, DType::f32});
+      const EwProgram inverse = program_of(
+          DType::f32, back, {DType::i32, DType::u8, DType::boolean, DType::bf16, DType::f64, DType::f32, DType::f32});
       void* more[] = {i.data(), u.data(), flag.data(), h.data(), d.data(), total.data(), bf.data()};
       table.elementwise.run_row(inverse, more, 0, count, 0, {});
       for (Index k = 0; k < count; ++k) {
@@ -235,7 +242,8 @@ TEST(elementwise_types_convert_as_documented) {
 }
 
 TEST(elementwise_random_streams_match_the_scalar_generator) {
-  const std::vector<EwInstruction> code = {{.op = EwOp::random_uniform, .dst = 0, .index = 9}, store(0, 0), {.op = EwOp::iota, .dst = 1}, store(1, 1)};
+  const std::vector<EwInstruction> code = {
+      {.op = EwOp::random_uniform, .dst = 0, .index = 9}, store(0, 0), {.op = EwOp::iota, .dst = 1}, store(1, 1)};
   const EwProgram program = program_of(DType::f32, code, {DType::f32, DType::f32});
   const EwRandom random{0x0123456789abcdefu, 77};
   const PhiloxStream stream{random.seed, random.step, 9};
@@ -264,7 +272,8 @@ TEST(elementwise_f32_operations) {
       {EwOp::div, [](float a, float b) { return a / b; }},
       {EwOp::minimum, [](float a, float b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }},
       {EwOp::maximum, [](float a, float b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }},
-      {EwOp::mod, [](float a, float b) {
+      {EwOp::mod,
+       [](float a, float b) {
          const float r = std::fmod(a, b);
          return r != 0 && (r < 0) != (b < 0) ? r + b : r;
        }},
@@ -282,7 +291,8 @@ TEST(elementwise_f32_operations) {
       {EwOp::add_relu, [](float a, float b) { return a + b < 0 ? 0.0f : a + b; }},
   };
   std::vector<float> a, b;
-  const std::vector<float> kinds = {0.0f, -0.0f, 1.0f, -1.0f, 2.5f, -2.5f, 1e30f, -1e30f, INFINITY, -INFINITY, NAN, 0.3f};
+  const std::vector<float> kinds = {0.0f,  -0.0f,  1.0f,     -1.0f,     2.5f, -2.5f,
+                                    1e30f, -1e30f, INFINITY, -INFINITY, NAN,  0.3f};
   for (float x : kinds)
     for (float y : kinds) a.push_back(x), b.push_back(y);
   const Index n = static_cast<Index>(a.size());
@@ -296,11 +306,12 @@ TEST(elementwise_f32_operations) {
       for (Index i = 0; i < n; ++i) {
         const float want = row.exact(a[i], b[i]);
         CHECK_MESSAGE(y[i] == want || (std::isnan(y[i]) && std::isnan(want)),
-                      std::string(name_of(row.which)) + "(" + std::to_string(a[i]) + ", " + std::to_string(b[i]) + ") = " +
-                          std::to_string(y[i]) + ", expected " + std::to_string(want) + " on " + table.isa);
+                      std::string(name_of(row.which)) + "(" + std::to_string(a[i]) + ", " + std::to_string(b[i]) +
+                          ") = " + std::to_string(y[i]) + ", expected " + std::to_string(want) + " on " + table.isa);
       }
     }
-    const std::vector<EwInstruction> three = {load(0, 0), load(1, 1), load(2, 2), op(EwOp::where, 3, 0, 1, 2), store(3, 3)};
+    const std::vector<EwInstruction> three = {load(0, 0), load(1, 1), load(2, 2), op(EwOp::where, 3, 0, 1, 2),
+                                              store(3, 3)};
     const EwProgram program = program_of(DType::f32, three, {DType::f32, DType::f32, DType::f32, DType::f32});
     std::vector<float> c = numbers(n, 9);
     void* pointers[] = {a.data(), b.data(), c.data(), y.data()};
@@ -345,7 +356,10 @@ TEST(elementwise_i32_and_f64_programs) {
 }
 
 TEST(elementwise_threads_give_the_same_bits) {
-  const std::vector<EwInstruction> code = {load(0, 0), op(EwOp::gelu, 1, 0), {.op = EwOp::random_uniform, .dst = 2, .index = 1}, op(EwOp::mul, 3, 1, 2),
+  const std::vector<EwInstruction> code = {load(0, 0),
+                                           op(EwOp::gelu, 1, 0),
+                                           {.op = EwOp::random_uniform, .dst = 2, .index = 1},
+                                           op(EwOp::mul, 3, 1, 2),
                                            store(3, 1)};
   const EwProgram program = program_of(DType::f32, code, {DType::f32, DType::f32});
   for_each_isa([&](const KernelTable& table) {

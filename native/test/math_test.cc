@@ -33,8 +33,9 @@ double error_of(float y, double exact) {
 }
 
 std::vector<float> all_kinds_of_floats() {
-  std::vector<float> x = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1.0f, -1.0f, 0x1p-149f, -0x1p-149f, 0x1p-126f, 88.72283f, 88.72284f,
-                          -87.33655f, -103.97f, -103.98f, 0x1.fffffep127f, -0x1.fffffep127f, 0.5f, -0.5f, 1600.0f, 1601.0f};
+  std::vector<float> x = {0.0f,      -0.0f,           INFINITY,         -INFINITY, NAN,       1.0f,       -1.0f,
+                          0x1p-149f, -0x1p-149f,      0x1p-126f,        88.72283f, 88.72284f, -87.33655f, -103.97f,
+                          -103.98f,  0x1.fffffep127f, -0x1.fffffep127f, 0.5f,      -0.5f,     1600.0f,    1601.0f};
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += 15013) {
     float value;
     const std::uint32_t word = static_cast<std::uint32_t>(bits);
@@ -60,7 +61,8 @@ void run_program(const KernelTable& table, EwOp op, std::vector<const float*> in
   code.push_back({.op = EwOp::store, .a = 3, .index = out});
   types.push_back(DType::f32);
   pointers.push_back(y);
-  const EwProgram program{DType::f32, static_cast<int>(code.size()), code.data(), static_cast<int>(types.size()), types.data()};
+  const EwProgram program{DType::f32, static_cast<int>(code.size()), code.data(), static_cast<int>(types.size()),
+                          types.data()};
   CHECK(ew_fault(program) == nullptr);
   table.elementwise.run_row(program, pointers.data(), 0, n, 0, {});
 }
@@ -80,7 +82,8 @@ void sweep(EwOp op, double bound, F exact, double low = -kInf, double high = kIn
     }
     if (!(worst <= bound)) {
       char text[160];
-      std::snprintf(text, sizeof text, "%s on %s: %.3f ulp at %a, allowed %.2f", name_of(op), table.isa, worst, at, bound);
+      std::snprintf(text, sizeof text, "%s on %s: %.3f ulp at %a, allowed %.2f", name_of(op), table.isa, worst, at,
+                    bound);
       report(__FILE__, __LINE__, text);
     }
   });
@@ -109,7 +112,9 @@ TEST(math_sine_and_cosine) {
   sweep(EwOp::cos, 2.0, [](double x) { return std::cos(x); });
 }
 
-TEST(math_erf) { sweep(EwOp::erf, 1.5, [](double x) { return std::erf(x); }); }
+TEST(math_erf) {
+  sweep(EwOp::erf, 1.5, [](double x) { return std::erf(x); });
+}
 
 TEST(math_roots_and_rounding) {
   sweep(EwOp::sqrt, 0.5, [](double x) { return std::sqrt(x); });
@@ -162,20 +167,23 @@ TEST(math_gelu_family) {
 }
 
 TEST(math_pow) {
-  const std::vector<float> kinds = {0.0f, -0.0f, 1.0f, -1.0f, 2.0f, -2.0f, 0.5f, -0.5f, 3.0f, -3.0f, 1.5f, -1.5f, INFINITY, -INFINITY, NAN,
-                                    0x1p-149f, 0x1p-126f, 0x1.fffffep127f, 16777216.0f, 16777215.0f, 1e-3f, 127.0f, -149.0f, -150.0f};
+  const std::vector<float> kinds = {0.0f,        -0.0f,       1.0f,  -1.0f,     2.0f,      -2.0f,
+                                    0.5f,        -0.5f,       3.0f,  -3.0f,     1.5f,      -1.5f,
+                                    INFINITY,    -INFINITY,   NAN,   0x1p-149f, 0x1p-126f, 0x1.fffffep127f,
+                                    16777216.0f, 16777215.0f, 1e-3f, 127.0f,    -149.0f,   -150.0f};
   std::vector<float> x, y;
   for (float a : kinds)
     for (float b : kinds) x.push_back(a), y.push_back(b);
   for (int i = 1; i < 400; ++i)
-    for (int j = -40; j <= 40; ++j) x.push_back(0.037f * static_cast<float>(i)), y.push_back(0.31f * static_cast<float>(j));
+    for (int j = -40; j <= 40; ++j)
+      x.push_back(0.037f * static_cast<float>(i)), y.push_back(0.31f * static_cast<float>(j));
   std::vector<float> z(x.size());
   for_each_isa([&](const KernelTable& table) {
     run_program(table, EwOp::pow, {x.data(), y.data()}, z.data(), static_cast<Index>(x.size()));
     for (std::size_t i = 0; i < x.size(); ++i) {
       const double exact = std::pow(static_cast<double>(x[i]), static_cast<double>(y[i]));
-      CHECK_MESSAGE(error_of(z[i], exact) <= 1.0, "pow(" + std::to_string(x[i]) + ", " + std::to_string(y[i]) + ") = " +
-                                                      std::to_string(z[i]) + " on " + table.isa);
+      CHECK_MESSAGE(error_of(z[i], exact) <= 1.0, "pow(" + std::to_string(x[i]) + ", " + std::to_string(y[i]) +
+                                                      ") = " + std::to_string(z[i]) + " on " + table.isa);
       if (exact == 0) CHECK_EQ(std::signbit(z[i]), std::signbit(exact));
     }
   });

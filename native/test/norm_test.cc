@@ -47,19 +47,21 @@ Group normalise(const std::vector<double>& x, const std::vector<double>& g, bool
 
 TEST(norm_rows) {
   for_each_isa([&](const KernelTable& table) {
-    for (const auto& [rows, cols] : std::vector<std::pair<Index, Index>>{{0, 4}, {1, 1}, {3, 5}, {100, 64}, {7, 1003}, {9000, 6}, {2, 20000}})
+    for (const auto& [rows, cols] :
+         std::vector<std::pair<Index, Index>>{{0, 4}, {1, 1}, {3, 5}, {100, 64}, {7, 1003}, {9000, 6}, {2, 20000}})
       for (NormKind kind : {NormKind::layer, NormKind::rms})
         for (bool affine : {true, false}) {
           const bool rms = kind == NormKind::rms;
-          const std::vector<float> x = normal(rows * cols, 1, 2, 3), dy = normal(rows * cols, 2, 1, 0), gamma = normal(cols, 3, 0.3f, 1),
-                                   beta = normal(cols, 4, 1, 0);
+          const std::vector<float> x = normal(rows * cols, 1, 2, 3), dy = normal(rows * cols, 2, 1, 0),
+                                   gamma = normal(cols, 3, 0.3f, 1), beta = normal(cols, 4, 1, 0);
           std::vector<float> y(x.size()), mean(rows), rstd(rows), dx(x.size()), dgamma(cols), dbeta(cols);
           Threads two(2);
-          table.norm.forward({kind, rows, cols, 1e-5f, x.data(), affine ? gamma.data() : nullptr, affine && !rms ? beta.data() : nullptr,
-                              y.data(), mean.data(), rstd.data()},
+          table.norm.forward({kind, rows, cols, 1e-5f, x.data(), affine ? gamma.data() : nullptr,
+                              affine && !rms ? beta.data() : nullptr, y.data(), mean.data(), rstd.data()},
                              two);
-          NormBackwardArgs args{kind, rows, cols, x.data(), affine ? gamma.data() : nullptr, mean.data(), rstd.data(), dy.data(), dx.data(),
-                                dgamma.data(), dbeta.data()};
+          NormBackwardArgs args{kind,        rows,        cols,      x.data(),  affine ? gamma.data() : nullptr,
+                                mean.data(), rstd.data(), dy.data(), dx.data(), dgamma.data(),
+                                dbeta.data()};
           std::vector<float> workspace(static_cast<std::size_t>(table.norm.backward_workspace(args)) / 4 + 1, -5.0f);
           table.norm.backward(args, two, workspace.data());
           CHECK_EQ(workspace.back(), -5.0f);
@@ -79,7 +81,8 @@ TEST(norm_rows) {
             CHECK_NEAR(rstd[r], want.rstd, 1e-4 * want.rstd);
             if (cols == 1 && !rms) continue;  // var is 0: rstd multiplies rounding
             for (Index c = 0; c < cols; ++c) {
-              const double scale = affine ? static_cast<double>(gamma[c]) : 1, shift = affine && !rms ? static_cast<double>(beta[c]) : 0;
+              const double scale = affine ? static_cast<double>(gamma[c]) : 1,
+                           shift = affine && !rms ? static_cast<double>(beta[c]) : 0;
               CHECK_NEAR(y[r * cols + c], want.h[c] * scale + shift, 3e-5 * (1 + std::fabs(want.h[c])));
               CHECK_NEAR(dx[r * cols + c], want.dx[c], 1e-4 * want.rstd * (1 + std::fabs(g[c]) + std::fabs(want.h[c])));
               want_gamma[c] += static_cast<double>(dy[r * cols + c]) * want.h[c];
@@ -100,21 +103,30 @@ TEST(norm_batch) {
     Index n, c, l;
   };
   for_each_isa([&](const KernelTable& table) {
-    for (const Size& s : {Size{4, 3, 35}, Size{64, 5, 1}, Size{128, 130, 1}, Size{2, 2, 5000}, Size{3, 0, 4}, Size{1, 4, 9}})
+    for (const Size& s :
+         {Size{4, 3, 35}, Size{64, 5, 1}, Size{128, 130, 1}, Size{2, 2, 5000}, Size{3, 0, 4}, Size{1, 4, 9}})
       for (bool affine : {true, false}) {
         const Index size = s.n * s.c * s.l;
-        const std::vector<float> x = normal(size, 1, 2, 3), dy = normal(size, 2, 1, 0), gamma = normal(s.c, 3, 0.3f, 1), beta = normal(s.c, 4, 1, 0);
-        std::vector<float> y(x.size()), mean(s.c), var(s.c), rstd(s.c), dx(x.size()), dgamma(s.c), dbeta(s.c), dx2(x.size());
+        const std::vector<float> x = normal(size, 1, 2, 3), dy = normal(size, 2, 1, 0), gamma = normal(s.c, 3, 0.3f, 1),
+                                 beta = normal(s.c, 4, 1, 0);
+        std::vector<float> y(x.size()), mean(s.c), var(s.c), rstd(s.c), dx(x.size()), dgamma(s.c), dbeta(s.c),
+            dx2(x.size());
         const float* gammas = affine ? gamma.data() : nullptr;
         Threads two(2), seven(7);
-        table.norm.batch_forward({s.n, s.c, s.l, 1e-5f, x.data(), gammas, affine ? beta.data() : nullptr, y.data(), mean.data(), var.data(), rstd.data()},
+        table.norm.batch_forward({s.n, s.c, s.l, 1e-5f, x.data(), gammas, affine ? beta.data() : nullptr, y.data(),
+                                  mean.data(), var.data(), rstd.data()},
                                  two, nullptr);
-        table.norm.batch_backward({s.n, s.c, s.l, x.data(), gammas, mean.data(), rstd.data(), dy.data(), dx.data(), dgamma.data(), dbeta.data()}, two, nullptr);
-        table.norm.batch_backward({s.n, s.c, s.l, x.data(), gammas, mean.data(), rstd.data(), dy.data(), dx2.data(), nullptr, nullptr}, seven, nullptr);
+        table.norm.batch_backward({s.n, s.c, s.l, x.data(), gammas, mean.data(), rstd.data(), dy.data(), dx.data(),
+                                   dgamma.data(), dbeta.data()},
+                                  two, nullptr);
+        table.norm.batch_backward(
+            {s.n, s.c, s.l, x.data(), gammas, mean.data(), rstd.data(), dy.data(), dx2.data(), nullptr, nullptr}, seven,
+            nullptr);
         CHECK(dx == dx2);
         for (Index c = 0; c < s.c; ++c) {
           std::vector<double> v, g;
-          const double scale = affine ? static_cast<double>(gamma[c]) : 1, shift = affine ? static_cast<double>(beta[c]) : 0;
+          const double scale = affine ? static_cast<double>(gamma[c]) : 1,
+                       shift = affine ? static_cast<double>(beta[c]) : 0;
           for (Index n = 0; n < s.n; ++n)
             for (Index i = 0; i < s.l; ++i) {
               v.push_back(static_cast<double>(x[(n * s.c + c) * s.l + i]));

@@ -19,16 +19,17 @@ struct Shape {
 };
 
 const std::vector<Shape> kShapes = {
-    {1, 1, 1, 1},   {3, 10, 1, 1},     {128, 10, 1, 1},  {1, 100003, 1, 1}, {2, 40000, 1, 1},  {5, 17, 1, 9},      {1, 128, 512, 1},
-    {1, 128, 10, 1}, {1, 2000, 3, 1},  {1, 5000, 700, 1}, {4, 33, 65, 1},   {1, 64, 32, 676},  {1, 9, 5, 40000},   {3, 2, 4, 7},
-    {2, 0, 3, 1},   {0, 5, 3, 1},      {2, 3, 0, 4},     {1, 0, 1, 1},
+    {1, 1, 1, 1},     {3, 10, 1, 1},   {128, 10, 1, 1}, {1, 100003, 1, 1}, {2, 40000, 1, 1}, {5, 17, 1, 9},
+    {1, 128, 512, 1}, {1, 128, 10, 1}, {1, 2000, 3, 1}, {1, 5000, 700, 1}, {4, 33, 65, 1},   {1, 64, 32, 676},
+    {1, 9, 5, 40000}, {3, 2, 4, 7},    {2, 0, 3, 1},    {0, 5, 3, 1},      {2, 3, 0, 4},     {1, 0, 1, 1},
 };
 
 template <class T>
 std::vector<T> numbers(Index n, unsigned seed) {
   std::mt19937 engine(seed);
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (T& value : x) value = static_cast<T>(static_cast<double>(engine() % 20001) / (std::is_floating_point_v<T> ? 1e4 : 1) - 1);
+  for (T& value : x)
+    value = static_cast<T>(static_cast<double>(engine() % 20001) / (std::is_floating_point_v<T> ? 1e4 : 1) - 1);
   return x;
 }
 
@@ -68,7 +69,8 @@ struct Result {
 };
 
 template <class T>
-Result<T> run(const KernelTable& table, ReduceOp op, DType dtype, const std::vector<T>& x, const Shape& s, int workers) {
+Result<T> run(const KernelTable& table, ReduceOp op, DType dtype, const std::vector<T>& x, const Shape& s,
+              int workers) {
   const std::size_t n = static_cast<std::size_t>(s.outer * s.inner);
   Result<T> result{std::vector<T>(n + 1, T(77)), std::vector<std::int32_t>(n + 1, 77)};
   const bool arg = op >= ReduceOp::argmax;
@@ -102,14 +104,18 @@ void check_all(DType dtype, std::initializer_list<ReduceOp> ops, double epsilon)
             CHECK(std::isnan(static_cast<double>(one.y[at])));
           } else if (op >= ReduceOp::max && s.reduced * s.tail == 0) {
             const T limit = op == ReduceOp::max ? std::numeric_limits<T>::lowest() : std::numeric_limits<T>::max();
-            if (std::is_floating_point_v<T>) CHECK(std::isinf(static_cast<double>(one.y[at])) && (one.y[at] < 0) == (limit < 0));
-            else CHECK_EQ(one.y[at], limit);
+            if (std::is_floating_point_v<T>)
+              CHECK(std::isinf(static_cast<double>(one.y[at])) && (one.y[at] < 0) == (limit < 0));
+            else
+              CHECK_EQ(one.y[at], limit);
           } else {
             if (std::is_same_v<T, std::int32_t>) {  // sums wrap
-              CHECK_EQ(static_cast<std::int32_t>(one.y[at]), static_cast<std::int32_t>(static_cast<std::int64_t>(want.value)));
+              CHECK_EQ(static_cast<std::int32_t>(one.y[at]),
+                       static_cast<std::int32_t>(static_cast<std::int64_t>(want.value)));
               continue;
             }
-            const double bound = op == ReduceOp::prod ? epsilon * 8 * std::fabs(want.value) : epsilon * (4 * want.magnitude + std::fabs(want.value));
+            const double bound = op == ReduceOp::prod ? epsilon * 8 * std::fabs(want.value)
+                                                      : epsilon * (4 * want.magnitude + std::fabs(want.value));
             CHECK_NEAR(one.y[at], want.value, bound);
           }
         }
@@ -122,17 +128,20 @@ void check_all(DType dtype, std::initializer_list<ReduceOp> ops, double epsilon)
 
 TEST(reduce_f32) {
   check_all<float>(DType::f32,
-                   {ReduceOp::sum, ReduceOp::mean, ReduceOp::sum_abs, ReduceOp::sum_squares, ReduceOp::prod, ReduceOp::max, ReduceOp::min,
-                    ReduceOp::argmax, ReduceOp::argmin},
+                   {ReduceOp::sum, ReduceOp::mean, ReduceOp::sum_abs, ReduceOp::sum_squares, ReduceOp::prod,
+                    ReduceOp::max, ReduceOp::min, ReduceOp::argmax, ReduceOp::argmin},
                    0x1p-24);
 }
 TEST(reduce_f64) {
   check_all<double>(DType::f64,
-                    {ReduceOp::sum, ReduceOp::mean, ReduceOp::sum_squares, ReduceOp::prod, ReduceOp::max, ReduceOp::min, ReduceOp::argmax},
+                    {ReduceOp::sum, ReduceOp::mean, ReduceOp::sum_squares, ReduceOp::prod, ReduceOp::max, ReduceOp::min,
+                     ReduceOp::argmax},
                     0x1p-44);
 }
 TEST(reduce_i32) {
-  check_all<std::int32_t>(DType::i32, {ReduceOp::sum, ReduceOp::sum_abs, ReduceOp::max, ReduceOp::min, ReduceOp::argmax, ReduceOp::argmin}, 0);
+  check_all<std::int32_t>(
+      DType::i32, {ReduceOp::sum, ReduceOp::sum_abs, ReduceOp::max, ReduceOp::min, ReduceOp::argmax, ReduceOp::argmin},
+      0);
 }
 
 TEST(reduce_nan_wins_and_comes_first) {
@@ -166,6 +175,7 @@ TEST(reduce_long_sums_keep_their_digits) {
     const std::vector<float> x(4'000'000, 0.1f);
     const double exact = 4e6 * static_cast<double>(0.1f);
     CHECK_NEAR(run(table, ReduceOp::sum, DType::f32, x, {1, 4'000'000, 1, 1}, 2).y[0], exact, exact * 41 * 0x1p-24);
-    CHECK_NEAR(run(table, ReduceOp::sum, DType::f32, x, {1, 1'000'000, 4, 1}, 2).y[3], exact / 4, exact / 4 * 41 * 0x1p-24);
+    CHECK_NEAR(run(table, ReduceOp::sum, DType::f32, x, {1, 1'000'000, 4, 1}, 2).y[3], exact / 4,
+               exact / 4 * 41 * 0x1p-24);
   });
 }

@@ -28,7 +28,8 @@ double lse_of(const float* x, Index n) {
   return m + std::log(sum);
 }
 
-const std::vector<std::pair<Index, Index>> kSizes = {{0, 5}, {1, 1}, {3, 2}, {128, 10}, {5, 17}, {2, 50257}, {400, 129}};
+const std::vector<std::pair<Index, Index>> kSizes = {{0, 5},  {1, 1},     {3, 2},    {128, 10},
+                                                     {5, 17}, {2, 50257}, {400, 129}};
 
 }  // namespace
 
@@ -52,7 +53,8 @@ TEST(softmax_forward_and_backward) {
             exact[c] = log ? v : std::exp(v);
             // x - max is rounded by up to 2^-24 |x - max|, which the exponential turns into a relative error.
             const double relative = 5e-7 + 0x1p-24 * std::fabs(v);
-            CHECK_NEAR(y[r * cols + c], exact[c], log ? 4e-7 * (1 + std::fabs(lse) + std::fabs(v)) : relative * exact[c] + 1e-37);
+            CHECK_NEAR(y[r * cols + c], exact[c],
+                       log ? 4e-7 * (1 + std::fabs(lse) + std::fabs(v)) : relative * exact[c] + 1e-37);
             dot += log ? g : g * exact[c];
             magnitude += std::fabs(log ? g : g * exact[c]);
           }
@@ -60,7 +62,8 @@ TEST(softmax_forward_and_backward) {
             const double g = static_cast<double>(dy[r * cols + c]);
             const double p = log ? std::exp(exact[c]) : exact[c];
             const double want = log ? g - p * dot : p * (g - dot);
-            CHECK_NEAR(dx[r * cols + c], want, 4e-6 * (p * (magnitude + std::fabs(g)) + (log ? std::fabs(g) : 0)) + 1e-37);
+            CHECK_NEAR(dx[r * cols + c], want,
+                       4e-6 * (p * (magnitude + std::fabs(g)) + (log ? std::fabs(g) : 0)) + 1e-37);
           }
         }
       }
@@ -70,7 +73,8 @@ TEST(softmax_forward_and_backward) {
 TEST(softmax_edges) {
   for_each_isa([&](const KernelTable& table) {
     Sequential sequential;
-    const std::vector<float> x = {1000, 1000, -1000, -INFINITY, /**/ -INFINITY, 3, 3, 3, /**/ 1, NAN, 2, 3, /**/ INFINITY, 0, 0, 0};
+    const std::vector<float> x = {1000,   1000, -1000, -INFINITY, /**/ -INFINITY, 3, 3, 3,
+                                  /**/ 1, NAN,  2,     3,         /**/ INFINITY,  0, 0, 0};
     std::vector<float> y(16);
     table.softmax.forward({false, 4, 4, x.data(), y.data()}, sequential);
     CHECK_EQ(y[0], 0.5f);
@@ -86,7 +90,8 @@ TEST(cross_entropy_forward_and_backward) {
   for_each_isa([&](const KernelTable& table) {
     for (const auto& [rows, classes] : kSizes)
       for (float smoothing : {0.0f, 0.1f}) {
-        std::vector<float> x = normal(rows * classes, 3, 4), loss(rows), lse(rows), dx(x.size(), 7), dloss = normal(rows, 4, 1);
+        std::vector<float> x = normal(rows * classes, 3, 4), loss(rows), lse(rows), dx(x.size(), 7),
+                           dloss = normal(rows, 4, 1);
         std::vector<std::int32_t> labels(rows);
         for (Index r = 0; r < rows; ++r) labels[r] = static_cast<std::int32_t>(r * 7919 % classes);
         if (rows > 2) labels[2] = -100;
@@ -101,7 +106,8 @@ TEST(cross_entropy_forward_and_backward) {
           const double exact_lse = lse_of(x.data() + r * classes, classes), s = static_cast<double>(smoothing);
           double want = 0;
           for (Index c = 0; c < classes; ++c) {
-            const double target = (c == labels[r] ? 1 - s : 0) + s / static_cast<double>(classes), v = static_cast<double>(x[r * classes + c]);
+            const double target = (c == labels[r] ? 1 - s : 0) + s / static_cast<double>(classes),
+                         v = static_cast<double>(x[r * classes + c]);
             want += target * (exact_lse - v);
             const double p = std::exp(v - exact_lse), g = static_cast<double>(dloss[r]);
             CHECK_NEAR(dx[r * classes + c], labels[r] < 0 ? 0 : g * (p - target), 4e-6 * std::fabs(g) * (p + target));
