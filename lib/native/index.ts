@@ -62,6 +62,7 @@ export interface NativeGraph {
   scalar(value: number, dtype: NativeDType): ValueId;
   apply(op: OpName, inputs: readonly ValueId[], attrs?: NativeAttrs): ValueId;
   typeOf(value: ValueId): NativeType;
+  valueCount(): number;
   gradients(loss: ValueId, values: readonly ValueId[]): ValueId[];
   assign(variable: NativeVariable, value: ValueId): void;
   optimizerStep(optimizer: NativeOptimizer, gradients: readonly ValueId[], hyper: ValueId, loss?: ValueId): ValueId;
@@ -145,6 +146,14 @@ export interface NativeLoop {
   dispose(): void;
 }
 
+/** A tensor of a file. Types that the engine lacks have the file's name for them (`I8`) and raw bytes. */
+export interface StoredTensor<Data> {
+  name: string;
+  dtype: string;
+  shape: readonly number[];
+  data: Data;
+}
+
 /** What native/bindings/ exports. */
 export interface Addon {
   readonly version: string;
@@ -163,6 +172,18 @@ export interface Addon {
   /** Bytes of tensors in native memory, of the whole process. */
   nativeBytes(): number;
   opNames(): string[];
+  /** Reads a whole file of tensors; errors begin with `operation` and name the file. */
+  readSafetensors(
+    path: string,
+    operation: string,
+  ): Promise<{ tensors: StoredTensor<ArrayBuffer>[]; metadata: Record<string, string> }>;
+  /** Writes one atomically. */
+  writeSafetensors(
+    path: string,
+    tensors: readonly StoredTensor<NativeArray>[],
+    metadata: Record<string, string>,
+    operation: string,
+  ): Promise<void>;
   Cancel: new () => NativeCancel;
   Variable: new (dtype: NativeDType, shape: readonly number[], name: string) => NativeVariable;
   Graph: new () => NativeGraph;

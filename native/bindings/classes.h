@@ -76,6 +76,7 @@ class AddonGraph final : public Napi::ObjectWrap<AddonGraph> {
   Napi::Value scalar(const Napi::CallbackInfo& info);
   Napi::Value apply(const Napi::CallbackInfo& info);
   Napi::Value type_of(const Napi::CallbackInfo& info);
+  Napi::Value value_count(const Napi::CallbackInfo& info);
   Napi::Value gradients(const Napi::CallbackInfo& info);
   Napi::Value assign(const Napi::CallbackInfo& info);
   Napi::Value optimizer_step(const Napi::CallbackInfo& info);

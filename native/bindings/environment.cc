@@ -1,6 +1,7 @@
 #include "bindings/environment.h"
 
 #include "bindings/classes.h"
+#include "bindings/files.h"
 #include "runtime/memory.h"
 
 namespace athanor::bindings {
@@ -82,6 +83,8 @@ void Environment::report_memory(Napi::Env env) {
 
 Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   define_classes(*this, env, exports);
+  exports.Set("readSafetensors", Napi::Function::New(env, read_safetensors, "readSafetensors"));
+  exports.Set("writeSafetensors", Napi::Function::New(env, write_safetensors, "writeSafetensors"));
   DefineAddon(exports, {
                            InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),
                            InstanceMethod("isa", &Environment::isa, napi_enumerable),

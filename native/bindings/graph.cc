@@ -21,6 +21,7 @@ Napi::Function AddonGraph::define(Napi::Env env) {
                          InstanceMethod("scalar", &AddonGraph::scalar),
                          InstanceMethod("apply", &AddonGraph::apply),
                          InstanceMethod("typeOf", &AddonGraph::type_of),
+                         InstanceMethod("valueCount", &AddonGraph::value_count),
                          InstanceMethod("gradients", &AddonGraph::gradients),
                          InstanceMethod("assign", &AddonGraph::assign),
                          InstanceMethod("optimizerStep", &AddonGraph::optimizer_step),
@@ -94,6 +95,11 @@ Napi::Value AddonGraph::apply(const Napi::CallbackInfo& info) {
 // typeOf(value): { dtype, shape }
 Napi::Value AddonGraph::type_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value { return from_type(info.Env(), get().type(to_value(info[0]))); });
+}
+
+// valueCount(): number of values made so far
+Napi::Value AddonGraph::value_count(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value { return Napi::Number::New(info.Env(), get().value_count()); });
 }
 
 // gradients(loss, values): values

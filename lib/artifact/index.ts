@@ -1,0 +1,4 @@
+// Models as files: saved with their graph and weights, loaded without the code that built them.
+export { load } from "./load.js";
+export { save, type SaveOptions } from "./save.js";
+export { Served, type PredictOptions } from "./served.js";

@@ -1,0 +1,148 @@
+// Loading: the folder becomes a model that predicts, with nothing of the code that built it.
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { AthanorError, CorruptFileError, FileError } from "../errors.js";
+import { addon, call, callAsync, type NativeVariable, type StoredTensor } from "../native/index.js";
+import type { OpName } from "../native/operations.js";
+import type { DType } from "../tensor/dtype.js";
+import { viewOf } from "../tensor/parameter.js";
+import { parseManifest, type Manifest } from "./manifest.js";
+import { Served, type BuildProgram } from "./served.js";
+import { sizeFor, type SavedAttr, type SavedNode } from "./symbolic.js";
+
+const maxManifestBytes = 256 * 1024 * 1024;
+
+/**
+ * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with.
+ *
+ * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
+ * @example
+ * using served = await artifact.load("out/digits");
+ * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
+ */
+export async function load(path: string): Promise<Served> {
+  const where = "artifact.load";
+  const graphFile = join(path, "graph.json");
+  const weightsFile = join(path, "weights.safetensors");
+  const manifest = parseManifest(where, graphFile, await readText(where, graphFile));
+  const { tensors } = await callAsync(() => addon.readSafetensors(weightsFile, where));
+  const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
+  const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch);
+  // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
+  const first = build(1);
+  return new Served(manifest, variables, build, first, { weightsFile });
+}
+
+async function readText(where: string, file: string): Promise<string> {
+  try {
+    const { size } = await stat(file);
+    if (size > maxManifestBytes) {
+      throw new CorruptFileError(`${where}: "${file}" is damaged: ${size} bytes are too many for a graph`);
+    }
+    return await readFile(file, "utf8");
+  } catch (thrown) {
+    if (thrown instanceof AthanorError) throw thrown;
+    const { code } = thrown as NodeJS.ErrnoException;
+    const hint =
+      code === "ENOENT"
+        ? "there is no such file; is it the folder that artifact.save wrote?"
+        : `it could not be read (${code})`;
+    throw new FileError(`${where}: "${file}": ${hint}`, { cause: thrown });
+  }
+}
+
+function makeVariables(
+  where: string,
+  weightsFile: string,
+  graphFile: string,
+  manifest: Manifest,
+  tensors: readonly StoredTensor<ArrayBuffer>[],
+): Map<string, NativeVariable> {
+  const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const variables = new Map<string, NativeVariable>();
+  for (const node of manifest.nodes) {
+    if ((node.op !== "parameter" && node.op !== "constant") || node.value !== undefined) continue;
+    const tensor = stored.get(node.tensor ?? "");
+    if (!tensor) {
+      throw new CorruptFileError(
+        `${where}: "${weightsFile}" is damaged: tensor "${node.tensor ?? ""}", which "${graphFile}" needs, is missing`,
+      );
+    }
+    const shape = node.type?.shape ?? [];
+    const same = tensor.dtype === node.type?.dtype && String(tensor.shape) === String(shape);
+    if (!same) {
+      throw new CorruptFileError(
+        `${where}: "${weightsFile}" is damaged: tensor "${tensor.name}" is ${tensor.dtype} [${tensor.shape.join(", ")}], "${graphFile}" expects ${node.type?.dtype} [${shape.map(String).join(", ")}]`,
+      );
+    }
+    const variable = call(() => new addon.Variable(tensor.dtype as DType, tensor.shape, tensor.name));
+    call(() => variable.write(viewOf(tensor.dtype as DType, tensor.data)));
+    variables.set(tensor.name, variable);
+  }
+  return variables;
+}
+
+function buildProgram(
+  where: string,
+  graphFile: string,
+  manifest: Manifest,
+  variables: ReadonlyMap<string, NativeVariable>,
+  batch: number,
+): ReturnType<BuildProgram> {
+  const graph = new addon.Graph();
+  const damaged = (what: string, cause?: unknown): never => {
+    throw new CorruptFileError(`${where}: "${graphFile}" is damaged: ${what}`, { cause });
+  };
+  const values: number[] = []; // of the new graph, by the number of the saved value
+  const { dtype, shape } = manifest.input;
+  manifest.nodes.forEach((node, index) => {
+    const inputs = (node.inputs ?? []).map(
+      (value) => values[value] ?? damaged(`node ${index} reads a value that is made after it`),
+    );
+    graph.setScope(node.scope ?? "");
+    try {
+      values.push(...append(graph, node, inputs, batch, () => graph.input("x", dtype, [batch, ...shape]), variables));
+    } catch (thrown) {
+      damaged(`node ${index} (${node.op}): ${(thrown as Error).message}`, thrown);
+    }
+  });
+  const outputs = manifest.outputs.map(({ value }) => values[value] ?? damaged("an output is no value of the graph"));
+  call(() =>
+    graph.setOutputs(
+      manifest.outputs.map(({ name }) => name),
+      outputs,
+    ),
+  );
+  const program = call(() => graph.compile());
+  graph.dispose();
+  return program;
+}
+
+function append(
+  graph: InstanceType<typeof addon.Graph>,
+  node: SavedNode,
+  inputs: readonly number[],
+  batch: number,
+  input: () => number,
+  variables: ReadonlyMap<string, NativeVariable>,
+): number[] {
+  if (node.op === "input") return [input()];
+  if (node.value !== undefined) return [graph.scalar(node.value, node.type!.dtype as DType)];
+  if (node.op === "parameter" || node.op === "constant") {
+    const variable = variables.get(node.tensor ?? "")!;
+    if (node.op === "parameter") return [graph.parameter(variable)];
+    const { dtype, shape } = variable.type;
+    return [graph.constant(dtype, shape, viewOf(dtype, variable.read()))];
+  }
+  const attrs = Object.fromEntries(
+    Object.entries(node.attrs ?? {}).map(([name, value]) => [name, attrFor(value, batch)]),
+  );
+  const first = graph.apply(node.op as OpName, inputs, attrs);
+  return Array.from({ length: graph.valueCount() - first }, (_, i) => first + i);
+}
+
+function attrFor(value: SavedAttr, batch: number): boolean | string | number | number[] {
+  if (typeof value === "boolean" || typeof value === "string") return value;
+  if (Array.isArray(value)) return value.map((size) => sizeFor(size, batch));
+  return sizeFor(value as Exclude<typeof value, readonly unknown[]>, batch);
+}

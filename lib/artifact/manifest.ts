@@ -1,0 +1,98 @@
+// graph.json: what an artifact computes. Reading it trusts nothing; what it names is checked again by the engine's own shape
+// rules when the graph is built.
+import { CorruptFileError, UnsupportedError } from "../errors.js";
+import { operations } from "../native/operations.js";
+import { dtypes, type DType } from "../tensor/dtype.js";
+import type { SavedAttr, SavedNode, Size } from "./symbolic.js";
+
+/** The version of the format that this build writes. */
+export const formatVersion = 1;
+
+/** The content of graph.json. */
+export interface Manifest {
+  readonly format: "athanor";
+  readonly version: number;
+  /** One sample: element type and shape without the batch dimension. */
+  readonly input: { readonly dtype: DType; readonly shape: readonly number[] };
+  readonly outputs: readonly { readonly name: string; readonly value: number }[];
+  readonly nodes: readonly SavedNode[];
+  /** What the saver wanted to keep with the model. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+const maxNodes = 1_000_000;
+
+/**
+ * Checks parsed JSON.
+ *
+ * @throws CorruptFileError saying what is wrong where; UnsupportedError for a later version of the format.
+ */
+export function parseManifest(where: string, file: string, text: string): Manifest {
+  const damaged = (what: string): never => {
+    throw new CorruptFileError(`${where}: "${file}" is damaged: ${what}`);
+  };
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (thrown) {
+    return damaged(`it is no JSON (${(thrown as Error).message})`);
+  }
+  if (!isRecord(json) || json.format !== "athanor") return damaged('it does not say "format": "athanor"');
+  if (json.version !== formatVersion) {
+    throw new UnsupportedError(
+      `${where}: "${file}" has version ${String(json.version)} of the format, this build reads version ${formatVersion}; update athanor`,
+    );
+  }
+  const input = json.input;
+  if (!isRecord(input) || !isDType(input.dtype) || !isShape(input.shape)) return damaged("its input has no type");
+  const nodes = json.nodes;
+  if (!Array.isArray(nodes) || nodes.length === 0 || nodes.length > maxNodes) return damaged("it lists no nodes");
+  nodes.forEach((node: unknown, i) => checkNode(node, i, damaged));
+  const outputs = json.outputs;
+  const isOutput = (output: unknown) => isRecord(output) && typeof output.name === "string" && isCount(output.value);
+  if (!Array.isArray(outputs) || outputs.length === 0 || !outputs.every(isOutput))
+    return damaged("it lists no outputs");
+  const metadata = json.metadata ?? {};
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === "string")) {
+    return damaged("its metadata is not text by name");
+  }
+  return json as unknown as Manifest;
+}
+
+const forbidden = new Set(
+  Object.entries(operations)
+    .filter(([, row]) => (row.traits as readonly string[]).includes("effect"))
+    .map(([name]) => name),
+);
+
+function checkNode(node: unknown, index: number, damaged: (what: string) => never): void {
+  const wrong = (what: string) => damaged(`node ${index} ${what}`);
+  if (!isRecord(node) || typeof node.op !== "string") return wrong("has no operation");
+  if (!Object.hasOwn(operations, node.op) || node.op === "fused" || forbidden.has(node.op)) {
+    return wrong(`has the operation "${node.op}", which an artifact cannot hold`);
+  }
+  const { inputs = [], attrs = {}, scope = "", type, tensor, value } = node;
+  const stored = node.op === "parameter" || node.op === "constant";
+  if (stored && tensor === undefined && (value === undefined || node.op === "parameter")) return wrong("has no value");
+  if (value !== undefined && !(typeof value === "number" && isRecord(type)))
+    return wrong("has a value that is no number");
+  if (!Array.isArray(inputs) || !inputs.every(isCount)) return wrong("has inputs that are no values");
+  if (!isRecord(attrs) || !Object.values(attrs).every(isAttr)) return wrong("has attributes of a strange kind");
+  if (typeof scope !== "string") return wrong("has a scope that is no text");
+  if (type !== undefined && !(isRecord(type) && isDType(type.dtype) && isSizes(type.shape)))
+    return wrong("has no good type");
+  if (tensor !== undefined && typeof tensor !== "string") return wrong("names its tensor with no text");
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const isDType = (value: unknown): value is DType => (dtypes as readonly unknown[]).includes(value);
+const isShape = (value: unknown): value is number[] =>
+  Array.isArray(value) && value.length <= 8 && value.every(isCount);
+const isSize = (value: unknown): value is Size =>
+  typeof value === "number" ||
+  (isRecord(value) && Array.isArray(value.b) && value.b.length === 2 && value.b.every(Number.isSafeInteger));
+const isSizes = (value: unknown): value is Size[] => Array.isArray(value) && value.length <= 64 && value.every(isSize);
+const isAttr = (value: unknown): value is SavedAttr =>
+  typeof value === "boolean" || typeof value === "string" || isSize(value) || isSizes(value);

@@ -1,0 +1,135 @@
+// Saving: the model is traced for use, its graph goes to graph.json and its weights to weights.safetensors, in a folder that
+// appears whole or not at all.
+import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { ArgumentError, FileError, checkOptions } from "../errors.js";
+import { addon, callAsync, type StoredTensor } from "../native/index.js";
+import { asInput, call as callModule, type ModuleLike } from "../nn/index.js";
+import { inputOf, type InputSignature } from "../tensor/signature.js";
+import { Tensor } from "../tensor/tensor.js";
+import { Trace, within } from "../tensor/trace.js";
+import { viewOf } from "../tensor/parameter.js";
+import type { DType, TypedArray } from "../tensor/dtype.js";
+import { formatVersion, type Manifest } from "./manifest.js";
+import { describeAll, generalize, probes, type Description } from "./symbolic.js";
+
+/** Options of {@link save}. */
+export interface SaveOptions {
+  /** One sample; needed for a model that was neither trained nor run yet. */
+  readonly input?: InputSignature;
+  /** Text to keep with the model. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Saves a model as a folder: what it computes (`graph.json`) and its weights (`weights.safetensors`). It loads without the code
+ * that built it. An artifact that is there already is replaced when the new one is complete.
+ *
+ * @throws ArgumentError if the model's input is not known; UnsupportedError if its graph is no function of the batch size;
+ *   FileError if the disk refuses, with nothing half-written left behind.
+ */
+export async function save(model: ModuleLike, path: string, options: SaveOptions = {}): Promise<void> {
+  const where = "artifact.save";
+  checkOptions(where, options, ["input", "metadata"]);
+  const input = options.input ?? inputOf(model);
+  if (!input) {
+    throw new ArgumentError(
+      `${where}: the model has not been trained or run, so its input is not known; give { input: { dtype: "f32", shape: [784] } } (one sample)`,
+    );
+  }
+  const traces = probes.map((batch) => traceForUse(model, input, batch));
+  try {
+    const descriptions = describeAll(traces) as [Description, Description, Description];
+    const tensors = new Map<string, StoredTensor<TypedArray>>();
+    const nodes = generalize(where, descriptions, (node, index) => collect(tensors, node, index));
+    const manifest: Manifest = {
+      format: "athanor",
+      version: formatVersion,
+      input: { dtype: input.dtype, shape: input.shape },
+      outputs: descriptions[0].outputs,
+      nodes,
+      metadata: options.metadata ?? {},
+    };
+    await writeWhole(where, path, manifest, [...tensors.values()]);
+  } finally {
+    for (const trace of traces) trace.graph.dispose();
+  }
+}
+
+function traceForUse(model: ModuleLike, input: InputSignature, batch: number): Trace {
+  const trace = new Trace();
+  within(trace, () => {
+    const x = trace.input("x", input.dtype, [batch, ...input.shape]);
+    const y = callModule(model, asInput(x));
+    if (!(y instanceof Tensor)) throw new ArgumentError("artifact.save: the model must return one tensor");
+    trace.graph.setOutputs(["y"], [y.id]);
+  });
+  return trace;
+}
+
+type Node = Description["nodes"][number];
+
+// Stores the values behind a parameter or constant; the name they have in the file.
+function collect(tensors: Map<string, StoredTensor<TypedArray>>, node: Node, index: number): string | undefined {
+  const buffer = node.variable?.read() ?? node.constant;
+  if (buffer === undefined || node.type === undefined) return undefined;
+  const wanted = node.variable?.name ?? "";
+  const name = wanted !== "" && !tensors.has(wanted) ? wanted : `${node.op}.${index}`;
+  const dtype = node.type.dtype as DType;
+  tensors.set(name, { name, dtype, shape: node.type.shape, data: viewOf(dtype, buffer) });
+  return name;
+}
+
+async function writeWhole(
+  where: string,
+  path: string,
+  manifest: Manifest,
+  tensors: readonly StoredTensor<TypedArray>[],
+): Promise<void> {
+  const target = resolve(path);
+  const parent = dirname(target);
+  let draft: string | undefined;
+  try {
+    await mkdir(parent, { recursive: true });
+    draft = await mkdtemp(join(parent, `.${basename(target)}-`));
+    await callAsync(() =>
+      addon.writeSafetensors(join(draft!, "weights.safetensors"), tensors, { format: "athanor" }, where),
+    );
+    const file = await open(join(draft, "graph.json"), "w");
+    try {
+      await file.writeFile(`${JSON.stringify(manifest)}\n`);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await replace(draft, target);
+  } catch (thrown) {
+    if (draft !== undefined) await rm(draft, { recursive: true, force: true });
+    throw asFileError(where, path, thrown);
+  }
+}
+
+// A folder cannot be renamed over a full one: the old one steps aside first and goes when the new one stands.
+async function replace(draft: string, target: string): Promise<void> {
+  const aside = `${draft}.old`;
+  const replaced = await rename(target, aside).then(
+    () => true,
+    (thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === "ENOENT") return false;
+      throw thrown;
+    },
+  );
+  try {
+    await rename(draft, target);
+  } catch (thrown) {
+    if (replaced) await rename(aside, target);
+    throw thrown;
+  }
+  if (replaced) await rm(aside, { recursive: true, force: true });
+}
+
+function asFileError(where: string, path: string, thrown: unknown): unknown {
+  const { code } = thrown as NodeJS.ErrnoException;
+  if (code === undefined || code.startsWith("ERR_ATHANOR")) return thrown;
+  return new FileError(`${where}: "${path}" could not be written (${code}): nothing was changed`, { cause: thrown });
+}

@@ -1,0 +1,115 @@
+// A graph for any batch size. Shapes are fixed in a trace, so the model is traced for three batch sizes; whatever whole number
+// differs between the traces must be a linear function of the batch size, found from two of them and checked on the third.
+import { UnsupportedError } from "../errors.js";
+import { call, type NativeNode } from "../native/index.js";
+import { viewOf } from "../tensor/parameter.js";
+import type { Trace } from "../tensor/trace.js";
+
+/** A whole number that grows with the batch size B: `{ b: [slope, offset] }` is slope · B + offset. */
+export interface Linear {
+  readonly b: readonly [slope: number, offset: number];
+}
+
+/** A number as saved. */
+export type Size = number | Linear;
+
+/** An attribute as saved. */
+export type SavedAttr = boolean | string | Size | readonly Size[];
+
+/** A node as saved. Values are numbered in the order in which nodes make them. */
+export interface SavedNode {
+  readonly op: string;
+  readonly inputs?: readonly number[];
+  readonly attrs?: Readonly<Record<string, SavedAttr>>;
+  readonly scope?: string;
+  /** Of inputs, parameters and constants. */
+  readonly type?: { readonly dtype: string; readonly shape: readonly Size[] };
+  /** Of parameters and constants: the name of the tensor in the weights file. */
+  readonly tensor?: string;
+  /** Of a constant with no dimensions: its finite value, in place of a tensor. */
+  readonly value?: number;
+}
+
+/** The batch sizes that a model is traced for. */
+export const probes = [2, 3, 5] as const;
+
+/** A traced graph as plain data. */
+export interface Description {
+  readonly nodes: NativeNode[];
+  readonly outputs: { name: string; value: number }[];
+}
+
+/** The traces of one model for the probed batch sizes. */
+export function describeAll(traces: readonly Trace[]): Description[] {
+  return traces.map((trace) => call(() => trace.graph.describe()));
+}
+
+/** One graph with sizes as functions of the batch, from the descriptions for {@link probes}. `tensorOf` names stored tensors. */
+export function generalize(
+  where: string,
+  [first, second, third]: readonly [Description, Description, Description],
+  tensorOf: (node: NativeNode, index: number) => string | undefined,
+): SavedNode[] {
+  const fail = (node: NativeNode): never => {
+    throw new UnsupportedError(
+      `${where}: the model's graph changes with the batch size in a way that no formula covers (at ${node.op}${node.scope && `, layer "${node.scope}"`}); build shapes from x.shape and reshape with -1, without branching on the batch size`,
+    );
+  };
+  if (first.nodes.length !== second.nodes.length || first.nodes.length !== third.nodes.length) fail(first.nodes[0]!);
+  return first.nodes.map((a, index): SavedNode => {
+    const [b, c] = [second.nodes[index]!, third.nodes[index]!];
+    const same =
+      a.op === b.op && a.op === c.op && String(a.inputs) === String(b.inputs) && String(a.inputs) === String(c.inputs);
+    if (!same) fail(a);
+    const size = (x: number, y: number, z: number): Size => linear(x, y, z) ?? fail(a);
+    const sizes = (x: readonly number[], y: readonly number[], z: readonly number[]): Size[] => {
+      if (x.length !== y.length || x.length !== z.length) fail(a);
+      return x.map((value, i) => size(value, y[i]!, z[i]!));
+    };
+    const attrs: Record<string, SavedAttr> = {};
+    for (const [name, value] of Object.entries(a.attrs)) {
+      if (name === "slot") continue;
+      const [other, last] = [b.attrs[name], c.attrs[name]];
+      if (Array.isArray(value)) attrs[name] = sizes(value, other as number[], last as number[]);
+      else if (typeof value === "number") attrs[name] = size(value, other as number, last as number);
+      else if (value === other && value === last) attrs[name] = value;
+      else fail(a);
+    }
+    const value = scalarOf(a);
+    if (a.constant && !sameBytes(a.constant, b.constant, c.constant)) fail(a);
+    const tensor = value === undefined ? tensorOf(a, index) : undefined;
+    return {
+      op: a.op,
+      ...(a.inputs.length > 0 && { inputs: a.inputs }),
+      ...(Object.keys(attrs).length > 0 && { attrs }),
+      ...(a.scope !== "" && { scope: a.scope }),
+      ...(a.type && { type: { dtype: a.type.dtype, shape: sizes(a.type.shape, b.type!.shape, c.type!.shape) } }),
+      ...(tensor !== undefined && { tensor }),
+      ...(value !== undefined && { value }),
+    };
+  });
+}
+
+function scalarOf(node: NativeNode): number | undefined {
+  if (!node.constant || !node.type || node.type.shape.length > 0) return undefined;
+  const value = viewOf(node.type.dtype, node.constant)[0]!;
+  return Number.isFinite(value) && node.type.dtype !== "bf16" ? value : undefined;
+}
+
+function sameBytes(a: ArrayBuffer, ...others: (ArrayBuffer | undefined)[]): boolean {
+  return others.every((other) => other !== undefined && Buffer.from(a).equals(Buffer.from(other)));
+}
+
+// slope · B + offset through three points, or undefined where there is no such line.
+function linear(x: number, y: number, z: number): Size | undefined {
+  if (Object.is(x, y) && Object.is(x, z)) return x;
+  const [p, q, r] = probes;
+  const slope = (y - x) / (q - p);
+  const offset = x - slope * p;
+  const fits = Number.isInteger(slope) && Number.isInteger(offset) && slope * r + offset === z;
+  return fits ? { b: [slope, offset] } : undefined;
+}
+
+/** The number for a batch of `batch` samples. */
+export const sizeFor = (size: Size, batch: number): number =>
+  typeof size === "number" ? size : size.b[0] * batch + size.b[1];
