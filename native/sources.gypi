@@ -56,6 +56,7 @@
     "athanor_binding_sources": [
       "native/bindings/addon.cc",
       "native/bindings/environment.cc",
+      "native/bindings/files.cc",
       "native/bindings/graph.cc",
       "native/bindings/program.cc",
       "native/bindings/training.cc",

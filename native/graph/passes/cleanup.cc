@@ -87,6 +87,12 @@ bool is_foldable(const Graph& graph, const Node& node) {
 Graph fold_constants(const Graph& graph, const Evaluate& evaluate) {
   Rewriter rewriter(graph);
   for (const Node& node : graph.nodes()) {
+    if (info(node.op).is(kView) && rewriter.to().producer(rewriter[node.inputs[0]]).op == Op::constant) {
+      Constant same = rewriter.to().constant_of(rewriter.to().producer(rewriter[node.inputs[0]]));
+      same.type = graph.type(node.output());
+      rewriter.replace(node.output(), rewriter.to().constant(std::move(same)));
+      continue;
+    }
     rewriter.copy(node);
     if (node.output_count == 0) continue;
     Graph& to = rewriter.to();
