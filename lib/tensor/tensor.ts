@@ -1,15 +1,21 @@
 // A handle to a value in a graph being traced. It has a shape and an element type but no values: those exist when the compiled
 // program runs. Shape errors throw here, at the caller's line.
+// Long because it has a method for every operation that a user chains; each is one line.
 import { ArgumentError } from "../errors.js";
 import type { NativeAttrs, ValueId } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import type { DType } from "./dtype.js";
 import { NdArray, showShape, type Shape } from "./nd-array.js";
-import { Parameter } from "./parameter.js";
 import type { Trace } from "./trace.js";
 
 /** What an operation takes beside its own tensor: a plain number adopts the tensor's element type. */
-export type Operand = Tensor | Parameter | NdArray | number;
+export type Operand = Tensor | Traceable | NdArray | number;
+
+/** State of the engine that has a value in every trace: a `Parameter`. */
+export interface Traceable {
+  readonly dtype: DType;
+  tensor(): Tensor;
+}
 
 /** Options of reductions. */
 export interface ReduceOptions {
@@ -193,7 +199,7 @@ export class Tensor {
   /** Where this (bool) is true `a`, else `b`. At least one of them must be a tensor. */
   where(a: Operand, b: Operand): Tensor {
     const like = a instanceof Tensor ? a : b instanceof Tensor ? b : undefined;
-    const dtype = like?.dtype ?? (a instanceof Parameter || a instanceof NdArray ? a.dtype : "f32");
+    const dtype = like?.dtype ?? (typeof a === "object" ? a.dtype : "f32");
     return this.trace.apply("where", [this, this.operand(a, dtype), this.operand(b, dtype)]);
   }
 
@@ -239,7 +245,7 @@ export class Tensor {
   }
 
   /** Matrix product over the last two dimensions, leading ones broadcast. (…, M, K) · (…, K, N) → (…, M, N) */
-  matmul(other: Tensor | Parameter | NdArray, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
+  matmul(other: Tensor | Traceable | NdArray, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
     return this.trace.apply("matmul", [this, this.operand(other)], {
       trans_a: options.transA ?? false,
       trans_b: options.transB ?? false,
@@ -344,9 +350,9 @@ export class Tensor {
   /** @internal `value` as a tensor of this trace. */
   operand(value: Operand, dtype: DType = this.dtype): Tensor {
     if (value instanceof Tensor) return value;
-    if (value instanceof Parameter) return this.trace.parameter(value);
     if (typeof value === "number") return this.trace.scalar(value, dtype);
     if (value instanceof NdArray) return this.trace.constant(value);
+    if (typeof value === "object" && value !== null && typeof value.tensor === "function") return value.tensor();
     throw new ArgumentError(
       `expected a Tensor, a Parameter, an NdArray or a number as operand, got ${value === null ? "null" : typeof value}`,
     );
