@@ -1,0 +1,149 @@
+// Losses of classifiers. All are taken from scores or log-probabilities by forms that neither overflow nor cancel.
+import { checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { crossEntropy as crossEntropyOf, type CrossEntropyOptions } from "../ops/cross-entropy.js";
+import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
+import { showShape } from "../tensor/nd-array.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { fitted, named, reduce, reductionOf, type Loss, type ReductionOption } from "./loss.js";
+
+/**
+ * −log softmax(scores)[label], for scores f32 […, C] and labels i32 or u8 […]; the target may be probabilities f32 […, C]
+ * instead. As torch.nn.CrossEntropyLoss with the classes last.
+ *
+ * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when run, for a label that is no class.
+ * @example
+ * const f = compile(loss.crossEntropy({ labelSmoothing: 0.1 }));
+ * const value = await f.run(array([2, 1, 0, 3], [2, 2]), array(Int32Array.of(0, 1)));
+ */
+export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
+  checkOptions("loss.crossEntropy", options, ["labelSmoothing", "ignoreIndex", "reduction"]);
+  reductionOf("loss.crossEntropy", options);
+  return named("crossEntropy", (prediction, target) => crossEntropyOf(prediction, target, options));
+}
+
+/** Options of {@link nll}. */
+export interface NllOptions extends ReductionOption {
+  /** A label whose rows do not count. Default none. */
+  readonly ignoreIndex?: number | undefined;
+}
+
+/**
+ * −logProbabilities[label], for f32 […, C] and labels i32 or u8 […]. As torch.nn.NLLLoss with the classes last.
+ *
+ * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when run, for a label that is no class.
+ */
+export function nll(options: NllOptions = {}): Loss {
+  checkOptions("loss.nll", options, ["ignoreIndex", "reduction"]);
+  const reduction = reductionOf("loss.nll", options);
+  const { ignoreIndex } = options;
+  if (ignoreIndex !== undefined) requireCount("loss.nll", "ignoreIndex", ignoreIndex, -(2 ** 31));
+  return named("nll", (prediction, target) => {
+    const labels = labelsFor("nll", prediction, target);
+    if (ignoreIndex === undefined) return reduce(picked(prediction, labels), reduction);
+    const counts = labels.ne(ignoreIndex);
+    const losses = counts.where(picked(prediction, counts.where(labels, 0)), 0);
+    if (reduction !== "mean") return reduce(losses, reduction);
+    return losses.sum().div(counts.cast("f32").sum().maximum(1));
+  });
+}
+
+const picked = (scores: Tensor, labels: Tensor): Tensor => scores.gather(-1, labels.expandDims(-1)).squeeze(-1).neg();
+
+function labelsFor(where: string, prediction: Tensor, target: Tensor): Tensor {
+  requireTensor(where, "the prediction", prediction);
+  requireTensor(where, "the target", target);
+  if (target.dtype !== "i32" && target.dtype !== "u8") {
+    throw new DTypeError(`${where}: labels must be i32 or u8 class numbers, got ${target.dtype}; cast them`);
+  }
+  const lead = prediction.shape.slice(0, -1);
+  if (prediction.rank === 0 || showShape(lead) !== showShape(target.shape)) {
+    throw new ShapeError(
+      `${where}: labels ${showShape(target.shape)} do not fit a prediction ${showShape(prediction.shape)}, expected ${showShape(lead)}`,
+    );
+  }
+  return target.cast("i32");
+}
+
+/**
+ * −(t log p + (1 − t) log(1 − p)) of probabilities, with logarithms held above −100 as in torch.nn.BCELoss. Prefer
+ * {@link bceWithLogits} on scores: p near 0 or 1 has lost what the score knew.
+ *
+ * @throws ArgumentError; ShapeError when traced.
+ */
+export function bce(options: ReductionOption = {}): Loss {
+  checkOptions("loss.bce", options, ["reduction"]);
+  const reduction = reductionOf("loss.bce", options);
+  return named("bce", (p, target) => {
+    const t = fitted("bce", p, target);
+    const yes = p.log().maximum(-100);
+    const no = p.neg().log1p().maximum(-100);
+    return reduce(t.mul(yes).add(t.neg().add(1).mul(no)).neg(), reduction);
+  });
+}
+
+/** Options of {@link bceWithLogits}. */
+export interface BceWithLogitsOptions extends ReductionOption {
+  /** Weight of the truths, for data with few of them. Default 1. */
+  readonly posWeight?: number | undefined;
+}
+
+/**
+ * The same of scores x with p = sigmoid(x): softplus(x) − t x, which neither overflows nor cancels. Targets 0 … 1 of any
+ * element type. As torch.nn.BCEWithLogitsLoss.
+ *
+ * @throws ArgumentError; ShapeError when traced.
+ * @example
+ * const f = compile(loss.bceWithLogits());
+ * (await f.run(array([1000, -1000]), array([1, 0]))).item(); // 0
+ */
+export function bceWithLogits(options: BceWithLogitsOptions = {}): Loss {
+  checkOptions("loss.bceWithLogits", options, ["reduction", "posWeight"]);
+  const reduction = reductionOf("loss.bceWithLogits", options);
+  const { posWeight = 1 } = options;
+  requireAboveZero("loss.bceWithLogits", "posWeight", posWeight);
+  return named("bceWithLogits", (x, target) => {
+    const t = fitted("bceWithLogits", x, target);
+    if (posWeight === 1) return reduce(x.softplus().sub(t.mul(x)), reduction);
+    // w t softplus(−x) + (1 − t) softplus(x)
+    const missed = t.mul(posWeight).mul(x.neg().softplus());
+    return reduce(missed.add(t.neg().add(1).mul(x.softplus())), reduction);
+  });
+}
+
+/** Options of {@link hinge}. */
+export interface HingeOptions extends ReductionOption {
+  /** Default 1. */
+  readonly margin?: number | undefined;
+}
+
+/**
+ * max(0, margin − t x) for targets −1 and 1.
+ *
+ * @throws ArgumentError; ShapeError when traced.
+ * @example
+ * const f = compile(loss.hinge({ reduction: "none" }));
+ * (await f.run(array([0.5, 3]), array([1, -1]))).toArray(); // [0.5, 4]
+ */
+export function hinge(options: HingeOptions = {}): Loss {
+  checkOptions("loss.hinge", options, ["reduction", "margin"]);
+  const reduction = reductionOf("loss.hinge", options);
+  const { margin = 1 } = options;
+  requireAboveZero("loss.hinge", "margin", margin);
+  return named("hinge", (x, target) => reduce(fitted("hinge", x, target).mul(x).neg().add(margin).relu(), reduction));
+}
+
+/**
+ * Σ t (log t − prediction) over the last dimension, for log-probabilities and target probabilities […, C]; the mean is over
+ * rows, as torch.nn.KLDivLoss with "batchmean".
+ *
+ * @throws ArgumentError; ShapeError when traced.
+ */
+export function kl(options: ReductionOption = {}): Loss {
+  checkOptions("loss.kl", options, ["reduction"]);
+  const reduction = reductionOf("loss.kl", options);
+  return named("kl", (prediction, target) => {
+    const t = fitted("kl", prediction, target);
+    const log = t.gt(0).where(t, 1).log(); // 0 log 0 = 0
+    return reduce(t.mul(log.sub(prediction)).sum(-1), reduction);
+  });
+}

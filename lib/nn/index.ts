@@ -1,0 +1,25 @@
+// Layers and models: `nn` of the package.
+export * as init from "./init.js";
+export { Activation, Dropout, Flatten, Softmax, type ActivationName } from "./activation.js";
+export { dropout, elu, flatten, gelu, leakyRelu, relu, sigmoid, silu, softmax, softplus, tanh } from "./activation.js";
+export { attention, Attention, transformerBlock, TransformerBlock } from "./attention.js";
+export type { AttentionOptions, TransformerBlockOptions } from "./attention.js";
+export { residual, Residual, sequential, Sequential } from "./container.js";
+export {
+  avgPool2d,
+  AvgPool2d,
+  conv2d,
+  Conv2d,
+  globalAvgPool2d,
+  GlobalAvgPool2d,
+  maxPool2d,
+  MaxPool2d,
+} from "./image.js";
+export type { Conv2dOptions } from "./image.js";
+export type { Initializer } from "./init.js";
+export { asInput } from "./input.js";
+export { embedding, Embedding, linear, Linear, type EmbeddingOptions, type LinearOptions } from "./linear.js";
+export { call, Module, type ModuleLike, type NamedModule, type NamedParameter, type ParameterMatch } from "./module.js";
+export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";
+export type { BatchNormOptions, NormOptions } from "./norm.js";
+export { Statistic } from "./statistic.js";

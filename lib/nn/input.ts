@@ -1,0 +1,14 @@
+// How a model reads what it is fed: one rule, applied where training, prediction and saved models hand their input over.
+import type { Tensor } from "../tensor/tensor.js";
+
+/**
+ * u8 inputs are pixels: read as f32 from 0 to 1, value / 255. Any other input is taken as it is; numbers of tokens or classes
+ * go in as i32.
+ *
+ * @example
+ * const f = compile((x: Tensor) => nn.asInput(x));
+ * (await f.run(array(Uint8Array.of(0, 51, 255)))).toArray().map((v) => Math.fround(v as number)); // [0, 0.20000000298023224, 1]
+ */
+export function asInput(x: Tensor): Tensor {
+  return x.dtype === "u8" ? x.cast("f32").div(255) : x;
+}

@@ -1,0 +1,220 @@
+// What models are made of. A module finds its parameters and parts among its own properties, in the order in which they were
+// defined, and names them by the path: a `norm` in the second of `blocks` has "blocks.1.norm.weight".
+//
+// `forward` of every instance is wrapped once, by the constructor, so that the nodes of a traced layer are labelled with its
+// place in the model. That is what makes an error say (layer "blocks.1.norm") and a dump of the graph readable, in modules of
+// the user as in ours.
+import { ArgumentError } from "../errors.js";
+import { requireTensor } from "../ops/require.js";
+import { Parameter } from "../tensor/parameter.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { Statistic } from "./statistic.js";
+
+/** A parameter with its place in a model. */
+export interface NamedParameter {
+  readonly name: string;
+  readonly parameter: Parameter;
+}
+
+/** A module with its place in a model; "" is the model itself. */
+export interface NamedModule {
+  readonly name: string;
+  readonly module: Module;
+}
+
+/** Which parameters: those whose name is or matches, or those that a function picks. */
+export type ParameterMatch = string | RegExp | ((name: string, parameter: Parameter) => boolean);
+
+const join = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);
+
+/**
+ * Base of layers and models: define parameters and parts as properties, and what they do in `forward`.
+ *
+ * @example
+ * class Scaled extends nn.Module {
+ *   inner = nn.linear(4, 4);
+ *   scale = new Parameter([4], { fill: nn.init.ones() });
+ *   forward(x: Tensor) {
+ *     return this.inner.forward(x).mul(this.scale); // (N, 4)
+ *   }
+ * }
+ * new Scaled().parameters().length; // 3
+ */
+export abstract class Module {
+  // The name by which the module around knows this one, while it is traced.
+  #label = "";
+
+  constructor() {
+    // A `forward` that is a property instead of a method comes only after this; it goes without a label.
+    const forward = (this.forward as Module["forward"] | undefined)?.bind(this);
+    if (!forward) return;
+    const traced = (x: Tensor, ...more: Tensor[]): Tensor => {
+      requireTensor(this.kind, "the input", x);
+      for (const [label, module] of this.children()) module.#label = label;
+      if (this.#label !== "") return x.trace.scoped(this.#label, () => forward(x, ...more));
+      for (const { name, parameter } of this.namedParameters()) parameter.name ||= name;
+      return forward(x, ...more);
+    };
+    Object.defineProperty(this, "forward", { value: traced, enumerable: false, configurable: true, writable: true });
+  }
+
+  /** The result for an input, in a function being traced. */
+  abstract forward(x: Tensor, ...more: Tensor[]): Tensor;
+
+  /** What kind of layer it is, as errors and summaries call it. */
+  get kind(): string {
+    const name = this.constructor.name;
+    return name.charAt(0).toLowerCase() + name.slice(1);
+  }
+
+  /** Sizes and options in short, for summaries, such as "784 → 512". */
+  describe(): string {
+    return "";
+  }
+
+  toString(): string {
+    return `${this.kind}(${this.describe()})`;
+  }
+
+  /** @internal Own properties by name; a container may leave out its own property's name. */
+  members(): [string, unknown][] {
+    return Object.entries(this);
+  }
+
+  /** Modules directly within, by the path of the property that holds them. */
+  children(): [name: string, module: Module][] {
+    return this.members().flatMap(([key, value]) => modulesIn(key, value));
+  }
+
+  /** This module and all within, each once, the outer ones first. */
+  namedModules(): NamedModule[] {
+    const seen = new Set<Module>();
+    const visit = (module: Module, name: string): NamedModule[] => {
+      if (seen.has(module)) return [];
+      seen.add(module);
+      return [{ name, module }, ...module.children().flatMap(([key, child]) => visit(child, join(name, key)))];
+    };
+    return visit(this, "");
+  }
+
+  /** All parameters with their names, in the order of definition; a shared one once, under its first name. */
+  namedParameters(): NamedParameter[] {
+    const found = new Map<Parameter, string>();
+    const seen = new Set<unknown>();
+    const visit = (value: unknown, path: string): void => {
+      if (value instanceof Parameter) {
+        if (!found.has(value)) found.set(value, path);
+        return;
+      }
+      const entries = entriesOf(value);
+      if (!entries || seen.has(value)) return;
+      seen.add(value);
+      for (const [key, inner] of entries) visit(inner, join(path, key));
+    };
+    visit(this, "");
+    return [...found].map(([parameter, name]) => ({ name, parameter }));
+  }
+
+  /** All parameters in the order of definition, each once; statistics and frozen ones as well. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(({ parameter }) => parameter);
+  }
+
+  /** Number of elements of all parameters that optimizers change. */
+  get size(): number {
+    return this.parameters().reduce((sum, { size, trainable }) => sum + (trainable ? size : 0), 0);
+  }
+
+  /** Tells every parameter its name in this model; training and saving do so. Tracing names only those that have none. */
+  assignNames(): this {
+    for (const { name, parameter } of this.namedParameters()) parameter.name = name;
+    return this;
+  }
+
+  /**
+   * Keeps parameters from being trained: all, or those that match.
+   *
+   * @throws ArgumentError if nothing matches.
+   * @example
+   * const model = nn.sequential(nn.linear(8, 8), nn.relu(), nn.linear(8, 2));
+   * model.freeze(/^0\./).size; // 18
+   */
+  freeze(match?: ParameterMatch): this {
+    for (const parameter of this.matching("freeze", match)) parameter.trainable = false;
+    return this;
+  }
+
+  /**
+   * Lets parameters be trained again: all, or those that match. Running statistics never are.
+   *
+   * @throws ArgumentError if nothing matches.
+   */
+  unfreeze(match?: ParameterMatch): this {
+    for (const parameter of this.matching("unfreeze", match)) parameter.trainable = true;
+    return this;
+  }
+
+  /** Frees all parameters. Using the model afterwards throws `DisposedError`. */
+  dispose(): void {
+    for (const parameter of this.parameters()) parameter.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private matching(where: string, match: ParameterMatch | undefined): Parameter[] {
+    const all = this.namedParameters().filter(({ parameter }) => !(parameter instanceof Statistic));
+    if (match === undefined) return all.map(({ parameter }) => parameter);
+    const matches = ({ name, parameter }: NamedParameter) =>
+      typeof match === "function"
+        ? match(name, parameter)
+        : typeof match === "string"
+          ? name === match || name.startsWith(`${match}.`)
+          : name.search(match) !== -1;
+    const picked = all.filter(matches);
+    if (picked.length === 0 && typeof match !== "function") {
+      const names = all.slice(0, 4).map(({ name }) => `"${name}"`);
+      throw new ArgumentError(
+        `${where}: no parameter matches ${typeof match === "string" ? `"${match}"` : String(match)}; there are ${names.join(", ")}${all.length > 4 ? ", …" : ""}`,
+      );
+    }
+    return picked.map(({ parameter }) => parameter);
+  }
+}
+
+// What a value holds by name: a module its members, lists and plain records their items.
+function entriesOf(value: unknown): [string, unknown][] | undefined {
+  if (value instanceof Module) return value.members();
+  if (Array.isArray(value)) return value.map((item, i) => [String(i), item]);
+  const plain = typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype;
+  return plain ? Object.entries(value) : undefined;
+}
+
+function modulesIn(path: string, value: unknown, seen = new Set<unknown>()): [string, Module][] {
+  if (value instanceof Module) return [[path, value]];
+  const entries = value instanceof Parameter || seen.has(value) ? undefined : entriesOf(value);
+  seen.add(value);
+  return entries?.flatMap(([key, inner]) => modulesIn(join(path, key), inner, seen)) ?? [];
+}
+
+/** A module, or a plain function of a tensor: both serve as layers and as models. */
+export type ModuleLike = Module | ((x: Tensor) => Tensor);
+
+/** @throws ArgumentError unless `value` can be called as a module. */
+export function requireModule(where: string, value: unknown): asserts value is ModuleLike {
+  if (value instanceof Module || typeof value === "function") return;
+  throw new ArgumentError(
+    `${where}: expected a module or a function of a tensor, got ${value === null ? "null" : typeof value}`,
+  );
+}
+
+/**
+ * The result of a module or of a plain function for an input.
+ *
+ * @throws ArgumentError for anything else.
+ */
+export function call(module: ModuleLike, x: Tensor): Tensor {
+  requireModule("nn.call", module);
+  return module instanceof Module ? module.forward(x) : module(x);
+}

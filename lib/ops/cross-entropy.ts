@@ -1,0 +1,82 @@
+// Cross-entropy of class scores: −log softmax(scores)[label], with the log-sum-exp taken from the scores, never from the
+// probabilities.
+import { checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { showShape } from "../tensor/nd-array.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { requireCount, requireOneOf, requireTensor, requireWithin } from "./require.js";
+
+/** What becomes of the losses of a batch: their mean, their sum, or all of them. */
+export type Reduction = "mean" | "sum" | "none";
+
+/** Every {@link Reduction}. */
+export const reductions: readonly Reduction[] = ["mean", "sum", "none"];
+
+/** Options of {@link crossEntropy}. */
+export interface CrossEntropyOptions {
+  /** Share of the truth that is spread evenly over all classes (Szegedy et al. 2016). Default 0. */
+  readonly labelSmoothing?: number | undefined;
+  /** A label whose rows do not count. Default none. */
+  readonly ignoreIndex?: number | undefined;
+  /** The mean is over the rows that count; 0 if none does. Default "mean". */
+  readonly reduction?: Reduction | undefined;
+}
+
+/**
+ * Cross-entropy of logits f32 […, C] with labels i32 or u8 […], or with target probabilities f32 […, C].
+ *
+ * @returns one number, or […] with reduction "none".
+ * @throws ShapeError, DTypeError, ArgumentError; ArgumentError when run, for a label that is no class, naming its row.
+ * @example
+ * const f = compile((x: Tensor, y: Tensor) => ops.crossEntropy(x, y).exp());
+ * (await f.run(array([0, 0, 0, 0], [1, 4]), array(Int32Array.of(2)))).item(); // 4
+ */
+export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
+  checkOptions("crossEntropy", options, ["labelSmoothing", "ignoreIndex", "reduction"]);
+  requireTensor("crossEntropy", "logits", logits);
+  requireTensor("crossEntropy", "target", target);
+  const { labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;
+  requireWithin("crossEntropy", "labelSmoothing", labelSmoothing, 0, 1);
+  requireOneOf("crossEntropy", "reduction", reduction, reductions);
+  if (ignoreIndex !== undefined) requireCount("crossEntropy", "ignoreIndex", ignoreIndex, -(2 ** 31));
+  if (target.dtype === "f32") return withProbabilities(logits, target, labelSmoothing, reduction);
+  const lead = checkLabels(logits, target);
+  const classes = logits.shape.at(-1)!;
+  const rows = logits.rank === 2 ? logits : logits.reshape([-1, classes]);
+  const labels = target.rank === 1 ? target : target.reshape([-1]);
+  const [losses, , counted] = logits.trace.applyMany("cross_entropy", [rows, labels], 3, {
+    smoothing: labelSmoothing,
+    ...(ignoreIndex === undefined ? {} : { ignore_index: ignoreIndex }),
+  });
+  if (reduction === "none") return lead.length === 1 ? losses! : losses!.reshape(lead);
+  if (reduction === "sum") return losses!.sum();
+  if (ignoreIndex === undefined) return losses!.mean();
+  return losses!.sum().div(counted!.stopGradient().maximum(1));
+}
+
+function checkLabels(logits: Tensor, labels: Tensor): readonly number[] {
+  if (labels.dtype !== "i32" && labels.dtype !== "u8") {
+    throw new DTypeError(
+      `crossEntropy: labels must be i32 or u8 class numbers, or f32 probabilities, got ${labels.dtype}; cast them`,
+    );
+  }
+  const lead = logits.shape.slice(0, -1);
+  if (logits.rank >= 1 && showShape(lead) === showShape(labels.shape)) return lead;
+  throw new ShapeError(
+    logits.rank < 2
+      ? `crossEntropy: logits must be […, classes], got ${showShape(logits.shape)}`
+      : `crossEntropy: labels ${showShape(labels.shape)} do not fit logits ${showShape(logits.shape)}, expected ${showShape(lead)}`,
+  );
+}
+
+// −Σ t log softmax(x), with the target smoothed as labels are.
+function withProbabilities(logits: Tensor, target: Tensor, smoothing: number, reduction: Reduction): Tensor {
+  if (showShape(logits.shape) !== showShape(target.shape) || logits.rank < 1) {
+    throw new ShapeError(
+      `crossEntropy: target probabilities must have the shape of the logits ${showShape(logits.shape)}, got ${showShape(target.shape)}`,
+    );
+  }
+  const classes = logits.shape.at(-1)!;
+  const smooth = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / classes);
+  const losses = logits.logSoftmax().mul(smooth).sum(-1).neg();
+  return reduction === "none" ? losses : reduction === "sum" ? losses.sum() : losses.mean();
+}

@@ -1,0 +1,32 @@
+// Rows by number, and numbers as rows.
+import type { DType } from "../tensor/dtype.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { requireCount, requireTensor, type Weight } from "./require.js";
+
+/**
+ * Rows of a table by number. table f32 [V, C], index i32 or u8 […] → […, C]
+ *
+ * @throws ShapeError, DTypeError; ArgumentError when run, for a number out of range, naming its position.
+ * @example
+ * const f = compile((i: Tensor) => ops.embedding(array([1, 2, 3, 4], [2, 2]), i));
+ * (await f.run(array(Int32Array.of(1, 0)))).toArray(); // [[3, 4], [1, 2]]
+ */
+export function embedding(table: Weight, index: Tensor): Tensor {
+  requireTensor("embedding", "index", index);
+  return index.trace.apply("embedding", [index.operand(table), index]);
+}
+
+/**
+ * 1 at the place of each number, 0 elsewhere. index i32 or u8 […] → […, classes]
+ *
+ * @param dtype of the result. Default f32.
+ * @throws DTypeError, ArgumentError; when run, ArgumentError for a number out of range.
+ * @example
+ * const f = compile((i: Tensor) => ops.oneHot(i, 3));
+ * (await f.run(array(Int32Array.of(2, 0)))).toArray(); // [[0, 0, 1], [1, 0, 0]]
+ */
+export function oneHot(index: Tensor, classes: number, dtype: DType = "f32"): Tensor {
+  requireTensor("oneHot", "index", index);
+  requireCount("oneHot", "classes", classes);
+  return index.trace.apply("one_hot", [index], { classes, dtype });
+}

@@ -1,0 +1,79 @@
+// Tensors out of nothing: number ranges and random numbers; dropout is made of the latter.
+import type { DType } from "../tensor/dtype.js";
+import type { Shape } from "../tensor/nd-array.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { currentTrace } from "../tensor/trace.js";
+import { requireCount, requireTensor, requireWithin } from "./require.js";
+import { ArgumentError, checkOptions } from "../errors.js";
+
+/** Options of {@link arange}. */
+export interface ArangeOptions {
+  /** Default 0. */
+  readonly start?: number | undefined;
+  /** Default 1. */
+  readonly step?: number | undefined;
+  /** Default i32. */
+  readonly dtype?: DType | undefined;
+}
+
+/**
+ * start, start + step, … : n numbers.
+ *
+ * @throws ArgumentError
+ * @example
+ * const f = compile((x: Tensor) => x.add(ops.arange(3, { dtype: "f32" })));
+ * (await f.run(array([10]))).toArray(); // [10, 11, 12]
+ */
+export function arange(n: number, options: ArangeOptions = {}): Tensor {
+  checkOptions("arange", options, ["start", "step", "dtype"]);
+  requireCount("arange", "n", n, 0);
+  const { start = 0, step = 1, dtype = "i32" } = options;
+  return currentTrace("arange").apply("arange", [], { n, start, step, dtype });
+}
+
+/** Options of {@link uniform}. */
+export interface UniformOptions {
+  /** Default 0. */
+  readonly low?: number | undefined;
+  /** Not reached. Default 1. */
+  readonly high?: number | undefined;
+}
+
+/**
+ * Random f32 numbers, evenly from [low, high). They depend on the run's seed and step and on the place in the function alone:
+ * not on threads, nor on the instruction set (Philox 4×32-10, Salmon et al. 2011).
+ *
+ * @throws ArgumentError
+ */
+export function uniform(shape: Shape, options: UniformOptions = {}): Tensor {
+  checkOptions("uniform", options, ["low", "high"]);
+  const { low = 0, high = 1 } = options;
+  if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high)) {
+    throw new ArgumentError(`uniform: low and high must be finite and in order, got ${low} and ${high}`);
+  }
+  const trace = currentTrace("uniform");
+  const unit = trace.apply("random_uniform", [], { shape, key: trace.nextStream() });
+  const scaled = high - low === 1 ? unit : unit.mul(high - low);
+  return low === 0 ? scaled : scaled.add(low);
+}
+
+/**
+ * In training each element is 0 with probability `p`, and the others are scaled by 1 / (1 − p) (Srivastava et al. 2014); in use
+ * nothing happens.
+ *
+ * @param p from 0 to 1.
+ * @throws ArgumentError
+ */
+export function dropout(x: Tensor, p: number): Tensor {
+  requireTensor("dropout", "x", x);
+  requireWithin("dropout", "p", p, 0, 1);
+  if (!x.trace.training || p === 0) return x;
+  if (p === 1) return x.mul(0);
+  const drawn = x.trace.apply("random_uniform", [], { shape: x.shape, key: x.trace.nextStream() });
+  return x.mul(
+    drawn
+      .ge(p)
+      .cast(x.dtype)
+      .mul(1 / (1 - p)),
+  );
+}
