@@ -15,6 +15,7 @@
       "native/graph/lower.cc",
       "native/graph/passes/cleanup.cc",
       "native/graph/passes/fuse.cc",
+      "native/graph/passes/grouping.cc",
       "native/graph/passes/simplify.cc",
       "native/graph/plan.cc",
       "native/graph/print.cc",

@@ -35,10 +35,10 @@ export const nativeExceptions = [
   },
 ];
 
-/** C++: headers from outside that only some rooms may include. */
+/** C++: headers from outside that only some rooms may include; runtime/ pauses in spin loops and sets denormal modes. */
 export const foreignHeaders = [
   { header: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, rooms: ["bindings"] },
-  { header: /^(immintrin|x86intrin|arm_neon|simde\/.*)\b.*\.h$/, rooms: ["simd", "kernels"] },
+  { header: /^(immintrin|x86intrin|arm_neon|simde\/.*)\b.*\.h$/, rooms: ["simd", "kernels", "runtime"] },
   { header: /^(cuda|cublas|nccl|mpi)\w*\.h$/, rooms: [] },
 ];
 

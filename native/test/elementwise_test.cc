@@ -9,9 +9,9 @@
 
 #include "base/half.h"
 #include "base/philox.h"
-#include "isas.h"
-#include "test.h"
-#include "threads.h"
+#include "test/isas.h"
+#include "test/test.h"
+#include "test/threads.h"
 
 using namespace athanor;
 using namespace athanor::test;

@@ -1,5 +1,6 @@
 // The matrix product against a float64 loop. The bound is the classical one for a sum of K products, whatever the order:
 // |C - C64| <= gamma_K · |A| |B|, gamma_K = K u / (1 - K u), u = 2^-24, with one more rounding for each addition to C.
+// Long because every way in (strides, batches, packing, epilogues, sizes 0 and 1) is held against the same reference.
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>

@@ -6,8 +6,8 @@
 #include <limits>
 #include <vector>
 
-#include "isas.h"
-#include "test.h"
+#include "test/isas.h"
+#include "test/test.h"
 
 using namespace athanor;
 using namespace athanor::test;

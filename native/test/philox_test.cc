@@ -2,7 +2,7 @@
 #include <set>
 
 #include "base/philox.h"
-#include "test.h"
+#include "test/test.h"
 
 using namespace athanor;
 

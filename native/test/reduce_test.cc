@@ -5,9 +5,9 @@
 #include <random>
 #include <vector>
 
-#include "isas.h"
-#include "test.h"
-#include "threads.h"
+#include "test/isas.h"
+#include "test/test.h"
+#include "test/threads.h"
 
 using namespace athanor;
 using namespace athanor::test;
