@@ -41,14 +41,15 @@ inline void pow_strip(float* d, const float* a, const float* b, Index n) {
   constexpr Index kBlock = 64;
   for (Index begin = 0; begin < n; begin += kBlock) {
     const Index count = n - begin < kBlock ? n - begin : kBlock;
-    float x[kBlock] = {}, y[kBlock] = {}, e[kBlock], m[kBlock], whole[kBlock], p[kBlock];
+    float x[kBlock] = {}, y[kBlock] = {}, e[kBlock], m[kBlock], exponent[kBlock], whole[kBlock], p[kBlock];
     for (Index i = 0; i < count; ++i) x[i] = a[begin + i], y[i] = b[begin + i];
     for (Index i = 0; i < kBlock; i += kLanes) {
       const PowParts parts = split_pow(Vec::load(x + i));
       parts.e.store(e + i);
       parts.m.store(m + i);
+      finite_exponent(Vec::load(y + i)).store(exponent + i);
     }
-    for (Index i = 0; i < kBlock; ++i) pow_middle(e[i], m[i], y[i], whole[i], p[i]);
+    for (Index i = 0; i < kBlock; ++i) pow_middle(e[i], m[i], exponent[i], whole[i], p[i]);
     for (Index i = 0; i < kBlock; i += kLanes)
       join_pow(Vec::load(x + i), Vec::load(y + i), Vec::load(whole + i), Vec::load(p + i)).store(p + i);
     for (Index i = 0; i < count; ++i) d[begin + i] = p[i];

@@ -227,8 +227,10 @@ ATHANOR_INLINE Vec silu_grad(Vec dy, Vec x) {
 
 // pow in three steps: the logarithm's parts here, the product and the power in double (pow_middle, plain loops that the compiler
 // vectorises), the scaling and the special cases of IEEE 754 here.
+inline constexpr float kPowHuge = 1e30f;  // stands for infinity, so that the double loop needs no branch
+
 struct PowParts {
-  Vec e, m;  // |x| = m 2^e; e is -inf for 0 and inf for inf
+  Vec e, m;  // |x| = m 2^e; e is -kPowHuge for 0 and kPowHuge for inf
 };
 
 ATHANOR_INLINE PowParts split_pow(Vec x) {
@@ -239,11 +241,14 @@ ATHANOR_INLINE PowParts split_pow(Vec x) {
   const IVec n = sra<23>(bits - IVec::broadcast(kSqrtHalfBits));
   const Vec m = as_float(bits - shl<23>(n));
   const Vec e = to_float(n) - select(subnormal, Vec::broadcast(23.0f), Vec::zero());
-  const Vec edge = select(a == Vec::zero(), -inf, select(a < inf, e, inf));
+  const Vec huge = Vec::broadcast(kPowHuge);
+  const Vec edge = select(a == Vec::zero(), -huge, select(a < inf, e, huge));
   return {select(a != a, a, edge), select((a == Vec::zero()) | (a == inf), Vec::broadcast(1.0f), m)};
 }
 
-// n, p with |x|^y = p 2^n, p in [0.7, 1.42].
+ATHANOR_INLINE Vec finite_exponent(Vec y) { return max(Vec::broadcast(-kPowHuge), min(Vec::broadcast(kPowHuge), y)); }
+
+// n, p with |x|^y = p 2^n, p in [0.7, 1.42] where |n| <= 160 and anything beyond.
 ATHANOR_INLINE void pow_middle(float e, float m, float y, float& n, float& p) {
   const double t = (static_cast<double>(m) - 1.0) / (static_cast<double>(m) + 1.0);
   const double t2 = t * t;  // log2(m) / t in t^2
@@ -251,9 +256,7 @@ ATHANOR_INLINE void pow_middle(float e, float m, float y, float& n, float& p) {
       t * (2.88539008179026535 +
            t2 * (9.61796673115074108e-01 +
                  t2 * (5.77083628821664640e-01 + t2 * (4.11670045259512951e-01 + t2 * 3.40780438147265663e-01))));
-  double z = static_cast<double>(y) * (static_cast<double>(e) + log2m);
-  z = z > 160.0 ? 160.0 : z;
-  z = z < -160.0 ? -160.0 : z;
+  const double z = static_cast<double>(y) * (static_cast<double>(e) + log2m);
   const double shifted = z + 0x1.8p52, whole = shifted - 0x1.8p52, r = z - whole;
   n = static_cast<float>(whole);
   p = static_cast<float>(9.99999999961073360e-01 +
@@ -267,9 +270,14 @@ ATHANOR_INLINE void pow_middle(float e, float m, float y, float& n, float& p) {
 
 ATHANOR_INLINE Vec join_pow(Vec x, Vec y, Vec n, Vec p) {
   const Vec zero = Vec::zero(), one = Vec::broadcast(1.0f), inf = Vec::broadcast(__builtin_inff());
-  const IVec whole = to_int(n);
+  const Vec limit = Vec::broadcast(160.0f);
+  p = select(abs(n) > limit, one, p);
+  const IVec whole = to_int(max(-limit, min(limit, n)));
   const IVec half = sra<1>(whole);
   Vec result = p * power_of_two(half) * power_of_two(whole - half);
+  const Mask from_zero = abs(x) == zero, from_inf = abs(x) == inf;
+  result = select((from_zero & (y > zero)) | (from_inf & (y < zero)), zero, result);
+  result = select((from_zero & (y < zero)) | (from_inf & (y > zero)), inf, result);
   const Vec halved = 0.5f * y;
   const Mask integer = y == trunc(y);
   const Mask odd = integer & (halved != trunc(halved)) & (abs(y) < Vec::broadcast(16777216.0f));
