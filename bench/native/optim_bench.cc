@@ -5,58 +5,21 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <thread>
 #include <vector>
 
 #include "kernels/dispatch.h"
 #include "optim/optimizer.h"
+#include "runtime/thread_pool.h"
 
 namespace athanor::optim {
 namespace {
 
-// Two threads that spin between batches.
-class Pool final : public Parallel {
- public:
-  explicit Pool(int workers) {
-    for (int worker = 1; worker < workers; ++worker) threads_.emplace_back([this, worker] { serve(worker); });
-  }
-  ~Pool() {
-    stop_ = true;
-    ++batch_;
-    for (std::thread& thread : threads_) thread.join();
-  }
-  int workers() const override { return 1 + int(threads_.size()); }
-  void run(int tasks, FunctionRef<void(int, int)> body) override {
-    body_ = &body, tasks_ = tasks, next_ = 0, running_ = int(threads_.size());
-    ++batch_;
-    take(0);
-    while (running_ > 0) __builtin_ia32_pause();
-  }
-
- private:
-  void take(int worker) {
-    for (int task; (task = next_++) < tasks_;) (*body_)(task, worker);
-  }
-  void serve(int worker) {
-    for (int seen = 0;;) {
-      while (batch_ == seen) __builtin_ia32_pause();
-      ++seen;
-      if (stop_) return;
-      take(worker);
-      --running_;
-    }
-  }
-  FunctionRef<void(int, int)>* body_ = nullptr;
-  int tasks_ = 0;
-  std::atomic<int> next_ = 0, running_ = 0, batch_ = 0;
-  std::atomic<bool> stop_ = false;
-  std::vector<std::thread> threads_;
-};
-
-[[gnu::target("avx2")]] void read4_write3(float* p, const float* g, float* m, float* v, Index n) {
+#if defined(__x86_64__)
+[[gnu::target("avx2")]]
+#endif
+void read4_write3(float* p, const float* g, float* m, float* v, Index n) {
   for (Index i = 0; i < n; ++i) {
     const float a = g[i];
     p[i] += a, m[i] += a, v[i] += a;
@@ -82,7 +45,6 @@ struct Arena {
     const std::size_t bytes = (n * 4 + (2 << 20) - 1) >> 21 << 21;
     for (int a = 0; a < 5; ++a) {
       void* memory = mmap(nullptr, bytes + (2 << 20), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      // Arrays start at different cache sets, as tensors of a model do.
       array[a] = reinterpret_cast<float*>(((reinterpret_cast<std::size_t>(memory) + (2 << 20) - 1) >> 21 << 21));
       madvise(array[a], bytes, MADV_HUGEPAGE);
       for (Index i = 0; i < n; ++i) array[a][i] = a == 1 ? 1e-2f * float(i % 7 - 3) : 0;
@@ -105,7 +67,7 @@ struct Arena {
 void measure(const char* label, const Arena& arena, const std::vector<Index>& sizes, int workers) {
   const OptimPlan plan(arena.segments(sizes));
   std::vector<double> workspace(plan.chunks());
-  Pool pool(workers);
+  ThreadPool pool(workers);
   struct Case {
     const char* name;
     RuleId rule;
