@@ -9,6 +9,7 @@ export { isa, isas } from "./native/isa.js";
 export { nativeBytes, setThreads, threads } from "./native/threads.js";
 export type { Isa } from "./native/index.js";
 export * from "./tensor/index.js";
+export * as artifact from "./artifact/index.js";
 export * as data from "./data/index.js";
 export * as metrics from "./metrics/index.js";
 export * as report from "./report/index.js";

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
-import { artifact, data, isa, report, threads, train, type Module } from "athanor";
+import { artifact, data, isa, report, threads, train, type nn } from "athanor";
 import { build, options, recipes, type Recipe } from "./recipes.js";
 
 const { values: flags } = parseArgs({
@@ -26,7 +26,9 @@ const digits = await data.mnist();
 const training = digits.train.slice(0, 55_000);
 const validation = digits.train.slice(55_000);
 const say = (line: string) => flags.quiet || console.log(line);
-say(`digits: ${training.length} images train, ${validation.length} validate, ${digits.test.length} decide (${isa()}, ${threads()} threads)`);
+say(
+  `digits: ${training.length} images train, ${validation.length} validate, ${digits.test.length} decide (${isa()}, ${threads()} threads)`,
+);
 
 const models: report.ModelReport[] = [];
 for (const recipe of recipes) models.push(await run(recipe));
@@ -91,10 +93,11 @@ function epochPoints(history: readonly train.EpochRecord[], total: number): repo
   }));
 }
 
-function weightsOf(model: Module): report.LayerWeights[] {
-  return [...model.namedParameters()]
-    .filter(([name]) => name.endsWith("weight"))
-    .map(([name, parameter]) => ({
+function weightsOf(model: nn.Module): report.LayerWeights[] {
+  return model
+    .namedParameters()
+    .filter(({ name }) => name.endsWith("weight"))
+    .map(({ name, parameter }) => ({
       name,
       shape: parameter.shape,
       histogram: report.histogram(parameter.readSync().data),

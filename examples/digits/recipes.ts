@@ -1,12 +1,12 @@
 // What is trained: two networks for 28 × 28 grey digits, and how. The same recipes in PyTorch and what they reach there:
 // bench/peers/README.md.
-import { loss, metrics, nn, optim, schedule, seed, type FitOptions, type Module } from "athanor";
+import { loss, metrics, nn, optim, schedule, seed, type train } from "athanor";
 
 /** One model of the run. */
 export interface Recipe {
   readonly name: "mlp" | "cnn";
   readonly description: string;
-  build(): Module;
+  build(): nn.Module;
   readonly peakRate: number;
   readonly epochs: number;
 }
@@ -16,14 +16,7 @@ export const recipes: readonly Recipe[] = [
     name: "mlp",
     description: "784 → 512 → 256 → 10, ReLU",
     build: () =>
-      nn.sequential(
-        nn.flatten(),
-        nn.linear(784, 512),
-        nn.relu(),
-        nn.linear(512, 256),
-        nn.relu(),
-        nn.linear(256, 10),
-      ),
+      nn.sequential(nn.flatten(), nn.linear(784, 512), nn.relu(), nn.linear(512, 256), nn.relu(), nn.linear(256, 10)),
     peakRate: 1e-3,
     epochs: 10,
   },
@@ -49,13 +42,13 @@ export const recipes: readonly Recipe[] = [
 ];
 
 /** A fresh model with the initial weights of `runSeed`. */
-export function build(recipe: Recipe, runSeed: number): Module {
+export function build(recipe: Recipe, runSeed: number): nn.Module {
   seed(runSeed);
   return recipe.build();
 }
 
 /** How it is trained. */
-export function options(recipe: Recipe, validation: FitOptions["validate"], runSeed: number) {
+export function options(recipe: Recipe, validation: train.FitOptions["validate"], runSeed: number) {
   return {
     loss: loss.crossEntropy(),
     optimizer: optim.adamW({

@@ -69,10 +69,10 @@ function makeVariables(
       );
     }
     const shape = node.type?.shape ?? [];
-    const same = tensor.dtype === node.type?.dtype && String(tensor.shape) === String(shape);
+    const same = tensor.dtype === node.type?.dtype && JSON.stringify(tensor.shape) === JSON.stringify(shape);
     if (!same) {
       throw new CorruptFileError(
-        `${where}: "${weightsFile}" is damaged: tensor "${tensor.name}" is ${tensor.dtype} [${tensor.shape.join(", ")}], "${graphFile}" expects ${node.type?.dtype} [${shape.map(String).join(", ")}]`,
+        `${where}: "${weightsFile}" is damaged: tensor "${tensor.name}" is ${tensor.dtype} [${tensor.shape.join(", ")}], "${graphFile}" expects ${node.type?.dtype} ${JSON.stringify(shape)}`,
       );
     }
     const variable = call(() => new addon.Variable(tensor.dtype as DType, tensor.shape, tensor.name));
@@ -143,6 +143,6 @@ function append(
 
 function attrFor(value: SavedAttr, batch: number): boolean | string | number | number[] {
   if (typeof value === "boolean" || typeof value === "string") return value;
-  if (Array.isArray(value)) return value.map((size) => sizeFor(size, batch));
-  return sizeFor(value as Exclude<typeof value, readonly unknown[]>, batch);
+  if (typeof value === "number" || "b" in value) return sizeFor(value, batch);
+  return value.map((size) => sizeFor(size, batch));
 }

@@ -9,7 +9,7 @@ import { inputOf, type InputSignature } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import { viewOf } from "../tensor/parameter.js";
-import type { DType, TypedArray } from "../tensor/dtype.js";
+import type { TypedArray } from "../tensor/dtype.js";
 import { formatVersion, type Manifest } from "./manifest.js";
 import { describeAll, generalize, probes, type Description } from "./symbolic.js";
 
@@ -75,7 +75,7 @@ function collect(tensors: Map<string, StoredTensor<TypedArray>>, node: Node, ind
   if (buffer === undefined || node.type === undefined) return undefined;
   const wanted = node.variable?.name ?? "";
   const name = wanted !== "" && !tensors.has(wanted) ? wanted : `${node.op}.${index}`;
-  const dtype = node.type.dtype as DType;
+  const dtype = node.type.dtype;
   tensors.set(name, { name, dtype, shape: node.type.shape, data: viewOf(dtype, buffer) });
   return name;
 }
@@ -114,8 +114,8 @@ async function replace(draft: string, target: string): Promise<void> {
   const aside = `${draft}.old`;
   const replaced = await rename(target, aside).then(
     () => true,
-    (thrown: NodeJS.ErrnoException) => {
-      if (thrown.code === "ENOENT") return false;
+    (thrown: unknown) => {
+      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
       throw thrown;
     },
   );

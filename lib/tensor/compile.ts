@@ -53,13 +53,13 @@ export class Compiled<Args extends Arguments, Result> {
 
   /** Runs on this thread; for work of microseconds. */
   runSync(...args: Host<Args>): Host<Result> {
-    const entry = this.entry(args as readonly unknown[]);
-    return this.unpack(entry, entry.program.runSync(this.feeds(args as readonly unknown[])));
+    const entry = this.entry(args);
+    return this.unpack(entry, entry.program.runSync(this.feeds(args)));
   }
 
   /** The program for these arguments, step by step: operations after fusion, work, planned memory. */
   explain(...args: Host<Args>): string {
-    const entry = this.entry(args as readonly unknown[]);
+    const entry = this.entry(args);
     return explain(entry.program);
   }
 
@@ -75,7 +75,7 @@ export class Compiled<Args extends Arguments, Result> {
 
   /** The compiled program for these arguments. */
   program(...args: Host<Args>): Program {
-    return this.entry(args as readonly unknown[]).program;
+    return this.entry(args).program;
   }
 
   /** Frees all programs; calling it again compiles anew. */
@@ -99,7 +99,7 @@ export class Compiled<Args extends Arguments, Result> {
       last !== null &&
       !(last instanceof NdArray) &&
       !Array.isArray(last);
-    return isOptions ? { values: args.slice(0, -1), options: last as RunOptions } : { values: args, options: {} };
+    return isOptions ? { values: args.slice(0, -1), options: last } : { values: args, options: {} };
   }
 
   private leaves(args: readonly unknown[]) {
@@ -124,7 +124,7 @@ export class Compiled<Args extends Arguments, Result> {
       const inputs = mapTree(args, (leaf, path) => {
         const { dtype, shape } = leaf as NdArray;
         return trace.input(path, dtype, shape);
-      }) as unknown as Args;
+      }) as Args;
       return this.f(...inputs);
     });
     const outputs = leavesOf<Tensor>(result, (path, value) => {
