@@ -4,6 +4,7 @@ import { addon } from "./native/index.js";
 export * from "./errors.js";
 export * as loss from "./loss/index.js";
 export * as nn from "./nn/index.js";
+export * as optim from "./optim/index.js";
 export * as ops from "./ops/index.js";
 export { isa, isas } from "./native/isa.js";
 export { nativeBytes, setThreads, threads } from "./native/threads.js";

@@ -1,0 +1,189 @@
+// An optimizer bound to the parameters of a model: the engine's side with its states, and the hyper-parameters of every step.
+import { ArgumentError, DisposedError, ShapeError } from "../errors.js";
+import { addon, call, type NativeOptimizer, type NativeVariable } from "../native/index.js";
+import type { NamedParameter, ParameterMatch } from "../nn/index.js";
+import { NdArray, showShape } from "../tensor/nd-array.js";
+import { viewOf, type Parameter } from "../tensor/parameter.js";
+import { hypersOf, memoryRow, rowAt, scheduleOf, type HyperValues } from "./hyper.js";
+import type { Optimizer } from "./optimizer.js";
+
+/** What {@link BoundOptimizer.stateDict} gives. */
+export interface OptimizerStates {
+  /** Steps taken. */
+  readonly steps: number;
+  /** `<parameter>.<state>` → values. */
+  readonly states: Readonly<Record<string, NdArray>>;
+}
+
+interface BoundGroup {
+  readonly hyper: HyperValues;
+  readonly members: NamedParameter[];
+}
+
+/** An optimizer with states for certain parameters; made by {@link bind}. */
+export class BoundOptimizer {
+  readonly optimizer: Optimizer;
+  /** Parameters in the order in which a step takes their gradients. */
+  readonly parameters: readonly Parameter[];
+  /** Extents of the hyper-parameters of a step: groups and hyper-parameters of the rule. */
+  readonly hyperShape: readonly [groups: number, width: number];
+  private readonly groups: readonly BoundGroup[];
+  private readonly where: string;
+  private held: NativeOptimizer | undefined;
+
+  /** @internal See {@link bind}. */
+  constructor(optimizer: Optimizer, groups: readonly BoundGroup[]) {
+    this.optimizer = optimizer;
+    this.groups = groups;
+    this.where = `optim.${optimizer.name}`;
+    this.parameters = groups.flatMap(({ members }) => members.map(({ parameter }) => parameter));
+    this.hyperShape = [groups.length, hypersOf(optimizer.rule).length];
+    const native = groups.map(({ hyper, members }) => ({
+      variables: members.map(({ parameter }) => parameter.native),
+      hyper: Float64Array.from(memoryRow(optimizer.rule, hyper)),
+    }));
+    const { clipNorm, clipValue } = optimizer;
+    this.held = call(
+      () =>
+        new addon.Optimizer(optimizer.rule, native, {
+          ...(clipNorm === undefined ? {} : { maxNorm: clipNorm, skipNonfinite: true }),
+          ...(clipValue === undefined ? {} : { clipValue }),
+        }),
+      this.where,
+    );
+  }
+
+  /** The engine's side. @throws DisposedError */
+  get native(): NativeOptimizer {
+    if (this.held) return this.held;
+    throw new DisposedError(`${this.where}: it was disposed; bind the optimizer anew to use it`);
+  }
+
+  /** Steps taken. */
+  get steps(): number {
+    return this.native.steps;
+  }
+
+  /** Writes the hyper-parameters of a step, [groups, width], into `row`. @throws ArgumentError if a schedule leaves its range */
+  writeHyper(row: Float64Array, step: number, total: number): void {
+    const width = this.hyperShape[1];
+    this.groups.forEach(({ hyper }, g) =>
+      row.set(rowAt(this.where, this.optimizer.rule, hyper, step, total), g * width),
+    );
+  }
+
+  /** The hyper-parameters of a step, f64 [groups, width]. */
+  hyperAt(step: number, total = Infinity): NdArray {
+    const row = new Float64Array(this.hyperShape[0] * this.hyperShape[1]);
+    this.writeHyper(row, step, total);
+    return new NdArray(row, this.hyperShape);
+  }
+
+  /** The learning rate of a step, of the parameters that no group took. */
+  rateAt(step: number, total = Infinity): number {
+    return scheduleOf(this.optimizer.rule, this.optimizer.hyper, "lr")(step, total);
+  }
+
+  /** Copies of all states, for a checkpoint. */
+  stateDict(): OptimizerStates {
+    const states = this.native.states.map((state) => {
+      const { dtype, shape } = state.type;
+      return [
+        state.name,
+        new NdArray(
+          viewOf(
+            dtype,
+            call(() => state.read()),
+          ),
+          shape,
+          dtype,
+        ),
+      ] as const;
+    });
+    return { steps: this.steps, states: Object.fromEntries(states) };
+  }
+
+  /**
+   * Takes states back; nothing is changed unless all of them fit.
+   *
+   * @throws ArgumentError for missing or strange names; ShapeError for other shapes.
+   */
+  loadStateDict(saved: OptimizerStates): void {
+    const where = `${this.where}.loadStateDict`;
+    const own = new Map(this.native.states.map((state): [string, NativeVariable] => [state.name, state]));
+    for (const [name, state] of own) {
+      const values = saved.states[name];
+      if (!values)
+        throw new ArgumentError(`${where}: "${name}" is missing; the states are of another model or optimizer`);
+      const { dtype, shape } = state.type;
+      if (values.dtype !== dtype || showShape(values.shape) !== showShape(shape)) {
+        throw new ShapeError(
+          `${where}: "${name}" must be ${dtype} ${showShape(shape)}, got ${values.dtype} ${showShape(values.shape)}`,
+        );
+      }
+    }
+    const strange = Object.keys(saved.states).find((name) => !own.has(name));
+    if (strange !== undefined) {
+      throw new ArgumentError(`${where}: there is no state "${strange}"; the states are of another model or optimizer`);
+    }
+    if (!Number.isSafeInteger(saved.steps) || saved.steps < 0) {
+      throw new ArgumentError(`${where}: steps must be a whole number from 0 on, got ${saved.steps}`);
+    }
+    for (const [name, state] of own) call(() => state.write(saved.states[name]!.data));
+    this.native.steps = saved.steps;
+  }
+
+  /** Frees the states; the parameters keep their values. */
+  dispose(): void {
+    this.held?.dispose();
+    this.held = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Binds an optimizer to parameters: the first group that matches takes each, the rest go by the optimizer's own
+ * hyper-parameters. Parameters that are not trainable are left out.
+ *
+ * @throws ArgumentError if there is nothing to train, or a group matches nothing; DTypeError for a parameter that is not f32.
+ * @example
+ * const model = nn.linear(4, 2);
+ * using bound = optim.bind(optim.adam({ lr: 1e-3 }), model.assignNames().namedParameters());
+ * bound.parameters.length; // 2
+ */
+export function bind(optimizer: Optimizer, parameters: readonly NamedParameter[]): BoundOptimizer {
+  const where = `optim.${optimizer.name}`;
+  const trainable = parameters.filter(({ parameter }) => parameter.trainable);
+  if (trainable.length === 0) {
+    throw new ArgumentError(
+      parameters.length === 0
+        ? `${where}: the model has no parameters to train`
+        : `${where}: all ${parameters.length} parameters are frozen; unfreeze some of them (model.unfreeze())`,
+    );
+  }
+  const rest: BoundGroup = { hyper: optimizer.hyper, members: [] };
+  const groups = optimizer.groups.map(({ hyper }): BoundGroup => ({ hyper, members: [] }));
+  optimizer.groups.forEach(({ match }, i) => {
+    if (typeof match === "function" || parameters.some((named) => matches(match, named))) return;
+    const names = parameters.slice(0, 4).map(({ name }) => `"${name}"`);
+    throw new ArgumentError(
+      `${where}: groups[${i}] matches no parameter (${typeof match === "string" ? `"${match}"` : String(match)}); there are ${names.join(", ")}${parameters.length > 4 ? ", …" : ""}`,
+    );
+  });
+  for (const named of trainable) {
+    const g = optimizer.groups.findIndex(({ match }) => matches(match, named));
+    (groups[g] ?? rest).members.push(named);
+  }
+  return new BoundOptimizer(
+    optimizer,
+    [rest, ...groups].filter(({ members }) => members.length > 0),
+  );
+}
+
+function matches(match: ParameterMatch, { name, parameter }: NamedParameter): boolean {
+  if (typeof match === "function") return match(name, parameter);
+  return typeof match === "string" ? name === match || name.startsWith(`${match}.`) : name.search(match) !== -1;
+}

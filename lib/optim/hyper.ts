@@ -1,0 +1,101 @@
+// The hyper-parameters of the update rules under their TypeScript names: "weight_decay" of native/optim/rules.def is
+// `weightDecay` here. Names, defaults and ranges all come from that table.
+import { ArgumentError } from "../errors.js";
+import { rules, type Hyper, type RuleName } from "../native/rules.js";
+import type { Schedule, ScheduleLike } from "../schedule/index.js";
+
+/** A value given to a hyper-parameter: a number or a schedule of the step; a flag is `true` or `false`. */
+export type HyperValue = ScheduleLike | boolean;
+
+/** Hyper-parameters by their TypeScript names. */
+export type HyperValues = Readonly<Record<string, HyperValue>>;
+
+/** `weight_decay` → `weightDecay` */
+export const camelCase = (name: string): string =>
+  name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The hyper-parameters of a rule in the order in which they cross the binding. */
+export function hypersOf(rule: RuleName): readonly (Hyper & { readonly option: string })[] {
+  return (rules[rule].hyper as readonly Hyper[]).map((hyper) => ({ ...hyper, option: camelCase(hyper.name) }));
+}
+
+/** The hyper-parameters whose value an optimizer's states start from; they hold for the whole run. */
+const startingValues = new Set(Object.values(rules).flatMap(({ state }) => state.map(({ init }) => String(init))));
+
+/**
+ * Checks the values that options give.
+ *
+ * @throws ArgumentError for a value of another kind or outside of its range.
+ */
+export function checkHypers(where: string, rule: RuleName, values: HyperValues): void {
+  for (const hyper of hypersOf(rule)) {
+    const value = values[hyper.option];
+    if (value === undefined) continue;
+    if (!("interval" in hyper)) {
+      if (typeof value !== "boolean") {
+        throw new ArgumentError(`${where}: ${hyper.option} must be true or false, got ${show(value)}`);
+      }
+    } else if (typeof value === "function") {
+      if (startingValues.has(hyper.name)) {
+        throw new ArgumentError(
+          `${where}: ${hyper.option} is where a state starts from; it takes a number, no schedule`,
+        );
+      }
+    } else {
+      checkNumber(where, hyper.option, value, hyper.interval);
+    }
+  }
+}
+
+function checkNumber(where: string, name: string, value: unknown, interval: string): asserts value is number {
+  if (typeof value === "number" && within(value, interval)) return;
+  const range = interval === "(-inf, inf)" ? "finite" : `in ${interval}`;
+  const kind = typeof value === "number" ? "" : "a number or a schedule, ";
+  throw new ArgumentError(`${where}: ${name} must be ${kind}${range}, got ${show(value)}`);
+}
+
+/** Whether a finite value lies in an interval such as "[0, 1)". */
+export function within(value: number, interval: string): boolean {
+  const match = /^([[(])(\S+), (\S+)([\])])$/.exec(interval);
+  if (!match || !Number.isFinite(value)) return false;
+  const [low, high] = [bound(match[2]!), bound(match[3]!)];
+  return (match[1] === "[" ? value >= low : value > low) && (match[4] === "]" ? value <= high : value < high);
+}
+
+const bound = (text: string): number => Number(text.replace("inf", "Infinity"));
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  return typeof value === "object" && value !== null ? "an object" : String(value);
+}
+
+/**
+ * The values of one group at a step, in the order of the rule; flags as 0 and 1.
+ *
+ * @throws ArgumentError if a schedule leaves the range of its hyper-parameter.
+ */
+export function rowAt(where: string, rule: RuleName, values: HyperValues, step: number, total: number): number[] {
+  return hypersOf(rule).map((hyper) => {
+    const value = values[hyper.option] ?? hyper.default;
+    if (typeof value === "boolean") return value ? 1 : 0;
+    if (typeof value === "number") return value;
+    const number = value(step, total);
+    if ("interval" in hyper) checkNumber(where, `${hyper.option} at step ${step}`, number, hyper.interval);
+    return number;
+  });
+}
+
+/**
+ * The values that decide which states a group needs. A schedule may begin at 0 and leave it later, so that it counts as not 0.
+ */
+export function memoryRow(rule: RuleName, values: HyperValues): number[] {
+  const asNumber = (value: HyperValue | boolean) => (typeof value === "function" ? 0.5 : Number(value));
+  return hypersOf(rule).map((hyper) => asNumber(values[hyper.option] ?? hyper.default));
+}
+
+/** A hyper-parameter as a schedule. */
+export function scheduleOf(rule: RuleName, values: HyperValues, option: string): Schedule {
+  const hyper = hypersOf(rule).find((candidate) => candidate.option === option);
+  const value = values[option] ?? hyper?.default ?? 0;
+  return typeof value === "function" ? value : () => Number(value);
+}

@@ -1,0 +1,124 @@
+// What an optimizer is before it meets a model: plain, immutable, usable for any number of runs at once.
+import { ArgumentError, checkOptions } from "../errors.js";
+import type { RuleName } from "../native/rules.js";
+import type { ParameterMatch } from "../nn/index.js";
+import type { ScheduleLike } from "../schedule/index.js";
+import { checkHypers, hypersOf, type HyperValue, type HyperValues } from "./hyper.js";
+
+/** Options that every optimizer takes. */
+export interface CommonOptions {
+  /** Learning rate. */
+  readonly lr?: ScheduleLike | undefined;
+  /** Decoupled in AdamW; added to the gradient, as an L2 penalty, elsewhere. */
+  readonly weightDecay?: ScheduleLike | undefined;
+  /** Climb instead of descend. Default false. */
+  readonly maximize?: boolean | undefined;
+}
+
+/** Options of the whole optimizer beside those of its rule. */
+export interface StepOptions {
+  /** Largest L2 norm of all gradients together; longer ones are scaled down, as by torch's `clip_grad_norm_`. Default none. */
+  readonly clipNorm?: number | undefined;
+  /** Largest absolute value of a gradient's element, after that. Default none. */
+  readonly clipValue?: number | undefined;
+}
+
+/** Other hyper-parameters for some of the parameters. The first group that matches takes a parameter. */
+export type GroupOptions<Hypers> = Hypers & {
+  /** Which: the name or the part of the model that it begins with, a pattern, or a function. */
+  readonly match: ParameterMatch;
+};
+
+/** Everything that a factory of this module takes. */
+export type OptimizerOptions<Hypers> = Hypers &
+  StepOptions & { readonly groups?: readonly GroupOptions<Hypers>[] | undefined };
+
+/** A group of {@link Optimizer}. */
+export interface OptimizerGroup {
+  readonly match: ParameterMatch;
+  /** All hyper-parameters, those of the optimizer where the group does not say otherwise. */
+  readonly hyper: HyperValues;
+}
+
+/** An update rule with its hyper-parameters, made by `optim.adamW` and its like. */
+export interface Optimizer {
+  /** The factory, such as "adamW". */
+  readonly name: string;
+  readonly rule: RuleName;
+  /** What was given, by option name; what was not has the rule's default. */
+  readonly hyper: HyperValues;
+  readonly clipNorm?: number;
+  readonly clipValue?: number;
+  readonly groups: readonly OptimizerGroup[];
+}
+
+/** How a factory differs from its rule. */
+export interface Recipe {
+  readonly name: string;
+  readonly rule: RuleName;
+  /** Hyper-parameters that this factory sets otherwise than the rule. */
+  readonly defaults?: HyperValues;
+  /** Hyper-parameters of the rule that are no options here. */
+  readonly fixed?: readonly string[];
+}
+
+/** @throws ArgumentError for unknown options and values out of range. */
+export function define(recipe: Recipe, options: object): Optimizer {
+  const where = `optim.${recipe.name}`;
+  if (typeof options !== "object" || options === null) {
+    throw new ArgumentError(`${where}: expected an object of options such as { lr: 1e-3 }, got ${String(options)}`);
+  }
+  const { clipNorm, clipValue, groups = [], ...own } = options as OptimizerOptions<Record<string, unknown>>;
+  checkLimit(where, "clipNorm", clipNorm);
+  checkLimit(where, "clipValue", clipValue);
+  const hyper = { ...recipe.defaults, ...readHypers(where, recipe, own, ["clipNorm", "clipValue", "groups"]) };
+  if (!Array.isArray(groups)) {
+    throw new ArgumentError(`${where}: groups must be a list such as [{ match: /bias$/, weightDecay: 0 }]`);
+  }
+  const optimizer = {
+    name: recipe.name,
+    rule: recipe.rule,
+    hyper: Object.freeze(hyper),
+    ...(clipNorm === undefined ? {} : { clipNorm: clipNorm as number }),
+    ...(clipValue === undefined ? {} : { clipValue: clipValue as number }),
+    groups: Object.freeze(groups.map((group, i) => readGroup(`${where}: groups[${i}]`, recipe, hyper, group))),
+  };
+  return Object.freeze(optimizer);
+}
+
+function readGroup(where: string, recipe: Recipe, hyper: HyperValues, group: unknown): OptimizerGroup {
+  if (typeof group !== "object" || group === null) {
+    throw new ArgumentError(
+      `${where}: expected an object such as { match: /bias$/, weightDecay: 0 }, got ${String(group)}`,
+    );
+  }
+  const { match, ...own } = group as GroupOptions<Record<string, unknown>>;
+  if (typeof match !== "string" && typeof match !== "function" && !((match as unknown) instanceof RegExp)) {
+    throw new ArgumentError(`${where}: match must be a name, a regular expression or a function of (name, parameter)`);
+  }
+  return Object.freeze({ match, hyper: Object.freeze({ ...hyper, ...readHypers(where, recipe, own, ["match"]) }) });
+}
+
+// Options become hyper-parameters: `betas` is two of them, an option that is undefined is one that was not given.
+function readHypers(where: string, recipe: Recipe, options: object, others: readonly string[]): HyperValues {
+  const names = hypersOf(recipe.rule)
+    .map(({ option }) => option)
+    .filter((option) => !recipe.fixed?.includes(option));
+  const paired = names.includes("beta1");
+  checkOptions(where, options, [...names, ...(paired ? ["betas"] : []), ...others]);
+  const { betas, ...rest } = options as Record<string, unknown>;
+  const values = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
+  if (betas !== undefined) {
+    if (!Array.isArray(betas) || betas.length !== 2) {
+      throw new ArgumentError(`${where}: betas must be two numbers or schedules [beta1, beta2], got ${String(betas)}`);
+    }
+    [values["beta1"], values["beta2"]] = betas as unknown[];
+  }
+  checkHypers(where, recipe.rule, values as Record<string, HyperValue>);
+  return values as HyperValues;
+}
+
+function checkLimit(where: string, name: string, value: unknown): void {
+  if (value === undefined || (typeof value === "number" && value > 0)) return;
+  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${String(value)}`);
+}
