@@ -11,6 +11,9 @@
 namespace athanor {
 namespace {
 
+// A record is a handful of figures a step; whole tensors are collected.
+constexpr Index kMostRecorded = 16;
+
 double to_double(const std::byte* at, DType dtype) {
   switch (dtype) {
     case DType::f64: { double v; std::memcpy(&v, at, sizeof v); return v; }
@@ -58,10 +61,26 @@ Loop::Loop(LoopConfig config) : config_(std::move(config)) {
     Result result;
     result.record = position(config_.record, port.name);
     result.collect = position(config_.collect, port.name);
-    check(result.record < 0 || port.type.count() == 1, Code::shape,
-          [&] { return "fit: only single numbers are recorded, \"" + port.name + "\" is " + to_string(port.type); });
+    result.count = port.type.count();
+    check(result.record < 0 || result.count <= kMostRecorded, Code::shape, [&] {
+      return "fit: at most " + std::to_string(kMostRecorded) + " numbers an output are recorded, \"" + port.name + "\" is " +
+             to_string(port.type);
+    });
     if (result.record >= 0 || result.collect >= 0) result.bytes.resize(static_cast<std::size_t>(port.type.bytes()));
     results_.push_back(std::move(result));
+  }
+  place_records();
+}
+
+// Records stand side by side in the order in which they were asked for.
+void Loop::place_records() {
+  for (std::size_t wanted = 0; wanted < config_.record.size(); ++wanted) {
+    if (config_.record[wanted] == config_.guard) guard_ = record_width_;
+    for (Result& result : results_) {
+      if (result.record != static_cast<int>(wanted)) continue;
+      result.offset = record_width_;
+      record_width_ += result.count;
+    }
   }
 }
 
@@ -83,12 +102,16 @@ void Loop::gather(const std::int32_t* order, Index first_row, Parallel& parallel
 }
 
 void Loop::keep(LoopResult& result) const {
-  const std::size_t width = config_.record.size();
+  const std::size_t width = static_cast<std::size_t>(record_width_);
   result.records.resize(result.records.size() + width);
   double* row = result.records.data() + result.records.size() - width;
   for (std::size_t i = 0; i < results_.size(); ++i) {
     const Result& value = results_[i];
-    if (value.record >= 0) row[value.record] = to_double(value.bytes.data(), config_.program->outputs()[i].type.dtype);
+    if (value.record >= 0) {
+      const DType dtype = config_.program->outputs()[i].type.dtype;
+      const Index size = size_of(dtype);
+      for (Index e = 0; e < value.count; ++e) row[value.offset + e] = to_double(value.bytes.data() + e * size, dtype);
+    }
     if (value.collect >= 0) {
       auto& into = result.collected[value.collect];
       into.insert(into.end(), value.bytes.begin(), value.bytes.end());
@@ -118,7 +141,6 @@ LoopResult Loop::run(const LoopRequest& request) {
   run.seed = request.seed;
   run.parallel = threads.get();
   run.cancelled = request.cancelled;
-  const int guard = position(config_.record, config_.guard);
   for (Index step = 0; step < request.steps; ++step) {
     if (request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed)) {
       result.cancelled = true;
@@ -140,7 +162,8 @@ LoopResult Loop::run(const LoopRequest& request) {
     }
     keep(result);
     ++result.steps;
-    if (guard >= 0 && !std::isfinite(result.records[result.records.size() - config_.record.size() + guard])) {
+    const std::size_t row = result.records.size() - static_cast<std::size_t>(record_width_);
+    if (guard_ >= 0 && !std::isfinite(result.records[row + static_cast<std::size_t>(guard_)])) {
       result.nonfinite = true;
       break;
     }

@@ -15,9 +15,9 @@ struct LoopConfig {
   std::shared_ptr<Program> program;
   std::shared_ptr<Dataset> dataset;
   std::string hyper;                  // the input that takes each step's hyper-parameters (f64), or empty
-  std::vector<std::string> record;    // outputs of one element: their values are kept for every step
+  std::vector<std::string> record;    // small outputs: their numbers are kept for every step, side by side
   std::vector<std::string> collect;   // outputs [batch, …]: their rows are kept, in the order of the batches
-  std::string guard;                  // stop when this recorded output is not finite; empty: never
+  std::string guard;                  // stop when the first number of this recorded output is not finite; empty: never
 };
 
 struct LoopRequest {
@@ -35,7 +35,7 @@ struct LoopResult {
   Index steps = 0;                                // done; fewer than asked when cancelled or guarded
   bool cancelled = false;
   bool nonfinite = false;
-  std::vector<double> records;                    // [steps, record]
+  std::vector<double> records;                    // [steps, numbers of all records]
   std::vector<std::vector<std::byte>> collected;  // one per collect
   double seconds = 0;
 };
@@ -60,14 +60,18 @@ class Loop {
   struct Result {
     std::vector<std::byte> bytes;
     int record = -1, collect = -1;
+    Index count = 0, offset = 0;      // numbers of a record, and where they stand in a row
   };
 
+  void place_records();
   void gather(const std::int32_t* order, Index first_row, Parallel& parallel);
   void keep(LoopResult& result) const;
 
   LoopConfig config_;
   Index batch_ = 0;
   Index hyper_size_ = 0;
+  Index record_width_ = 0;
+  Index guard_ = -1;
   std::vector<Feed> feeds_;
   std::vector<Result> results_;
 };
