@@ -1,6 +1,6 @@
 // Losses of classifiers. All are taken from scores or log-probabilities by forms that neither overflow nor cancel.
 import { checkOptions, DTypeError, ShapeError } from "../errors.js";
-import { crossEntropy as crossEntropyOf, type CrossEntropyOptions } from "../ops/cross-entropy.js";
+import { checkCrossEntropy, crossEntropy as crossEntropyOf, type CrossEntropyOptions } from "../ops/cross-entropy.js";
 import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
 import { showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -16,8 +16,7 @@ import { fitted, named, reduce, reductionOf, type Loss, type ReductionOption } f
  * const value = await f.run(array([2, 1, 0, 3], [2, 2]), array(Int32Array.of(0, 1)));
  */
 export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
-  checkOptions("loss.crossEntropy", options, ["labelSmoothing", "ignoreIndex", "reduction"]);
-  reductionOf("loss.crossEntropy", options);
+  checkCrossEntropy("loss.crossEntropy", options);
   return named("crossEntropy", (prediction, target) => crossEntropyOf(prediction, target, options));
 }
 
@@ -75,10 +74,21 @@ export function bce(options: ReductionOption = {}): Loss {
   const reduction = reductionOf("loss.bce", options);
   return named("bce", (p, target) => {
     const t = fitted("bce", p, target);
-    const yes = p.log().maximum(-100);
-    const no = p.neg().log1p().maximum(-100);
-    return reduce(t.mul(yes).add(t.neg().add(1).mul(no)).neg(), reduction);
+    const no = p.neg().add(1);
+    return reduce(
+      t
+        .mul(heldLog(p))
+        .add(t.neg().add(1).mul(heldLog(no)))
+        .neg(),
+      reduction,
+    );
   });
+}
+
+// log p, but -100 where p is 0; there it has no slope, where that of log is infinite.
+function heldLog(p: Tensor): Tensor {
+  const some = p.gt(0);
+  return some.where(some.where(p, 1).log().maximum(-100), -100);
 }
 
 /** Options of {@link bceWithLogits}. */

@@ -31,13 +31,10 @@ export interface CrossEntropyOptions {
  * (await f.run(array([0, 0, 0, 0], [1, 4]), array(Int32Array.of(2)))).item(); // 4
  */
 export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntropyOptions = {}): Tensor {
-  checkOptions("crossEntropy", options, ["labelSmoothing", "ignoreIndex", "reduction"]);
+  checkCrossEntropy("crossEntropy", options);
   requireTensor("crossEntropy", "logits", logits);
   requireTensor("crossEntropy", "target", target);
   const { labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;
-  requireWithin("crossEntropy", "labelSmoothing", labelSmoothing, 0, 1);
-  requireOneOf("crossEntropy", "reduction", reduction, reductions);
-  if (ignoreIndex !== undefined) requireCount("crossEntropy", "ignoreIndex", ignoreIndex, -(2 ** 31));
   if (target.dtype === "f32") return withProbabilities(logits, target, labelSmoothing, reduction);
   const lead = checkLabels(logits, target);
   const classes = logits.shape.at(-1)!;
@@ -51,6 +48,15 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   if (reduction === "sum") return losses!.sum();
   if (ignoreIndex === undefined) return losses!.mean();
   return losses!.sum().div(counted!.stopGradient().maximum(1));
+}
+
+/** Checks the options of a cross-entropy. @throws ArgumentError */
+export function checkCrossEntropy(where: string, options: CrossEntropyOptions): void {
+  checkOptions(where, options, ["labelSmoothing", "ignoreIndex", "reduction"]);
+  const { labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;
+  requireWithin(where, "labelSmoothing", labelSmoothing, 0, 1);
+  requireOneOf(where, "reduction", reduction, reductions);
+  if (ignoreIndex !== undefined) requireCount(where, "ignoreIndex", ignoreIndex, -(2 ** 31));
 }
 
 function checkLabels(logits: Tensor, labels: Tensor): readonly number[] {
