@@ -66,7 +66,7 @@
     ],
     "athanor_common_flags": [
       "-std=c++20",
-      "-O3",
+      "-O2",
       "-Wall",
       "-Wextra",
       "-fno-math-errno",
@@ -75,13 +75,16 @@
       "-fvisibility-inlines-hidden",
     ],
     "athanor_scalar_flags": [
+      "-O2",
     ],
     "athanor_avx2_flags": [
+      "-O3",
       "-mavx2",
       "-mfma",
       "-mf16c",
     ],
     "athanor_avx512_flags": [
+      "-O3",
       "-mavx512f",
       "-mavx512bw",
       "-mavx512dq",
@@ -94,6 +97,7 @@
       "-mprefer-vector-width=512",
     ],
     "athanor_neon_flags": [
+      "-O3",
     ],
   },
 }
