@@ -69,9 +69,10 @@ class Pair final : public Parallel {
 #define ATHANOR_CHAIN(op, r, i) op " %%" r "12, %%" r "13, %%" r #i "\n\t"
 #define ATHANOR_CHAINS(op, r)                                                                         \
   ATHANOR_CHAIN(op, r, 0)                                                                             \
-  ATHANOR_CHAIN(op, r, 1) ATHANOR_CHAIN(op, r, 2) ATHANOR_CHAIN(op, r, 3) ATHANOR_CHAIN(op, r, 4)     \
-      ATHANOR_CHAIN(op, r, 5) ATHANOR_CHAIN(op, r, 6) ATHANOR_CHAIN(op, r, 7) ATHANOR_CHAIN(op, r, 8) \
-          ATHANOR_CHAIN(op, r, 9) ATHANOR_CHAIN(op, r, 10) ATHANOR_CHAIN(op, r, 11)
+  ATHANOR_CHAIN(op, r, 1)                                                                             \
+  ATHANOR_CHAIN(op, r, 2) ATHANOR_CHAIN(op, r, 3) ATHANOR_CHAIN(op, r, 4) ATHANOR_CHAIN(op, r, 5)     \
+      ATHANOR_CHAIN(op, r, 6) ATHANOR_CHAIN(op, r, 7) ATHANOR_CHAIN(op, r, 8) ATHANOR_CHAIN(op, r, 9) \
+          ATHANOR_CHAIN(op, r, 10) ATHANOR_CHAIN(op, r, 11)
 double measure_peak() {
   constexpr int kTimes = 100000;
   const char* isa = kernel_table().isa;

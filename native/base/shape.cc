@@ -13,8 +13,9 @@ void Shape::assign(const Index* extents, std::size_t rank) {
 }
 
 void Shape::push_back(Index extent) {
-  check(rank_ < kMaxRank, Code::shape,
-        [&] { return "a tensor has at most " + std::to_string(kMaxRank) + " dimensions; fold some of them with reshape"; });
+  check(rank_ < kMaxRank, Code::shape, [&] {
+    return "a tensor has at most " + std::to_string(kMaxRank) + " dimensions; fold some of them with reshape";
+  });
   extents_[rank_++] = extent;
 }
 
@@ -81,7 +82,8 @@ int normalize_axis(const char* operation, Index axis, int rank) {
   check(axis >= -rank && axis < rank, Code::argument, [&] {
     return std::string(operation) + ": axis " + std::to_string(axis) + " is out of range for a tensor with " +
            std::to_string(rank) + " dimensions; use " +
-           (rank == 0 ? std::string("no axis on a scalar") : "-" + std::to_string(rank) + " to " + std::to_string(rank - 1));
+           (rank == 0 ? std::string("no axis on a scalar")
+                      : "-" + std::to_string(rank) + " to " + std::to_string(rank - 1));
   });
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }

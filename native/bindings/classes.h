@@ -19,7 +19,8 @@ void define_classes(Environment& environment, Napi::Env env, Napi::Object export
 // A handle's engine object; throws Code::disposed when it is gone.
 template <class T>
 const std::shared_ptr<T>& alive(const std::shared_ptr<T>& held, const char* what) {
-  check(held != nullptr, Code::disposed, [&] { return std::string("this ") + what + " was disposed; make it anew to use it"; });
+  check(held != nullptr, Code::disposed,
+        [&] { return std::string("this ") + what + " was disposed; make it anew to use it"; });
   return held;
 }
 

@@ -18,7 +18,8 @@ Environment::~Environment() = default;
 
 Napi::Promise Environment::submit(Lane lane, Cancelled cancelled, std::function<void()> work,
                                   std::function<Napi::Value(Napi::Env)> settle) {
-  auto* completion = new Completion{Napi::Promise::Deferred::New(env_), cancelled, std::move(work), std::move(settle), nullptr};
+  auto* completion =
+      new Completion{Napi::Promise::Deferred::New(env_), cancelled, std::move(work), std::move(settle), nullptr};
   {
     const std::lock_guard lock(flags_mutex_);
     flags_.insert(cancelled);
@@ -97,8 +98,8 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
                            InstanceMethod("opNames", &Environment::op_names, napi_enumerable),
                        });
   napi_value name = Napi::String::New(env, "athanor");
-  const napi_status status =
-      napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, complete, &completions_);
+  const napi_status status = napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this,
+                                                             complete, &completions_);
   if (status != napi_ok) throw Napi::Error::New(env, "athanor: the engine could not join this event loop");
   napi_unref_threadsafe_function(env, completions_);
   napi_add_env_cleanup_hook(env, close, this);

@@ -37,7 +37,8 @@ Napi::Function AddonGraph::define(Napi::Env env) {
 
 ValueId AddonGraph::to_value(Napi::Value value) const {
   const Index id = to_index(value, "a value");
-  check(id >= 0 && id < get().value_count(), Code::argument, [] { return "a tensor of another trace was used in this one"; });
+  check(id >= 0 && id < get().value_count(), Code::argument,
+        [] { return "a tensor of another trace was used in this one"; });
   return static_cast<ValueId>(id);
 }
 
@@ -87,7 +88,8 @@ Napi::Value AddonGraph::apply(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string name = to_text(info[0], "an operation's name");
     const OpInfo* row = find_op(name);
-    check(row != nullptr && !row->is(kEffect), Code::argument, [&] { return "there is no operation \"" + name + "\""; });
+    check(row != nullptr && !row->is(kEffect), Code::argument,
+          [&] { return "there is no operation \"" + name + "\""; });
     return Napi::Number::New(info.Env(), get().apply(row->op, to_values(info[1]), to_attrs(info[2])));
   });
 }
@@ -162,7 +164,8 @@ Napi::Value AddonGraph::set_outputs(const Napi::CallbackInfo& info) {
     const Napi::Array names = info[0].As<Napi::Array>();
     check(names.Length() == values.size(), Code::argument, [] { return "setOutputs: one name for every value"; });
     std::vector<Output> outputs;
-    for (std::uint32_t i = 0; i < names.Length(); ++i) outputs.push_back({to_text(names.Get(i), "an output's name"), values[i]});
+    for (std::uint32_t i = 0; i < names.Length(); ++i)
+      outputs.push_back({to_text(names.Get(i), "an output's name"), values[i]});
     get().outputs = std::move(outputs);
     return info.Env().Undefined();
   });

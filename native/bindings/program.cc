@@ -55,12 +55,14 @@ struct Run {
 };
 
 std::shared_ptr<Run> prepare(const Napi::CallbackInfo& info, const std::shared_ptr<Program>& program) {
-  check(info[0].IsArray() && info[1].IsArray(), Code::argument, [] { return "run: expected arrays of feeds and results"; });
+  check(info[0].IsArray() && info[1].IsArray(), Code::argument,
+        [] { return "run: expected arrays of feeds and results"; });
   const Napi::Array feeds = info[0].As<Napi::Array>(), results = info[1].As<Napi::Array>();
-  check(feeds.Length() == program->inputs().size() && results.Length() == program->outputs().size(), Code::argument, [&] {
-    return "run: expected " + std::to_string(program->inputs().size()) + " feeds and " +
-           std::to_string(program->outputs().size()) + " results";
-  });
+  check(feeds.Length() == program->inputs().size() && results.Length() == program->outputs().size(), Code::argument,
+        [&] {
+          return "run: expected " + std::to_string(program->inputs().size()) + " feeds and " +
+                 std::to_string(program->outputs().size()) + " results";
+        });
   auto run = std::make_shared<Run>();
   run->program = program;
   for (std::uint32_t i = 0; i < feeds.Length(); ++i) {
@@ -128,7 +130,8 @@ Napi::Value AddonProgram::run_sync(const Napi::CallbackInfo& info) {
     for (std::uint32_t i = 0; i < results_.size(); ++i) {
       const Bytes bytes = to_bytes(results.Get(i), "a result");
       if (bytes.length != program->outputs()[i].type.bytes()) {
-        to_bytes_of(results.Get(i), program->outputs()[i].type, "runSync: output \"" + program->outputs()[i].name + "\"");
+        to_bytes_of(results.Get(i), program->outputs()[i].type,
+                    "runSync: output \"" + program->outputs()[i].name + "\"");
       }
       results_[i] = bytes.data;
     }
@@ -158,7 +161,8 @@ Napi::Value AddonProgram::profile(const Napi::CallbackInfo& info) {
             },
             [run, seconds](Napi::Env env) -> Napi::Value {
               run->results.Reset();
-              return Napi::Float64Array::New(env, seconds->size(), copied(env, seconds->data(), seconds->size() * 8), 0);
+              return Napi::Float64Array::New(env, seconds->size(), copied(env, seconds->data(), seconds->size() * 8),
+                                             0);
             });
   });
 }

@@ -62,9 +62,8 @@ Napi::Value AddonOptimizer::states(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value AddonOptimizer::steps(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(get()->steps()));
-  });
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(get()->steps())); });
 }
 
 void AddonOptimizer::set_steps(const Napi::CallbackInfo& info, const Napi::Value& value) {
@@ -89,7 +88,8 @@ AddonDataset::AddonDataset(const Napi::CallbackInfo& info) : ObjectWrap(info) {
                     nullptr};
       const std::byte* data = to_bytes_of(entry.Get("data"), column.type, "data: column \"" + column.name + "\"");
       column.data = std::make_shared<Block>(column.type.bytes());
-      if (column.type.bytes() > 0) std::memcpy(column.data->data(), data, static_cast<std::size_t>(column.type.bytes()));
+      if (column.type.bytes() > 0)
+        std::memcpy(column.data->data(), data, static_cast<std::size_t>(column.type.bytes()));
       columns.push_back(std::move(column));
     }
     dataset_ = std::make_shared<Dataset>(std::move(columns));
@@ -106,9 +106,8 @@ Napi::Function AddonDataset::define(Napi::Env env) {
 }
 
 Napi::Value AddonDataset::rows(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    return Napi::Number::New(info.Env(), static_cast<double>(get()->rows()));
-  });
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(get()->rows())); });
 }
 
 Napi::Value AddonDataset::dispose(const Napi::CallbackInfo& info) {
@@ -188,9 +187,11 @@ Napi::Value AddonLoop::run(const Napi::CallbackInfo& info) {
               object.Set("cancelled", result->cancelled);
               object.Set("nonfinite", result->nonfinite);
               const std::size_t count = result->records.size();
-              object.Set("records", Napi::Float64Array::New(env, count, copied(env, result->records.data(), count * 8), 0));
+              object.Set("records",
+                         Napi::Float64Array::New(env, count, copied(env, result->records.data(), count * 8), 0));
               Napi::Array collected = Napi::Array::New(env);
-              for (const auto& bytes : result->collected) collected.Set(collected.Length(), copied(env, bytes.data(), bytes.size()));
+              for (const auto& bytes : result->collected)
+                collected.Set(collected.Length(), copied(env, bytes.data(), bytes.size()));
               object.Set("collected", collected);
               object.Set("seconds", result->seconds);
               return object;

@@ -45,9 +45,11 @@ Shape to_shape(Napi::Value value) {
   double bytes = 8;
   for (std::uint32_t i = 0; i < array.Length(); ++i) {
     const Index extent = to_index(array.Get(i), "an extent of a shape");
-    check(extent >= 0, Code::shape, [&] { return "an extent of a shape must be 0 or more, got " + std::to_string(extent); });
+    check(extent >= 0, Code::shape,
+          [&] { return "an extent of a shape must be 0 or more, got " + std::to_string(extent); });
     bytes *= static_cast<double>(std::max<Index>(1, extent));
-    check(bytes < kLargestInteger, Code::shape, [&] { return "a tensor of more than 2^53 bytes does not fit any machine"; });
+    check(bytes < kLargestInteger, Code::shape,
+          [&] { return "a tensor of more than 2^53 bytes does not fit any machine"; });
     shape.push_back(extent);
   }
   return shape;
@@ -83,7 +85,8 @@ Attrs to_attrs(Napi::Value value) {
       for (std::uint32_t k = 0; k < array.Length(); ++k) values.push_back(to_index(array.Get(k), name.c_str()));
       attrs.set(name, std::move(values));
     } else {
-      throw Error(Code::argument, "attribute \"" + name + "\" must be a number, boolean, string or list of whole numbers");
+      throw Error(Code::argument,
+                  "attribute \"" + name + "\" must be a number, boolean, string or list of whole numbers");
     }
   }
   return attrs;

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "base/error.h"
-#include "graph/attrs.h"
 #include "base/shape.h"
+#include "graph/attrs.h"
 #include "runtime/program.h"
 
 namespace athanor::bindings {

@@ -39,7 +39,8 @@ AddonVariable::AddonVariable(const Napi::CallbackInfo& info) : ObjectWrap(info) 
       variable_ = *info[0].As<Napi::External<std::shared_ptr<Variable>>>().Data();
       return;
     }
-    variable_ = std::make_shared<Variable>(to_text(info[2], "a parameter's name"), Type{to_dtype(info[0]), to_shape(info[1])});
+    variable_ =
+        std::make_shared<Variable>(to_text(info[2], "a parameter's name"), Type{to_dtype(info[0]), to_shape(info[1])});
     Environment::of(info.Env()).report_memory(info.Env());
   });
 }

@@ -44,7 +44,8 @@ void sweep_node(Graph& graph, const Node& node, const std::vector<bool>& depends
   if (!any || !any_wanted) return;
   const OpInfo& row = info(node.op);
   check(row.rule->vjp != nullptr, Code::unsupported, [&] {
-    return std::string("grad: ") + row.name + " has no gradient" + (node.scope.empty() ? "" : " (in \"" + node.scope + "\")") +
+    return std::string("grad: ") + row.name + " has no gradient" +
+           (node.scope.empty() ? "" : " (in \"" + node.scope + "\")") +
            "; stop the gradient before it, or leave it out of what is differentiated";
   });
   VjpContext context(graph, node, std::move(dy), wanted);

@@ -110,15 +110,15 @@ class BodyCompiler {
     }
     const int source = body_.node_inputs[value];
     const std::uint8_t r = take_register(value);
-    const std::optional<double> constant =
-        source == Body::kRaw ? std::nullopt : graph_.scalar_of(node_.inputs[source]);
+    const std::optional<double> constant = source == Body::kRaw ? std::nullopt : graph_.scalar_of(node_.inputs[source]);
     EwInstruction load{EwOp::load, r};
     if (constant) {
       load.op = EwOp::constant;
       load.imm = *constant;
     } else {
       const auto kind = source == Body::kRaw ? BodyOperand::Kind::raw : BodyOperand::Kind::input;
-      load.index = static_cast<std::uint32_t>(operand(kind, source == Body::kRaw ? 0 : source, input_type(value).dtype));
+      load.index =
+          static_cast<std::uint32_t>(operand(kind, source == Body::kRaw ? 0 : source, input_type(value).dtype));
     }
     program_.code.push_back(load);
     return r;
@@ -216,7 +216,8 @@ std::shared_ptr<Epilogue> Epilogue::of(const LowerContext& context, int column_a
     const BodyOperand& source = epilogue->program_.operands[i];
     Operand operand;
     operand.element = size_of(epilogue->program_.types[i]);
-    operand.in_place = source.kind == BodyOperand::Kind::raw || (source.kind == BodyOperand::Kind::output && source.index == 0);
+    operand.in_place =
+        source.kind == BodyOperand::Kind::raw || (source.kind == BodyOperand::Kind::output && source.index == 0);
     if (!operand.in_place) {
       const bool is_input = source.kind == BodyOperand::Kind::input;
       operand.slot = is_input ? context.input(source.index) : context.output(source.index);
@@ -264,10 +265,12 @@ void Epilogue::call(const void* self, float* c, Index row, Index col, Index cols
   void* pointers[kEwMaxOperands];
   for (std::size_t i = 0; i < epilogue.operands_.size(); ++i) {
     const Operand& operand = epilogue.operands_[i];
-    pointers[i] = operand.in_place ? reinterpret_cast<std::byte*>(c)
-                                   : operand.base + (epilogue.offset(operand, outer) + col * operand.col_step) * operand.element;
+    pointers[i] = operand.in_place
+                      ? reinterpret_cast<std::byte*>(c)
+                      : operand.base + (epilogue.offset(operand, outer) + col * operand.col_step) * operand.element;
   }
-  epilogue.run_row_(epilogue.view_, pointers, epilogue.scalars_, cols, outer * epilogue.columns_ + col, epilogue.random_);
+  epilogue.run_row_(epilogue.view_, pointers, epilogue.scalars_, cols, outer * epilogue.columns_ + col,
+                    epilogue.random_);
 }
 
 }  // namespace athanor

@@ -45,9 +45,9 @@ class Epilogue {
   struct Operand {
     bool in_place = false;  // the kernel's own result
     Slot slot = 0;
-    Index element = 4;      // bytes
-    Index col_step = 0;     // 0: one value for the whole segment, 1: contiguous
-    std::vector<Dim> outer; // innermost first
+    Index element = 4;       // bytes
+    Index col_step = 0;      // 0: one value for the whole segment, 1: contiguous
+    std::vector<Dim> outer;  // innermost first
     std::byte* base = nullptr;
   };
 

@@ -94,7 +94,8 @@ class Lowering {
         row.rule->lower(context);
         if (row.is(kEffect)) mark_written(node);
       } else {
-        check(row.is(kSource | kView), Code::internal, [&] { return std::string("lower: ") + row.name + " is not fused"; });
+        check(row.is(kSource | kView), Code::internal,
+              [&] { return std::string("lower: ") + row.name + " is not fused"; });
       }
       last_step_[id] = static_cast<int>(steps_.size()) - 1;
     }
@@ -113,8 +114,10 @@ class Lowering {
       const Index bytes = graph_->type(output.value).bytes();
       workspaces_.push_back({to, bytes, -1});
       copies_.push_back({output.value, to});
-      steps_.push_back({-1, Op::stop_gradient, "copy of a result", {0, 2.0 * static_cast<double>(bytes)},
-                        [=](Execution& run) { std::memcpy(run.at(to), run.at(from), static_cast<std::size_t>(bytes)); }});
+      steps_.push_back(
+          {-1, Op::stop_gradient, "copy of a result", {0, 2.0 * static_cast<double>(bytes)}, [=](Execution& run) {
+             std::memcpy(run.at(to), run.at(from), static_cast<std::size_t>(bytes));
+           }});
     }
   }
 
@@ -201,9 +204,11 @@ class Lowering {
         const Node& node = graph_->node(step.node);
         if (detail.empty()) detail = node.attrs.text("fused", "");
         if (!node.scope.empty()) detail += (detail.empty() ? "in " : " in ") + node.scope;
-        if (node.output_count > 0) detail = to_string(graph_->type(node.output())) + (detail.empty() ? "" : " ") + detail;
+        if (node.output_count > 0)
+          detail = to_string(graph_->type(node.output())) + (detail.empty() ? "" : " ") + detail;
       }
-      code_.report.steps.push_back({step.node < 0 ? "copy" : info(step.op).name, detail, step.work.flops, step.work.bytes});
+      code_.report.steps.push_back(
+          {step.node < 0 ? "copy" : info(step.op).name, detail, step.work.flops, step.work.bytes});
       code_.steps.push_back(std::move(step.run));
     }
     code_.report.graph = print_text(*graph_);
@@ -228,7 +233,9 @@ Capabilities CpuBackend::capabilities() const { return {"cpu", kernel_table().is
 
 std::shared_ptr<Block> CpuBackend::allocate(Index bytes) { return std::make_shared<Block>(bytes); }
 
-void CpuBackend::copy(void* to, const void* from, Index bytes) { std::memcpy(to, from, static_cast<std::size_t>(bytes)); }
+void CpuBackend::copy(void* to, const void* from, Index bytes) {
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
 
 std::unique_ptr<Program> CpuBackend::lower(const Graph& graph, const CompileOptions& options) {
   auto compiled = std::make_shared<const Graph>(

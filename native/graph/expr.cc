@@ -24,7 +24,9 @@ Expr operator-(double a, Expr b) { return scalar(b, a) - b; }
 
 Expr compare(Op op, Expr a, double b) { return apply(op, {a, scalar(a, b)}); }
 
-Expr sum(Expr x, std::vector<Index> axes, bool keep) { return apply(Op::sum, {x}, {{"axes", std::move(axes)}, {"keep", keep}}); }
+Expr sum(Expr x, std::vector<Index> axes, bool keep) {
+  return apply(Op::sum, {x}, {{"axes", std::move(axes)}, {"keep", keep}});
+}
 
 Expr mean(Expr x, std::vector<Index> axes, bool keep) {
   return apply(Op::mean, {x}, {{"axes", std::move(axes)}, {"keep", keep}});

@@ -61,9 +61,21 @@ std::vector<std::byte> encode(double value, DType dtype) {
 double decode(const Constant& constant) {
   const std::byte* at = constant.bytes.data();
   switch (constant.type.dtype) {
-    case DType::f32: { float v; std::memcpy(&v, at, sizeof v); return v; }
-    case DType::f64: { double v; std::memcpy(&v, at, sizeof v); return v; }
-    case DType::i32: { std::int32_t v; std::memcpy(&v, at, sizeof v); return v; }
+    case DType::f32: {
+      float v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
+    case DType::f64: {
+      double v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
+    case DType::i32: {
+      std::int32_t v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
     case DType::u8:
     case DType::boolean: return static_cast<double>(std::to_integer<int>(*at));
     case DType::bf16: break;
@@ -86,7 +98,8 @@ ValueId Graph::scalar(double value, DType dtype) {
 ValueId Graph::apply(Op op, std::vector<ValueId> inputs, Attrs attrs, std::shared_ptr<const Body> body) {
   const OpInfo& row = info(op);
   check(row.arity == kVariadic || row.arity == static_cast<int>(inputs.size()), Code::argument, [&] {
-    return std::string(row.name) + ": takes " + std::to_string(row.arity) + " operands, got " + std::to_string(inputs.size());
+    return std::string(row.name) + ": takes " + std::to_string(row.arity) + " operands, got " +
+           std::to_string(inputs.size());
   });
   std::vector<Type> types;
   types.reserve(inputs.size());
@@ -124,7 +137,9 @@ Index Graph::add_variable(std::shared_ptr<Variable> variable) {
   return static_cast<Index>(variables_.size()) - 1;
 }
 
-const std::shared_ptr<Variable>& Graph::variable_of(const Node& node) const { return variables_[node.attrs.integer("slot")]; }
+const std::shared_ptr<Variable>& Graph::variable_of(const Node& node) const {
+  return variables_[node.attrs.integer("slot")];
+}
 
 const Constant& Graph::constant_of(const Node& node) const { return *constants_[node.attrs.integer("slot")]; }
 

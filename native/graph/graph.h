@@ -24,15 +24,15 @@ inline constexpr ValueId kNoValue = -1;
 struct Body {
   struct Instruction {
     Op op;
-    DType dtype;                             // of the result
-    std::array<std::int32_t, 3> args{};      // < inputs: an input of the body; otherwise instruction args[i] - inputs
+    DType dtype;                         // of the result
+    std::array<std::int32_t, 3> args{};  // < inputs: an input of the body; otherwise instruction args[i] - inputs
     int arity = 0;
-    std::int64_t key = 0;                    // random_uniform: the key of its stream
+    std::int64_t key = 0;  // random_uniform: the key of its stream
   };
   int inputs = 0;
-  std::vector<std::int32_t> node_inputs;     // for every body input, the node's input it reads; kRaw for the raw result
+  std::vector<std::int32_t> node_inputs;  // for every body input, the node's input it reads; kRaw for the raw result
   std::vector<Instruction> instructions;
-  std::vector<std::int32_t> results;         // for every output of the node, the argument index that it is
+  std::vector<std::int32_t> results;  // for every output of the node, the argument index that it is
   static constexpr std::int32_t kRaw = -1;
 };
 
@@ -42,7 +42,7 @@ struct Node {
   ValueId first_output = kNoValue;
   int output_count = 0;
   Attrs attrs;
-  std::string scope;                         // where in the user's model it was traced: "1.attention"
+  std::string scope;  // where in the user's model it was traced: "1.attention"
   std::shared_ptr<const Body> body;
 
   ValueId output(int index = 0) const { return first_output + index; }

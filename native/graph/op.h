@@ -21,11 +21,11 @@ enum Trait : unsigned {
   kNone = 0,
   kElementwise = 1 << 0,  // result element i depends on the operands' (broadcast) elements i alone
   kCommutative = 1 << 1,
-  kSource = 1 << 2,       // reads nothing: input, parameter, constant
-  kView = 1 << 3,         // same elements in the same order: costs nothing, shares its operand's memory
-  kEpilogue = 1 << 4,     // its lowering applies a body to its result while that is in cache
-  kEffect = 1 << 5,       // changes a variable or a resource: kept, in order, after every reader of what it changes
-  kRandom = 1 << 6,       // depends on the run's seed and step: never folded
+  kSource = 1 << 2,    // reads nothing: input, parameter, constant
+  kView = 1 << 3,      // same elements in the same order: costs nothing, shares its operand's memory
+  kEpilogue = 1 << 4,  // its lowering applies a body to its result while that is in cache
+  kEffect = 1 << 5,    // changes a variable or a resource: kept, in order, after every reader of what it changes
+  kRandom = 1 << 6,    // depends on the run's seed and step: never folded
 };
 
 inline constexpr int kVariadic = -1;
@@ -44,7 +44,7 @@ struct OpRule {
   void (*infer)(InferContext&);
   void (*vjp)(VjpContext&) = nullptr;      // nullptr: not differentiable
   void (*lower)(LowerContext&) = nullptr;  // nullptr: elementwise (the fuser lowers it), source or view
-  EwOp instruction = EwOp::copy;             // elementwise: the instruction of the fused interpreter
+  EwOp instruction = EwOp::copy;           // elementwise: the instruction of the fused interpreter
 };
 
 // Declared here so that the families' constants have external linkage.

@@ -17,7 +17,7 @@ struct Lifetime {
 struct Placement {
   std::vector<Index> offsets;  // one per item, multiples of 64
   Index arena_bytes = 0;
-  Index unplanned_bytes = 0;   // the sum of all items
+  Index unplanned_bytes = 0;  // the sum of all items
 };
 
 // Offset assignment by decreasing size, first gap that fits (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural

@@ -89,8 +89,8 @@ std::string print_dot(const Graph& graph) {
     }
   }
   for (const Output& output : graph.outputs) {
-    text += "  \"" + escaped(output.name) + "\" [shape=ellipse];\n  n" + std::to_string(producer[output.value]) + " -> \"" +
-            escaped(output.name) + "\";\n";
+    text += "  \"" + escaped(output.name) + "\" [shape=ellipse];\n  n" + std::to_string(producer[output.value]) +
+            " -> \"" + escaped(output.name) + "\";\n";
   }
   return text + "}\n";
 }

@@ -67,7 +67,7 @@ SafetensorsReader SafetensorsReader::open(const std::string& path, std::string o
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not hold us up
   if (descriptor < 0) refuse(std::generic_category().message(errno));
   reader.file_ = std::make_shared<const File>(descriptor);
-  struct stat status {};
+  struct stat status{};
   if (::fstat(descriptor, &status) != 0) refuse(std::generic_category().message(errno));
   if (!S_ISREG(status.st_mode)) refuse("it is not a regular file");
 

@@ -3,12 +3,12 @@
 #pragma once
 #include "kernels/attention.h"
 #include "kernels/conv.h"
-#include "kernels/gemm.h"
 #include "kernels/elementwise.h"
+#include "kernels/gemm.h"
 #include "kernels/movement.h"
+#include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
-#include "kernels/norm.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 

@@ -10,7 +10,6 @@
 namespace athanor {
 namespace {
 
-
 AttentionShape shape_of(const Shape& q, const Shape& k, const Attrs& attrs) {
   AttentionShape shape;
   shape.batch = q[0], shape.heads = q[1], shape.queries = q[2], shape.depth = q[3];
@@ -35,22 +34,27 @@ void infer(InferContext& context) {
         [&] { return "attention: takes q, k and v" + std::string(masked ? " and a mask" : ""); });
   const Type &q = context.inputs[0], &k = context.inputs[1], &v = context.inputs[2];
   check(q.dtype == DType::f32 && k.dtype == DType::f32 && v.dtype == DType::f32, Code::dtype, [&] {
-    return std::string("attention: takes f32, got ") + name_of(q.dtype) + ", " + name_of(k.dtype) + " and " + name_of(v.dtype);
+    return std::string("attention: takes f32, got ") + name_of(q.dtype) + ", " + name_of(k.dtype) + " and " +
+           name_of(v.dtype);
   });
   const bool ranks = q.shape.rank() == 4 && k.shape.rank() == 4 && v.shape.rank() == 4;
   check(ranks && k.shape == v.shape && q.shape[0] == k.shape[0] && q.shape[3] == k.shape[3], Code::shape, [&] {
-    return "attention: takes q [B, H, Tq, D], k and v [B, Hkv, Tk, D], got " + to_string(q.shape) + ", " + to_string(k.shape) +
-           " and " + to_string(v.shape);
+    return "attention: takes q [B, H, Tq, D], k and v [B, Hkv, Tk, D], got " + to_string(q.shape) + ", " +
+           to_string(k.shape) + " and " + to_string(v.shape);
   });
   check_heads("attention", q.shape[1], k.shape[1]);
   if (masked) {
     const Type& mask = context.inputs[3];
     const Shape logits{q.shape[0], q.shape[1], q.shape[2], k.shape[2]};
     check(mask.dtype == DType::boolean || mask.dtype == DType::f32, Code::dtype, [&] {
-      return std::string("attention: the mask must be bool (true: look) or f32 (added to the logits), got ") + name_of(mask.dtype);
+      return std::string("attention: the mask must be bool (true: look) or f32 (added to the logits), got ") +
+             name_of(mask.dtype);
     });
-    check(mask.shape.rank() == 4 && mask.shape[3] == k.shape[2] && broadcast("attention", mask.shape, logits) == logits, Code::shape,
-          [&] { return "attention: the mask must be [1 or B, 1 or H, 1 or Tq, Tk] of " + to_string(logits) + ", got " + to_string(mask.shape); });
+    check(mask.shape.rank() == 4 && mask.shape[3] == k.shape[2] && broadcast("attention", mask.shape, logits) == logits,
+          Code::shape, [&] {
+            return "attention: the mask must be [1 or B, 1 or H, 1 or Tq, Tk] of " + to_string(logits) + ", got " +
+                   to_string(mask.shape);
+          });
   }
   context.outputs.push_back(q);
   context.outputs.push_back({DType::f32, Shape{q.shape[0], q.shape[1], q.shape[2]}});
@@ -64,7 +68,8 @@ void vjp(VjpContext& context) {
   const Expr dq{&context.graph(), context.graph().apply(Op::attention_grad, std::move(inputs), context.attrs())};
   for (int i = 0; i < 3; ++i) context.set(i, output(dq, i));
   if (context.input_count() == 4 && context.wants(3)) {
-    throw Error(Code::unsupported, "grad: attention's mask has no gradient; add a learned bias to the logits without the fused operation");
+    throw Error(Code::unsupported,
+                "grad: attention's mask has no gradient; add a learned bias to the logits without the fused operation");
   }
 }
 
@@ -91,7 +96,8 @@ AttentionMask mask_at(Execution& run, Slot slot, const Type& type) {
 }
 
 double flops_of(const AttentionShape& shape) {
-  return 4.0 * static_cast<double>(shape.batch * shape.heads * shape.queries * shape.keys * shape.depth) / (shape.causal ? 2 : 1);
+  return 4.0 * static_cast<double>(shape.batch * shape.heads * shape.queries * shape.keys * shape.depth) /
+         (shape.causal ? 2 : 1);
 }
 
 void lower(LowerContext& context) {
@@ -131,7 +137,8 @@ void lower_grad(LowerContext& context) {
     args.q = dense(run.at<const float>(q), qs), args.k = dense(run.at<const float>(k), ks);
     args.v = dense(run.at<const float>(v), ks), args.y = dense(run.at<const float>(y), qs);
     args.dy = dense(run.at<const float>(dy), qs), args.lse = run.at<const float>(lse);
-    args.dq = dense(run.at<float>(dq), qs), args.dk = dense(run.at<float>(dk), ks), args.dv = dense(run.at<float>(dv), ks);
+    args.dq = dense(run.at<float>(dq), qs), args.dk = dense(run.at<float>(dk), ks),
+    args.dv = dense(run.at<float>(dv), ks);
     if (masked) args.mask = mask_at(run, mask, mask_type);
     kernel(args, run.at(workspace), run.parallel);
   });
@@ -166,10 +173,11 @@ void infer_packed(InferContext& context) {
   const Index heads = context.attrs.integer("heads"), kv_heads = context.attrs.integer("kv_heads", heads);
   check(heads >= 1, Code::argument, [&] { return "attention: needs one head or more, got " + std::to_string(heads); });
   check_heads("attention", heads, kv_heads);
-  check(qkv.dtype == DType::f32 && qkv.shape.rank() == 3 && qkv.shape[2] % (heads + 2 * kv_heads) == 0, Code::shape, [&] {
-    return "attention: takes the projections f32 [B, T, (H + 2 Hkv) D] of " + std::to_string(heads) + " query and " +
-           std::to_string(kv_heads) + " key heads, got " + to_string(qkv);
-  });
+  check(qkv.dtype == DType::f32 && qkv.shape.rank() == 3 && qkv.shape[2] % (heads + 2 * kv_heads) == 0, Code::shape,
+        [&] {
+          return "attention: takes the projections f32 [B, T, (H + 2 Hkv) D] of " + std::to_string(heads) +
+                 " query and " + std::to_string(kv_heads) + " key heads, got " + to_string(qkv);
+        });
   const Packed packed = packed_of(qkv.shape, context.attrs);
   context.outputs.push_back({DType::f32, Shape{qkv.shape[0], qkv.shape[1], heads * packed.shape.depth}});
   context.outputs.push_back({DType::f32, Shape{qkv.shape[0], heads, qkv.shape[1]}});
@@ -177,7 +185,8 @@ void infer_packed(InferContext& context) {
 
 void vjp_packed(VjpContext& context) {
   if (!context.dy(0)) return;
-  context.set(0, apply(Op::attention_packed_grad, {context.input(0), context.output(0), context.output(1), context.dy(0)}, context.attrs()));
+  context.set(0, apply(Op::attention_packed_grad,
+                       {context.input(0), context.output(0), context.output(1), context.dy(0)}, context.attrs()));
 }
 
 void infer_packed_grad(InferContext& context) { context.outputs = {context.inputs[0]}; }
@@ -202,7 +211,8 @@ void lower_packed(LowerContext& context) {
 
 void lower_packed_grad(LowerContext& context) {
   const Packed packed = packed_of(context.input_type(0).shape, context.attrs());
-  const Slot qkv = context.input(0), y = context.input(1), lse = context.input(2), dy = context.input(3), dqkv = context.output();
+  const Slot qkv = context.input(0), y = context.input(1), lse = context.input(2), dy = context.input(3),
+             dqkv = context.output();
   const Slot workspace = context.workspace(context.kernels.attention.backward_workspace(packed.shape, context.workers));
   const auto kernel = context.kernels.attention.backward;
   context.emit({2.5 * flops_of(packed.shape), 0}, [=](Execution& run) {
@@ -214,7 +224,8 @@ void lower_packed_grad(LowerContext& context) {
     args.q = head_view(data, packed, 0), args.k = head_view(data, packed, k), args.v = head_view(data, packed, v);
     args.y = y_view(run.at<const float>(y), packed.shape), args.dy = y_view(run.at<const float>(dy), packed.shape);
     args.lse = run.at<const float>(lse);
-    args.dq = head_view(gradient, packed, 0), args.dk = head_view(gradient, packed, k), args.dv = head_view(gradient, packed, v);
+    args.dq = head_view(gradient, packed, 0), args.dk = head_view(gradient, packed, k),
+    args.dv = head_view(gradient, packed, v);
     kernel(args, run.at(workspace), run.parallel);
   });
 }

@@ -58,7 +58,8 @@ void vjp_mod(VjpContext& context) {
 void infer_where(InferContext& context) {
   const Type &condition = context.inputs[0], &a = context.inputs[1], &b = context.inputs[2];
   check(condition.dtype == DType::boolean, Code::dtype, [&] {
-    return std::string("where: the condition must be bool, got ") + name_of(condition.dtype) + "; compare it with something";
+    return std::string("where: the condition must be bool, got ") + name_of(condition.dtype) +
+           "; compare it with something";
   });
   require_same_dtype(context.name, a, b);
   const Shape values = broadcast(context.name, a.shape, b.shape);

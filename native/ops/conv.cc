@@ -26,18 +26,19 @@ void check_list(const char* name, const Attrs& attrs, const char* attr, std::siz
   bool ok = values.size() == size;
   for (const Index value : values) ok = ok && value >= least && value < (Index{1} << 30);
   check(ok, Code::argument, [&] {
-    return std::string(name) + ": " + attr + " takes " + std::to_string(size) + " whole numbers of " + std::to_string(least) +
-           " or more, got " + to_string(attrs);
+    return std::string(name) + ": " + attr + " takes " + std::to_string(size) + " whole numbers of " +
+           std::to_string(least) + " or more, got " + to_string(attrs);
   });
 }
 
 void check_conv(const char* name, const Type& x, const Type& w, const Attrs& attrs) {
   check(x.dtype == DType::f32 && w.dtype == DType::f32, Code::dtype, [&] {
-    return std::string(name) + ": takes f32, got " + name_of(x.dtype) + " and weights " + name_of(w.dtype) + "; cast them first";
+    return std::string(name) + ": takes f32, got " + name_of(x.dtype) + " and weights " + name_of(w.dtype) +
+           "; cast them first";
   });
   check(x.shape.rank() == 4 && w.shape.rank() == 4, Code::shape, [&] {
-    return std::string(name) + ": takes x [N, C, H, W] and w [O, C / groups, KH, KW], got " + to_string(x.shape) + " and " +
-           to_string(w.shape);
+    return std::string(name) + ": takes x [N, C, H, W] and w [O, C / groups, KH, KW], got " + to_string(x.shape) +
+           " and " + to_string(w.shape);
   });
   check_list(name, attrs, "stride", 2, 1);
   check_list(name, attrs, "dilation", 2, 1);
@@ -48,8 +49,9 @@ void check_conv(const char* name, const Type& x, const Type& w, const Attrs& att
            std::to_string(x.shape[1]) + " input and " + std::to_string(w.shape[0]) + " output channels";
   });
   check(w.shape[1] * groups == x.shape[1], Code::shape, [&] {
-    return std::string(name) + ": input has " + std::to_string(x.shape[1]) + " channels, the weights " + to_string(w.shape) +
-           " expect " + std::to_string(w.shape[1] * groups) + (groups == 1 ? "" : " (" + std::to_string(groups) + " groups)");
+    return std::string(name) + ": input has " + std::to_string(x.shape[1]) + " channels, the weights " +
+           to_string(w.shape) + " expect " + std::to_string(w.shape[1] * groups) +
+           (groups == 1 ? "" : " (" + std::to_string(groups) + " groups)");
   });
   const ConvShape shape = conv_shape(x.shape, w.shape, attrs);
   const Index window_h = shape.dilation_h * (shape.kh - 1) + 1, window_w = shape.dilation_w * (shape.kw - 1) + 1;
@@ -57,8 +59,9 @@ void check_conv(const char* name, const Type& x, const Type& w, const Attrs& att
             shape.w + shape.pad_left + shape.pad_right >= window_w,
         Code::shape, [&] {
           return std::string(name) + ": a window of " + std::to_string(window_h) + " × " + std::to_string(window_w) +
-                 " does not fit the padded image of " + std::to_string(shape.h + shape.pad_top + shape.pad_bottom) + " × " +
-                 std::to_string(shape.w + shape.pad_left + shape.pad_right) + "; add padding or shrink the kernel";
+                 " does not fit the padded image of " + std::to_string(shape.h + shape.pad_top + shape.pad_bottom) +
+                 " × " + std::to_string(shape.w + shape.pad_left + shape.pad_right) +
+                 "; add padding or shrink the kernel";
         });
 }
 
@@ -90,7 +93,9 @@ void vjp_conv(VjpContext& context) {
 }
 
 // dx from dy and w; "shape" is x's.
-void infer_grad_input(InferContext& context) { context.outputs.push_back({DType::f32, Shape(context.attrs.list("shape"))}); }
+void infer_grad_input(InferContext& context) {
+  context.outputs.push_back({DType::f32, Shape(context.attrs.list("shape"))});
+}
 
 // Both gradients are bilinear: theirs are a convolution of the other kind.
 void vjp_grad_input(VjpContext& context) {
@@ -109,7 +114,8 @@ void vjp_grad_weight(VjpContext& context) {
 }
 
 double flops_of(const ConvShape& s) {
-  return 2.0 * static_cast<double>(s.n * s.c_out * s.out_h() * s.out_w()) * static_cast<double>(s.c_in / s.groups * s.kh * s.kw);
+  return 2.0 * static_cast<double>(s.n * s.c_out * s.out_h() * s.out_w()) *
+         static_cast<double>(s.c_in / s.groups * s.kh * s.kw);
 }
 
 void lower_conv(LowerContext& context) {

@@ -16,7 +16,8 @@ void infer_assign(InferContext& context) { context.attrs.integer("slot"); }
 void lower_assign(LowerContext& context) {
   const std::shared_ptr<Variable> variable = context.graph.variable_of(context.node);
   check(variable->type() == context.input_type(0), Code::shape, [&] {
-    return "assign: \"" + variable->name() + "\" is " + to_string(variable->type()) + ", got " + to_string(context.input_type(0));
+    return "assign: \"" + variable->name() + "\" is " + to_string(variable->type()) + ", got " +
+           to_string(context.input_type(0));
   });
   const Slot from = context.input(0);
   const std::size_t bytes = static_cast<std::size_t>(variable->type().bytes());
@@ -57,7 +58,8 @@ struct StepState {
 
 void lower_step(LowerContext& context) {
   auto state = std::make_shared<StepState>();
-  state->optimizer = std::dynamic_pointer_cast<OptimizerState>(context.graph.resources()[context.attrs().integer("resource")]);
+  state->optimizer =
+      std::dynamic_pointer_cast<OptimizerState>(context.graph.resources()[context.attrs().integer("resource")]);
   check(state->optimizer != nullptr, Code::internal, [] { return "optimizer_step: its resource is no optimizer"; });
   const auto& variables = state->optimizer->variables();
   const bool guarded = context.attrs().flag("guard");
@@ -75,20 +77,22 @@ void lower_step(LowerContext& context) {
   const Slot workspace = context.workspace(optim::step_workspace(state->optimizer->plan(none)));
   const double streams = 3.0 + 2.0 * static_cast<double>(state->optimizer->states().size()) /
                                    std::max(1.0, static_cast<double>(variables.size()));
-  context.emit(optim::info(state->optimizer->rule()).name, {12.0 * elements, 4.0 * streams * elements}, [=](Execution& run) {
-    double* report = run.at<double>(output);
-    if (guarded && !std::isfinite(*run.at<const float>(loss))) {
-      const double skipped[] = {std::numeric_limits<double>::quiet_NaN(), 1, 0, 1};
-      std::copy(skipped, skipped + 4, report);
-      return;
-    }
-    state->refresh(run);
-    const auto result = state->optimizer->step(state->plan, run.at<const double>(hyper), run.at(workspace), run.parallel);
-    report[0] = result.grad_norm;
-    report[1] = result.clip_factor;
-    report[2] = result.finite ? 1 : 0;
-    report[3] = result.skipped ? 1 : 0;
-  });
+  context.emit(optim::info(state->optimizer->rule()).name, {12.0 * elements, 4.0 * streams * elements},
+               [=](Execution& run) {
+                 double* report = run.at<double>(output);
+                 if (guarded && !std::isfinite(*run.at<const float>(loss))) {
+                   const double skipped[] = {std::numeric_limits<double>::quiet_NaN(), 1, 0, 1};
+                   std::copy(skipped, skipped + 4, report);
+                   return;
+                 }
+                 state->refresh(run);
+                 const auto result =
+                     state->optimizer->step(state->plan, run.at<const double>(hyper), run.at(workspace), run.parallel);
+                 report[0] = result.grad_norm;
+                 report[1] = result.clip_factor;
+                 report[2] = result.finite ? 1 : 0;
+                 report[3] = result.skipped ? 1 : 0;
+               });
 }
 
 }  // namespace

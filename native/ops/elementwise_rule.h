@@ -31,8 +31,8 @@ inline void infer_predicate(InferContext& context) {
 
 inline void require_same_dtype(const char* name, const Type& a, const Type& b) {
   check(a.dtype == b.dtype, Code::dtype, [&] {
-    return std::string(name) + ": operands must have one element type, got " + name_of(a.dtype) + " and " + name_of(b.dtype) +
-           "; cast one of them";
+    return std::string(name) + ": operands must have one element type, got " + name_of(a.dtype) + " and " +
+           name_of(b.dtype) + "; cast one of them";
   });
 }
 
@@ -52,7 +52,8 @@ void infer_binary(InferContext& context) {
 // As infer_binary for any type, but the result is bool.
 inline void infer_comparison(InferContext& context) {
   require_same_dtype(context.name, context.inputs[0], context.inputs[1]);
-  context.outputs.push_back({DType::boolean, broadcast(context.name, context.inputs[0].shape, context.inputs[1].shape)});
+  context.outputs.push_back(
+      {DType::boolean, broadcast(context.name, context.inputs[0].shape, context.inputs[1].shape)});
 }
 
 // d/dx of a unary operation, where `derivative(x, y)` is its formula in x and the result y.

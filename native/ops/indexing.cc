@@ -14,7 +14,8 @@ void check_index(const char* name, const Type& index) {
 }
 
 // Raises the error of a run that met an index out of range.
-void check_report(const std::string& where, const kernels::IndexReport& report, const void* index, DType dtype, Index limit) {
+void check_report(const std::string& where, const kernels::IndexReport& report, const void* index, DType dtype,
+                  Index limit) {
   check(report.bad == 0, Code::argument, [&] {
     const int value = dtype == DType::u8 ? static_cast<const std::uint8_t*>(index)[report.first]
                                          : static_cast<const std::int32_t*>(index)[report.first];
@@ -54,7 +55,8 @@ void lower_embedding(LowerContext& context) {
 
 // dy […, D], index […] → [rows, D]
 void infer_embedding_grad(InferContext& context) {
-  context.outputs.push_back({context.inputs[0].dtype, Shape{context.attrs.integer("rows"), context.inputs[0].shape.back()}});
+  context.outputs.push_back(
+      {context.inputs[0].dtype, Shape{context.attrs.integer("rows"), context.inputs[0].shape.back()}});
 }
 
 // The gradient is linear in dy, and its adjoint is the embedding of the gradient's gradient.
@@ -126,8 +128,8 @@ void infer_scatter_add(InferContext& context) {
   bool ok = types && x.shape == index.shape && y.shape.rank() == index.shape.rank();
   for (int other = 0; ok && other < y.shape.rank(); ++other) ok = other == axis || index.shape[other] <= y.shape[other];
   check(ok, types ? Code::shape : Code::dtype, [&] {
-    return "scatter_add: takes y, an index of y's rank and x like the index (f32, f64 or i32), got " + to_string(y) + ", " +
-           to_string(index) + " and " + to_string(x);
+    return "scatter_add: takes y, an index of y's rank and x like the index (f32, f64 or i32), got " + to_string(y) +
+           ", " + to_string(index) + " and " + to_string(x);
   });
   context.outputs.push_back(y);
 }
@@ -173,7 +175,8 @@ void lower_scatter_add(LowerContext& context) {
 void infer_one_hot(InferContext& context) {
   check_index(context.name, context.inputs[0]);
   const Index classes = context.attrs.integer("classes");
-  check(classes >= 1, Code::argument, [&] { return "one_hot: needs one class or more, got " + std::to_string(classes); });
+  check(classes >= 1, Code::argument,
+        [&] { return "one_hot: needs one class or more, got " + std::to_string(classes); });
   Shape shape = context.inputs[0].shape;
   shape.push_back(classes);
   context.outputs.push_back({dtype_attr(context, DType::f32), shape});

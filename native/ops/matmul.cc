@@ -26,12 +26,12 @@ Shape leading(const Shape& shape) {
 void infer(InferContext& context) {
   const Type &a = context.inputs[0], &b = context.inputs[1];
   check(a.shape.rank() >= 2 && b.shape.rank() >= 2, Code::shape, [&] {
-    return "matmul: takes tensors of at least 2 dimensions, got a " + to_string(a.shape) + " and b " + to_string(b.shape) +
-           "; reshape a vector to [1, n] or [n, 1]";
+    return "matmul: takes tensors of at least 2 dimensions, got a " + to_string(a.shape) + " and b " +
+           to_string(b.shape) + "; reshape a vector to [1, n] or [n, 1]";
   });
   check(a.dtype == b.dtype && (a.dtype == DType::f32 || a.dtype == DType::f64), Code::dtype, [&] {
-    return std::string("matmul: takes two f32 or two f64 tensors, got ") + name_of(a.dtype) + " and " + name_of(b.dtype) +
-           "; cast them first";
+    return std::string("matmul: takes two f32 or two f64 tensors, got ") + name_of(a.dtype) + " and " +
+           name_of(b.dtype) + "; cast them first";
   });
   const auto [m, n, k] = sizes_of(a, b, context.attrs);
   const Index other = b.shape[b.shape.rank() - (context.attrs.flag("trans_b") ? 1 : 2)];
@@ -68,7 +68,8 @@ struct Batching {
   bool flat = true;  // the leading dimensions collapse to two
 };
 
-Batching collapse(const Shape& lead, const Shape& a_lead, const Shape& b_lead, Index a_step, Index b_step, Index c_step) {
+Batching collapse(const Shape& lead, const Shape& a_lead, const Shape& b_lead, Index a_step, Index b_step,
+                  Index c_step) {
   const auto a = broadcast_strides(a_lead, lead), b = broadcast_strides(b_lead, lead);
   Batching batching;
   int used = 0;  // dimensions in use, innermost first, at extent[1 - i]
@@ -76,7 +77,8 @@ Batching collapse(const Shape& lead, const Shape& a_lead, const Shape& b_lead, I
     if (lead[axis] == 1) continue;
     const Index sa = a[axis] * a_step, sb = b[axis] * b_step;
     const int inner = 2 - used;
-    if (used > 0 && batching.a[inner] * batching.extent[inner] == sa && batching.b[inner] * batching.extent[inner] == sb) {
+    if (used > 0 && batching.a[inner] * batching.extent[inner] == sa &&
+        batching.b[inner] * batching.extent[inner] == sb) {
       batching.extent[inner] *= lead[axis];
       continue;
     }
@@ -140,7 +142,8 @@ Geometry geometry_of(LowerContext& context) {
   }
   g.batching = collapse(lead, a_lead, lead.rank() == 0 ? Shape{} : leading(b.shape), m * k, k * n, m * n);
   check(g.batching.flat, Code::unsupported, [&] {
-    return context.where() + ": leading dimensions " + to_string(leading(a.shape)) + " and " + to_string(leading(b.shape)) +
+    return context.where() + ": leading dimensions " + to_string(leading(a.shape)) + " and " +
+           to_string(leading(b.shape)) +
            " broadcast in a pattern that needs more than two loops; broadcast one operand with broadcastTo first";
   });
   return g;

@@ -15,9 +15,8 @@ void infer_reshape(InferContext& context) {
   int open = -1;
   Index known = 1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    check(shape[axis] >= -1 && !(shape[axis] == -1 && open >= 0), Code::argument, [&] {
-      return "reshape: expected extents of 0 or more and at most one -1, got " + to_string(shape);
-    });
+    check(shape[axis] >= -1 && !(shape[axis] == -1 && open >= 0), Code::argument,
+          [&] { return "reshape: expected extents of 0 or more and at most one -1, got " + to_string(shape); });
     if (shape[axis] == -1) {
       open = axis;
     } else {
@@ -51,8 +50,8 @@ void infer_transpose(InferContext& context) {
     shape.push_back(x.shape[static_cast<int>(order[i])]);
   }
   check(ok, Code::argument, [&] {
-    return "transpose: the order must name each of the " + std::to_string(x.shape.rank()) + " axes of " + to_string(x.shape) +
-           " once, got " + to_string(Shape(context.attrs.list("order")));
+    return "transpose: the order must name each of the " + std::to_string(x.shape.rank()) + " axes of " +
+           to_string(x.shape) + " once, got " + to_string(Shape(context.attrs.list("order")));
   });
   context.attrs.set("order", std::move(order));
   context.outputs.push_back({x.dtype, shape});
@@ -108,8 +107,8 @@ void infer_concat(InferContext& context) {
       ok = other == axis || next.shape[other] == result.shape[other];
     }
     check(ok, next.dtype == result.dtype ? Code::shape : Code::dtype, [&] {
-      return "concat: operands may differ along axis " + std::to_string(axis) + " alone, got " + to_string(context.inputs[0]) +
-             " and " + to_string(next) + " (operand " + std::to_string(i) + ")";
+      return "concat: operands may differ along axis " + std::to_string(axis) + " alone, got " +
+             to_string(context.inputs[0]) + " and " + to_string(next) + " (operand " + std::to_string(i) + ")";
     });
     result.shape[axis] += next.shape[axis];
   }
@@ -162,7 +161,8 @@ void infer_slice(InferContext& context) {
   Shape shape;
   for (std::size_t axis = 0; axis < rank; ++axis) {
     const Index n = x.shape[static_cast<int>(axis)];
-    check(step[axis] != 0, Code::argument, [&] { return "slice: the step of axis " + std::to_string(axis) + " must not be 0"; });
+    check(step[axis] != 0, Code::argument,
+          [&] { return "slice: the step of axis " + std::to_string(axis) + " must not be 0"; });
     const Index low = step[axis] > 0 ? 0 : -1, high = step[axis] > 0 ? n : n - 1;
     const auto clamp = [&](Index position) { return std::clamp(position < 0 ? position + n : position, low, high); };
     start[axis] = clamp(start[axis]);
@@ -271,7 +271,8 @@ void lower_pad(LowerContext& context) {
   for (int axis = 0; axis < copy.rank; ++axis) {
     copy.x_stride[axis] = x_strides[axis];
     copy.y_stride[axis] = y_strides[axis] * step[axis];
-    offset += (low[axis] + (step[axis] < 0 && x.shape[axis] > 0 ? (x.shape[axis] - 1) * -step[axis] : 0)) * y_strides[axis];
+    offset +=
+        (low[axis] + (step[axis] < 0 && x.shape[axis] > 0 ? (x.shape[axis] - 1) * -step[axis] : 0)) * y_strides[axis];
   }
   emit_copy(context, copy, context.input(0), 0, to, offset);
 }

@@ -8,9 +8,8 @@ namespace {
 
 void check_rows(InferContext& context) {
   const Type& x = context.inputs[0];
-  check(x.dtype == DType::f32 && x.shape.rank() >= 1, Code::dtype, [&] {
-    return std::string(context.name) + ": takes f32 of at least one dimension, got " + to_string(x);
-  });
+  check(x.dtype == DType::f32 && x.shape.rank() >= 1, Code::dtype,
+        [&] { return std::string(context.name) + ": takes f32 of at least one dimension, got " + to_string(x); });
 }
 
 void check_vector(InferContext& context, int operand, const char* what, Index n) {
@@ -49,7 +48,8 @@ void infer_rms(InferContext& context) {
 
 void vjp_layer(VjpContext& context) {
   if (!context.dy(0)) return;
-  const Expr dx = apply(Op::layer_norm_grad, {context.input(0), context.input(1), context.output(1), context.output(2), context.dy(0)});
+  const Expr dx = apply(Op::layer_norm_grad,
+                        {context.input(0), context.input(1), context.output(1), context.output(2), context.dy(0)});
   for (int i = 0; i < 3; ++i) context.set(i, output(dx, i));
 }
 
@@ -115,24 +115,22 @@ void lower_norm_grad(LowerContext& context) {
 // Outputs: y, then mean, biased variance and 1/σ of every channel of this batch.
 void infer_batch(InferContext& context) {
   const Type& x = context.inputs[0];
-  check(x.dtype == DType::f32 && x.shape.rank() >= 2, Code::shape, [&] {
-    return "batch_norm: takes f32 [N, C] or [N, C, …], got " + to_string(x);
-  });
+  check(x.dtype == DType::f32 && x.shape.rank() >= 2, Code::shape,
+        [&] { return "batch_norm: takes f32 [N, C] or [N, C, …], got " + to_string(x); });
   check_vector(context, 1, "the weight", x.shape[1]);
   check_vector(context, 2, "the bias", x.shape[1]);
-  check(x.shape[0] * x.shape.count(2) > 0, Code::shape, [&] {
-    return "batch_norm: there are no statistics of an empty batch, got " + to_string(x.shape);
-  });
+  check(x.shape[0] * x.shape.count(2) > 0, Code::shape,
+        [&] { return "batch_norm: there are no statistics of an empty batch, got " + to_string(x.shape); });
   context.outputs.push_back(x);
   for (int i = 0; i < 3; ++i) context.outputs.push_back({DType::f32, Shape{x.shape[1]}});
 }
 
 void vjp_batch(VjpContext& context) {
-  check(!context.dy(1) && !context.dy(2) && !context.dy(3), Code::unsupported, [] {
-    return "batch_norm: the batch's statistics have no gradient of their own; stop it before them";
-  });
+  check(!context.dy(1) && !context.dy(2) && !context.dy(3), Code::unsupported,
+        [] { return "batch_norm: the batch's statistics have no gradient of their own; stop it before them"; });
   if (!context.dy(0)) return;
-  const Expr dx = apply(Op::batch_norm_grad, {context.input(0), context.input(1), context.output(1), context.output(3), context.dy(0)});
+  const Expr dx = apply(Op::batch_norm_grad,
+                        {context.input(0), context.input(1), context.output(1), context.output(3), context.dy(0)});
   for (int i = 0; i < 3; ++i) context.set(i, output(dx, i));
 }
 
@@ -148,7 +146,8 @@ void lower_batch(LowerContext& context) {
   context.emit({8.0 * static_cast<double>(shape.count()), 0}, [=](Execution& run) {
     BatchNormArgs now = args;
     now.x = run.at<const float>(x), now.gamma = run.at<const float>(gamma), now.beta = run.at<const float>(beta);
-    now.y = run.at<float>(y), now.mean = run.at<float>(mean), now.var = run.at<float>(var), now.rstd = run.at<float>(rstd);
+    now.y = run.at<float>(y), now.mean = run.at<float>(mean), now.var = run.at<float>(var),
+    now.rstd = run.at<float>(rstd);
     kernel(now, run.parallel, run.at(workspace));
   });
 }
@@ -160,7 +159,8 @@ void lower_batch_grad(LowerContext& context) {
   float wanted = 0;
   args.dx = args.dgamma = args.dbeta = &wanted;
   const Slot workspace = context.workspace(context.kernels.norm.batch_backward_workspace(args));
-  const Slot x = context.input(0), gamma = context.input(1), mean = context.input(2), rstd = context.input(3), dy = context.input(4);
+  const Slot x = context.input(0), gamma = context.input(1), mean = context.input(2), rstd = context.input(3),
+             dy = context.input(4);
   const Slot dx = context.output(0), dgamma = context.output(1), dbeta = context.output(2);
   const auto kernel = context.kernels.norm.batch_backward;
   context.emit({12.0 * static_cast<double>(shape.count()), 0}, [=](Execution& run) {

@@ -31,11 +31,12 @@ OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> g
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     for (const auto& variable : groups_[g].variables) {
       check(variable->type().dtype == DType::f32, Code::dtype, [&] {
-        return "optim." + std::string(optim::info(rule_).name) + ": parameter \"" + variable->name() + "\" must be f32, got " +
-               name_of(variable->type().dtype);
+        return "optim." + std::string(optim::info(rule_).name) + ": parameter \"" + variable->name() +
+               "\" must be f32, got " + name_of(variable->type().dtype);
       });
       check(seen.insert(variable.get()).second, Code::argument, [&] {
-        return "optim." + std::string(optim::info(rule_).name) + ": parameter \"" + variable->name() + "\" is in two groups";
+        return "optim." + std::string(optim::info(rule_).name) + ": parameter \"" + variable->name() +
+               "\" is in two groups";
       });
       variables_.push_back(variable);
       group_of_.push_back(static_cast<int>(g));
@@ -92,7 +93,8 @@ optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients
   return optim::OptimPlan(std::move(segments));
 }
 
-optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const double* hyper, void* workspace, Parallel& parallel) {
+optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const double* hyper, void* workspace,
+                                       Parallel& parallel) {
   const std::size_t width = optim::info(rule_).hypers.size();
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     prepared_[g] = optim::prepare(rule_, std::span(hyper + g * width, width), steps_ + 1);

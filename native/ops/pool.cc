@@ -26,8 +26,8 @@ void check_list(const char* name, const Attrs& attrs, const char* attr, std::siz
   bool ok = values.size() == size;
   for (const Index value : values) ok = ok && value >= least && value < (Index{1} << 30);
   check(ok, Code::argument, [&] {
-    return std::string(name) + ": " + attr + " takes " + std::to_string(size) + " whole numbers of " + std::to_string(least) +
-           " or more, got " + to_string(attrs);
+    return std::string(name) + ": " + attr + " takes " + std::to_string(size) + " whole numbers of " +
+           std::to_string(least) + " or more, got " + to_string(attrs);
   });
 }
 
@@ -41,11 +41,13 @@ PoolShape checked_shape(InferContext& context) {
   check_list(context.name, context.attrs, "dilation", 2, 1);
   const PoolShape shape = pool_shape(x.shape, context.attrs);
   const Index window_h = shape.dilation_h * (shape.kh - 1) + 1, window_w = shape.dilation_w * (shape.kw - 1) + 1;
-  check(shape.h + shape.pad_top + shape.pad_bottom >= window_h && shape.w + shape.pad_left + shape.pad_right >= window_w,
-        Code::shape, [&] {
-          return std::string(context.name) + ": a window of " + std::to_string(window_h) + " × " + std::to_string(window_w) +
-                 " does not fit the padded image " + to_string(x.shape) + "; add padding or shrink the kernel";
-        });
+  check(
+      shape.h + shape.pad_top + shape.pad_bottom >= window_h && shape.w + shape.pad_left + shape.pad_right >= window_w,
+      Code::shape, [&] {
+        return std::string(context.name) + ": a window of " + std::to_string(window_h) + " × " +
+               std::to_string(window_w) + " does not fit the padded image " + to_string(x.shape) +
+               "; add padding or shrink the kernel";
+      });
   return shape;
 }
 

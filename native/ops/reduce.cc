@@ -16,7 +16,8 @@ std::vector<bool> reduced_axes(const char* name, Attrs& attrs, int rank) {
   std::vector<bool> reduced(rank, false);
   for (Index& axis : axes) {
     axis = normalize_axis(name, axis, rank);
-    check(!reduced[axis], Code::argument, [&] { return std::string(name) + ": axis " + std::to_string(axis) + " is given twice"; });
+    check(!reduced[axis], Code::argument,
+          [&] { return std::string(name) + ": axis " + std::to_string(axis) + " is given twice"; });
     reduced[axis] = true;
   }
   std::sort(axes.begin(), axes.end());
@@ -41,8 +42,8 @@ void infer_reduction(InferContext& context) {
   const Type& x = context.inputs[0];
   const bool ok = x.dtype == DType::f32 || x.dtype == DType::f64 || (!floats_only && x.dtype == DType::i32);
   check(ok, Code::dtype, [&] {
-    return std::string(context.name) + ": takes f32 or f64" + (floats_only ? "" : " or i32") + ", got " + name_of(x.dtype) +
-           "; cast it first";
+    return std::string(context.name) + ": takes f32 or f64" + (floats_only ? "" : " or i32") + ", got " +
+           name_of(x.dtype) + "; cast it first";
   });
   const auto reduced = reduced_axes(context.name, context.attrs, x.shape.rank());
   const Shape shape = reduced_shape(x.shape, reduced, context.attrs.flag("keep"));
@@ -60,7 +61,8 @@ void infer_arg(InferContext& context) {
   const int axis = normalize_axis(context.name, context.attrs.integer("axis", -1), x.shape.rank());
   context.attrs.set("axis", Index{axis});
   check(x.shape[axis] > 0, Code::shape, [&] {
-    return std::string(context.name) + ": axis " + std::to_string(axis) + " of " + to_string(x.shape) + " has no elements";
+    return std::string(context.name) + ": axis " + std::to_string(axis) + " of " + to_string(x.shape) +
+           " has no elements";
   });
   Shape shape = x.shape;
   if (context.attrs.flag("keep")) {
@@ -172,7 +174,8 @@ template <ReduceOp op>
 void lower_arg(LowerContext& context) {
   const Shape& shape = context.input_type(0).shape;
   const int axis = static_cast<int>(context.attrs().integer("axis"));
-  emit_pass(context, op, {shape.count(0, axis), shape[axis], shape.count(axis + 1), 1}, context.input(0), context.output());
+  emit_pass(context, op, {shape.count(0, axis), shape[axis], shape.count(axis + 1), 1}, context.input(0),
+            context.output());
 }
 
 }  // namespace

@@ -107,7 +107,8 @@ void lower_softmax_grad(LowerContext& context) {
   const auto kernel = context.kernels.softmax.backward;
   const double elements = static_cast<double>(rows.rows * rows.cols);
   context.emit({4 * elements, 0}, [=](Execution& run) {
-    kernel({log, rows.rows, rows.cols, run.at<const float>(y), run.at<const float>(dy), run.at<float>(dx)}, run.parallel);
+    kernel({log, rows.rows, rows.cols, run.at<const float>(y), run.at<const float>(dy), run.at<float>(dx)},
+           run.parallel);
   });
   if (rows.moved) emit_swap(context, dx, context.output(), rows.outer, rows.inner, rows.cols);
 }
@@ -117,13 +118,15 @@ void infer_cross_entropy(InferContext& context) {
   const Type &x = context.inputs[0], &labels = context.inputs[1];
   require_f32(context.name, x);
   check(x.shape.rank() == 2, Code::shape, [&] {
-    return "cross_entropy: logits must be [rows, classes], got " + to_string(x.shape) + "; reshape leading dimensions into one";
+    return "cross_entropy: logits must be [rows, classes], got " + to_string(x.shape) +
+           "; reshape leading dimensions into one";
   });
   check(labels.dtype == DType::i32 || labels.dtype == DType::u8, Code::dtype, [&] {
     return std::string("cross_entropy: labels must be i32 or u8 class numbers, got ") + name_of(labels.dtype);
   });
   check(labels.shape.rank() == 1 && labels.shape[0] == x.shape[0], Code::shape, [&] {
-    return "cross_entropy: one label a row is needed, got logits " + to_string(x.shape) + " and labels " + to_string(labels.shape);
+    return "cross_entropy: one label a row is needed, got logits " + to_string(x.shape) + " and labels " +
+           to_string(labels.shape);
   });
   const double smoothing = context.attrs.real("smoothing", 0);
   check(smoothing >= 0 && smoothing <= 1, Code::argument,
@@ -165,8 +168,8 @@ void lower_cross_entropy(LowerContext& context) {
       const Index row = counts.first_bad;
       const int label = now.label_dtype == DType::u8 ? run.at<const std::uint8_t>(labels)[row]
                                                      : run.at<const std::int32_t>(labels)[row];
-      return where + ": label " + std::to_string(label) + " of row " + std::to_string(row) + " is no class, expected 0 to " +
-             std::to_string(now.classes - 1) +
+      return where + ": label " + std::to_string(label) + " of row " + std::to_string(row) +
+             " is no class, expected 0 to " + std::to_string(now.classes - 1) +
              (counts.bad > 1 ? " (and " + std::to_string(counts.bad - 1) + " more like it)" : std::string());
     });
   });

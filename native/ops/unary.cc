@@ -38,9 +38,8 @@ void vjp_cast(VjpContext& context) {
 void infer_broadcast_to(InferContext& context) {
   const Type& x = context.inputs[0];
   const Shape shape(context.attrs.list("shape"));
-  check(x.shape.rank() <= shape.rank() && broadcast(context.name, x.shape, shape) == shape, Code::shape, [&] {
-    return "broadcast_to: " + to_string(x.shape) + " does not broadcast to " + to_string(shape);
-  });
+  check(x.shape.rank() <= shape.rank() && broadcast(context.name, x.shape, shape) == shape, Code::shape,
+        [&] { return "broadcast_to: " + to_string(x.shape) + " does not broadcast to " + to_string(shape); });
   context.outputs.push_back({x.dtype, shape});
 }
 

@@ -114,7 +114,8 @@ void CpuProgram::deliver(const RunRequest& request) const {
 
 template <class Around>
 void CpuProgram::execute(const RunRequest& request, Around&& around) {
-  check(request.feeds.size() == code_.inputs.size(), Code::internal, [] { return "a run got the wrong number of feeds"; });
+  check(request.feeds.size() == code_.inputs.size(), Code::internal,
+        [] { return "a run got the wrong number of feeds"; });
   const std::lock_guard lock(mutex_);
   const ArenaLocks arenas(code_);
   const FlushDenormals flush;

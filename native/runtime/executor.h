@@ -23,11 +23,11 @@ struct Executable {
   std::vector<Slot> output_slots;
   std::vector<Binding> bindings;  // one per slot
   std::vector<StepFunction> steps;
-  std::size_t first_effect = 0;   // steps from here on change variables or resources
+  std::size_t first_effect = 0;  // steps from here on change variables or resources
   std::vector<std::shared_ptr<Variable>> variables;
-  std::vector<bool> written;      // for every variable, whether the program changes it
+  std::vector<bool> written;  // for every variable, whether the program changes it
   std::vector<std::shared_ptr<const std::vector<std::byte>>> constants;
-  std::shared_ptr<void> keep;     // what the steps' closures point into: the compiled graph
+  std::shared_ptr<void> keep;  // what the steps' closures point into: the compiled graph
   Index arena_bytes = 0;
   ProgramReport report;
   int workers = 1;

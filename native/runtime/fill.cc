@@ -64,7 +64,8 @@ void fill(Variable& variable, const std::string& kind, double a, double b, std::
       break;
     case DType::bf16: break;
   }
-  throw Error(Code::dtype, "fill: " + kind + " values are not to be had for " + name_of(variable.type().dtype) + "; use f32");
+  throw Error(Code::dtype,
+              "fill: " + kind + " values are not to be had for " + name_of(variable.type().dtype) + "; use f32");
 }
 
 }  // namespace athanor

@@ -31,7 +31,8 @@ Block::Block(Index bytes) : bytes_(bytes) {
 #if defined(__linux__)
   if (bytes >= kHugePage) {
     mapped_ = (bytes + kHugePage - 1) / kHugePage * kHugePage;
-    void* map = mmap(nullptr, static_cast<std::size_t>(mapped_), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* map =
+        mmap(nullptr, static_cast<std::size_t>(mapped_), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (map == MAP_FAILED) refuse(bytes);
     madvise(map, static_cast<std::size_t>(mapped_), MADV_HUGEPAGE);
     data_ = static_cast<std::byte*>(map);
@@ -39,7 +40,8 @@ Block::Block(Index bytes) : bytes_(bytes) {
     return;
   }
 #endif
-  data_ = static_cast<std::byte*>(::operator new(static_cast<std::size_t>(bytes), std::align_val_t{kAlignment}, std::nothrow));
+  data_ = static_cast<std::byte*>(
+      ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{kAlignment}, std::nothrow));
   if (data_ == nullptr) refuse(bytes);
   std::memset(data_, 0, static_cast<std::size_t>(bytes));
   total_bytes += bytes_;

@@ -22,7 +22,7 @@ struct RunRequest {
   std::span<const void* const> feeds;  // one per inputs()
   std::span<void* const> results;      // one per outputs(); null where it is not wanted
   std::uint64_t seed = 0;
-  std::uint64_t step = 0;              // keys the random numbers, with seed
+  std::uint64_t step = 0;  // keys the random numbers, with seed
   Parallel* parallel = nullptr;
   const std::atomic<bool>* cancelled = nullptr;  // looked at between steps, before any effect
 };

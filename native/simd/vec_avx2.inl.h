@@ -19,9 +19,7 @@ struct Mask {
 ATHANOR_INLINE Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.v, b.v)}; }
 ATHANOR_INLINE Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.v, b.v)}; }
 ATHANOR_INLINE Mask operator^(Mask a, Mask b) { return {_mm256_xor_ps(a.v, b.v)}; }
-ATHANOR_INLINE Mask operator~(Mask a) {
-  return {_mm256_xor_ps(a.v, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))};
-}
+ATHANOR_INLINE Mask operator~(Mask a) { return {_mm256_xor_ps(a.v, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))}; }
 ATHANOR_INLINE bool any(Mask a) { return _mm256_movemask_ps(a.v) != 0; }
 ATHANOR_INLINE bool all(Mask a) { return _mm256_movemask_ps(a.v) == 0xff; }
 
@@ -52,9 +50,7 @@ ATHANOR_INLINE Vec abs(Vec a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), 
 ATHANOR_INLINE Vec floor(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
 ATHANOR_INLINE Vec ceil(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
 ATHANOR_INLINE Vec trunc(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)}; }
-ATHANOR_INLINE Vec round_even(Vec a) {
-  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
-}
+ATHANOR_INLINE Vec round_even(Vec a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
 ATHANOR_INLINE Mask operator==(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
 ATHANOR_INLINE Mask operator!=(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_NEQ_UQ)}; }
 ATHANOR_INLINE Mask operator<(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
@@ -63,11 +59,11 @@ ATHANOR_INLINE Mask operator>(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _C
 ATHANOR_INLINE Mask operator>=(Vec a, Vec b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)}; }
 ATHANOR_INLINE Vec select(Mask m, Vec a, Vec b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
 
-#define ATHANOR_FOLD_LANES(name, op)                                                            \
-  ATHANOR_INLINE float name(Vec a) {                                                            \
-    __m128 q = _mm_##op##_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));       \
-    q = _mm_##op##_ps(q, _mm_movehl_ps(q, q));                                                  \
-    return _mm_cvtss_f32(_mm_##op##_ss(q, _mm_movehdup_ps(q)));                                 \
+#define ATHANOR_FOLD_LANES(name, op)                                                      \
+  ATHANOR_INLINE float name(Vec a) {                                                      \
+    __m128 q = _mm_##op##_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1)); \
+    q = _mm_##op##_ps(q, _mm_movehl_ps(q, q));                                            \
+    return _mm_cvtss_f32(_mm_##op##_ss(q, _mm_movehdup_ps(q)));                           \
   }
 ATHANOR_FOLD_LANES(reduce_add, add)
 ATHANOR_FOLD_LANES(reduce_max, max)
@@ -93,11 +89,17 @@ ATHANOR_INLINE IVec operator|(IVec a, IVec b) { return {_mm256_or_si256(a.v, b.v
 ATHANOR_INLINE IVec operator^(IVec a, IVec b) { return {_mm256_xor_si256(a.v, b.v)}; }
 ATHANOR_INLINE IVec operator~(IVec a) { return {_mm256_xor_si256(a.v, _mm256_set1_epi32(-1))}; }
 template <int k>
-ATHANOR_INLINE IVec shl(IVec a) { return {_mm256_slli_epi32(a.v, k)}; }
+ATHANOR_INLINE IVec shl(IVec a) {
+  return {_mm256_slli_epi32(a.v, k)};
+}
 template <int k>
-ATHANOR_INLINE IVec shr(IVec a) { return {_mm256_srli_epi32(a.v, k)}; }
+ATHANOR_INLINE IVec shr(IVec a) {
+  return {_mm256_srli_epi32(a.v, k)};
+}
 template <int k>
-ATHANOR_INLINE IVec sra(IVec a) { return {_mm256_srai_epi32(a.v, k)}; }
+ATHANOR_INLINE IVec sra(IVec a) {
+  return {_mm256_srai_epi32(a.v, k)};
+}
 ATHANOR_INLINE Mask operator==(IVec a, IVec b) { return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(a.v, b.v))}; }
 ATHANOR_INLINE Mask operator>(IVec a, IVec b) { return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, b.v))}; }
 ATHANOR_INLINE IVec as_int(Vec a) { return {_mm256_castps_si256(a.v)}; }

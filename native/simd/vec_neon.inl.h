@@ -109,11 +109,17 @@ ATHANOR_INLINE IVec operator|(IVec a, IVec b) { return {vorrq_s32(a.v, b.v)}; }
 ATHANOR_INLINE IVec operator^(IVec a, IVec b) { return {veorq_s32(a.v, b.v)}; }
 ATHANOR_INLINE IVec operator~(IVec a) { return {vmvnq_s32(a.v)}; }
 template <int k>
-ATHANOR_INLINE IVec shl(IVec a) { return {vshlq_n_s32(a.v, k)}; }
+ATHANOR_INLINE IVec shl(IVec a) {
+  return {vshlq_n_s32(a.v, k)};
+}
 template <int k>
-ATHANOR_INLINE IVec shr(IVec a) { return {vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v), k))}; }
+ATHANOR_INLINE IVec shr(IVec a) {
+  return {vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v), k))};
+}
 template <int k>
-ATHANOR_INLINE IVec sra(IVec a) { return {vshrq_n_s32(a.v, k)}; }
+ATHANOR_INLINE IVec sra(IVec a) {
+  return {vshrq_n_s32(a.v, k)};
+}
 ATHANOR_INLINE Mask operator==(IVec a, IVec b) { return {vceqq_s32(a.v, b.v)}; }
 ATHANOR_INLINE Mask operator>(IVec a, IVec b) { return {vcgtq_s32(a.v, b.v)}; }
 ATHANOR_INLINE IVec select(Mask m, IVec a, IVec b) { return {vbslq_s32(m.v, a.v, b.v)}; }

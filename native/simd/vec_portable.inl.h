@@ -71,12 +71,22 @@ ATHANOR_INLINE Mask operator>=(Vec a, Vec b) { return {a.v >= b.v}; }
 ATHANOR_INLINE Vec select(Mask m, Vec a, Vec b) { return {float_of((m.v & bits_of(a.v)) | (~m.v & bits_of(b.v)))}; }
 ATHANOR_INLINE Vec min(Vec a, Vec b) { return select(a < b, a, b); }
 ATHANOR_INLINE Vec max(Vec a, Vec b) { return select(a > b, a, b); }
-ATHANOR_INLINE Vec sqrt(Vec a) { return each_lane(a, [](float x) { return __builtin_sqrtf(x); }); }
+ATHANOR_INLINE Vec sqrt(Vec a) {
+  return each_lane(a, [](float x) { return __builtin_sqrtf(x); });
+}
 ATHANOR_INLINE Vec abs(Vec a) { return {float_of(bits_of(a.v) & INT32_MAX)}; }
-ATHANOR_INLINE Vec floor(Vec a) { return each_lane(a, [](float x) { return __builtin_floorf(x); }); }
-ATHANOR_INLINE Vec ceil(Vec a) { return each_lane(a, [](float x) { return __builtin_ceilf(x); }); }
-ATHANOR_INLINE Vec trunc(Vec a) { return each_lane(a, [](float x) { return __builtin_truncf(x); }); }
-ATHANOR_INLINE Vec round_even(Vec a) { return each_lane(a, [](float x) { return __builtin_rintf(x); }); }
+ATHANOR_INLINE Vec floor(Vec a) {
+  return each_lane(a, [](float x) { return __builtin_floorf(x); });
+}
+ATHANOR_INLINE Vec ceil(Vec a) {
+  return each_lane(a, [](float x) { return __builtin_ceilf(x); });
+}
+ATHANOR_INLINE Vec trunc(Vec a) {
+  return each_lane(a, [](float x) { return __builtin_truncf(x); });
+}
+ATHANOR_INLINE Vec round_even(Vec a) {
+  return each_lane(a, [](float x) { return __builtin_rintf(x); });
+}
 ATHANOR_INLINE float reduce_add(Vec a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 ATHANOR_INLINE float reduce_max(Vec a) {
   const Vec h = max(a, Vec{Float4{a.v[2], a.v[3], a.v[2], a.v[3]}});
@@ -119,11 +129,17 @@ ATHANOR_INLINE IVec operator|(IVec a, IVec b) { return {a.v | b.v}; }
 ATHANOR_INLINE IVec operator^(IVec a, IVec b) { return {a.v ^ b.v}; }
 ATHANOR_INLINE IVec operator~(IVec a) { return {~a.v}; }
 template <int k>
-ATHANOR_INLINE IVec shl(IVec a) { return signed_of(unsigned_of(a) << k); }
+ATHANOR_INLINE IVec shl(IVec a) {
+  return signed_of(unsigned_of(a) << k);
+}
 template <int k>
-ATHANOR_INLINE IVec shr(IVec a) { return signed_of(unsigned_of(a) >> k); }
+ATHANOR_INLINE IVec shr(IVec a) {
+  return signed_of(unsigned_of(a) >> k);
+}
 template <int k>
-ATHANOR_INLINE IVec sra(IVec a) { return {a.v >> k}; }
+ATHANOR_INLINE IVec sra(IVec a) {
+  return {a.v >> k};
+}
 ATHANOR_INLINE Mask operator==(IVec a, IVec b) { return {a.v == b.v}; }
 ATHANOR_INLINE Mask operator>(IVec a, IVec b) { return {a.v > b.v}; }
 ATHANOR_INLINE IVec select(Mask m, IVec a, IVec b) { return {(m.v & a.v) | (~m.v & b.v)}; }

@@ -59,7 +59,8 @@ TEST(passes_change_no_result) {
   const std::vector<std::vector<float>> feeds = {numbers(35, 1), numbers(63, 2), numbers(9, 3), numbers(45, 4)};
   const auto plain = run(graph, feeds, false), fused = run(graph, feeds, true);
   for (std::size_t i = 0; i < plain.size(); ++i) {
-    for (std::size_t k = 0; k < plain[i].size(); ++k) CHECK(std::fabs(plain[i][k] - fused[i][k]) <= 1e-5F * (1 + std::fabs(plain[i][k])));
+    for (std::size_t k = 0; k < plain[i].size(); ++k)
+      CHECK(std::fabs(plain[i][k] - fused[i][k]) <= 1e-5F * (1 + std::fabs(plain[i][k])));
   }
   // The formula itself, in double.
   for (int i = 0; i < 5; ++i) {

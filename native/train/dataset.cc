@@ -11,8 +11,9 @@ Dataset::Dataset(std::vector<Column> columns) : columns_(std::move(columns)) {
     check(column.type.shape.rank() >= 1, Code::shape,
           [&] { return "data: column \"" + column.name + "\" needs a dimension for its rows, got a scalar"; });
     check(column.type.shape[0] == columns_[0].type.shape[0], Code::shape, [&] {
-      return "data: every column needs the same number of rows, got " + std::to_string(columns_[0].type.shape[0]) + " in \"" +
-             columns_[0].name + "\" and " + std::to_string(column.type.shape[0]) + " in \"" + column.name + "\"";
+      return "data: every column needs the same number of rows, got " + std::to_string(columns_[0].type.shape[0]) +
+             " in \"" + columns_[0].name + "\" and " + std::to_string(column.type.shape[0]) + " in \"" + column.name +
+             "\"";
     });
   }
   rows_ = columns_[0].type.shape[0];

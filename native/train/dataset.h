@@ -12,7 +12,7 @@ namespace athanor {
 
 struct Column {
   std::string name;
-  Type type;                    // [rows, …]
+  Type type;  // [rows, …]
   std::shared_ptr<Block> data;
 };
 

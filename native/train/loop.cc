@@ -16,8 +16,16 @@ constexpr Index kMostRecorded = 16;
 
 double to_double(const std::byte* at, DType dtype) {
   switch (dtype) {
-    case DType::f64: { double v; std::memcpy(&v, at, sizeof v); return v; }
-    case DType::i32: { std::int32_t v; std::memcpy(&v, at, sizeof v); return v; }
+    case DType::f64: {
+      double v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
+    case DType::i32: {
+      std::int32_t v;
+      std::memcpy(&v, at, sizeof v);
+      return v;
+    }
     case DType::u8:
     case DType::boolean: return std::to_integer<int>(*at);
     default: break;
@@ -63,8 +71,8 @@ Loop::Loop(LoopConfig config) : config_(std::move(config)) {
     result.collect = position(config_.collect, port.name);
     result.count = port.type.count();
     check(result.record < 0 || result.count <= kMostRecorded, Code::shape, [&] {
-      return "fit: at most " + std::to_string(kMostRecorded) + " numbers an output are recorded, \"" + port.name + "\" is " +
-             to_string(port.type);
+      return "fit: at most " + std::to_string(kMostRecorded) + " numbers an output are recorded, \"" + port.name +
+             "\" is " + to_string(port.type);
     });
     if (result.record >= 0 || result.collect >= 0) result.bytes.resize(static_cast<std::size_t>(port.type.bytes()));
     results_.push_back(std::move(result));
@@ -121,7 +129,8 @@ void Loop::keep(LoopResult& result) const {
 
 LoopResult Loop::run(const LoopRequest& request) {
   const auto start = std::chrono::steady_clock::now();
-  check(request.first_row >= 0 && request.steps >= 0 && request.first_row + request.steps * batch_ <= config_.dataset->rows(),
+  check(request.first_row >= 0 && request.steps >= 0 &&
+            request.first_row + request.steps * batch_ <= config_.dataset->rows(),
         Code::argument, [] { return "fit: the steps asked for leave the data set"; });
   check(static_cast<Index>(request.hyper.size()) == request.steps * hyper_size_, Code::argument, [&] {
     return "fit: expected " + std::to_string(request.steps * hyper_size_) + " hyper-parameters, got " +
@@ -149,7 +158,8 @@ LoopResult Loop::run(const LoopRequest& request) {
     gather(order, request.first_row + step * batch_, *threads);
     for (const Feed& feed : feeds_) {
       if (feed.column == nullptr && hyper_size_ > 0) {
-        std::memcpy(feed.batch->data(), request.hyper.data() + step * hyper_size_, static_cast<std::size_t>(hyper_size_) * 8);
+        std::memcpy(feed.batch->data(), request.hyper.data() + step * hyper_size_,
+                    static_cast<std::size_t>(hyper_size_) * 8);
       }
     }
     run.step = request.first_step + static_cast<std::uint64_t>(step);

@@ -14,25 +14,25 @@ namespace athanor {
 struct LoopConfig {
   std::shared_ptr<Program> program;
   std::shared_ptr<Dataset> dataset;
-  std::string hyper;                  // the input that takes each step's hyper-parameters (f64), or empty
-  std::vector<std::string> record;    // small outputs: their numbers are kept for every step, side by side
-  std::vector<std::string> collect;   // outputs [batch, …]: their rows are kept, in the order of the batches
-  std::string guard;                  // stop when the first number of this recorded output is not finite; empty: never
+  std::string hyper;                 // the input that takes each step's hyper-parameters (f64), or empty
+  std::vector<std::string> record;   // small outputs: their numbers are kept for every step, side by side
+  std::vector<std::string> collect;  // outputs [batch, …]: their rows are kept, in the order of the batches
+  std::string guard;                 // stop when the first number of this recorded output is not finite; empty: never
 };
 
 struct LoopRequest {
   std::uint64_t seed = 0;
   std::uint64_t epoch = 0;
-  bool shuffle = true;                // false: rows in their own order
-  Index first_row = 0;                // of the epoch's order
+  bool shuffle = true;  // false: rows in their own order
+  Index first_row = 0;  // of the epoch's order
   Index steps = 0;
-  std::uint64_t first_step = 0;       // keys the random numbers
-  std::vector<double> hyper;          // [steps, size of the hyper input]
+  std::uint64_t first_step = 0;  // keys the random numbers
+  std::vector<double> hyper;     // [steps, size of the hyper input]
   const std::atomic<bool>* cancelled = nullptr;
 };
 
 struct LoopResult {
-  Index steps = 0;                                // done; fewer than asked when cancelled or guarded
+  Index steps = 0;  // done; fewer than asked when cancelled or guarded
   bool cancelled = false;
   bool nonfinite = false;
   std::vector<double> records;                    // [steps, numbers of all records]
@@ -54,13 +54,13 @@ class Loop {
 
  private:
   struct Feed {
-    const Column* column;             // null: the hyper-parameters
+    const Column* column;  // null: the hyper-parameters
     std::shared_ptr<Block> batch;
   };
   struct Result {
     std::vector<std::byte> bytes;
     int record = -1, collect = -1;
-    Index count = 0, offset = 0;      // numbers of a record, and where they stand in a row
+    Index count = 0, offset = 0;  // numbers of a record, and where they stand in a row
   };
 
   void place_records();

@@ -64,7 +64,8 @@ class BodyBuilder {
 
   void result(ValueId value) {
     const auto& readers = g_.readers[value];
-    const bool read_outside = std::any_of(readers.begin(), readers.end(), [&](NodeId reader) { return !is_member(reader); });
+    const bool read_outside =
+        std::any_of(readers.begin(), readers.end(), [&](NodeId reader) { return !is_member(reader); });
     if (!read_outside) return;
     outputs.push_back(value);
     body->results.push_back(argument(value));
@@ -79,7 +80,8 @@ class BodyBuilder {
 
 std::string describe(const Graph& graph, const Group& group) {
   std::string text;
-  for (const NodeId member : group.members) text += (text.empty() ? "" : "+") + std::string(info(graph.node(member).op).name);
+  for (const NodeId member : group.members)
+    text += (text.empty() ? "" : "+") + std::string(info(graph.node(member).op).name);
   return text;
 }
 
@@ -147,6 +149,8 @@ Graph fuse(const Graph& original, bool chains, bool anchors) {
 
 }  // namespace
 
-Graph fuse_elementwise(const Graph& graph, FuseOptions options) { return fuse(graph, options.chains, options.epilogues); }
+Graph fuse_elementwise(const Graph& graph, FuseOptions options) {
+  return fuse(graph, options.chains, options.epilogues);
+}
 
 }  // namespace athanor

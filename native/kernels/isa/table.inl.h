@@ -1,13 +1,13 @@
 // Gathers the families of the instruction set being compiled. Each isa/<name>.cc includes this file once.
 #pragma once
 #include "kernels/attention.inl.h"
+#include "kernels/batch_norm.inl.h"
 #include "kernels/conv.inl.h"
-#include "kernels/gemm.inl.h"
 #include "kernels/elementwise.inl.h"
+#include "kernels/gemm.inl.h"
 #include "kernels/movement_index.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
-#include "kernels/batch_norm.inl.h"
 #include "kernels/reduce.inl.h"
 #include "kernels/softmax.inl.h"
 #include "kernels/table.h"
