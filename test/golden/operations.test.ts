@@ -25,12 +25,12 @@ const lossNames = { reduction: "reduction", label_smoothing: "labelSmoothing", i
 
 /** Each operation as its user would write it; the first result is y. */
 const run: Record<string, (inputs: Inputs, options: Options) => Record<string, Tensor>> = {
-  gelu: ({ x }, o) => ({ y: x!.gelu(o["approximate"] === "tanh" ? "tanh" : "erf") }),
+  gelu: ({ x }, o) => ({ y: x!.gelu(o.approximate === "tanh" ? "tanh" : "erf") }),
   silu: ({ x }) => ({ y: x!.silu() }),
-  elu: ({ x }, o) => ({ y: ops.elu(x!, o["alpha"] as number) }),
+  elu: ({ x }, o) => ({ y: ops.elu(x!, o.alpha as number) }),
   softplus: ({ x }) => ({ y: x!.softplus() }),
-  softmax: ({ x }, o) => ({ y: x!.softmax(o["axis"] as number) }),
-  logSoftmax: ({ x }, o) => ({ y: x!.logSoftmax(o["axis"] as number) }),
+  softmax: ({ x }, o) => ({ y: x!.softmax(o.axis as number) }),
+  logSoftmax: ({ x }, o) => ({ y: x!.logSoftmax(o.axis as number) }),
   crossEntropy: ({ logits, target }, o) => ({ y: ops.crossEntropy(logits!, target!, renamed(o, lossNames)) }),
   layerNorm: ({ x, weight, bias }, o) => ({ y: ops.layerNorm(x!, weight!, bias!, o) }),
   rmsNorm: ({ x, weight }, o) => ({ y: ops.rmsNorm(x!, weight!, o) }),
@@ -41,8 +41,8 @@ const run: Record<string, (inputs: Inputs, options: Options) => Record<string, T
     y: ops.attention(q!, k!, v!, renamed(o, { is_causal: "causal", scale: "scale" })),
   }),
   embedding: ({ table, index }) => ({ y: ops.embedding(table!, index!) }),
-  gather: ({ x, index }, o) => ({ y: x!.gather(o["axis"] as number, index as never) }),
-  scatterAdd: ({ x, index, source }, o) => ({ y: x!.scatterAdd(o["axis"] as number, index as never, source!) }),
+  gather: ({ x, index }, o) => ({ y: x!.gather(o.axis as number, index as never) }),
+  scatterAdd: ({ x, index, source }, o) => ({ y: x!.scatterAdd(o.axis as number, index as never, source!) }),
 };
 
 const hosted = ({ data, shape }: GoldenTensor): NdArray => array(data, shape);
@@ -62,7 +62,7 @@ function compiled(test: OperationCase, call: (inputs: Inputs) => Record<string, 
   const names = Object.keys(test.gradients);
   return compile((wanted: Record<string, Tensor>, fixed: Record<string, Tensor>, dy: Tensor) => {
     const outputs = call({ ...wanted, ...fixed });
-    const total = outputs["y"]!.mul(dy).sum();
+    const total = outputs.y!.mul(dy).sum();
     const found = total.trace.gradients(
       total,
       names.map((name) => wanted[name]!),
@@ -108,7 +108,7 @@ describe.each(addon.isas())("on %s", (isa) => {
       { training },
     );
     const got = await f.run(input("x"), hosted(golden.tensor(test.dy)));
-    check(`${name} y`, got.y, test.outputs["y"]!);
+    check(`${name} y`, got.y, test.outputs.y!);
     for (const key of ["x", "weight", "bias"] as const) check(`${name} d${key}`, got[key], test.gradients[key]!);
     for (const key of ["runningMean", "runningVar"] as const) check(key, await layer[key].read(), test.outputs[key]!);
     f.dispose();

@@ -164,7 +164,7 @@ describe("a traced module", () => {
 });
 
 describe("life of a module", () => {
-  it("the same seed and order give the same weights", async () => {
+  it("the same seed and order give the same weights", () => {
     const weights = () =>
       nn
         .sequential(nn.linear(5, 4), nn.linear(4, 3))
