@@ -5,21 +5,30 @@ import { transformSync } from "esbuild";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import * as data from "../../lib/data/index.js";
+import * as loss from "../../lib/loss/index.js";
 import * as metrics from "../../lib/metrics/index.js";
+import * as nn from "../../lib/nn/index.js";
+import * as ops from "../../lib/ops/index.js";
+import * as optim from "../../lib/optim/index.js";
 import * as report from "../../lib/report/index.js";
 import * as schedule from "../../lib/schedule/index.js";
-import { array } from "../../lib/tensor/nd-array.js";
+import { array, compile, grad, Parameter, valueAndGrad } from "../../lib/tensor/index.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
-const rooms = ["schedule", "data", "metrics", "report", "train"];
-const scope = { array, data, metrics, report, schedule };
+const rooms = ["tensor", "ops", "nn", "loss", "optim", "schedule", "data", "metrics", "report", "train"];
+const engine = { array, compile, grad, Parameter, valueAndGrad };
+const scope = { ...engine, data, loss, metrics, nn, ops, optim, report, schedule };
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
 import { writeFile } from "node:fs/promises";
-import { array, type NdArray } from "../tensor/nd-array.js";
+import { array, compile, grad, Parameter, valueAndGrad, type NdArray, type Tensor } from "../tensor/index.js";
 import * as data from "../data/index.js";
+import * as loss from "../loss/index.js";
 import * as metrics from "../metrics/index.js";
+import * as nn from "../nn/index.js";
+import * as ops from "../ops/index.js";
+import * as optim from "../optim/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import { progress, type StepProgress } from "../train/progress.js";
@@ -96,13 +105,16 @@ describe("examples in docstrings", () => {
   const runnable = examples.filter(({ code }) => code.match(valued));
   it.each(runnable.map((example) => [example.place, example] as const))("%s", async (_, { code }) => {
     const checks = code.replace(valued, "expect($1, $2);");
-    const { code: script } = transformSync(`async () => {\n${checks}\n}`, { loader: "ts" });
+    const { code: script } = transformSync(`var example = async () => {\n${checks}\n};`, {
+      loader: "ts",
+      target: "es2022", // no "using" in the oldest Node.js that we run on
+    });
     const check = (got: unknown, want: unknown) => {
       if (typeof want === "number") expect(got).toBeCloseTo(want, 12);
       else expect(got).toEqual(want);
     };
     const names = Object.keys(scope);
-    const body = `return (${script.trim().replace(/;$/, "")})()`;
+    const body = `${script}\nreturn example();`;
     // The text comes from this repository's own comments.
     const example = new Function(...names, "expect", body) as (...values: unknown[]) => Promise<void>; // eslint-disable-line @typescript-eslint/no-implied-eval
     await example(...Object.values(scope), check);
