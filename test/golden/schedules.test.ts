@@ -66,7 +66,7 @@ describe("schedules follow torch.optim.lr_scheduler", () => {
       const total = golden.rates.length;
       golden.rates.forEach((rate, step) => {
         expect(Math.abs(at(step, total) - rate), `step ${step}`).toBeLessThanOrEqual(
-          1e-12 * golden.options["initial"]!,
+          1e-12 * golden.options.initial!,
         );
       });
     });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ArgumentError } from "../../lib/errors.js";
+import { addon } from "../../lib/native/index.js";
 import * as ops from "../../lib/ops/index.js";
 import { array, compile, grad, type NdArray, type Tensor } from "../../lib/tensor/index.js";
 
@@ -120,6 +121,25 @@ describe("random numbers", () => {
   });
 
   const meanOf = ({ data }: NdArray) => [...data].reduce((sum, v) => sum + v, 0) / data.length;
+
+  it("are the same bits on any instruction set and number of threads", async () => {
+    const [isa, threads] = [addon.isa(), addon.threads()];
+    const drawn: NdArray[] = [];
+    try {
+      for (const name of addon.isas()) {
+        for (const count of [1, 2, 7]) {
+          addon.setIsa(name);
+          addon.setThreads(count);
+          const f = compile((x: Tensor) => ops.dropout(x, 0.3).add(ops.uniform([70_001])), { training: true });
+          drawn.push(await f.run(array(new Float32Array(70_001).fill(1)), { seed: 3, step: 4 }));
+        }
+      }
+    } finally {
+      addon.setIsa(isa);
+      addon.setThreads(threads);
+    }
+    for (const { data } of drawn) expect(data).toEqual(drawn[0]!.data);
+  });
 
   it("dropout keeps and scales in training, and is nothing in use", async () => {
     const ones = array(new Float32Array(10_000).fill(1));
