@@ -2,6 +2,7 @@
 // values. The backward pass, the optimizer step and collectives are nodes like any other.
 #pragma once
 #include <array>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -115,7 +116,7 @@ class Graph {
 
  private:
   std::vector<Node> nodes_;
-  std::vector<Value> values_;
+  std::deque<Value> values_;  // references to types outlive appends: gradient rules hold them while they build nodes
   std::vector<std::shared_ptr<Variable>> variables_;
   std::vector<std::shared_ptr<Constant>> constants_;
   std::vector<std::shared_ptr<Resource>> resources_;
