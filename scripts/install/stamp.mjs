@@ -23,7 +23,9 @@ export function buildHash(compilers) {
   const hash = createHash("sha256");
   const add = (...parts) => parts.forEach((part) => hash.update(`${part ?? ""}\0`));
   add(process.platform, process.arch, process.versions.napi >= 9 ? 9 : process.versions.napi);
-  add(require("node-addon-api/package.json").version, compilers.CC, compilers.CXX);
+  // Through ccache or not, a compiler writes the same code.
+  const named = (compiler) => compiler?.replace(/^ccache /, "");
+  add(require("node-addon-api/package.json").version, named(compilers.CC), named(compilers.CXX));
   add(process.env.CFLAGS, process.env.CXXFLAGS, process.env.CPPFLAGS, process.env.LDFLAGS);
   for (const path of ["binding.gyp", ...sourceFiles("native")]) add(path, readFileSync(path));
   return hash.digest("hex");
