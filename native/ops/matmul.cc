@@ -33,16 +33,16 @@ void infer(InferContext& context) {
     return std::string("matmul: takes two f32 or two f64 tensors, got ") + name_of(a.dtype) + " and " +
            name_of(b.dtype) + "; cast them first";
   });
-  const auto [m, n, k] = sizes_of(a, b, context.attrs);
+  const Sizes sizes = sizes_of(a, b, context.attrs);
   const Index other = b.shape[b.shape.rank() - (context.attrs.flag("trans_b") ? 1 : 2)];
-  check(k == other, Code::shape, [&] {
-    const bool helps = n == k;
+  check(sizes.k == other, Code::shape, [&] {
+    const bool helps = sizes.n == sizes.k;
     return "matmul: inner dimensions must match, got a " + to_string(a.shape) + " and b " + to_string(b.shape) + " (" +
-           std::to_string(k) + " ≠ " + std::to_string(other) + ")" + (helps ? "; transpose b?" : "");
+           std::to_string(sizes.k) + " ≠ " + std::to_string(other) + ")" + (helps ? "; transpose b?" : "");
   });
   Shape shape = broadcast("matmul", leading(a.shape), leading(b.shape));
-  shape.push_back(m);
-  shape.push_back(n);
+  shape.push_back(sizes.m);
+  shape.push_back(sizes.n);
   context.outputs.push_back({a.dtype, shape});
 }
 
