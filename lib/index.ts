@@ -15,6 +15,8 @@ export * as data from "./data/index.js";
 export * as metrics from "./metrics/index.js";
 export * as report from "./report/index.js";
 export * as schedule from "./schedule/index.js";
+export * as train from "./train/index.js";
+export type { FitOptions } from "./train/index.js";
 
 /** The version of the engine. */
 export const version: string = addon.version;

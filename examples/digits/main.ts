@@ -89,7 +89,9 @@ function epochPoints(history: readonly train.EpochRecord[], total: number): repo
   return history.map(({ epoch, figures }) => ({
     step: Math.round(((epoch + 1) * total) / history.length) - 1,
     epoch,
-    figures,
+    figures: Object.fromEntries(
+      Object.entries(figures).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+    ),
   }));
 }
 

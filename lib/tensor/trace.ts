@@ -78,10 +78,22 @@ export class Trace {
     this.updates.set(parameter, value);
   }
 
-  /** Writes the updates into the graph; called once, when the trace is complete. */
-  commit(): void {
-    for (const [parameter, value] of this.updates) call(() => this.graph.assign(parameter.native, value.id));
+  /**
+   * Writes the updates into the graph; called once, when the trace is complete.
+   *
+   * @param when bool []: where it is false when run, every parameter keeps its value.
+   */
+  commit(when?: Tensor): void {
+    for (const [parameter, value] of this.updates) {
+      const kept = when ? when.where(value, this.parameter(parameter)) : value;
+      call(() => this.graph.assign(parameter.native, kept.id));
+    }
     this.updates.clear();
+  }
+
+  /** The parameters that were asked for so far, in that order. */
+  usedParameters(): Parameter[] {
+    return [...this.parameters.keys()];
   }
 
   /** A number that tells this random draw from the trace's others. */

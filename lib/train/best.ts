@@ -1,0 +1,59 @@
+// The best state of a run so far: when it was, and a copy of the weights where they are to be restored.
+import type { Parameter } from "../tensor/parameter.js";
+import { EarlyStopping } from "./early-stopping.js";
+import type { Figures } from "./fit-options.js";
+import { Snapshot } from "./snapshot.js";
+
+/** Watches one figure of a run, keeps the best weights, says when to stop. */
+export class Best {
+  readonly monitor: string;
+  private readonly stopping: EarlyStopping;
+  private readonly stops: boolean;
+  private readonly snapshot: Snapshot | undefined;
+  private found: { epoch: number; steps: number; figures: Partial<Figures> } | undefined;
+  private stale = false;
+
+  /** Without `stopping`, what is best is noted but nothing stops and no weights are kept. */
+  constructor(stopping: EarlyStopping | undefined, validated: boolean, parameters: readonly Parameter[]) {
+    const monitor = validated ? "val.loss" : "loss";
+    this.stops = stopping !== undefined;
+    this.stopping = stopping ?? new EarlyStopping("", { monitor }, new Map([[monitor, "lower"]]));
+    this.monitor = this.stopping.monitor;
+    this.snapshot = stopping?.restoreBest ? new Snapshot(parameters) : undefined;
+  }
+
+  /** When it was best. */
+  get record(): { epoch: number; steps: number; figures: Partial<Figures> } | undefined {
+    return this.found;
+  }
+
+  /** Takes in figures; true if the run is to stop. */
+  async observe(at: { epoch: number; steps: number; figures: Partial<Figures> }): Promise<boolean> {
+    const value = (at.figures as Record<string, number | undefined>)[this.monitor];
+    if (value === undefined) return false;
+    const { improved, stop } = this.stopping.observe(value);
+    if (improved) {
+      this.found = at;
+      await this.snapshot?.save();
+    }
+    this.stale = !improved;
+    return this.stops && stop;
+  }
+
+  /** Notes that the weights have changed. */
+  trained(): void {
+    this.stale = true;
+  }
+
+  /** Brings the best weights back where they were kept and others are in place; true if they now are there. */
+  async restore(): Promise<boolean> {
+    if (!this.snapshot?.taken) return false;
+    if (this.stale) await this.snapshot.restore();
+    this.stale = false;
+    return true;
+  }
+
+  dispose(): void {
+    this.snapshot?.dispose();
+  }
+}

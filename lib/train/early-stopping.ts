@@ -1,0 +1,108 @@
+// When to stop: a figure that has not improved for a while. Rules of Keras' EarlyStopping, with a cooldown.
+import { ArgumentError, checkOptions, nearestName } from "../errors.js";
+
+/** Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss". */
+export interface EarlyStoppingOptions<Monitor extends string = string> {
+  /** The figure: "loss" of training, "val.loss", or "val." and the name of a metric. */
+  readonly monitor: Monitor;
+  /** Which way is better. Default what the metric says; "min" for a loss. */
+  readonly mode?: "min" | "max" | undefined;
+  /** Checks without improvement before the run ends. Default 5. */
+  readonly patience?: number | undefined;
+  /** Least change that counts as an improvement. Default 0. */
+  readonly minDelta?: number | undefined;
+  /** Checks after an improvement that do not count. Default 0. */
+  readonly cooldown?: number | undefined;
+  /** Patience runs out unless this value is beaten, improvement or not. Default none. */
+  readonly baseline?: number | undefined;
+  /** Checks at the start that do not count. Default 0. */
+  readonly startFrom?: number | undefined;
+  /** Go back to the best weights at the end, however the run ends. Default true. */
+  readonly restoreBest?: boolean | undefined;
+}
+
+const options = ["monitor", "mode", "patience", "minDelta", "cooldown", "baseline", "startFrom", "restoreBest"];
+
+/** Figures that can be monitored, with the way that is better. */
+export type Monitors = ReadonlyMap<string, "higher" | "lower">;
+
+/** Watches one figure over a run. */
+export class EarlyStopping {
+  readonly monitor: string;
+  readonly restoreBest: boolean;
+  private readonly sign: 1 | -1;
+  private readonly patience: number;
+  private readonly minDelta: number;
+  private readonly cooldown: number;
+  private readonly baseline: number | undefined;
+  private readonly startFrom: number;
+  private best = -Infinity;
+  private checks = 0;
+  private waited = 0;
+  private resting = 0;
+
+  /** @throws ArgumentError for unknown options, figures and values out of range. */
+  constructor(where: string, given: EarlyStoppingOptions, monitors: Monitors) {
+    if (typeof given !== "object" || given === null) {
+      throw new ArgumentError(`${where}: expected an object such as { monitor: "val.loss", patience: 3 }`);
+    }
+    checkOptions(where, given, options);
+    const better = monitors.get(given.monitor);
+    if (!better) throw unknownMonitor(where, given.monitor, [...monitors.keys()]);
+    const { mode } = given;
+    if (mode !== undefined && mode !== "min" && mode !== "max") {
+      throw new ArgumentError(`${where}: mode must be "min" or "max", got ${JSON.stringify(mode)}`);
+    }
+    this.monitor = given.monitor;
+    this.sign = (mode ?? (better === "higher" ? "max" : "min")) === "max" ? 1 : -1;
+    this.patience = whole(where, "patience", given.patience ?? 5, 1);
+    this.cooldown = whole(where, "cooldown", given.cooldown ?? 0, 0);
+    this.startFrom = whole(where, "startFrom", given.startFrom ?? 0, 0);
+    this.minDelta = finite(where, "minDelta", given.minDelta ?? 0);
+    if (this.minDelta < 0) throw new ArgumentError(`${where}: minDelta must not be below 0, got ${this.minDelta}`);
+    this.baseline = given.baseline === undefined ? undefined : finite(where, "baseline", given.baseline);
+    this.restoreBest = given.restoreBest ?? true;
+  }
+
+  /** Takes in a value. NaN never is an improvement. */
+  observe(value: number): { improved: boolean; stop: boolean } {
+    const score = this.sign * value;
+    const improved = score > this.best && (this.best === -Infinity || score - this.best > this.minDelta);
+    if (improved) this.best = score;
+    this.checks += 1;
+    if (this.checks <= this.startFrom) return { improved, stop: false };
+    const counts = improved && (this.baseline === undefined || score > this.sign * this.baseline);
+    if (counts) {
+      this.waited = 0;
+      this.resting = this.cooldown;
+    } else if (this.resting > 0) {
+      this.resting -= 1;
+    } else {
+      this.waited += 1;
+    }
+    return { improved, stop: this.waited >= this.patience };
+  }
+}
+
+function unknownMonitor(where: string, monitor: unknown, known: readonly string[]): ArgumentError {
+  const near = typeof monitor === "string" ? nearestName(monitor, known) : undefined;
+  const validates = known.includes("val.loss");
+  const asked = typeof monitor === "string" ? JSON.stringify(monitor) : String(monitor);
+  const way =
+    typeof monitor === "string" && monitor.startsWith("val.") && !validates
+      ? `; it takes validate: { on: … }`
+      : near
+        ? `, did you mean "${near}"?`
+        : `; known: ${known.map((name) => `"${name}"`).join(", ")}`;
+  return new ArgumentError(`${where}: there is no figure ${asked} to monitor${way}`);
+}
+
+function whole(where: string, name: string, value: unknown, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${String(value)}`);
+}
+
+function finite(where: string, name: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${String(value)}`);
+}

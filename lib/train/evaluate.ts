@@ -1,0 +1,107 @@
+// What a model makes of a data set: predictions, a loss, metrics.
+import { ArgumentError } from "../errors.js";
+import { Dataset, type Samples } from "../data/index.js";
+import type { Loss } from "../loss/index.js";
+import { requireModule, type ModuleLike } from "../nn/module.js";
+import { allocate } from "../tensor/dtype.js";
+import { countOf, NdArray } from "../tensor/nd-array.js";
+import { aborted } from "../tensor/program.js";
+import { Cancellation } from "./cancellation.js";
+import { Evaluator } from "./evaluator.js";
+import { checkCount, checkMetrics, checkObject, MetricPass, type MetricResults, type MetricSet } from "./metric-pass.js";
+
+/** Options of {@link predict}. */
+export interface PredictOptions {
+  /** Samples at a time. Default 256. */
+  readonly batchSize?: number | undefined;
+  /** Gives the work up. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Options of {@link evaluate}. */
+export interface EvaluateOptions<Metrics extends MetricSet = MetricSet> extends PredictOptions {
+  /** Its mean over all samples is reported as `loss`. Default none. */
+  readonly loss?: Loss | undefined;
+  /** By the name under which their results appear. Default none. */
+  readonly metrics?: Metrics | undefined;
+}
+
+/** What {@link evaluate} gives: a result for each metric, and `loss` if one was asked for. */
+export type Evaluation<Metrics extends MetricSet> = MetricResults<Metrics> & { readonly loss: number };
+
+const defaultBatch = 256;
+
+/** @throws ShapeError, NonFiniteError for data that no run can start on. */
+export function checkedDataset(where: string, samples: unknown): Dataset {
+  if (samples instanceof Dataset) return samples;
+  if (typeof samples !== "object" || samples === null) {
+    throw new ArgumentError(`${where}: expected a data set { x, y }, got ${String(samples)}`);
+  }
+  return new Dataset(samples as Samples);
+}
+
+/**
+ * The model's results for all rows of x [n, …], in order. Layers behave as in use, not as in training.
+ *
+ * @throws ShapeError where model and data do not fit; AbortedError.
+ * @example
+ * const model = nn.sequential(nn.flatten(), nn.linear(4, 2));
+ * const y = await train.predict(model, array(new Float32Array(12), [3, 2, 2])); // (3, 2)
+ */
+export async function predict(model: ModuleLike, x: NdArray, options: PredictOptions = {}): Promise<NdArray> {
+  const where = "train.predict";
+  checkObject(where, options, ["batchSize", "signal"]);
+  const { batchSize = defaultBatch, signal } = options;
+  checkCount(where, "batchSize", batchSize);
+  requireModule(where, model);
+  if (!(x instanceof NdArray)) throw new ArgumentError(`${where}: expected an array made by array(values, shape)`);
+  if (signal?.aborted) throw aborted(where, signal);
+  const cancellation = new Cancellation(signal);
+  const evaluator = new Evaluator({ where, model, x, batchSize, collect: true });
+  try {
+    const { dtype, shape } = evaluator.prediction;
+    const all = allocate(dtype, countOf(shape));
+    const width = countOf(shape.slice(1));
+    await evaluator.run(cancellation, (block, row) => all.set(block.data, row * width));
+    return new NdArray(all, shape, dtype);
+  } finally {
+    evaluator.dispose();
+    cancellation.release();
+  }
+}
+
+/**
+ * Loss and metrics of a model over a data set. Layers behave as in use, not as in training.
+ *
+ * The loss is the mean of the batches' losses, each weighted by its samples; without `loss` it is NaN.
+ *
+ * @throws ShapeError where model, data and loss do not fit; ArgumentError for a label that is no class; AbortedError.
+ * @example
+ * const set = data.fromArrays({ x: array(new Float32Array(8), [4, 2]), y: array(Uint8Array.of(0, 1, 2, 0)) });
+ * const { accuracy } = await train.evaluate(nn.linear(2, 3), set, { metrics: { accuracy: metrics.accuracy() } });
+ */
+export async function evaluate<const Metrics extends MetricSet = Record<never, never>>(
+  model: ModuleLike,
+  dataset: Samples,
+  options: EvaluateOptions<Metrics> = {},
+): Promise<Evaluation<Metrics>> {
+  const where = "train.evaluate";
+  checkObject(where, options, ["loss", "metrics", "batchSize", "signal"]);
+  const { loss, metrics = {}, batchSize = defaultBatch, signal } = options;
+  checkCount(where, "batchSize", batchSize);
+  checkMetrics(where, metrics);
+  requireModule(where, model);
+  const { x, y } = checkedDataset(where, dataset);
+  if (signal?.aborted) throw aborted(where, signal);
+  const cancellation = new Cancellation(signal);
+  const collect = Object.keys(metrics).length > 0;
+  const evaluator = new Evaluator({ where, model, x, y: loss && y, loss, batchSize, collect });
+  try {
+    const pass = new MetricPass(metrics, y);
+    const value = await evaluator.run(cancellation, (block, row) => pass.update(block, row));
+    return { ...pass.results(), loss: value } as Evaluation<Metrics>;
+  } finally {
+    evaluator.dispose();
+    cancellation.release();
+  }
+}

@@ -1,0 +1,240 @@
+// What `fit` is asked for and what it answers; and the check of the former before anything is touched.
+import { ArgumentError } from "../errors.js";
+import type { Dataset, Samples } from "../data/index.js";
+import type { Loss } from "../loss/index.js";
+import type { Metric } from "../metrics/index.js";
+import { requireModule, type ModuleLike } from "../nn/module.js";
+import type { Optimizer } from "../optim/index.js";
+import { EarlyStopping, type EarlyStoppingOptions } from "./early-stopping.js";
+import { checkedDataset } from "./evaluate.js";
+import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
+import type { ProgressStream } from "./progress.js";
+import { checkOptimizer, checkSeed } from "./step.js";
+
+/** Metrics that give one number, by name. */
+export type ScalarMetrics = Readonly<Record<string, Metric<number>>>;
+
+/** Figures by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation. */
+export type Figures<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & {
+  readonly [Name in "val.loss" | `val.${keyof Metrics & string}`]?: number;
+};
+
+/** A figure that early stopping can watch. */
+export type Monitor<Metrics extends ScalarMetrics = ScalarMetrics> =
+  | "loss"
+  | "val.loss"
+  | `val.${keyof Metrics & string}`;
+
+/** After a training step; `index` and `epoch` count from 0. */
+export interface StepEvent {
+  readonly index: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** Learning rate of this step. */
+  readonly lr: number;
+  /** L2 norm of all gradients before clipping; with `clipNorm` only. */
+  readonly gradNorm?: number;
+  readonly samplesPerSecond: number;
+}
+
+/** An epoch that has ended. */
+export interface EpochRecord<Metrics extends ScalarMetrics = ScalarMetrics> {
+  readonly epoch: number;
+  /** Steps taken until its end, from the start of the run. */
+  readonly steps: number;
+  /** The mean training loss of the epoch, and the last validation in it. */
+  readonly figures: Figures<Metrics>;
+  /** Of this epoch, validation included. */
+  readonly seconds: number;
+}
+
+/** A validation. */
+export interface ValidationRecord<Metrics extends ScalarMetrics = ScalarMetrics> {
+  readonly epoch: number;
+  /** Steps taken until then. */
+  readonly steps: number;
+  readonly figures: Omit<Figures<Metrics>, "loss">;
+}
+
+/** What comes out of a run. */
+export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
+  /**
+   * When the monitored figure was best (`val.loss`, or `loss` without validation, if nothing was monitored) and the figures
+   * then; `undefined` if there was no check. The model has these weights if early stopping restores the best.
+   */
+  readonly best: { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;
+  /** Every epoch that was completed. */
+  readonly history: readonly EpochRecord<Metrics>[];
+  /** Every validation. */
+  readonly validations: readonly ValidationRecord<Metrics>[];
+  /** Why it ended: all steps done, early stopping, or the reader left the loop. */
+  readonly stopped: "done" | "early" | "break";
+  /** Steps taken. */
+  readonly steps: number;
+  readonly seconds: number;
+}
+
+/** Functions called on the way; the run waits for those that return a promise. */
+export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {
+  onStep?(event: StepEvent): unknown;
+  onEpoch?(record: EpochRecord<Metrics>): unknown;
+  onValidate?(record: ValidationRecord<Metrics>): unknown;
+  onEnd?(result: FitResult<Metrics>): unknown;
+}
+
+/** How a run is validated. */
+export interface ValidateOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
+  readonly on: Samples;
+  /** After every epoch, or every so many steps. Default "epoch". */
+  readonly every?: "epoch" | number | undefined;
+  /** By name, each one number. Default none: the loss alone. */
+  readonly metrics?: Metrics | undefined;
+  /** Samples at a time. Default 256 or the training batch, whichever is larger. */
+  readonly batchSize?: number | undefined;
+}
+
+/** Options of {@link fit}. */
+export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  /** Samples a step. Default 32. */
+  readonly batchSize?: number | undefined;
+  /** Passes over the data. Default 1, unless `steps` is given. */
+  readonly epochs?: number | undefined;
+  /** Length of the run in steps instead. */
+  readonly steps?: number | undefined;
+  /** Decides the order of the samples, dropout and all other randomness of the run. Default 0. */
+  readonly seed?: number | undefined;
+  /** A new order for every epoch. Default true. */
+  readonly shuffle?: boolean | undefined;
+  /** Leave out the samples that do not fill a batch. Default false. */
+  readonly dropLast?: boolean | undefined;
+  readonly validate?: ValidateOptions<Metrics> | undefined;
+  readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
+  /** Ends the run; it rejects with `AbortedError`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Show progress on stderr (a bar on a terminal, lines elsewhere), or on a stream. Default false. */
+  readonly progress?: boolean | ProgressStream | undefined;
+  readonly callbacks?: Callbacks<NoInfer<Metrics>> | undefined;
+}
+
+/** Options that have been checked, defaults filled in. */
+export interface FitPlan {
+  readonly model: ModuleLike;
+  readonly dataset: Dataset;
+  readonly loss: Loss;
+  readonly optimizer: Optimizer;
+  readonly batchSize: number;
+  readonly seed: number;
+  readonly shuffle: boolean;
+  readonly stepsPerEpoch: number;
+  /** Steps of the whole run. */
+  readonly steps: number;
+  readonly validate:
+    | { readonly on: Dataset; readonly every: number; readonly metrics: ScalarMetrics; readonly batchSize: number }
+    | undefined;
+  readonly stopping: EarlyStopping | undefined;
+  readonly signal: AbortSignal | undefined;
+  readonly progress: boolean | ProgressStream;
+  readonly callbacks: Callbacks;
+}
+
+const names = [
+  "loss",
+  "optimizer",
+  "batchSize",
+  "epochs",
+  "steps",
+  "seed",
+  "shuffle",
+  "dropLast",
+  "validate",
+  "earlyStopping",
+  "signal",
+  "progress",
+  "callbacks",
+];
+const where = "train.fit";
+
+/** @throws ArgumentError, ShapeError, NonFiniteError for what no run can start on. */
+export function planFit(model: ModuleLike, samples: unknown, options: FitOptions): FitPlan {
+  requireModule(where, model);
+  checkObject(where, options, names);
+  if (typeof options.loss !== "function") {
+    throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${String(options.loss)}`);
+  }
+  checkOptimizer(where, options.optimizer);
+  const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {} } = options;
+  checkCount(where, "batchSize", batchSize);
+  checkSeed(where, seed);
+  checkFlag("shuffle", shuffle);
+  checkFlag("dropLast", dropLast);
+  checkObject(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
+    throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
+  }
+  const dataset = checkedDataset(where, samples);
+  const rows = dataset.length;
+  if (rows === 0) throw new ArgumentError(`${where}: expected at least one sample to train on`);
+  if (dropLast && batchSize > rows) {
+    throw new ArgumentError(
+      `${where}: batchSize ${batchSize} is more than the ${rows} samples, and dropLast leaves nothing; lower it to ${rows} at most`,
+    );
+  }
+  const batch = Math.min(batchSize, rows);
+  const stepsPerEpoch = dropLast ? Math.floor(rows / batch) : Math.ceil(rows / batch);
+  const validate = planValidation(options.validate, stepsPerEpoch, Math.max(256, batch));
+  return {
+    model,
+    dataset,
+    loss: options.loss,
+    optimizer: options.optimizer,
+    batchSize: batch,
+    seed,
+    shuffle,
+    stepsPerEpoch,
+    steps: lengthOf(options, stepsPerEpoch),
+    validate,
+    stopping: options.earlyStopping && new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),
+    signal: options.signal,
+    progress: options.progress ?? false,
+    callbacks,
+  };
+}
+
+function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number): number {
+  if (epochs !== undefined && steps !== undefined) {
+    throw new ArgumentError(`${where}: give epochs or steps, got both (${epochs} and ${steps})`);
+  }
+  if (steps !== undefined) {
+    checkCount(where, "steps", steps);
+    return steps;
+  }
+  checkCount(where, "epochs", epochs ?? 1);
+  return (epochs ?? 1) * stepsPerEpoch;
+}
+
+function planValidation(given: ValidateOptions | undefined, stepsPerEpoch: number, defaultBatch: number): FitPlan["validate"] {
+  if (given === undefined) return undefined;
+  const at = `${where}: validate`;
+  checkObject(at, given, ["on", "every", "metrics", "batchSize"]);
+  const { every = "epoch", metrics = {}, batchSize = defaultBatch } = given;
+  if (every !== "epoch") checkCount(at, "every", every);
+  checkMetrics(at, metrics);
+  checkCount(at, "batchSize", batchSize);
+  const on = checkedDataset(`${at}.on`, given.on);
+  if (on.length === 0) throw new ArgumentError(`${at}: expected at least one sample to validate on`);
+  return { on, every: every === "epoch" ? stepsPerEpoch : every, metrics, batchSize };
+}
+
+function monitorsOf(metrics: ScalarMetrics | undefined): Map<string, "higher" | "lower"> {
+  const monitors = new Map<string, "higher" | "lower">([["loss", "lower"]]);
+  if (!metrics) return monitors;
+  monitors.set("val.loss", "lower");
+  for (const [name, { better }] of Object.entries(metrics)) monitors.set(`val.${name}`, better);
+  return monitors;
+}
+
+function checkFlag(name: string, value: unknown): void {
+  if (typeof value !== "boolean") throw new ArgumentError(`${where}: ${name} must be true or false, got ${String(value)}`);
+}

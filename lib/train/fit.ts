@@ -1,0 +1,65 @@
+// Training a model on a data set.
+import { ArgumentError } from "../errors.js";
+import type { Samples } from "../data/index.js";
+import type { ModuleLike } from "../nn/index.js";
+import { aborted } from "../tensor/program.js";
+import { Cancellation } from "./cancellation.js";
+import { planFit, type FitOptions, type FitResult, type ScalarMetrics, type StepEvent } from "./fit-options.js";
+import { Run } from "./run.js";
+import { Trainer } from "./trainer.js";
+
+/** A run of {@link fit}: an async iterable of step events, with the promise of its result. */
+export type FitRun<Metrics extends ScalarMetrics = ScalarMetrics> = Run<StepEvent, FitResult<Metrics>>;
+
+const training = new WeakSet<object>();
+
+/**
+ * Trains a model. The run begins when its events are read or its `result` is asked for; steps, shuffling and batching happen
+ * in the engine, off the event loop. The same seed gives the same weights to the bit, on any number of threads.
+ *
+ * u8 inputs are pixels: they are read as value / 255. Leaving the loop over the events ends the run; the weights are then
+ * whole, up to a tenth of a second ahead of the last event read. With early stopping the best weights are restored on every
+ * way out, abort and errors included, unless `restoreBest` is false.
+ *
+ * @throws ArgumentError for unknown options and values out of range, ShapeError for x and y of different lengths, NonFiniteError
+ *   for NaN in the data: all at once. The run rejects with ShapeError or DTypeError where model, data and loss do not fit,
+ *   ArgumentError for a label that is no class, NonFiniteError for a loss that is not finite, AbortedError when the signal fires.
+ * @example
+ * const set = data.fromArrays({ x: array(new Float32Array(8), [4, 2]), y: array(Uint8Array.of(0, 1, 2, 0)) });
+ * const run = train.fit(nn.linear(2, 3), set, {
+ *   loss: loss.crossEntropy(),
+ *   optimizer: optim.adamW({ lr: schedule.cosine({ peak: 1e-3, warmup: 0.05 }) }),
+ *   batchSize: 2, epochs: 3, seed: 7,
+ *   validate: { on: set, metrics: { accuracy: metrics.accuracy() } },
+ *   earlyStopping: { monitor: "val.accuracy", patience: 3 },
+ * });
+ * for await (const { index, loss, lr } of run) console.log(index, loss, lr);
+ * const { best, history } = await run.result;
+ */
+export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
+  model: ModuleLike,
+  dataset: Samples,
+  options: FitOptions<Metrics>,
+): FitRun<Metrics> {
+  const where = "train.fit";
+  const plan = planFit(model, dataset, options as unknown as FitOptions);
+  const cancellation = new Cancellation(plan.signal);
+  const run = new Run<StepEvent, FitResult>(
+    async (context) => {
+      if (plan.signal?.aborted) throw aborted(where, plan.signal);
+      if (training.has(model)) {
+        throw new ArgumentError(`${where}: the model is being trained by another run; await its result first`);
+      }
+      training.add(model);
+      try {
+        return await new Trainer(plan, cancellation, context).run();
+      } finally {
+        training.delete(model);
+        cancellation.release();
+      }
+    },
+    { onLeave: () => cancellation.raise() },
+  );
+  cancellation.onRaise(() => run.release());
+  return run as unknown as FitRun<Metrics>;
+}

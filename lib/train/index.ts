@@ -1,0 +1,22 @@
+// Training: `train` of the package.
+export { evaluate, predict, type EvaluateOptions, type Evaluation, type PredictOptions } from "./evaluate.js";
+export { progress } from "./progress.js";
+export type { EpochProgress, Progress, ProgressOptions, ProgressStream, StepProgress } from "./progress.js";
+export { step, TrainStep, type Batch, type StepFigures, type TrainStepOptions } from "./step.js";
+export type { StepOutcome } from "./step-program.js";
+export type { MetricResults, MetricSet } from "./metric-pass.js";
+export { fit, type FitRun } from "./fit.js";
+export { Run } from "./run.js";
+export type {
+  Callbacks,
+  EpochRecord,
+  Figures,
+  FitOptions,
+  FitResult,
+  Monitor,
+  ScalarMetrics,
+  StepEvent,
+  ValidateOptions,
+  ValidationRecord,
+} from "./fit-options.js";
+export type { EarlyStoppingOptions } from "./early-stopping.js";

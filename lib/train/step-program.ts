@@ -1,0 +1,104 @@
+// One training step as a program: forward, gradients, optimizer, statistics. `step` feeds it from JavaScript, `fit` from a
+// native loop.
+import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { call } from "../native/index.js";
+import { Module, type ModuleLike, type NamedParameter } from "../nn/index.js";
+import { bind, BoundOptimizer, type Optimizer } from "../optim/index.js";
+import { Program } from "../tensor/program.js";
+import { countOf, showShape, type Shape } from "../tensor/nd-array.js";
+import type { DType } from "../tensor/dtype.js";
+import { Tensor } from "../tensor/tensor.js";
+import { Trace, within } from "../tensor/trace.js";
+
+/** Name of the input that takes the hyper-parameters of the step. */
+export const HYPER = "#hyper";
+/** Name of the output with the optimizer's report: gradient norm, clip factor, whether finite, whether skipped. */
+export const REPORT = "#report";
+
+/** Element type and shape of a batch. */
+export interface BatchType {
+  readonly dtype: DType;
+  readonly shape: Shape;
+}
+
+/** What a step function returns: the loss, and figures to be reported with it. */
+export type StepOutcome = Tensor | ({ readonly loss: Tensor } & Readonly<Record<string, Tensor>>);
+
+/** A compiled step. */
+export interface StepProgram {
+  readonly program: Program;
+  readonly bound: BoundOptimizer;
+  dispose(): void;
+}
+
+/** What {@link compileStep} takes. */
+export interface StepSource {
+  readonly where: string;
+  readonly batch: Readonly<Record<string, BatchType>>;
+  readonly body: (inputs: Record<string, Tensor>) => StepOutcome;
+  /** The optimizer for the parameters of this trace. */
+  readonly bound: (trace: Trace) => BoundOptimizer;
+}
+
+/**
+ * The optimizer of a model: of a module's own parameters, or of those that a plain function used while it was traced.
+ *
+ * @throws ArgumentError if there is nothing to train.
+ */
+export function bindModel(model: ModuleLike, optimizer: Optimizer, trace?: Trace): BoundOptimizer {
+  if (model instanceof Module) return bind(optimizer, model.assignNames().namedParameters());
+  const named = (trace?.usedParameters() ?? []).map((parameter, i): NamedParameter => {
+    if (parameter.name === "") parameter.name = `parameter${i}`;
+    return { name: parameter.name, parameter };
+  });
+  return bind(optimizer, named);
+}
+
+/** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
+export function compileStep({ where, batch, body, bound: bindTo }: StepSource): StepProgram {
+  const trace = new Trace({ training: true });
+  const figures = within(trace, () => {
+    const inputs = Object.entries(batch).map(([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const);
+    return figuresOf(where, body(Object.fromEntries(inputs)));
+  });
+  const loss = figures["loss"]!;
+  const bound = bindTo(trace);
+  const gradients = trace.gradients(
+    loss,
+    bound.parameters.map((parameter) => trace.parameter(parameter)),
+  );
+  const hyper = trace.input(HYPER, "f64", bound.hyperShape);
+  const ids = gradients.map(({ id }) => id);
+  const report = call(() => trace.graph.optimizerStep(bound.native, ids, hyper.id, loss.id));
+  // A step that is skipped for its loss leaves running statistics alone as well.
+  trace.commit(loss.isFinite());
+  const values = Object.values(figures).map(({ id }) => id);
+  call(() => trace.graph.setOutputs([...Object.keys(figures), REPORT], [...values, report]));
+  const program = new Program(
+    call(() => trace.graph.compile()),
+    where,
+  );
+  const dispose = () => {
+    program.dispose();
+    trace.graph.dispose();
+  };
+  return { program, bound, dispose };
+}
+
+function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> {
+  const figures: Record<string, unknown> = outcome instanceof Tensor ? { loss: outcome } : { ...outcome };
+  for (const [name, value] of Object.entries(figures)) {
+    if (!(value instanceof Tensor)) {
+      throw new ArgumentError(`${where}: "${name}" must be a Tensor, got ${value === null ? "null" : typeof value}`);
+    }
+    if (countOf(value.shape) !== 1) {
+      throw new ShapeError(
+        `${where}: "${name}" must be one number, got ${showShape(value.shape)}; take its mean() or sum(), or a loss with reduction "mean"`,
+      );
+    }
+  }
+  const loss = figures["loss"] as Tensor | undefined;
+  if (!loss) throw new ArgumentError(`${where}: the step must return the loss, or a record with a "loss" in it`);
+  if (loss.dtype !== "f32") throw new DTypeError(`${where}: the loss must be f32, got ${loss.dtype}; cast("f32") it`);
+  return { ...(figures as Record<string, Tensor>), loss: loss.rank === 0 ? loss : loss.reshape([]) };
+}

@@ -1,0 +1,169 @@
+// A training step for loops of the user's own: any function of tensors that ends in a loss.
+import { ArgumentError, NonFiniteError } from "../errors.js";
+import { requireModule, type ModuleLike } from "../nn/module.js";
+import { BoundOptimizer, type Optimizer } from "../optim/index.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { NdArray, showShape } from "../tensor/nd-array.js";
+import { checkCount, checkObject } from "./metric-pass.js";
+import { bindModel, compileStep, HYPER, REPORT, type StepOutcome, type StepProgram } from "./step-program.js";
+
+/** Options of {@link step}. */
+export interface TrainStepOptions {
+  /** Keys dropout and other randomness, with the number of the step. Default 0. */
+  readonly seed?: number | undefined;
+  /** Length of the run, for schedules that need it. Default unknown: spans are then whole steps. */
+  readonly steps?: number | undefined;
+}
+
+/** A batch: what the step function finds under each name. */
+export type Batch = Readonly<Record<string, NdArray>>;
+
+/** What a step gives: the loss, further figures of the step function, and the gradients' norm where they are clipped. */
+export type StepFigures<Outcome> = { readonly loss: number; readonly gradNorm?: number } & (Outcome extends Tensor
+  ? unknown
+  : { readonly [Name in keyof Outcome]: number });
+
+/** A step that can be run; made by {@link step}. */
+export class TrainStep<Names extends string, Outcome extends StepOutcome> {
+  private readonly model: ModuleLike;
+  private readonly optimizer: Optimizer | BoundOptimizer;
+  private readonly body: (batch: Record<Names, Tensor>) => Outcome;
+  private readonly seed: number;
+  private readonly total: number;
+  private readonly programs = new Map<string, StepProgram>();
+  private held: BoundOptimizer | undefined;
+  private taken = 0;
+
+  /** @internal See {@link step}. */
+  constructor(
+    model: ModuleLike,
+    optimizer: Optimizer | BoundOptimizer,
+    body: (batch: Record<Names, Tensor>) => Outcome,
+    options: TrainStepOptions,
+  ) {
+    this.model = model;
+    this.optimizer = optimizer;
+    this.body = body;
+    this.seed = options.seed ?? 0;
+    this.total = options.steps ?? Infinity;
+    if (optimizer instanceof BoundOptimizer) this.held = optimizer;
+    this.taken = this.held?.steps ?? 0;
+  }
+
+  /** The optimizer with its states, from the first step on. */
+  get bound(): BoundOptimizer | undefined {
+    return this.held;
+  }
+
+  /** Steps begun. */
+  get steps(): number {
+    return this.taken;
+  }
+
+  /**
+   * Takes one step, off the event loop. A program is kept for every signature (names, shapes and element types) of a batch.
+   *
+   * @throws what tracing throws; NonFiniteError for a loss or gradient that is not finite, with the weights unchanged;
+   *   AbortedError when the signal fires, with the weights unchanged.
+   */
+  async run(
+    batch: Readonly<Record<Names, NdArray>>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<StepFigures<Outcome>> {
+    const { program, bound } = this.programFor(batch);
+    const index = this.taken++;
+    const lr = bound.rateAt(index, this.total);
+    const feeds = { ...(batch as Batch), [HYPER]: bound.hyperAt(index, this.total) };
+    const results = await program.run(feeds, { signal: options.signal, seed: this.seed, step: index });
+    const { [REPORT]: report, ...figures } = results;
+    const numbers = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, value.item()]));
+    const [norm, , , skipped] = report!.data as Float64Array;
+    if (skipped === 1) {
+      const what = Number.isFinite(numbers["loss"]) ? "a gradient is not finite" : `the loss is ${numbers["loss"]}`;
+      throw new NonFiniteError(
+        `train.step: ${what} at step ${index} (lr ${lr}); the weights are as before. Lower the learning rate, clip gradients (clipNorm: 1) or look at the batch`,
+      );
+    }
+    return { ...numbers, ...(Number.isNaN(norm) ? {} : { gradNorm: norm }) } as unknown as StepFigures<Outcome>;
+  }
+
+  /** Frees programs and optimizer states; the model keeps its weights. */
+  dispose(): void {
+    for (const program of this.programs.values()) program.dispose();
+    this.programs.clear();
+    if (!(this.optimizer instanceof BoundOptimizer)) {
+      this.held?.dispose();
+      this.held = undefined;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  private programFor(batch: unknown): StepProgram {
+    const where = "train.step";
+    if (typeof batch !== "object" || batch === null || batch instanceof NdArray) {
+      throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }`);
+    }
+    for (const [name, value] of Object.entries(batch)) {
+      if (value instanceof NdArray) continue;
+      throw new ArgumentError(`${where}: "${name}" must be an array made by array(values, shape), got ${typeof value}`);
+    }
+    const entries = Object.entries(batch as Batch);
+    const key = entries.map(([name, { dtype, shape }]) => `${name}:${dtype}${showShape(shape)}`).join(" ");
+    const known = this.programs.get(key);
+    if (known) return known;
+    const made = compileStep({
+      where,
+      batch: batch as Batch,
+      body: (inputs) => this.body(inputs as Record<Names, Tensor>),
+      bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace)),
+    });
+    this.programs.set(key, made);
+    return made;
+  }
+}
+
+/**
+ * A training step over a function of your own: it gets the batch as tensors and returns the loss, or a record with `loss` and
+ * further single figures. Gradients, optimizer and running statistics are one compiled program with it.
+ *
+ * Only parameters of `model` are trained, whatever else the function uses.
+ *
+ * @throws ArgumentError if the model has nothing to train.
+ * @example
+ * const model = nn.linear(3, 1);
+ * using step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
+ * const { loss: value } = await step.run({ x: array([1, 2, 3], [1, 3]), y: array([1], [1, 1]) });
+ */
+export function step<Outcome extends StepOutcome, Names extends string = string>(
+  model: ModuleLike,
+  optimizer: Optimizer | BoundOptimizer,
+  body: (batch: Record<Names, Tensor>) => Outcome,
+  options: TrainStepOptions = {},
+): TrainStep<Names, Outcome> {
+  const where = "train.step";
+  requireModule(where, model);
+  checkOptimizer(where, optimizer);
+  if (typeof body !== "function") throw new ArgumentError(`${where}: expected a function of the batch that returns the loss`);
+  checkObject(where, options, ["seed", "steps"]);
+  if (options.steps !== undefined) checkCount(where, "steps", options.steps);
+  checkSeed(where, options.seed ?? 0);
+  return new TrainStep(model, optimizer, body, options);
+}
+
+/** @throws ArgumentError unless `value` was made by one of `optim`. */
+export function checkOptimizer(where: string, value: unknown): void {
+  const shape = value as Partial<Optimizer> | null | undefined;
+  if (value instanceof BoundOptimizer || (typeof shape === "object" && shape !== null && typeof shape.rule === "string")) return;
+  throw new ArgumentError(
+    `${where}: optimizer must be one of optim, such as optim.adamW({ lr: 1e-3 }), got ${typeof value === "function" ? "a function; call it" : String(value)}`,
+  );
+}
+
+/** @throws ArgumentError unless `seed` is a whole number from 0 on. */
+export function checkSeed(where: string, seed: unknown): void {
+  if (Number.isSafeInteger(seed) && (seed as number) >= 0) return;
+  throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${String(seed)}`);
+}

@@ -1,0 +1,268 @@
+// The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
+// weights whole and, where asked for, the best.
+import { AbortedError, NonFiniteError } from "../errors.js";
+import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
+import { asInput, call as callModel, Module } from "../nn/index.js";
+import { BoundOptimizer } from "../optim/index.js";
+import type { Parameter } from "../tensor/parameter.js";
+import { aborted } from "../tensor/program.js";
+import { noteInput } from "../tensor/signature.js";
+import { Best } from "./best.js";
+import type { Cancellation } from "./cancellation.js";
+import { Evaluator } from "./evaluator.js";
+import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
+import { number } from "./format.js";
+import { MetricPass } from "./metric-pass.js";
+import { Pace } from "./pace.js";
+import { progress, type Progress } from "./progress.js";
+import type { RunContext } from "./run.js";
+import { bindModel, compileStep, HYPER, REPORT, type StepProgram } from "./step-program.js";
+
+const where = "train.fit";
+const RECORD = ["loss", REPORT]; // a row of records: the loss, then the four numbers of the report
+const WIDTH = 5;
+
+interface Part {
+  readonly step: StepProgram;
+  readonly loop: NativeLoop;
+}
+
+/** One run of `fit`. */
+export class Trainer {
+  private readonly plan: FitPlan;
+  private readonly cancellation: Cancellation;
+  private readonly context: RunContext<StepEvent>;
+  private readonly pace = new Pace();
+  private readonly display: Progress;
+  private readonly dataset: NativeDataset;
+  private readonly parts: Part[] = []; // full batches, then the short one
+  private readonly evaluator: Evaluator | undefined;
+  private readonly best: Best;
+  private bound: BoundOptimizer | undefined;
+  private readonly history: EpochRecord[] = [];
+  private readonly validations: ValidationRecord[] = [];
+  private step = 0;
+  private lossSum = 0;
+  private lossRows = 0;
+
+  /** Compiles everything that the run needs. @throws what tracing throws; nothing has been changed then. */
+  constructor(plan: FitPlan, cancellation: Cancellation, context: RunContext<StepEvent>) {
+    this.plan = plan;
+    this.cancellation = cancellation;
+    this.context = context;
+    const { dataset, model, batchSize, stepsPerEpoch, validate } = plan;
+    const { x, y } = dataset;
+    this.dataset = call(() => new addon.Dataset(Object.entries({ x, y }).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data }))));
+    try {
+      this.parts.push(this.compile(batchSize));
+      const rest = dataset.length % batchSize;
+      if (rest > 0 && stepsPerEpoch * batchSize > dataset.length) this.parts.push(this.compile(rest));
+      this.evaluator =
+        validate &&
+        new Evaluator({
+          where: `${where}: validate`,
+          model,
+          x: validate.on.x,
+          y: validate.on.y,
+          loss: plan.loss,
+          batchSize: validate.batchSize,
+          collect: Object.keys(validate.metrics).length > 0,
+        });
+      this.best = new Best(plan.stopping, validate !== undefined, this.state());
+    } catch (thrown) {
+      this.dispose();
+      throw thrown;
+    }
+    noteInput(model, { dtype: x.dtype, shape: x.shape.slice(1) });
+    this.display = progress({
+      steps: plan.steps,
+      epochs: Math.ceil(plan.steps / stepsPerEpoch),
+      quiet: plan.progress === false,
+      ...(typeof plan.progress === "object" ? { stream: plan.progress } : {}),
+    });
+  }
+
+  /** Runs to an end of any kind. */
+  async run(): Promise<FitResult> {
+    const begun = performance.now();
+    try {
+      const stopped = await this.train();
+      await this.best.restore();
+      const { history, validations, step: steps } = this;
+      const seconds = (performance.now() - begun) / 1e3;
+      const result: FitResult = { best: this.best.record, history, validations, stopped, steps, seconds };
+      await this.plan.callbacks.onEnd?.(result);
+      return result;
+    } catch (thrown) {
+      throw await this.failed(thrown);
+    } finally {
+      this.display.stop();
+      this.dispose();
+    }
+  }
+
+  private async train(): Promise<FitResult["stopped"]> {
+    const { plan } = this;
+    const every = plan.validate?.every ?? Infinity;
+    for (let epoch = 0; this.step < plan.steps; epoch++) {
+      const begun = performance.now();
+      const end = Math.min(plan.steps, (epoch + 1) * plan.stepsPerEpoch);
+      let figures: Partial<Figures> = {};
+      let stop = false;
+      this.lossSum = this.lossRows = 0;
+      while (this.step < end && !stop) {
+        const due = Math.min(end, (Math.floor(this.step / every) + 1) * every);
+        const go = await this.chunk(epoch, Number.isFinite(due) ? due : end);
+        if (!go) return "break";
+        if (this.evaluator && (this.step % every === 0 || this.step === plan.steps)) {
+          figures = await this.validate(epoch);
+          stop = await this.best.observe({ epoch, steps: this.step, figures: { loss: this.meanLoss(), ...figures } });
+        }
+      }
+      if (this.step === end) stop = (await this.endEpoch(epoch, begun, figures)) || stop;
+      if (stop) return this.step < plan.steps ? "early" : "done";
+    }
+    return "done";
+  }
+
+  /** A native call's worth of steps, at most up to step `until`; false when the reader has left. */
+  private async chunk(epoch: number, until: number): Promise<boolean> {
+    const { plan, parts, cancellation } = this;
+    const inEpoch = this.step - epoch * plan.stepsPerEpoch;
+    const full = Math.floor(plan.dataset.length / plan.batchSize);
+    const short = inEpoch >= full;
+    const { step, loop } = parts[short ? 1 : 0]!;
+    const left = Math.min(until - this.step, short ? 1 : full - inEpoch);
+    const steps = this.pace.next(left);
+    const { hyper, rates } = this.hypers(step.bound, steps);
+    const request = {
+      seed: plan.seed,
+      epoch,
+      shuffle: plan.shuffle,
+      firstRow: inEpoch * plan.batchSize,
+      steps,
+      firstStep: this.step,
+      hyper,
+    };
+    const result = await callAsync(() => loop.run(request, cancellation.native), where);
+    if (result.steps > 0) this.best.trained();
+    if (!short) this.pace.note(result.steps, result.seconds);
+    const events = this.read(result.records, epoch, rates, (result.steps * loop.batch) / result.seconds, loop.batch);
+    await this.tell(events.good);
+    if (events.bad) throw this.notFinite(events.bad);
+    if (cancellation.aborted) throw aborted(where, cancellation.signal!);
+    return !result.cancelled;
+  }
+
+  // Hyper-parameters of the next steps, one row of groups × width each, and their learning rates.
+  private hypers(bound: BoundOptimizer, steps: number): { hyper: Float64Array; rates: number[] } {
+    const width = bound.hyperShape[0] * bound.hyperShape[1];
+    const hyper = new Float64Array(steps * width);
+    const rates = Array.from({ length: steps }, (_, i) => {
+      bound.writeHyper(hyper.subarray(i * width, (i + 1) * width), this.step + i, this.plan.steps);
+      return bound.rateAt(this.step + i, this.plan.steps);
+    });
+    return { hyper, rates };
+  }
+
+  // Records become events, up to the first step that the engine had to skip.
+  private read(records: Float64Array, epoch: number, rates: number[], samplesPerSecond: number, rows: number) {
+    const good: StepEvent[] = [];
+    for (let i = 0; (i + 1) * WIDTH <= records.length; i++) {
+      const [loss, gradNorm, , , skipped] = records.subarray(i * WIDTH, (i + 1) * WIDTH) as unknown as number[];
+      const norm = Number.isNaN(gradNorm) ? {} : { gradNorm: gradNorm! };
+      const event: StepEvent = { index: this.step, epoch, loss: loss!, lr: rates[i]!, ...norm, samplesPerSecond };
+      if (skipped === 1) return { good, bad: event };
+      this.step += 1;
+      this.lossSum += loss! * rows;
+      this.lossRows += rows;
+      good.push(event);
+    }
+    return { good, bad: undefined };
+  }
+
+  private async tell(events: readonly StepEvent[]): Promise<void> {
+    const { onStep } = this.plan.callbacks;
+    for (const event of events) {
+      this.display.step(event);
+      const waits = onStep?.(event);
+      if (waits instanceof Promise) await waits;
+    }
+    await this.context.emit(events);
+  }
+
+  private async validate(epoch: number): Promise<Partial<Figures>> {
+    const { metrics, on } = this.plan.validate!;
+    const pass = new MetricPass(metrics, on.y);
+    const loss = await this.evaluator!.run(this.cancellation, (block, row) => pass.update(block, row));
+    const named = Object.entries(pass.results()).map(([name, value]) => [`val.${name}`, value as number] as const);
+    const figures: Record<string, number> = { "val.loss": loss, ...Object.fromEntries(named) };
+    const record: ValidationRecord = { epoch, steps: this.step, figures };
+    this.validations.push(record);
+    await this.plan.callbacks.onValidate?.(record);
+    return figures as Partial<Figures>;
+  }
+
+  private async endEpoch(epoch: number, begun: number, validated: Partial<Figures>): Promise<boolean> {
+    const figures: Figures = { loss: this.meanLoss(), ...validated };
+    const record: EpochRecord = { epoch, steps: this.step, figures, seconds: (performance.now() - begun) / 1e3 };
+    this.history.push(record);
+    this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
+    await this.plan.callbacks.onEpoch?.(record);
+    return this.best.monitor === "loss" ? this.best.observe({ epoch, steps: this.step, figures }) : false;
+  }
+
+  private meanLoss(): number {
+    return this.lossRows === 0 ? NaN : this.lossSum / this.lossRows;
+  }
+
+  // The error to reject with; the best weights are back before anyone sees it.
+  private async failed(thrown: unknown): Promise<unknown> {
+    const restored = await this.best.restore().catch(() => false);
+    if (!restored || !(thrown instanceof NonFiniteError || thrown instanceof AbortedError)) return thrown;
+    const { epoch, steps } = this.best.record!;
+    const note = `; the model has the weights of its best check again (epoch ${epoch}, step ${steps})`;
+    Object.defineProperty(thrown, "message", { value: thrown.message + note, configurable: true, writable: true });
+    return thrown;
+  }
+
+  private notFinite({ index, epoch, loss, lr }: StepEvent): NonFiniteError {
+    const what = Number.isFinite(loss) ? "a gradient is not finite" : `the loss is ${loss}`;
+    return new NonFiniteError(
+      `${where}: ${what} at step ${index} (epoch ${epoch}, lr ${number(lr)}); that step was skipped. Lower the learning rate, clip gradients (clipNorm: 1) or warm up (schedule.warmup)`,
+    );
+  }
+
+  private compile(batch: number): Part {
+    const { model, dataset, loss, optimizer } = this.plan;
+    const { x, y } = dataset;
+    const step = compileStep({
+      where,
+      batch: {
+        x: { dtype: x.dtype, shape: [batch, ...x.shape.slice(1)] },
+        y: { dtype: y.dtype, shape: [batch, ...y.shape.slice(1)] },
+      },
+      body: (inputs) => loss(callModel(model, asInput(inputs["x"]!)), inputs["y"]!),
+      bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace)),
+    });
+    const loop = call(() => new addon.Loop(step.program.native, this.dataset, { hyper: HYPER, record: RECORD, guard: "loss" }));
+    return { step, loop };
+  }
+
+  // All that training changes: parameters and running statistics.
+  private state(): readonly Parameter[] {
+    const { model } = this.plan;
+    return model instanceof Module ? model.parameters() : this.bound!.parameters;
+  }
+
+  private dispose(): void {
+    for (const { step, loop } of this.parts) {
+      loop.dispose();
+      step.dispose();
+    }
+    this.evaluator?.dispose();
+    this.best?.dispose();
+    this.bound?.dispose();
+    this.dataset.dispose();
+  }
+}
