@@ -89,7 +89,7 @@ export function rowAt(where: string, rule: RuleName, values: HyperValues, step: 
  * The values that decide which states a group needs. A schedule may begin at 0 and leave it later, so that it counts as not 0.
  */
 export function memoryRow(rule: RuleName, values: HyperValues): number[] {
-  const asNumber = (value: HyperValue | boolean) => (typeof value === "function" ? 0.5 : Number(value));
+  const asNumber = (value: HyperValue) => (typeof value === "function" ? 0.5 : Number(value));
   return hypersOf(rule).map((hyper) => asNumber(values[hyper.option] ?? hyper.default));
 }
 

@@ -79,8 +79,8 @@ export function define(recipe: Recipe, options: object): Optimizer {
     name: recipe.name,
     rule: recipe.rule,
     hyper: Object.freeze(hyper),
-    ...(clipNorm === undefined ? {} : { clipNorm: clipNorm as number }),
-    ...(clipValue === undefined ? {} : { clipValue: clipValue as number }),
+    ...(clipNorm === undefined ? {} : { clipNorm: clipNorm }),
+    ...(clipValue === undefined ? {} : { clipValue: clipValue }),
     groups: Object.freeze(groups.map((group, i) => readGroup(`${where}: groups[${i}]`, recipe, hyper, group))),
   };
   return Object.freeze(optimizer);
@@ -110,9 +110,11 @@ function readHypers(where: string, recipe: Recipe, options: object, others: read
   const values = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   if (betas !== undefined) {
     if (!Array.isArray(betas) || betas.length !== 2) {
-      throw new ArgumentError(`${where}: betas must be two numbers or schedules [beta1, beta2], got ${String(betas)}`);
+      throw new ArgumentError(
+        `${where}: betas must be two numbers or schedules [beta1, beta2], got ${JSON.stringify(betas)}`,
+      );
     }
-    [values["beta1"], values["beta2"]] = betas as unknown[];
+    [values.beta1, values.beta2] = betas as unknown[];
   }
   checkHypers(where, recipe.rule, values as Record<string, HyperValue>);
   return values as HyperValues;
@@ -120,5 +122,5 @@ function readHypers(where: string, recipe: Recipe, options: object, others: read
 
 function checkLimit(where: string, name: string, value: unknown): void {
   if (value === undefined || (typeof value === "number" && value > 0)) return;
-  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${JSON.stringify(value)}`);
 }

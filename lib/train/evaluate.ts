@@ -8,7 +8,14 @@ import { countOf, NdArray } from "../tensor/nd-array.js";
 import { aborted } from "../tensor/program.js";
 import { Cancellation } from "./cancellation.js";
 import { Evaluator } from "./evaluator.js";
-import { checkCount, checkMetrics, checkObject, MetricPass, type MetricResults, type MetricSet } from "./metric-pass.js";
+import {
+  checkCount,
+  checkMetrics,
+  checkObject,
+  MetricPass,
+  type MetricResults,
+  type MetricSet,
+} from "./metric-pass.js";
 
 /** Options of {@link predict}. */
 export interface PredictOptions {
@@ -80,6 +87,7 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
  * const set = data.fromArrays({ x: array(new Float32Array(8), [4, 2]), y: array(Uint8Array.of(0, 1, 2, 0)) });
  * const { accuracy } = await train.evaluate(nn.linear(2, 3), set, { metrics: { accuracy: metrics.accuracy() } });
  */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export async function evaluate<const Metrics extends MetricSet = Record<never, never>>(
   model: ModuleLike,
   dataset: Samples,

@@ -54,7 +54,12 @@ export class Evaluator {
     this.rows = x.shape[0] ?? 0;
     if (this.rows === 0) throw new ArgumentError(`${where}: expected at least one sample, got x ${showShape(x.shape)}`);
     if (model instanceof Module) model.assignNames();
-    const columns = Object.entries({ x, ...(y ? { y } : {}) }).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data }));
+    const columns = Object.entries({ x, ...(y ? { y } : {}) }).map(([name, { dtype, shape, data }]) => ({
+      name,
+      dtype,
+      shape,
+      data,
+    }));
     this.dataset = call(() => new addon.Dataset(columns));
     try {
       const batch = Math.min(source.batchSize, this.rows);
@@ -150,4 +155,7 @@ export class Evaluator {
 }
 
 const bytesOf = ({ dtype, shape }: { dtype: DType; shape: Shape }): number =>
-  Math.max(1, shape.reduce((product, extent) => product * extent, sizeOf[dtype]));
+  Math.max(
+    1,
+    shape.reduce((product, extent) => product * extent, sizeOf[dtype]),
+  );

@@ -12,18 +12,16 @@ import type { ProgressStream } from "./progress.js";
 import { checkOptimizer, checkSeed } from "./step.js";
 
 /** Metrics that give one number, by name. */
-export type ScalarMetrics = Readonly<Record<string, Metric<number>>>;
+export type ScalarMetrics = Readonly<Record<string, Metric>>;
 
 /** Figures by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation. */
-export type Figures<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & {
-  readonly [Name in "val.loss" | `val.${keyof Metrics & string}`]?: number;
-};
+export type Figures<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & Readonly<
+  Partial<Record<"val.loss" | `val.${keyof Metrics & string}`, number>>
+>;
 
 /** A figure that early stopping can watch. */
 export type Monitor<Metrics extends ScalarMetrics = ScalarMetrics> =
-  | "loss"
-  | "val.loss"
-  | `val.${keyof Metrics & string}`;
+  "loss" | "val.loss" | `val.${keyof Metrics & string}`;
 
 /** After a training step; `index` and `epoch` count from 0. */
 export interface StepEvent {
@@ -62,7 +60,8 @@ export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
    * When the monitored figure was best (`val.loss`, or `loss` without validation, if nothing was monitored) and the figures
    * then; `undefined` if there was no check. The model has these weights if early stopping restores the best.
    */
-  readonly best: { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;
+  readonly best:
+    { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;
   /** Every epoch that was completed. */
   readonly history: readonly EpochRecord<Metrics>[];
   /** Every validation. */
@@ -161,7 +160,9 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   requireModule(where, model);
   checkObject(where, options, names);
   if (typeof options.loss !== "function") {
-    throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${String(options.loss)}`);
+    throw new ArgumentError(
+      `${where}: loss must be one of loss, such as loss.crossEntropy(), got ${String(options.loss)}`,
+    );
   }
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {} } = options;
@@ -195,7 +196,9 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     stepsPerEpoch,
     steps: lengthOf(options, stepsPerEpoch),
     validate,
-    stopping: options.earlyStopping && new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),
+    stopping:
+      options.earlyStopping &&
+      new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),
     signal: options.signal,
     progress: options.progress ?? false,
     callbacks,
@@ -214,7 +217,11 @@ function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number): number 
   return (epochs ?? 1) * stepsPerEpoch;
 }
 
-function planValidation(given: ValidateOptions | undefined, stepsPerEpoch: number, defaultBatch: number): FitPlan["validate"] {
+function planValidation(
+  given: ValidateOptions | undefined,
+  stepsPerEpoch: number,
+  defaultBatch: number,
+): FitPlan["validate"] {
   if (given === undefined) return undefined;
   const at = `${where}: validate`;
   checkObject(at, given, ["on", "every", "metrics", "batchSize"]);
@@ -236,5 +243,6 @@ function monitorsOf(metrics: ScalarMetrics | undefined): Map<string, "higher" | 
 }
 
 function checkFlag(name: string, value: unknown): void {
-  if (typeof value !== "boolean") throw new ArgumentError(`${where}: ${name} must be true or false, got ${String(value)}`);
+  if (typeof value !== "boolean")
+    throw new ArgumentError(`${where}: ${name} must be true or false, got ${String(value)}`);
 }

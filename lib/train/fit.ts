@@ -36,13 +36,14 @@ const training = new WeakSet<object>();
  * for await (const { index, loss, lr } of run) console.log(index, loss, lr);
  * const { best, history } = await run.result;
  */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,
   dataset: Samples,
   options: FitOptions<Metrics>,
 ): FitRun<Metrics> {
   const where = "train.fit";
-  const plan = planFit(model, dataset, options as unknown as FitOptions);
+  const plan = planFit(model, dataset, options);
   const cancellation = new Cancellation(plan.signal);
   const run = new Run<StepEvent, FitResult>(
     async (context) => {
@@ -61,5 +62,5 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
     { onLeave: () => cancellation.raise() },
   );
   cancellation.onRaise(() => run.release());
-  return run as unknown as FitRun<Metrics>;
+  return run;
 }

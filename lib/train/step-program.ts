@@ -58,10 +58,12 @@ export function bindModel(model: ModuleLike, optimizer: Optimizer, trace?: Trace
 export function compileStep({ where, batch, body, bound: bindTo }: StepSource): StepProgram {
   const trace = new Trace({ training: true });
   const figures = within(trace, () => {
-    const inputs = Object.entries(batch).map(([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const);
+    const inputs = Object.entries(batch).map(
+      ([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const,
+    );
     return figuresOf(where, body(Object.fromEntries(inputs)));
   });
-  const loss = figures["loss"]!;
+  const loss = figures.loss!;
   const bound = bindTo(trace);
   const gradients = trace.gradients(
     loss,
@@ -97,7 +99,7 @@ function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> 
       );
     }
   }
-  const loss = figures["loss"] as Tensor | undefined;
+  const loss = figures.loss as Tensor | undefined;
   if (!loss) throw new ArgumentError(`${where}: the step must return the loss, or a record with a "loss" in it`);
   if (loss.dtype !== "f32") throw new DTypeError(`${where}: the loss must be f32, got ${loss.dtype}; cast("f32") it`);
   return { ...(figures as Record<string, Tensor>), loss: loss.rank === 0 ? loss : loss.reshape([]) };

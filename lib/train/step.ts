@@ -79,7 +79,7 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
     const numbers = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, value.item()]));
     const [norm, , , skipped] = report!.data as Float64Array;
     if (skipped === 1) {
-      const what = Number.isFinite(numbers["loss"]) ? "a gradient is not finite" : `the loss is ${numbers["loss"]}`;
+      const what = Number.isFinite(numbers.loss) ? "a gradient is not finite" : `the loss is ${numbers.loss}`;
       throw new NonFiniteError(
         `train.step: ${what} at step ${index} (lr ${lr}); the weights are as before. Lower the learning rate, clip gradients (clipNorm: 1) or look at the batch`,
       );
@@ -117,7 +117,7 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
     const made = compileStep({
       where,
       batch: batch as Batch,
-      body: (inputs) => this.body(inputs as Record<Names, Tensor>),
+      body: (inputs) => this.body(inputs),
       bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace)),
     });
     this.programs.set(key, made);
@@ -146,7 +146,8 @@ export function step<Outcome extends StepOutcome, Names extends string = string>
   const where = "train.step";
   requireModule(where, model);
   checkOptimizer(where, optimizer);
-  if (typeof body !== "function") throw new ArgumentError(`${where}: expected a function of the batch that returns the loss`);
+  if (typeof body !== "function")
+    throw new ArgumentError(`${where}: expected a function of the batch that returns the loss`);
   checkObject(where, options, ["seed", "steps"]);
   if (options.steps !== undefined) checkCount(where, "steps", options.steps);
   checkSeed(where, options.seed ?? 0);
@@ -156,7 +157,11 @@ export function step<Outcome extends StepOutcome, Names extends string = string>
 /** @throws ArgumentError unless `value` was made by one of `optim`. */
 export function checkOptimizer(where: string, value: unknown): void {
   const shape = value as Partial<Optimizer> | null | undefined;
-  if (value instanceof BoundOptimizer || (typeof shape === "object" && shape !== null && typeof shape.rule === "string")) return;
+  if (
+    value instanceof BoundOptimizer ||
+    (typeof shape === "object" && shape !== null && typeof shape.rule === "string")
+  )
+    return;
   throw new ArgumentError(
     `${where}: optimizer must be one of optim, such as optim.adamW({ lr: 1e-3 }), got ${typeof value === "function" ? "a function; call it" : String(value)}`,
   );

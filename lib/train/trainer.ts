@@ -52,7 +52,12 @@ export class Trainer {
     this.context = context;
     const { dataset, model, batchSize, stepsPerEpoch, validate } = plan;
     const { x, y } = dataset;
-    this.dataset = call(() => new addon.Dataset(Object.entries({ x, y }).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data }))));
+    this.dataset = call(
+      () =>
+        new addon.Dataset(
+          Object.entries({ x, y }).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data })),
+        ),
+    );
     try {
       this.parts.push(this.compile(batchSize));
       const rest = dataset.length % batchSize;
@@ -182,10 +187,10 @@ export class Trainer {
   }
 
   private async tell(events: readonly StepEvent[]): Promise<void> {
-    const { onStep } = this.plan.callbacks;
+    const { callbacks } = this.plan;
     for (const event of events) {
       this.display.step(event);
-      const waits = onStep?.(event);
+      const waits = callbacks.onStep?.(event);
       if (waits instanceof Promise) await waits;
     }
     await this.context.emit(events);
@@ -200,7 +205,7 @@ export class Trainer {
     const record: ValidationRecord = { epoch, steps: this.step, figures };
     this.validations.push(record);
     await this.plan.callbacks.onValidate?.(record);
-    return figures as Partial<Figures>;
+    return figures;
   }
 
   private async endEpoch(epoch: number, begun: number, validated: Partial<Figures>): Promise<boolean> {
@@ -242,10 +247,12 @@ export class Trainer {
         x: { dtype: x.dtype, shape: [batch, ...x.shape.slice(1)] },
         y: { dtype: y.dtype, shape: [batch, ...y.shape.slice(1)] },
       },
-      body: (inputs) => loss(callModel(model, asInput(inputs["x"]!)), inputs["y"]!),
+      body: (inputs) => loss(callModel(model, asInput(inputs.x!)), inputs.y!),
       bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace)),
     });
-    const loop = call(() => new addon.Loop(step.program.native, this.dataset, { hyper: HYPER, record: RECORD, guard: "loss" }));
+    const loop = call(
+      () => new addon.Loop(step.program.native, this.dataset, { hyper: HYPER, record: RECORD, guard: "loss" }),
+    );
     return { step, loop };
   }
 

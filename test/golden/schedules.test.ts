@@ -65,9 +65,7 @@ describe("schedules follow torch.optim.lr_scheduler", () => {
       const at = ours(golden);
       const total = golden.rates.length;
       golden.rates.forEach((rate, step) => {
-        expect(Math.abs(at(step, total) - rate), `step ${step}`).toBeLessThanOrEqual(
-          1e-12 * golden.options.initial!,
-        );
+        expect(Math.abs(at(step, total) - rate), `step ${step}`).toBeLessThanOrEqual(1e-12 * golden.options.initial!);
       });
     });
   }
