@@ -11,13 +11,14 @@ import * as nn from "../../lib/nn/index.js";
 import * as ops from "../../lib/ops/index.js";
 import * as optim from "../../lib/optim/index.js";
 import * as report from "../../lib/report/index.js";
+import * as train from "../../lib/train/index.js";
 import * as schedule from "../../lib/schedule/index.js";
 import { array, compile, grad, Parameter, valueAndGrad } from "../../lib/tensor/index.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
 const rooms = ["tensor", "ops", "nn", "loss", "optim", "schedule", "data", "metrics", "report", "train"];
 const engine = { array, compile, grad, Parameter, valueAndGrad };
-const scope = { ...engine, data, loss, metrics, nn, ops, optim, report, schedule };
+const scope = { ...engine, data, loss, metrics, nn, ops, optim, report, schedule, train };
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
@@ -31,6 +32,7 @@ import * as ops from "../ops/index.js";
 import * as optim from "../optim/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
+import * as train from "../train/index.js";
 import { progress, type StepProgress } from "../train/progress.js";
 declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];
