@@ -1,0 +1,111 @@
+// Fifty steps of every update rule beside PyTorch's, with two groups, decay, clipping and scheduled rates. The loss is Σ p · g with
+// the stored g fed in, so that g is the gradient to the bit. What counts is PyTorch's float64 run; its own float32 run is off by
+// `drift`, and so may we be, a few times over.
+import { describe, expect, it } from "vitest";
+import { addon } from "../../lib/native/index.js";
+import { array, nn, optim, train, Parameter, type NdArray, type Tensor } from "../../lib/index.js";
+import { driftFactor } from "../tolerances.js";
+import { readGolden, type OptimizerCase } from "./read.js";
+
+const golden = readGolden("optimizers");
+const { record, tensor } = golden;
+
+class Bag extends nn.Module {
+  values = record.parameters.map((name) => {
+    const { shape } = tensor(record.start[name]!);
+    return new Parameter(shape);
+  });
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+// PyTorch's option names, and where a factory has another one.
+function options(given: OptimizerCase["options"]): Record<string, unknown> {
+  const names: Record<string, string> = {
+    weight_decay: "weightDecay",
+    lr_decay: "lrDecay",
+    initial_accumulator_value: "initialAccumulator",
+  };
+  return Object.fromEntries(
+    Object.entries(given)
+      .filter(([name]) => !["lr", "weight_decay"].includes(name))
+      .map(([name, value]) => [names[name] ?? name, value]),
+  );
+}
+
+const factories: Record<OptimizerCase["optimizer"], (given: never) => optim.Optimizer> = {
+  SGD: optim.sgd,
+  Adam: optim.adam,
+  AdamW: optim.adamW,
+  RMSprop: optim.rmsProp,
+  Adagrad: optim.adagrad,
+};
+
+function optimizerOf(item: OptimizerCase): optim.Optimizer {
+  const [first, second] = item.groups;
+  const rate = (lr: number) => (item.lrScale ? (step: number) => lr * item.lrScale![step]! : lr);
+  const names = record.groups[1]!.names;
+  return factories[item.optimizer]({
+    ...options(item.options),
+    lr: rate(first!.lr),
+    weightDecay: first!.weightDecay,
+    ...(item.clip ? { clipNorm: record.clipNorm } : {}),
+    groups: [
+      {
+        match: (name: string) => names.includes(record.parameters[Number(name.split(".")[1])]!),
+        lr: rate(second!.lr),
+        weightDecay: second!.weightDecay,
+      },
+    ],
+  } as never);
+}
+
+async function replay(item: OptimizerCase): Promise<Map<number, Float32Array>> {
+  const bag = new Bag();
+  bag.values.forEach((parameter, i) => {
+    const { data, shape } = tensor(record.start[record.parameters[i]!]!);
+    parameter.write(array(Float32Array.from(data), shape));
+  });
+  using step = train.step(bag, optimizerOf(item), (g) =>
+    bag.values.map((p, i) => p.tensor().mul(g[`g${i}`]!).sum()).reduce((a, b) => a.add(b)),
+  );
+  const reached = new Map<number, Float32Array>();
+  for (let t = 0; t < record.steps; t++) {
+    const batch: Record<string, NdArray> = {};
+    bag.values.forEach((parameter, i) => {
+      const { data } = tensor(record.gradients[record.parameters[i]!]!);
+      batch[`g${i}`] = array(
+        Float32Array.from(data.subarray(t * parameter.size, (t + 1) * parameter.size)),
+        parameter.shape,
+      );
+    });
+    await step.run(batch);
+    if (record.checkpoints.includes(t + 1)) {
+      reached.set(t + 1, Float32Array.from(bag.values.flatMap((parameter) => Array.from(parameter.readSync().data))));
+    }
+  }
+  bag.dispose();
+  return reached;
+}
+
+describe.each(addon.isas())("on %s", (isa) => {
+  it.each(record.cases)("$name follows PyTorch over 50 steps", async (item) => {
+    const before = addon.isa();
+    addon.setIsa(isa);
+    try {
+      const reached = await replay(item);
+      for (const [steps, keys] of Object.entries(item.expected)) {
+        const wanted = tensor(keys.f64).data;
+        const got = reached.get(Number(steps))!;
+        let worst = 0;
+        wanted.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - got[i]!))));
+        // Rounding a start value to f32 alone is half an ulp of the largest parameter.
+        const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        expect(worst, `after ${steps} steps`).toBeLessThanOrEqual(driftFactor * item.drift + 2 ** -23 * largest);
+      }
+    } finally {
+      addon.setIsa(before);
+    }
+  });
+});
