@@ -115,7 +115,11 @@ describe("fit", () => {
       () => undefined,
       (thrown: unknown) => thrown as Error,
     );
-    expect(error).toMatchObject({ name: "AbortError", code: "ERR_ATHANOR_ABORTED", cause: stop.signal.reason as unknown });
+    expect(error).toMatchObject({
+      name: "AbortError",
+      code: "ERR_ATHANOR_ABORTED",
+      cause: stop.signal.reason as unknown,
+    });
     expect(error!.message).toMatch(/weights of its best check again/);
   });
 
