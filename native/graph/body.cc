@@ -208,7 +208,8 @@ std::shared_ptr<Epilogue> Epilogue::of(const LowerContext& context, int column_a
   epilogue->program_ = lower_body(context.graph, node);
   epilogue->view_ = epilogue->program_.view();
   epilogue->rows_per_batch_ = rows_per_batch;
-  epilogue->run_row_ = context.kernels.elementwise.run_row;
+  epilogue->sum_ = ew_as_sum(epilogue->view_);
+  epilogue->kernels_ = context.kernels.elementwise;
   const Shape& shape = context.output_type().shape;
   const int outer_rank = shape.rank() - column_axes;
   epilogue->columns_ = shape.count(outer_rank);
@@ -269,8 +270,9 @@ void Epilogue::call(const void* self, float* c, Index row, Index col, Index cols
                       ? reinterpret_cast<std::byte*>(c)
                       : operand.base + (epilogue.offset(operand, outer) + col * operand.col_step) * operand.element;
   }
-  epilogue.run_row_(epilogue.view_, pointers, epilogue.scalars_, cols, outer * epilogue.columns_ + col,
-                    epilogue.random_);
+  if (epilogue.sum_.terms > 0) return epilogue.kernels_.run_sum(epilogue.sum_, pointers, epilogue.scalars_, cols);
+  epilogue.kernels_.run_row(epilogue.view_, pointers, epilogue.scalars_, cols, outer * epilogue.columns_ + col,
+                            epilogue.random_);
 }
 
 }  // namespace athanor

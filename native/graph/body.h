@@ -60,7 +60,8 @@ class Epilogue {
   Index rows_per_batch_ = 1;
   Index columns_ = 1;
   EwRandom random_;
-  decltype(ElementwiseKernels::run_row) run_row_ = nullptr;
+  EwSum sum_;  // the program, where it is such a one
+  ElementwiseKernels kernels_;
 };
 
 }  // namespace athanor

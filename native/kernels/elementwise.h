@@ -97,6 +97,19 @@ void ew_collapse(EwArgs& args);
 // floating-point op in an i32 program), else what is wrong with it. The kernels below trust a program.
 const char* ew_fault(const EwProgram& program);
 
+// What most epilogues are: a sum of a few f32 operands and one function of it. Run without the interpreter, whose setting up
+// costs more than the short rows of a matrix product's tiles; the bits are the same.
+struct EwSum {
+  static constexpr int kMaxTerms = 4;
+  int terms = 0;                      // 0: the program is something else
+  std::uint8_t term[kMaxTerms] = {};  // operands, added from left to right
+  EwOp function = EwOp::copy;         // of the sum, and of operand `other` where it takes two
+  std::int8_t other = -1;
+  std::int8_t sum = -1;  // the operand that the sum is stored to as well, if any
+  std::int8_t result = -1;
+};
+EwSum ew_as_sum(const EwProgram& program);
+
 struct ElementwiseKernels {
   // All elements, cut into tasks by size alone.
   void (*run)(const EwArgs& args, Parallel& parallel) = nullptr;
@@ -108,6 +121,9 @@ struct ElementwiseKernels {
   // `first` is the linear index of the first element.
   void (*run_row)(const EwProgram& program, void* const* pointers, std::uint32_t scalars, Index n, Index first,
                   const EwRandom& random) = nullptr;
+
+  // The same for a program that ew_as_sum knows.
+  void (*run_sum)(const EwSum& sum, void* const* pointers, std::uint32_t scalars, Index n) = nullptr;
 };
 
 }  // namespace athanor

@@ -3,6 +3,7 @@
 #include "kernels/elementwise_f32.inl.h"
 #include "kernels/elementwise_machine.inl.h"
 #include "kernels/elementwise_plain.h"
+#include "kernels/elementwise_sum.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
@@ -31,7 +32,7 @@ void run_row(const EwProgram& program, void* const* pointers, std::uint32_t scal
   run_row_typed<float>(program, pointers, scalars, n, first, random);
 }
 
-constexpr ElementwiseKernels elementwise_kernels() { return {run_elementwise, run_range, run_row}; }
+constexpr ElementwiseKernels elementwise_kernels() { return {run_elementwise, run_range, run_row, run_sum}; }
 
 }  // namespace
 }  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

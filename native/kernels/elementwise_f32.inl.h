@@ -84,7 +84,7 @@ inline void evaluate(EwOp op, float* d, const EwInputs<float>& in, Index n) {
     case EwOp::tanh: return map<1>(d, a, n, [](Vec x) { return tanh(x); });
     case EwOp::sigmoid: return map<1>(d, a, n, [](Vec x) { return sigmoid(x); });
     case EwOp::erf: return map<1>(d, a, n, [](Vec x) { return erf(x); });
-    case EwOp::gelu: return map<1>(d, a, n, [](Vec x) { return gelu(x); });
+    case EwOp::gelu: return map<2>(d, a, n, [](Vec x) { return gelu(x); });
     case EwOp::gelu_tanh: return map<1>(d, a, n, [](Vec x) { return gelu_tanh(x); });
     case EwOp::silu: return map<1>(d, a, n, [](Vec x) { return silu(x); });
     case EwOp::softplus: return map<1>(d, a, n, [](Vec x) { return softplus(x); });
@@ -122,7 +122,7 @@ inline void evaluate(EwOp op, float* d, const EwInputs<float>& in, Index n) {
     case EwOp::relu_grad: return map<4>(d, a, b, n, [=](Vec dy, Vec y) { return select(y <= zero, zero, dy); });
     case EwOp::tanh_grad: return map<1>(d, a, b, n, [=](Vec dy, Vec y) { return dy * fnma(y, y, one); });
     case EwOp::sigmoid_grad: return map<1>(d, a, b, n, [=](Vec dy, Vec y) { return dy * y * (one - y); });
-    case EwOp::gelu_grad: return map<1>(d, a, b, n, [](Vec dy, Vec x) { return gelu_grad(dy, x); });
+    case EwOp::gelu_grad: return map<2>(d, a, b, n, [](Vec dy, Vec x) { return gelu_grad(dy, x); });
     case EwOp::gelu_tanh_grad: return map<1>(d, a, b, n, [](Vec dy, Vec x) { return gelu_tanh_grad(dy, x); });
     case EwOp::silu_grad: return map<1>(d, a, b, n, [](Vec dy, Vec x) { return silu_grad(dy, x); });
     case EwOp::add_relu: return map<4>(d, a, b, n, [=](Vec x, Vec y) { return max(zero, x + y); });

@@ -197,12 +197,30 @@ ATHANOR_INLINE Vec erf(Vec x) {
   return select(abs(x) < Vec::broadcast(1.0f), near, copysign(far, x));
 }
 
-ATHANOR_INLINE Vec gelu(Vec x) { return 0.5f * x * (1.0f + erf(x * Vec::broadcast(0.707106781f))); }
+struct NormalTail {
+  Vec tail;  // Φ(-|x|), right in its relative error too
+  Vec bell;  // exp(-x² / 2)
+};
 
+// Φ(-a) = exp(-a²/2) q(1 / (1 + p a)), as Hastings (1955) has it for erfc: gelu and its gradient need a single exponential.
+ATHANOR_INLINE NormalTail normal_tail(Vec x) {
+  const Vec a = min(Vec::broadcast(14.0f), abs(x));  // beyond, both round to 0
+  const Vec t = Vec::broadcast(1.0f) / fma(Vec::broadcast(0.295f), a, Vec::broadcast(1.0f));
+  const Vec q = polynomial(t, 1.812754817e-05f, 1.172686219e-01f, 1.218601465e-01f, 8.406115323e-02f, 1.680339575e-01f,
+                           -1.198129728e-01f, 2.736118734e-01f, -1.847621650e-01f, 3.972128406e-02f);
+  const Vec bell = exp_nonpositive(-0.5f * a * a);
+  return {bell * q, bell};
+}
+
+// x Φ(x) = max(x, 0) - |x| Φ(-|x|)
+ATHANOR_INLINE Vec gelu(Vec x) { return fnma(abs(x), normal_tail(x).tail, max(Vec::zero(), x)); }
+
+// dy (Φ(x) + x φ(x)); a NaN comes through the clamped x.
 ATHANOR_INLINE Vec gelu_grad(Vec dy, Vec x) {
-  const Vec density = 0.398942280f * exp(-0.5f * x * x);
-  const Vec bounded = max(Vec::broadcast(-1e4f), min(Vec::broadcast(1e4f), x));  // no inf * 0
-  return dy * fma(bounded, density, 0.5f * (1.0f + erf(x * Vec::broadcast(0.707106781f))));
+  const NormalTail normal = normal_tail(x);
+  const Vec bounded = max(Vec::broadcast(-14.0f), min(Vec::broadcast(14.0f), x));  // no inf * 0
+  const Vec below = select(x < Vec::zero(), normal.tail, 1.0f - normal.tail);
+  return dy * fma(bounded, 0.398942280f * normal.bell, below);
 }
 
 inline constexpr float kGeluTanhScale = 1.595769122f;  // 2 sqrt(2 / pi)
