@@ -32,7 +32,7 @@
       "target_name": "athanor",
       "sources": ["<@(athanor_engine_sources)", "<@(athanor_binding_sources)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+      "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "dependencies": ["athanor_scalar"],
       "conditions": [
         ["target_arch=='x64'", { "dependencies": ["athanor_avx2", "athanor_avx512"] }],

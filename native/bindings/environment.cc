@@ -45,14 +45,21 @@ void Environment::complete(napi_env raw, napi_value, void* context, void* data) 
   if (raw == nullptr) return;  // the environment is closing
   auto& self = *static_cast<Environment*>(context);
   Completion& completion = **box;
-  const Napi::Env env(raw);
-  const Napi::HandleScope scope(env);
   {
     const std::lock_guard lock(self.flags_mutex_);
     self.flags_.erase(completion.cancelled);
   }
   if (--self.pending_ == 0) napi_unref_threadsafe_function(raw, self.completions_);
-  self.report_memory(env);
+  try {
+    self.settle(completion, Napi::Env(raw));
+  } catch (const Napi::Error&) {
+    // A worker that is being terminated runs no more JavaScript: nobody is left to tell.
+  }
+}
+
+void Environment::settle(Completion& completion, Napi::Env env) {
+  const Napi::HandleScope scope(env);
+  report_memory(env);
   try {
     if (completion.failure) std::rethrow_exception(completion.failure);
     completion.deferred.Resolve(completion.settle(env));

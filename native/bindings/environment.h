@@ -39,6 +39,7 @@ class Environment final : public Napi::Addon<Environment> {
  private:
   struct Completion;
   static void complete(napi_env env, napi_value, void* context, void* data);
+  void settle(Completion& completion, Napi::Env env);
   static void close(void* self);
 
   Napi::Value isa(const Napi::CallbackInfo& info);
