@@ -1,0 +1,60 @@
+// Memory stays flat: over 10,000 steps of one program, and over 1,000 programs compiled and disposed.
+import { setImmediate } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { describe, expect, it } from "vitest";
+import { array, compile, grad, loss, nativeBytes, nn, optim, seed, train, type Tensor } from "../../lib/index.js";
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Resident bytes once the garbage of the test itself is gone. */
+async function resident(): Promise<number> {
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await setImmediate();
+  }
+  return process.memoryUsage().rss;
+}
+
+const MiB = 2 ** 20;
+
+describe("memory", () => {
+  it("is flat over 10,000 training steps", { timeout: 120_000 }, async () => {
+    seed(1);
+    const net = nn.sequential(nn.linear(64, 64), nn.relu(), nn.linear(64, 10));
+    const step = train.step(net, optim.adam({ lr: 1e-3 }), ({ x, y }) => loss.crossEntropy()(net.forward(x!), y!));
+    const batch = { x: array(new Float32Array(32 * 64).fill(0.5), [32, 64]), y: array(new Uint8Array(32), [32]) };
+    const run = async (steps: number) => {
+      for (let i = 0; i < steps; i++) await step.run(batch);
+    };
+    await run(10_000); // until V8's heaps have their size
+    const [native, before] = [nativeBytes(), await resident()];
+    await run(10_000);
+    expect(nativeBytes()).toBe(native);
+    expect((await resident()) - before).toBeLessThan(12 * MiB);
+    step.dispose();
+    net.dispose();
+  });
+
+  it("is flat over 1,000 programs compiled and disposed", { timeout: 120_000 }, async () => {
+    const once = (n: number) => {
+      const f = compile(grad((x: Tensor) => x.matmul(x, { transB: true }).relu().mean()));
+      f.runSync(array(new Float32Array(n * 300).fill(1), [n, 300]));
+      f.dispose();
+    };
+    for (let i = 0; i < 500; i++) once(100 + (i % 7));
+    const [native, before] = [nativeBytes(), await resident()];
+    for (let i = 0; i < 1000; i++) once(100 + (i % 7));
+    expect(nativeBytes()).toBe(native);
+    expect((await resident()) - before).toBeLessThan(24 * MiB);
+  });
+
+  it("comes back when a model is disposed", () => {
+    const before = nativeBytes();
+    const net = nn.linear(1000, 1000);
+    expect(nativeBytes() - before).toBeGreaterThanOrEqual(4_004_000);
+    net.dispose();
+    expect(nativeBytes()).toBe(before);
+  });
+});
