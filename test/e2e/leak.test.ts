@@ -38,14 +38,17 @@ describe("memory", () => {
   });
 
   it("is flat over 1,000 programs compiled and disposed", { timeout: 120_000 }, async () => {
-    const once = (n: number) => {
+    const inputs = Array.from({ length: 7 }, (_, i) =>
+      array(new Float32Array((100 + i) * 300).fill(1), [100 + i, 300]),
+    );
+    const once = (i: number) => {
       const f = compile(grad((x: Tensor) => x.matmul(x, { transB: true }).relu().mean()));
-      f.runSync(array(new Float32Array(n * 300).fill(1), [n, 300]));
+      f.runSync(inputs[i % 7]!);
       f.dispose();
     };
-    for (let i = 0; i < 500; i++) once(100 + (i % 7));
+    for (let i = 0; i < 1000; i++) once(i); // until V8's heaps have their size
     const [native, before] = [nativeBytes(), await resident()];
-    for (let i = 0; i < 1000; i++) once(100 + (i % 7));
+    for (let i = 0; i < 1000; i++) once(i);
     expect(nativeBytes()).toBe(native);
     expect((await resident()) - before).toBeLessThan(24 * MiB);
   });
