@@ -1,6 +1,7 @@
 // Saving: the model is traced for use, its graph goes to graph.json and its weights to weights.safetensors, in a folder that
 // appears whole or not at all.
-import { mkdir, mkdtemp, open, rename, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError, FileError, checkOptions } from "../errors.js";
 import { addon, callAsync, type StoredTensor } from "../native/index.js";
@@ -25,7 +26,7 @@ export interface SaveOptions {
  * Saves a model as a folder: what it computes (`graph.json`) and its weights (`weights.safetensors`). It loads without the code
  * that built it. An artifact that is there already is replaced when the new one is complete.
  *
- * @throws ArgumentError if the model's input is not known; UnsupportedError if its graph is no function of the batch size;
+ * @throws ArgumentError if the model's input is not known, or the folder holds anything but an artifact; UnsupportedError if its graph is no function of the batch size;
  *   FileError if the disk refuses, with nothing half-written left behind.
  */
 export async function save(model: ModuleLike, path: string, options: SaveOptions = {}): Promise<void> {
@@ -91,7 +92,9 @@ async function writeWhole(
   let draft: string | undefined;
   try {
     await mkdir(parent, { recursive: true });
-    draft = await mkdtemp(join(parent, `.${basename(target)}-`));
+    await refuseOtherContent(where, path);
+    draft = join(parent, `.${basename(target)}-${randomUUID()}`);
+    await mkdir(draft);
     await callAsync(() =>
       addon.writeSafetensors(join(draft!, "weights.safetensors"), tensors, { format: "athanor" }, where),
     );
@@ -107,6 +110,21 @@ async function writeWhole(
     if (draft !== undefined) await rm(draft, { recursive: true, force: true });
     throw asFileError(where, path, thrown);
   }
+}
+
+const files = ["graph.json", "weights.safetensors"];
+
+// Replacing a folder takes all of it away, so there must be nothing in it but an older artifact.
+async function refuseOtherContent(where: string, path: string): Promise<void> {
+  const entries = await readdir(path).catch((thrown: unknown) => {
+    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw thrown;
+  });
+  const other = entries.find((entry) => !files.includes(entry));
+  if (other === undefined) return;
+  throw new ArgumentError(
+    `${where}: "${path}" is no artifact, it holds "${other}", which saving would take away; save into a folder of its own, such as "${join(path, "model")}"`,
+  );
 }
 
 // A folder cannot be renamed over a full one: the old one steps aside first and goes when the new one stands.

@@ -1,5 +1,5 @@
 // Models as files: what is loaded computes what was saved, for any batch; damage is found and named; nothing is half-written.
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -90,6 +90,16 @@ describe("a saved model", () => {
     await saved("twice");
     expect((await readdir(path)).sort()).toEqual(["graph.json", "weights.safetensors"]);
     expect((await readdir(folder)).filter((name) => name.startsWith(".twice"))).toEqual([]);
+  });
+
+  it("never replaces a folder that holds anything else", async () => {
+    const path = join(folder, "results");
+    await mkdir(path);
+    await writeFile(join(path, "summary.json"), "{}");
+    await expect(artifact.save(cnn(), path, { input })).rejects.toThrow(
+      /is no artifact, it holds "summary.json", which saving would take away/,
+    );
+    expect(await readdir(path)).toEqual(["summary.json"]);
   });
 
   it("refuses a graph that is no function of the batch size", async () => {
