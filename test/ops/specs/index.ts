@@ -1,0 +1,32 @@
+// The spec of every operation. One that is missing does not compile.
+import type { OpName } from "../../../lib/native/operations.js";
+import type { Spec } from "../spec.js";
+import { activationGrad } from "./activation-grad.js";
+import { attentions } from "./attention.js";
+import { binary } from "./binary.js";
+import { convolutions } from "./conv.js";
+import { indexings } from "./indexing.js";
+import { products } from "./matmul.js";
+import { movements } from "./movement.js";
+import { norms } from "./norm.js";
+import { pools } from "./pool.js";
+import { reductions } from "./reduce.js";
+import { softmaxes } from "./softmax.js";
+import { sources } from "./sources.js";
+import { unary } from "./unary.js";
+
+export const specs = {
+  ...sources,
+  ...unary,
+  ...binary,
+  ...activationGrad,
+  ...reductions,
+  ...products,
+  ...convolutions,
+  ...pools,
+  ...softmaxes,
+  ...norms,
+  ...attentions,
+  ...movements,
+  ...indexings,
+} satisfies Record<OpName, Spec>;
