@@ -3,6 +3,7 @@
 //
 // Reductions are Cody and Waite's (1980); the polynomials are minimax fits (Remez) of the remainders named beside them, their error
 // below 2^-26 of the result. Largest errors seen over a sweep of the floats are asserted in native/test/math_test.cc.
+// Long because the functions share their reductions and constants; each is a screen of its own.
 #pragma once
 #include "simd/vec.h"
 
@@ -212,8 +213,11 @@ ATHANOR_INLINE NormalTail normal_tail(Vec x) {
   return {bell * q, bell};
 }
 
-// x Φ(x) = max(x, 0) - |x| Φ(-|x|)
-ATHANOR_INLINE Vec gelu(Vec x) { return fnma(abs(x), normal_tail(x).tail, max(Vec::zero(), x)); }
+// x Φ(x) = max(x, 0) - |x| Φ(-|x|). Beyond 14 the second term is 0; at +inf the product would be NaN (at -inf it is, as in PyTorch).
+ATHANOR_INLINE Vec gelu(Vec x) {
+  const Vec a = select(x < Vec::zero(), abs(x), min(Vec::broadcast(14.0f), x));
+  return fnma(a, normal_tail(x).tail, max(Vec::zero(), x));
+}
 
 // dy (Φ(x) + x φ(x)); a NaN comes through the clamped x.
 ATHANOR_INLINE Vec gelu_grad(Vec dy, Vec x) {
