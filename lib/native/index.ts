@@ -94,7 +94,7 @@ export interface NativeProgram {
     step: number,
     cancel?: NativeCancel,
   ): Promise<void>;
-  runSync(feeds: readonly NativeArray[], results: readonly NativeArray[], seed: number, step: number): void;
+  runSync(feeds: readonly NativeArray[], results: readonly (NativeArray | null)[], seed: number, step: number): void;
   profile(
     feeds: readonly NativeArray[],
     results: readonly (NativeArray | null)[],

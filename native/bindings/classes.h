@@ -94,6 +94,9 @@ class AddonGraph final : public Napi::ObjectWrap<AddonGraph> {
   std::shared_ptr<Graph> graph_;
 };
 
+// Copies of the feeds of a run off the event loop.
+using FeedBuffers = std::vector<std::vector<std::byte>>;
+
 class AddonProgram final : public Napi::ObjectWrap<AddonProgram> {
  public:
   explicit AddonProgram(const Napi::CallbackInfo& info);
@@ -112,6 +115,7 @@ class AddonProgram final : public Napi::ObjectWrap<AddonProgram> {
   std::shared_ptr<Program> program_;
   std::vector<const void*> feeds_;  // of run_sync, kept to allocate once
   std::vector<void*> results_;
+  std::shared_ptr<FeedBuffers> spare_feeds_ = std::make_shared<FeedBuffers>();  // touched on the JavaScript thread only
 };
 
 class AddonOptimizer final : public Napi::ObjectWrap<AddonOptimizer> {

@@ -46,7 +46,7 @@ namespace {
 // What a run off the event loop owns: copies of its feeds, and the JavaScript arrays that its results go to.
 struct Run {
   std::shared_ptr<Program> program;
-  std::vector<std::vector<std::byte>> feeds;
+  FeedBuffers feeds;
   std::vector<const void*> feed_pointers;
   std::vector<void*> result_pointers;
   Napi::ObjectReference results;  // keeps the arrays alive; touched on the JavaScript thread only
@@ -54,7 +54,9 @@ struct Run {
   Cancelled cancelled;
 };
 
-std::shared_ptr<Run> prepare(const Napi::CallbackInfo& info, const std::shared_ptr<Program>& program) {
+// `spare`: buffers of an earlier run, so that a loop of steps does not ask the system for new pages every time.
+std::shared_ptr<Run> prepare(const Napi::CallbackInfo& info, const std::shared_ptr<Program>& program,
+                             FeedBuffers& spare) {
   check(info[0].IsArray() && info[1].IsArray(), Code::argument,
         [] { return "run: expected arrays of feeds and results"; });
   const Napi::Array feeds = info[0].As<Napi::Array>(), results = info[1].As<Napi::Array>();
@@ -65,10 +67,12 @@ std::shared_ptr<Run> prepare(const Napi::CallbackInfo& info, const std::shared_p
         });
   auto run = std::make_shared<Run>();
   run->program = program;
+  run->feeds.swap(spare);
+  run->feeds.resize(feeds.Length());
   for (std::uint32_t i = 0; i < feeds.Length(); ++i) {
     const Port& port = program->inputs()[i];
     const std::byte* data = to_bytes_of(feeds.Get(i), port.type, "run: input \"" + port.name + "\"");
-    run->feeds.emplace_back(data, data + port.type.bytes());
+    run->feeds[i].assign(data, data + port.type.bytes());
   }
   for (const auto& feed : run->feeds) run->feed_pointers.push_back(feed.data());
   for (std::uint32_t i = 0; i < results.Length(); ++i) {
@@ -100,7 +104,7 @@ RunRequest request_of(const Run& run, Parallel& parallel) {
 // run(feeds, results, seed, step, cancel?): Promise<void> — feeds are copied now, results written before it resolves
 Napi::Value AddonProgram::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::shared_ptr<Run> run = prepare(info, get());
+    const std::shared_ptr<Run> run = prepare(info, get(), *spare_feeds_);
     return Environment::of(info.Env())
         .submit(
             Environment::Lane::quick, run->cancelled,
@@ -108,14 +112,16 @@ Napi::Value AddonProgram::run(const Napi::CallbackInfo& info) {
               const auto threads = pool();
               run->program->run(request_of(*run, *threads));
             },
-            [run](Napi::Env env) -> Napi::Value {
+            [run, spare = spare_feeds_](Napi::Env env) -> Napi::Value {
               run->results.Reset();
+              spare->swap(run->feeds);
               return env.Undefined();
             });
   });
 }
 
-// runSync(feeds, results, seed, step): void — on this thread, reading and writing the arrays where they are
+// runSync(feeds, results, seed, step): void — on this thread, reading and writing the arrays where they are; a null result is
+// not wanted
 Napi::Value AddonProgram::run_sync(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<Program>& program = get();
@@ -128,10 +134,14 @@ Napi::Value AddonProgram::run_sync(const Napi::CallbackInfo& info) {
       feeds_[i] = bytes.data;
     }
     for (std::uint32_t i = 0; i < results_.size(); ++i) {
-      const Bytes bytes = to_bytes(results.Get(i), "a result");
+      const Napi::Value result = results.Get(i);
+      if (result.IsNull()) {
+        results_[i] = nullptr;
+        continue;
+      }
+      const Bytes bytes = to_bytes(result, "a result");
       if (bytes.length != program->outputs()[i].type.bytes()) {
-        to_bytes_of(results.Get(i), program->outputs()[i].type,
-                    "runSync: output \"" + program->outputs()[i].name + "\"");
+        to_bytes_of(result, program->outputs()[i].type, "runSync: output \"" + program->outputs()[i].name + "\"");
       }
       results_[i] = bytes.data;
     }
@@ -150,7 +160,7 @@ Napi::Value AddonProgram::run_sync(const Napi::CallbackInfo& info) {
 // profile(feeds, results, seed, step): Promise<Float64Array> — seconds of every step
 Napi::Value AddonProgram::profile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::shared_ptr<Run> run = prepare(info, get());
+    const std::shared_ptr<Run> run = prepare(info, get(), *spare_feeds_);
     const auto seconds = std::make_shared<std::vector<double>>();
     return Environment::of(info.Env())
         .submit(
