@@ -121,7 +121,7 @@ export class Trainer {
         if (!go) return "break";
         if (this.evaluator && (this.step % every === 0 || this.step === plan.steps)) {
           figures = await this.validate(epoch);
-          stop = await this.best.observe({ epoch, steps: this.step, figures: { loss: this.meanLoss(), ...figures } });
+          stop = this.best.monitor !== "loss" && (await this.check(epoch, figures));
         }
       }
       if (this.step === end) stop = (await this.endEpoch(epoch, begun, figures)) || stop;
@@ -214,7 +214,12 @@ export class Trainer {
     this.history.push(record);
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
     await this.plan.callbacks.onEpoch?.(record);
-    return this.best.monitor === "loss" ? this.best.observe({ epoch, steps: this.step, figures }) : false;
+    return this.best.monitor === "loss" && (await this.check(epoch, validated));
+  }
+
+  // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
+  private async check(epoch: number, validated: Partial<Figures>): Promise<boolean> {
+    return this.best.observe({ epoch, steps: this.step, figures: { loss: this.meanLoss(), ...validated } });
   }
 
   private meanLoss(): number {
