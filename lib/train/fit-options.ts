@@ -62,7 +62,7 @@ export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
    */
   readonly best:
     { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;
-  /** Every epoch that was completed. */
+  /** Every epoch that came to its end; the last one may be cut short by `steps`. */
   readonly history: readonly EpochRecord<Metrics>[];
   /** Every validation. */
   readonly validations: readonly ValidationRecord<Metrics>[];

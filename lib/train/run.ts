@@ -86,7 +86,8 @@ export class Run<Event, Result> implements AsyncIterable<Event> {
 
   private start(): Promise<Result> {
     if (this.settled) return this.settled;
-    this.settled = this.work({ emit: (events) => this.emit(events) });
+    // Not at once: all who begin to read now get the first events.
+    this.settled = Promise.resolve().then(() => this.work({ emit: (events) => this.emit(events) }));
     this.settled.then(
       () => this.finish(undefined),
       (reason: unknown) => this.finish({ reason }),
