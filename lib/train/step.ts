@@ -23,11 +23,20 @@ export type StepFigures<Outcome> = { readonly loss: number; readonly gradNorm?: 
   ? unknown
   : { readonly [Name in keyof Outcome]: number });
 
+/** What a step function gets: tensors by name. */
+export type BatchTensors = Readonly<Record<string, Tensor>>;
+
+/** The batch of most steps. */
+export interface XY {
+  readonly x: Tensor;
+  readonly y: Tensor;
+}
+
 /** A step that can be run; made by {@link step}. */
-export class TrainStep<Names extends string, Outcome extends StepOutcome> {
+export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOutcome> {
   private readonly model: ModuleLike;
   private readonly optimizer: Optimizer | BoundOptimizer;
-  private readonly body: (batch: Record<Names, Tensor>) => Outcome;
+  private readonly body: (batch: Inputs) => Outcome;
   private readonly seed: number;
   private readonly total: number;
   private readonly programs = new Map<string, StepProgram>();
@@ -38,7 +47,7 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
   constructor(
     model: ModuleLike,
     optimizer: Optimizer | BoundOptimizer,
-    body: (batch: Record<Names, Tensor>) => Outcome,
+    body: (batch: Inputs) => Outcome,
     options: TrainStepOptions,
   ) {
     this.model = model;
@@ -67,7 +76,7 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
    *   AbortedError when the signal fires, with the weights unchanged.
    */
   async run(
-    batch: Readonly<Record<Names, NdArray>>,
+    batch: { readonly [Name in keyof Inputs]: NdArray },
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StepFigures<Outcome>> {
     const { program, bound } = this.programFor(batch);
@@ -117,7 +126,7 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
     const made = compileStep({
       where,
       batch: batch as Batch,
-      body: (inputs) => this.body(inputs),
+      body: (inputs) => this.body(inputs as unknown as Inputs),
       bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace)),
     });
     this.programs.set(key, made);
@@ -129,7 +138,8 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
  * A training step over a function of your own: it gets the batch as tensors and returns the loss, or a record with `loss` and
  * further single figures. Gradients, optimizer and running statistics are one compiled program with it.
  *
- * Only parameters of `model` are trained, whatever else the function uses.
+ * Only parameters of `model` are trained, whatever else the function uses. A batch has `x` and `y`; one with other names is
+ * annotated: `({ tokens }: { tokens: Tensor }) => …`.
  *
  * @throws ArgumentError if the model has nothing to train.
  * @example
@@ -137,12 +147,12 @@ export class TrainStep<Names extends string, Outcome extends StepOutcome> {
  * using step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
  * const { loss: value } = await step.run({ x: array([1, 2, 3], [1, 3]), y: array([1], [1, 1]) });
  */
-export function step<Outcome extends StepOutcome, Names extends string = string>(
+export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | XY = XY>(
   model: ModuleLike,
   optimizer: Optimizer | BoundOptimizer,
-  body: (batch: Record<Names, Tensor>) => Outcome,
+  body: (batch: Inputs) => Outcome,
   options: TrainStepOptions = {},
-): TrainStep<Names, Outcome> {
+): TrainStep<Inputs, Outcome> {
   const where = "train.step";
   requireModule(where, model);
   checkOptimizer(where, optimizer);

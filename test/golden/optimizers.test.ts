@@ -67,7 +67,7 @@ async function replay(item: OptimizerCase): Promise<Map<number, Float32Array>> {
     const { data, shape } = tensor(record.start[record.parameters[i]!]!);
     parameter.write(array(Float32Array.from(data), shape));
   });
-  using step = train.step(bag, optimizerOf(item), (g) =>
+  using step = train.step(bag, optimizerOf(item), (g: train.BatchTensors) =>
     bag.values.map((p, i) => p.tensor().mul(g[`g${i}`]!).sum()).reduce((a, b) => a.add(b)),
   );
   const reached = new Map<number, Float32Array>();
