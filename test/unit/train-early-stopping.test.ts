@@ -1,0 +1,48 @@
+// When a run stops by itself: which checks count, and what is refused.
+import { describe, expect, it } from "vitest";
+import { EarlyStopping, type EarlyStoppingOptions } from "../../lib/train/early-stopping.js";
+
+const monitors = new Map([
+  ["loss", "lower"],
+  ["val.loss", "lower"],
+  ["val.accuracy", "higher"],
+] as const);
+
+/** At which check (from 0) a series of values stops; -1 for never. */
+function stopsAt(values: readonly number[], options: Partial<EarlyStoppingOptions>): number {
+  const stopping = new EarlyStopping("test", { monitor: "val.loss", ...options }, monitors);
+  return values.findIndex((value) => stopping.observe(value).stop);
+}
+
+describe("early stopping", () => {
+  it.each<[string, readonly number[], Partial<EarlyStoppingOptions>, number]>([
+    ["waits as long as patience says", [3, 2, 2, 2, 2], { patience: 3 }, 4],
+    ["begins to wait anew at an improvement", [3, 4, 2, 4, 4, 1], { patience: 2 }, 4],
+    ["does not count less than minDelta", [3, 2.95, 2.9, 2.8], { patience: 2, minDelta: 0.5 }, 2],
+    ["follows the metric's own direction", [0.5, 0.6, 0.7, 0.6, 0.5], { monitor: "val.accuracy", patience: 2 }, 4],
+    ["or the one it is told", [0.5, 0.4, 0.3, 0.4, 0.5], { monitor: "val.accuracy", mode: "min", patience: 2 }, 4],
+    ["rests after an improvement", [3, 4, 4, 4, 4], { patience: 2, cooldown: 2 }, 4],
+    ["does not count the first checks", [1, 2, 2, 2, 2, 2], { patience: 2, startFrom: 3 }, 4],
+    ["stops below the baseline, improving or not", [5, 4, 3], { patience: 3, baseline: 2 }, 2],
+    ["goes on once the baseline is beaten", [5, 1, 1, 1], { patience: 3, baseline: 2 }, -1],
+    ["never takes NaN for an improvement", [NaN, NaN, NaN], { patience: 2 }, 1],
+    ["recovers from a first NaN", [NaN, 3, 2, 1], { patience: 2 }, -1],
+  ])("%s", (_, values, options, expected) => {
+    expect(stopsAt(values, options)).toBe(expected);
+  });
+
+  it.each<[object, string]>([
+    [{ monitor: "val.acuracy" }, 'there is no figure "val.acuracy" to monitor, did you mean "val.accuracy"?'],
+    [{ monitor: "loss", patiense: 3 }, 'unknown option "patiense", did you mean "patience"?'],
+    [{ monitor: "loss", patience: 0 }, "patience must be a whole number from 1 on, got 0"],
+    [{ monitor: "loss", minDelta: -1 }, "minDelta must not be below 0, got -1"],
+    [{ monitor: "loss", mode: "maximum" }, 'mode must be "min" or "max", got "maximum"'],
+  ])("refuses %j", (options, message) => {
+    expect(() => new EarlyStopping("test", options as EarlyStoppingOptions, monitors)).toThrow(message);
+  });
+
+  it("says what a figure of a validation needs", () => {
+    const known = new Map([["loss", "lower"]] as const);
+    expect(() => new EarlyStopping("test", { monitor: "val.loss" }, known)).toThrow(/it takes validate: \{ on: … \}/);
+  });
+});

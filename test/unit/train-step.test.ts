@@ -1,0 +1,75 @@
+// Steps of the caller's own: figures, programs, randomness, errors.
+import { describe, expect, it } from "vitest";
+import { array, nn, ops, optim, Parameter, train, type Tensor } from "../../lib/index.js";
+
+describe("train.step", () => {
+  const x = array([1, 2, 3, 4], [2, 2]);
+
+  it("reports further figures and the gradients' norm", async () => {
+    const net = nn.linear(2, 1, { bias: false });
+    net.parameters()[0]!.write(array([1, 1], [1, 2]));
+    using step = train.step(net, optim.sgd({ lr: 0, clipNorm: 1 }), ({ x }: { x: Tensor }) => {
+      const y = net.forward(x); // 3, 7
+      return { loss: y.sum(), largest: y.max() };
+    });
+    const { loss: value, largest, gradNorm } = await step.run({ x });
+    expect([value, largest]).toEqual([10, 7]);
+    expect(gradNorm).toBeCloseTo(Math.hypot(4, 6), 12);
+  });
+
+  it("compiles once for every signature", async () => {
+    const net = nn.linear(2, 1);
+    let traced = 0;
+    using step = train.step(net, optim.adam(), ({ x }: { x: Tensor }) => {
+      traced++;
+      return net.forward(x).square().mean();
+    });
+    for (let i = 0; i < 3; i++) await step.run({ x });
+    await step.run({ x: array([1, 2], [1, 2]) });
+    expect([traced, step.steps, step.bound!.steps]).toEqual([2, 4, 4]);
+  });
+
+  it("draws other dropout masks at every step, the same for one seed", async () => {
+    const losses = async (value: number) => {
+      const weight = new Parameter([1], { fill: nn.init.ones() });
+      const wide = array(new Float32Array(64).fill(1), [64]);
+      const body = ({ x }: { x: Tensor }) => ops.dropout(x, 0.5).mul(weight).mean();
+      using step = train.step((x) => x, optim.sgd({ lr: 0 }), body, { seed: value });
+      const seen: number[] = [];
+      for (let i = 0; i < 4; i++) seen.push((await step.run({ x: wide })).loss);
+      return seen;
+    };
+    const first = await losses(1);
+    expect(new Set(first).size).toBeGreaterThan(1);
+    expect(await losses(1)).toEqual(first);
+    expect(await losses(2)).not.toEqual(first);
+  });
+
+  it("throws at a loss that is not finite, the weights as before", async () => {
+    const net = nn.linear(2, 1);
+    const before = net.parameters().map((parameter) => parameter.readSync());
+    using step = train.step(net, optim.sgd(), ({ x }: { x: Tensor }) => net.forward(x).mul(NaN).sum());
+    await expect(step.run({ x })).rejects.toThrow(
+      /train\.step: the loss is NaN at step 0 \(lr 0\.001\); the weights are as before/,
+    );
+    expect(net.parameters().map((parameter) => parameter.readSync())).toEqual(before);
+  });
+
+  it.each<[string, (x: never) => unknown, RegExp]>([
+    ["a loss of many numbers", (x: { square(): unknown }) => x.square(), /train\.step: "loss" must be one number, got \[2, 2\]; take its mean\(\)/],
+    ["no loss", () => ({}), /must return the loss, or a record with a "loss" in it/],
+    ["a number for a loss", () => 3, /must return the loss|must be a Tensor/],
+    ["an integer loss", (x: { argmax(axis: number): { max(): unknown } }) => x.argmax(0).max(), /the loss must be f32, got i32/],
+  ])("refuses %s", async (_, body, message) => {
+    const step = train.step(nn.linear(2, 1), optim.sgd(), (({ x }: { x: never }) => body(x)) as never);
+    await expect(step.run({ x } as never)).rejects.toThrow(message);
+  }); // prettier-ignore
+
+  it("refuses a batch that is none", async () => {
+    const step = train.step(nn.linear(2, 1), optim.sgd(), ({ x }: { x: Tensor }) => x.sum());
+    await expect(step.run(x as never)).rejects.toThrow(/expected a record of arrays such as \{ x, y \}/);
+    await expect(step.run({ x: [1, 2] } as never)).rejects.toThrow(
+      /"x" must be an array made by array\(values, shape\)/,
+    );
+  });
+});
