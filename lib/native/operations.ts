@@ -76,7 +76,7 @@ export const operations = {
   conv2d_grad_input: { arity: 2, traits: ["epilogue"] },
   conv2d_grad_weight: { arity: 2, traits: [] },
   max_pool2d: { arity: 1, traits: [] },
-  max_pool2d_grad: { arity: 2, traits: [] },
+  max_pool2d_grad: { arity: 2, traits: ["epilogue"] },
   avg_pool2d: { arity: 1, traits: [] },
   avg_pool2d_grad: { arity: 1, traits: [] },
   softmax: { arity: 1, traits: [] },

@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/error.h"
-#include "graph/lower.h"
+#include "graph/body.h"
 #include "graph/vjp.h"
 
 namespace athanor {
@@ -117,11 +117,15 @@ void lower_max(LowerContext& context) {
 void lower_max_grad(LowerContext& context) {
   const PoolShape shape = pool_shape(context.output_type().shape, context.attrs());
   const bool narrow = shape.taps_fit_u8();
+  const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 2, shape.c);
   const Slot dy = context.input(0), taps = context.input(1), dx = context.output();
   const auto kernel = context.kernels.pool.max_backward;
   context.emit({}, [=](Execution& run) {
     MaxPoolBackwardArgs args;
     args.shape = shape;
+    args.epilogue = epilogue ? Epilogue::call : nullptr;
+    args.epilogue_self = epilogue.get();
+    if (epilogue) epilogue->bind(run);
     args.dy = run.at<const float>(dy), args.dx = run.at<float>(dx);
     args.taps = taps_at(run, taps, narrow);
     kernel(args, run.parallel);
