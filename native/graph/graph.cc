@@ -95,6 +95,24 @@ ValueId Graph::scalar(double value, DType dtype) {
   return constant({{stored, Shape{}}, encode(value, stored)});
 }
 
+namespace {
+
+// Attributes may name any extents; no rule has to doubt those of its result.
+void check_extents(const char* name, const Type& type) {
+  double bytes = 8;
+  for (const Index extent : type.shape) {
+    check(extent >= 0, Code::shape,
+          [&] { return std::string(name) + ": an extent must be 0 or more, got " + to_string(type.shape); });
+    bytes *= static_cast<double>(std::max<Index>(1, extent));
+  }
+  check(bytes < 9007199254740992.0, Code::shape, [&] {
+    return std::string(name) + ": a tensor " + to_string(type.shape) +
+           " of more than 2^53 bytes does not fit any machine";
+  });
+}
+
+}  // namespace
+
 ValueId Graph::apply(Op op, std::vector<ValueId> inputs, Attrs attrs, std::shared_ptr<const Body> body) {
   const OpInfo& row = info(op);
   check(row.arity == kVariadic || row.arity == static_cast<int>(inputs.size()), Code::argument, [&] {
@@ -111,6 +129,7 @@ ValueId Graph::apply(Op op, std::vector<ValueId> inputs, Attrs attrs, std::share
   std::vector<Type> outputs;
   InferContext context{row.name, types, attrs, outputs};
   row.rule->infer(context);
+  for (const Type& made : outputs) check_extents(row.name, made);
   Node node{op, {}, kNoValue, 0, std::move(attrs), scope_, std::move(body)};
   return append(node, std::move(inputs), outputs);
 }

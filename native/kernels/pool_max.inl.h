@@ -142,8 +142,9 @@ void max_pool_backward_plane(const PoolShape& s, const float* dy, const Tap* tap
     for (Index ow = 0; ow < OW; ++ow, ++dy, ++taps) {
       if (*taps == static_cast<Tap>(-1)) continue;
       const Index a = static_cast<Index>(*taps) / s.kw, b = static_cast<Index>(*taps) - a * s.kw;
-      dx[(oh * s.stride_h - s.pad_top + a * s.dilation_h) * s.w + ow * s.stride_w - s.pad_left + b * s.dilation_w] +=
-          *dy;
+      const Index h = oh * s.stride_h - s.pad_top + a * s.dilation_h,
+                  w = ow * s.stride_w - s.pad_left + b * s.dilation_w;
+      if (h >= 0 && h < s.h && w >= 0 && w < s.w) dx[h * s.w + w] += *dy;  // taps may come from anybody
     }
 }
 

@@ -9,30 +9,30 @@ namespace {
 
 void vjp_relu_grad(VjpContext& context) {
   const Expr y = context.input(1);
-  if (context.wants(0)) context.set(0, apply(Op::relu_grad, {context.dy(), y}));
+  if (context.wants(0)) set_broadcast(context, 0, apply(Op::relu_grad, {context.dy(), y}));
   if (context.wants(1)) context.set(1, zeros_like(y));
 }
 
 // dy (1 - y²)
 void vjp_tanh_grad(VjpContext& context) {
   const Expr dy = context.input(0), y = context.input(1), g = context.dy();
-  if (context.wants(0)) context.set(0, apply(Op::tanh_grad, {g, y}));
-  if (context.wants(1)) context.set(1, g * dy * y * -2.0);
+  if (context.wants(0)) set_broadcast(context, 0, apply(Op::tanh_grad, {g, y}));
+  if (context.wants(1)) set_broadcast(context, 1, g * dy * y * -2.0);
 }
 
 // dy y (1 - y)
 void vjp_sigmoid_grad(VjpContext& context) {
   const Expr dy = context.input(0), y = context.input(1), g = context.dy();
-  if (context.wants(0)) context.set(0, apply(Op::sigmoid_grad, {g, y}));
-  if (context.wants(1)) context.set(1, g * dy * (1.0 - y * 2.0));
+  if (context.wants(0)) set_broadcast(context, 0, apply(Op::sigmoid_grad, {g, y}));
+  if (context.wants(1)) set_broadcast(context, 1, g * dy * (1.0 - y * 2.0));
 }
 
 // dy f'(x): the gradient in dy is the instruction again, in x it is dy f''(x).
 template <Op self, auto second>
 void vjp_activation_grad(VjpContext& context) {
   const Expr dy = context.input(0), x = context.input(1), g = context.dy();
-  if (context.wants(0)) context.set(0, apply(self, {g, x}));
-  if (context.wants(1)) context.set(1, g * dy * second(x));
+  if (context.wants(0)) set_broadcast(context, 0, apply(self, {g, x}));
+  if (context.wants(1)) set_broadcast(context, 1, g * dy * second(x));
 }
 
 // gelu = x Φ(x), so gelu'' = φ(x) (2 - x²) with φ the normal density.

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
+#include "ops/require.h"
 
 namespace athanor {
 namespace {
@@ -27,10 +28,9 @@ void check_heads(const char* name, Index heads, Index kv_heads) {
   });
 }
 
-// Outputs: y like q, log-sum-exp [B, H, Tq].
-void infer(InferContext& context) {
+void check_operands(const InferContext& context) {
   const bool masked = context.attrs.flag("mask");
-  check(context.inputs.size() == (masked ? 4U : 3U), Code::argument,
+  check(context.inputs.size() >= (masked ? 4U : 3U), Code::argument,
         [&] { return "attention: takes q, k and v" + std::string(masked ? " and a mask" : ""); });
   const Type &q = context.inputs[0], &k = context.inputs[1], &v = context.inputs[2];
   check(q.dtype == DType::f32 && k.dtype == DType::f32 && v.dtype == DType::f32, Code::dtype, [&] {
@@ -56,8 +56,17 @@ void infer(InferContext& context) {
                    to_string(mask.shape);
           });
   }
-  context.outputs.push_back(q);
-  context.outputs.push_back({DType::f32, Shape{q.shape[0], q.shape[1], q.shape[2]}});
+}
+
+std::size_t operand_count(const Attrs& attrs) { return attrs.flag("mask") ? 4 : 3; }
+
+Type lse_of(const Type& q) { return {DType::f32, Shape{q.shape[0], q.shape[1], q.shape[2]}}; }
+
+// Outputs: y like q, log-sum-exp [B, H, Tq].
+void infer(InferContext& context) {
+  check_operands(context);
+  require_operands(context, operand_count(context.attrs));
+  context.outputs = {context.inputs[0], lse_of(context.inputs[0])};
 }
 
 void vjp(VjpContext& context) {
@@ -73,7 +82,17 @@ void vjp(VjpContext& context) {
   }
 }
 
-void infer_grad(InferContext& context) { context.outputs = {context.inputs[0], context.inputs[1], context.inputs[2]}; }
+// The operands of attention, then y, log-sum-exp and dy.
+void infer_grad(InferContext& context) {
+  check_operands(context);
+  const int next = static_cast<int>(operand_count(context.attrs));
+  require_operands(context, static_cast<std::size_t>(next) + 3);
+  const Type q = context.inputs[0];
+  require_type(context, next, "y", q);
+  require_type(context, next + 1, "the log-sum-exp", lse_of(q));
+  require_type(context, next + 2, "dy", q);
+  context.outputs = {q, context.inputs[1], context.inputs[2]};
+}
 
 // [B, H, T, D], contiguous.
 template <class T>
@@ -189,7 +208,15 @@ void vjp_packed(VjpContext& context) {
                        {context.input(0), context.output(0), context.output(1), context.dy(0)}, context.attrs()));
 }
 
-void infer_packed_grad(InferContext& context) { context.outputs = {context.inputs[0]}; }
+// The projections, y, log-sum-exp and dy.
+void infer_packed_grad(InferContext& context) {
+  infer_packed(context);
+  const std::vector<Type> results = std::move(context.outputs);
+  require_type(context, 1, "y", results[0]);
+  require_type(context, 2, "the log-sum-exp", results[1]);
+  require_type(context, 3, "dy", results[0]);
+  context.outputs = {context.inputs[0]};
+}
 
 void lower_packed(LowerContext& context) {
   const Packed packed = packed_of(context.input_type(0).shape, context.attrs());

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
+#include "ops/require.h"
 
 namespace athanor {
 namespace {
@@ -65,11 +66,15 @@ void check_conv(const char* name, const Type& x, const Type& w, const Attrs& att
         });
 }
 
+Type output_of(const Type& x, const Type& w, const Attrs& attrs) {
+  const ConvShape shape = conv_shape(x.shape, w.shape, attrs);
+  return {DType::f32, Shape{shape.n, shape.c_out, shape.out_h(), shape.out_w()}};
+}
+
 void infer_conv(InferContext& context) {
   const Type &x = context.inputs[0], &w = context.inputs[1];
   check_conv(context.name, x, w, context.attrs);
-  const ConvShape shape = conv_shape(x.shape, w.shape, context.attrs);
-  context.outputs.push_back({DType::f32, Shape{shape.n, shape.c_out, shape.out_h(), shape.out_w()}});
+  context.outputs.push_back(output_of(x, w, context.attrs));
 }
 
 Attrs with(Attrs attrs, const char* name, const Shape& shape) {
@@ -94,7 +99,20 @@ void vjp_conv(VjpContext& context) {
 
 // dx from dy and w; "shape" is x's.
 void infer_grad_input(InferContext& context) {
-  context.outputs.push_back({DType::f32, Shape(context.attrs.list("shape"))});
+  const Type x = image_attr(context);
+  const Type& w = context.inputs[1];
+  check_conv(context.name, x, w, context.attrs);
+  require_type(context, 0, "dy", output_of(x, w, context.attrs));
+  context.outputs.push_back(x);
+}
+
+// dw from x and dy; "shape" is w's.
+void infer_grad_weight(InferContext& context) {
+  const Type w = image_attr(context);
+  const Type& x = context.inputs[0];
+  check_conv(context.name, x, w, context.attrs);
+  require_type(context, 1, "dy", output_of(x, w, context.attrs));
+  context.outputs.push_back(w);
 }
 
 // Both gradients are bilinear: theirs are a convolution of the other kind.
@@ -169,6 +187,6 @@ void lower_grad_weight(LowerContext& context) {
 
 const OpRule rule_conv2d{infer_conv, vjp_conv, lower_conv};
 const OpRule rule_conv2d_grad_input{infer_grad_input, vjp_grad_input, lower_grad_input};
-const OpRule rule_conv2d_grad_weight{infer_grad_input, vjp_grad_weight, lower_grad_weight};
+const OpRule rule_conv2d_grad_weight{infer_grad_weight, vjp_grad_weight, lower_grad_weight};
 
 }  // namespace athanor

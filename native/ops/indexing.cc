@@ -55,6 +55,16 @@ void lower_embedding(LowerContext& context) {
 
 // dy […, D], index […] → [rows, D]
 void infer_embedding_grad(InferContext& context) {
+  const Type &dy = context.inputs[0], &index = context.inputs[1];
+  check_index(context.name, index);
+  check(dy.dtype == DType::f32 || dy.dtype == DType::f64, Code::dtype,
+        [&] { return std::string("embedding_grad: takes f32 or f64, got ") + name_of(dy.dtype); });
+  bool fits = dy.shape.rank() == index.shape.rank() + 1 && context.attrs.integer("rows") >= 0;
+  for (int axis = 0; fits && axis < index.shape.rank(); ++axis) fits = dy.shape[axis] == index.shape[axis];
+  check(fits, Code::shape, [&] {
+    return "embedding_grad: takes dy like the index with one axis more and 0 or more rows, got " + to_string(dy) +
+           ", " + to_string(index) + " and " + to_string(context.attrs);
+  });
   context.outputs.push_back(
       {context.inputs[0].dtype, Shape{context.attrs.integer("rows"), context.inputs[0].shape.back()}});
 }

@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
+#include "ops/require.h"
 
 namespace athanor {
 namespace {
@@ -59,11 +60,26 @@ void vjp_rms(VjpContext& context) {
   for (int i = 0; i < 2; ++i) context.set(i, output(dx, i));
 }
 
+// x, weight, mean and 1/σ of every row, dy.
 void infer_layer_grad(InferContext& context) {
-  context.outputs = {context.inputs[0], context.inputs[1], context.inputs[1]};
+  check_rows(context);
+  const Type& x = context.inputs[0];
+  check_vector(context, 1, "the weight", x.shape.back());
+  require_type(context, 2, "the mean", {DType::f32, lead_of(x.shape)});
+  require_type(context, 3, "1/σ", {DType::f32, lead_of(x.shape)});
+  require_type(context, 4, "dy", x);
+  context.outputs = {x, context.inputs[1], context.inputs[1]};
 }
 
-void infer_rms_grad(InferContext& context) { context.outputs = {context.inputs[0], context.inputs[1]}; }
+// x, weight, 1/rms of every row, dy.
+void infer_rms_grad(InferContext& context) {
+  check_rows(context);
+  const Type& x = context.inputs[0];
+  check_vector(context, 1, "the weight", x.shape.back());
+  require_type(context, 2, "1/rms", {DType::f32, lead_of(x.shape)});
+  require_type(context, 3, "dy", x);
+  context.outputs = {x, context.inputs[1]};
+}
 
 Index rows_of(const Shape& shape) { return shape.count(0, shape.rank() - 1); }
 
@@ -125,6 +141,19 @@ void infer_batch(InferContext& context) {
   for (int i = 0; i < 3; ++i) context.outputs.push_back({DType::f32, Shape{x.shape[1]}});
 }
 
+// x, weight, mean and 1/σ of every channel, dy.
+void infer_batch_grad(InferContext& context) {
+  const Type& x = context.inputs[0];
+  check(x.dtype == DType::f32 && x.shape.rank() >= 2, Code::shape,
+        [&] { return "batch_norm_grad: takes f32 [N, C] or [N, C, …], got " + to_string(x); });
+  const Type channels{DType::f32, Shape{x.shape[1]}};
+  check_vector(context, 1, "the weight", x.shape[1]);
+  require_type(context, 2, "the mean", channels);
+  require_type(context, 3, "1/σ", channels);
+  require_type(context, 4, "dy", x);
+  context.outputs = {x, channels, channels};
+}
+
 void vjp_batch(VjpContext& context) {
   check(!context.dy(1) && !context.dy(2) && !context.dy(3), Code::unsupported,
         [] { return "batch_norm: the batch's statistics have no gradient of their own; stop it before them"; });
@@ -179,6 +208,6 @@ const OpRule rule_layer_norm_grad{infer_layer_grad, nullptr, lower_norm_grad<Nor
 const OpRule rule_rms_norm{infer_rms, vjp_rms, lower_norm<NormKind::rms>};
 const OpRule rule_rms_norm_grad{infer_rms_grad, nullptr, lower_norm_grad<NormKind::rms>};
 const OpRule rule_batch_norm{infer_batch, vjp_batch, lower_batch};
-const OpRule rule_batch_norm_grad{infer_layer_grad, nullptr, lower_batch_grad};
+const OpRule rule_batch_norm_grad{infer_batch_grad, nullptr, lower_batch_grad};
 
 }  // namespace athanor

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
+#include "ops/require.h"
 
 namespace athanor {
 namespace {
@@ -31,8 +32,7 @@ void check_list(const char* name, const Attrs& attrs, const char* attr, std::siz
   });
 }
 
-PoolShape checked_shape(InferContext& context) {
-  const Type& x = context.inputs[0];
+PoolShape checked_shape(InferContext& context, const Type& x) {
   check(x.dtype == DType::f32 && x.shape.rank() == 4, x.dtype == DType::f32 ? Code::shape : Code::dtype,
         [&] { return std::string(context.name) + ": takes f32 [N, C, H, W], got " + to_string(x); });
   check_list(context.name, context.attrs, "kernel", 2, 1);
@@ -53,14 +53,14 @@ PoolShape checked_shape(InferContext& context) {
 
 // Outputs: y, and which tap of its window each came from (u8 for windows of up to 255, else i32).
 void infer_max(InferContext& context) {
-  const PoolShape shape = checked_shape(context);
+  const PoolShape shape = checked_shape(context, context.inputs[0]);
   const Shape y{shape.n, shape.c, shape.out_h(), shape.out_w()};
   context.outputs.push_back({DType::f32, y});
   context.outputs.push_back({shape.taps_fit_u8() ? DType::u8 : DType::i32, y});
 }
 
 void infer_average(InferContext& context) {
-  const PoolShape shape = checked_shape(context);
+  const PoolShape shape = checked_shape(context, context.inputs[0]);
   context.outputs.push_back({DType::f32, Shape{shape.n, shape.c, shape.out_h(), shape.out_w()}});
 }
 
@@ -79,7 +79,16 @@ void vjp_average(VjpContext& context) {
   context.set(0, apply(Op::avg_pool2d_grad, {context.dy()}, with_shape(context.attrs(), context.input(0).shape())));
 }
 
-void infer_grad(InferContext& context) { context.outputs.push_back({DType::f32, Shape(context.attrs.list("shape"))}); }
+// dx from dy (and taps); "shape" is x's.
+template <bool max>
+void infer_grad(InferContext& context) {
+  const Type x = image_attr(context);
+  const PoolShape shape = checked_shape(context, x);
+  const Shape y{shape.n, shape.c, shape.out_h(), shape.out_w()};
+  require_type(context, 0, "dy", {DType::f32, y});
+  if (max) require_type(context, 1, "the taps", {shape.taps_fit_u8() ? DType::u8 : DType::i32, y});
+  context.outputs.push_back(x);
+}
 
 // Average pooling is linear: the gradient of its gradient is the pooling again.
 void vjp_average_grad(VjpContext& context) {
@@ -161,8 +170,8 @@ void lower_average_grad(LowerContext& context) {
 }  // namespace
 
 const OpRule rule_max_pool2d{infer_max, vjp_max, lower_max};
-const OpRule rule_max_pool2d_grad{infer_grad, nullptr, lower_max_grad};
+const OpRule rule_max_pool2d_grad{infer_grad<true>, nullptr, lower_max_grad};
 const OpRule rule_avg_pool2d{infer_average, vjp_average, lower_average};
-const OpRule rule_avg_pool2d_grad{infer_grad, vjp_average_grad, lower_average_grad};
+const OpRule rule_avg_pool2d_grad{infer_grad<false>, vjp_average_grad, lower_average_grad};
 
 }  // namespace athanor

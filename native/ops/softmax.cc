@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
+#include "ops/require.h"
 
 namespace athanor {
 namespace {
@@ -113,8 +114,7 @@ void lower_softmax_grad(LowerContext& context) {
   if (rows.moved) emit_swap(context, dx, context.output(), rows.outer, rows.inner, rows.cols);
 }
 
-// Outputs: loss [N] (0 where ignored), log-sum-exp [N], the number of counted rows f32 []. Attributes: smoothing, ignore_index.
-void infer_cross_entropy(InferContext& context) {
+void check_logits(const InferContext& context) {
   const Type &x = context.inputs[0], &labels = context.inputs[1];
   require_f32(context.name, x);
   check(x.shape.rank() == 2, Code::shape, [&] {
@@ -131,9 +131,14 @@ void infer_cross_entropy(InferContext& context) {
   const double smoothing = context.attrs.real("smoothing", 0);
   check(smoothing >= 0 && smoothing <= 1, Code::argument,
         [&] { return "cross_entropy: label smoothing must be from 0 to 1, got " + std::to_string(smoothing); });
-  context.outputs.push_back({DType::f32, Shape{x.shape[0]}});
-  context.outputs.push_back({DType::f32, Shape{x.shape[0]}});
-  context.outputs.push_back({DType::f32, Shape{}});
+}
+
+// Outputs: loss [N] (0 where ignored), log-sum-exp [N], the number of counted rows f32 []. Attributes: smoothing,
+// ignore_index.
+void infer_cross_entropy(InferContext& context) {
+  check_logits(context);
+  const Type rows{DType::f32, Shape{context.inputs[0].shape[0]}};
+  context.outputs = {rows, rows, {DType::f32, Shape{}}};
 }
 
 void vjp_cross_entropy(VjpContext& context) {
@@ -175,7 +180,14 @@ void lower_cross_entropy(LowerContext& context) {
   });
 }
 
-void infer_cross_entropy_grad(InferContext& context) { context.outputs.push_back(context.inputs[0]); }
+// Logits, labels, log-sum-exp and the gradient of every row's loss.
+void infer_cross_entropy_grad(InferContext& context) {
+  check_logits(context);
+  const Type rows{DType::f32, Shape{context.inputs[0].shape[0]}};
+  require_type(context, 2, "the log-sum-exp", rows);
+  require_type(context, 3, "the gradient of the loss", rows);
+  context.outputs.push_back(context.inputs[0]);
+}
 
 void lower_cross_entropy_grad(LowerContext& context) {
   const CrossEntropyArgs args = cross_entropy_args(context);
