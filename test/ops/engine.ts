@@ -25,6 +25,9 @@ export const settings: readonly Setting[] = addon.isas().flatMap((isa) => [
   { isa, threads: 1, optimize: false },
 ]);
 
+/** `npm run test:matrix` tries every view on every setting, and more samples in fused chains. */
+export const exhaustive = process.env.ATHANOR_TEST_MATRIX === "full";
+
 export const plain: Setting = { isa: addon.isas()[0]!, threads: 1, optimize: true };
 
 const isaAtStart = addon.isa();

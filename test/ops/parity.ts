@@ -3,13 +3,10 @@
 import { describe, it } from "vitest";
 import type { OpName } from "../../lib/native/operations.js";
 import { expectClose, type Terms } from "./compare.js";
-import { applying, evaluate, expectSameBits, settings, show, type Setting } from "./engine.js";
+import { applying, evaluate, exhaustive, expectSameBits, settings, show, type Setting } from "./engine.js";
 import type { OpSpec, Sample, Spec } from "./spec.js";
 import { countOf, type Value } from "./value.js";
 import { views } from "./views.js";
-
-/** Exhaustive runs (`npm run test:matrix`) try every view on every setting. */
-const exhaustive = process.env.ATHANOR_TEST_MATRIX === "full";
 
 /** The reference of the operands' absolute values, made when asked for. */
 export function termsOf(spec: OpSpec, { inputs, attrs }: Sample): Terms {

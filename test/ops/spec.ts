@@ -41,11 +41,11 @@ export interface OpSpec {
     readonly samples: () => readonly Sample[];
     /** Whether the gradient has a gradient. */
     readonly twice: boolean;
-    /** Results whose gradient flows back; the first alone by default. */
-    readonly results?: number;
+    /** What differences are taken of, where the reference rounds. */
+    readonly reference?: Reference;
   };
   readonly errors?: readonly Refusal[];
-  /** Whether a chain of elementwise operations is tried before and after it. Default: when its first result is f32. */
+  /** Whether a chain of elementwise operations is tried around it. Default true; false where the result is no float. */
   readonly fused?: boolean;
 }
 

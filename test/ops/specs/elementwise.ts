@@ -158,6 +158,7 @@ export function elementwise(e: Elementwise): OpSpec {
       return [result.dtype === "i32" ? { ...result, data: result.data.map((x) => x | 0) } : result];
     },
     tolerance: e.tolerance,
+    ...(e.result === "bool" ? { fused: false } : {}),
     ...(e.gradients ? { gradients: { inputs: e.gradients, samples: gradientSamples, twice: true } } : {}),
     ...(e.errors ? { errors: e.errors } : {}),
   };

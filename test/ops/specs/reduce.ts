@@ -216,6 +216,7 @@ const arg = (name: string, better: (a: number, b: number) => boolean): OpSpec =>
   reference: ([x], { axis = -1, keep }) => [
     { ...reduce(x!, { axes: [axis as number], keep }, argOf(better)), dtype: "i32" },
   ],
+  fused: false,
   tolerance: "exact",
   errors: [
     {

@@ -120,6 +120,7 @@ const cast: OpSpec = {
       { name: "f64 to f32", inputs: [uniform([5], -1, 1, "f64")], attrs: { dtype: "f32" } },
       { name: "f32 to f64", inputs: [uniform([5])], attrs: { dtype: "f64" } },
     ],
+    reference: ([x], { dtype }) => [{ ...x!, dtype: dtype as DType }],
     twice: false,
   },
   errors: [
