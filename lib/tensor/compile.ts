@@ -132,6 +132,15 @@ export class Compiled<Args extends Arguments, Result> {
         `${this.where}: the function must return tensors or lists or records of them, got ${describe(value)}${path && ` at ${path}`}`,
       );
     });
+    const paths = new Set<string>();
+    for (const { path } of outputs) {
+      if (paths.has(path)) {
+        throw new ArgumentError(
+          `${this.where}: two results are named "${path}"; a dot in a key stands for nesting, leave it out`,
+        );
+      }
+      paths.add(path);
+    }
     trace.commit();
     call(() =>
       trace.graph.setOutputs(

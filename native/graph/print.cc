@@ -45,7 +45,7 @@ std::string escaped(const std::string& text) {
   std::string result;
   for (const char c : text) {
     if (c == '"' || c == '\\') result += '\\';
-    result += c;
+    result += c == '\n' ? "\\n" : std::string(1, c);
   }
   return result;
 }
@@ -78,10 +78,10 @@ std::string print_dot(const Graph& graph) {
     std::string label = info(node.op).name;
     if (info(node.op).is(kSource)) label += " " + source_name(graph, node);
     if (node.body != nullptr) label += " + " + node.attrs.text("fused", "");
-    if (!node.scope.empty()) label += "\\n" + node.scope;
+    if (!node.scope.empty()) label += "\n" + node.scope;
     for (int i = 0; i < node.output_count; ++i) {
       producer[node.output(i)] = id;
-      label += "\\n" + to_string(graph.type(node.output(i)));
+      label += "\n" + to_string(graph.type(node.output(i)));
     }
     text += "  n" + std::to_string(id) + " [label=\"" + escaped(label) + "\"];\n";
     for (const ValueId input : node.inputs) {
