@@ -1,5 +1,6 @@
 // npm test: builds what is not fresh, then runs the native tests and vitest, and ends with one line taken from the reports of
-// both runners: "N passed, N failed, N skipped". Arguments go to vitest; --ts or --native runs one half.
+// both runners: "N passed, N failed, N skipped". Arguments go to vitest; --ts or --native runs one half, --matrix
+// tries all samples of the spec matrix in all settings.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +12,8 @@ import { firstProgram } from "./install/compilers.mjs";
 const require = createRequire(import.meta.url);
 chdir(fileURLToPath(new URL("..", import.meta.url)));
 const own = ["--ts", "--native"];
-const passedOn = process.argv.slice(2).filter((argument) => !own.includes(argument));
+const passedOn = process.argv.slice(2).filter((argument) => ![...own, "--matrix"].includes(argument));
+if (process.argv.includes("--matrix")) process.env.ATHANOR_TEST_MATRIX = "full";
 const half = (flag) => process.argv.includes(flag) || !own.some((other) => process.argv.includes(other));
 const node = (...args) => spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
 const total = { passed: 0, failed: 0, skipped: 0 };

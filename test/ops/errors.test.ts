@@ -1,4 +1,5 @@
 // Operands that operations refuse: the very sentence and code. Types are refused while tracing, indices while running.
+import { existsSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { adopt, type AthanorError } from "../../lib/errors.js";
 import { addon, type NativeAttrs } from "../../lib/native/index.js";
@@ -43,6 +44,12 @@ for (const [name, spec] of Object.entries(specs)) {
 describe("every operation", () => {
   it("is in the addon, and no other", () => {
     expect(new Set(addon.opNames())).toEqual(new Set(Object.keys(operations)));
+  });
+
+  it("that is covered elsewhere names a test that is there", () => {
+    for (const [name, spec] of Object.entries(specs)) {
+      if (spec.kind === "elsewhere") expect(existsSync(new URL(`../../${spec.by}`, import.meta.url)), name).toBe(true);
+    }
   });
 
   it("refuses another number of operands", () => {
