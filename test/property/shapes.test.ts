@@ -77,7 +77,10 @@ describe("broadcasting", () => {
         const fits = Array.from({ length: rank }, (_, i) => [a.at(-1 - i)!, b.at(-1 - i)!]).every(
           ([m, n]) => m === n || m === 1 || n === 1,
         );
-        if (fits) { expect(run((x, y) => x.add(y), uniform(a), uniform(b)).shape).toEqual(broadcastShape(a, b)); return; }
+        if (fits) {
+          expect(run((x, y) => x.add(y), uniform(a), uniform(b)).shape).toEqual(broadcastShape(a, b));
+          return;
+        }
         expect(() => run((x, y) => x.add(y), uniform(a), uniform(b))).toThrow(
           `add: shapes [${a.join(", ")}] and [${b.join(", ")}] do not broadcast`,
         );

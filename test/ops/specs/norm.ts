@@ -39,7 +39,10 @@ function channelsOf({ shape }: Value): Groups {
 }
 
 const mean = (x: readonly number[]): number => total(x) / x.length;
-const variance = (x: readonly number[]): number => mean(x.map((e) => (e - mean(x)) ** 2));
+function variance(x: readonly number[]): number {
+  const centre = mean(x);
+  return mean(x.map((e) => (e - centre) ** 2));
+}
 
 /** w (x - mean) / σ + b over groups; RMS norm is the same without mean and bias. */
 function normalize(

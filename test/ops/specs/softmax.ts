@@ -62,6 +62,16 @@ const refusals = (name: string): Refusal[] => [
   },
 ];
 
+function softmaxGrad(y: readonly number[], dy: readonly number[]): number[] {
+  const sum = dot(y, dy);
+  return y.map((e, i) => e * (dy[i]! - sum));
+}
+
+function logSoftmaxGrad(y: readonly number[], dy: readonly number[]): number[] {
+  const sum = total(dy);
+  return y.map((e, i) => dy[i]! - Math.exp(e) * sum);
+}
+
 /** Weights of the classes in the target: smoothing spreads its share evenly over all. */
 function target(label: number, classes: number, smoothing: number): number[] {
   return Array.from({ length: classes }, (_, c) => (c === label ? 1 - smoothing : 0) + smoothing / classes);
@@ -155,9 +165,7 @@ export const softmaxes = {
   softmax_grad: {
     kind: "operation",
     samples: () => gradSamples(false),
-    reference: ([y, dy], attrs) => [
-      mapRows([y!, dy!], axisOf(attrs), (p, g) => p.map((e, i) => e * (g[i]! - dot(p, g)))),
-    ],
+    reference: ([y, dy], attrs) => [mapRows([y!, dy!], axisOf(attrs), softmaxGrad)],
     tolerance: "rows",
     gradients: { inputs: [0, 1], twice: true, samples: smoothPairs },
     errors: [
@@ -171,9 +179,7 @@ export const softmaxes = {
   log_softmax_grad: {
     kind: "operation",
     samples: () => gradSamples(true),
-    reference: ([y, dy], attrs) => [
-      mapRows([y!, dy!], axisOf(attrs), (l, g) => l.map((e, i) => g[i]! - Math.exp(e) * total(g))),
-    ],
+    reference: ([y, dy], attrs) => [mapRows([y!, dy!], axisOf(attrs), logSoftmaxGrad)],
     tolerance: "rows",
     gradients: { inputs: [0, 1], twice: true, samples: smoothPairs },
   },
