@@ -1,6 +1,6 @@
 // The optimizer step and the gradient's sum of squares for one instruction set: optim.h says what, optim/rules/<id>.h how.
 // One loop serves all rules; a rule's maths sees registers only. Both bodies are bound by memory (28 B an element for Adam), so
-// there is no unrolling: the constants and one element's streams fill the sixteen registers of AVX2 as it is.
+// there is no unrolling for speed: the constants and one element's streams fill the sixteen registers of AVX2 as it is.
 #pragma once
 #include <utility>
 
@@ -48,12 +48,29 @@ ATHANOR_INLINE void optim_elements(const OptimRun& a, const Update& update, Inde
   }(kAll);
 }
 
+// Lines are asked for this far ahead: the hardware stops at the end of a page, and four to six streams end there together.
+inline constexpr Index kOptimAhead = 256;  // elements
+inline constexpr Index kOptimLine = 16;    // elements of a cache line
+
+template <unsigned kSlots>
+ATHANOR_INLINE void optim_prefetch(const OptimRun& a, Index i) {
+  __builtin_prefetch(a.grad + i);
+  __builtin_prefetch(a.param + i, 1);
+  [&]<int... k>(std::integer_sequence<int, k...>) {
+    ((kSlots >> k & 1 ? __builtin_prefetch(static_cast<float*>(a.state[k]) + i, 1) : void()), ...);
+  }(std::make_integer_sequence<int, optim::kMaxState>());
+}
+
 template <class Rule, int kVariant, class Codec>
 void optim_update(const OptimRun& run) {
   const OptimRun a = run;  // a local copy, which the stores below cannot alias
   const typename Rule::template Update<Vec, kVariant> update(a.scalars);
   constexpr unsigned kSlots = Rule::state_mask(kVariant);
   Index i = 0;
+  for (; i + kOptimLine <= a.n; i += kOptimLine) {
+    optim_prefetch<kSlots>(a, i + kOptimAhead);
+    for (Index j = i; j < i + kOptimLine; j += kLanes) optim_elements<Codec, kSlots>(a, update, j);
+  }
   for (; i + kLanes <= a.n; i += kLanes) optim_elements<Codec, kSlots>(a, update, i);
   if (i < a.n) optim_elements<Codec, kSlots>(a, update, i, a.n - i);
 }
