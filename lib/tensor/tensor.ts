@@ -275,14 +275,14 @@ export class Tensor {
   /** Two axes exchanged. */
   swapAxes(a: number, b: number): Tensor {
     const order = this.shape.map((_, axis) => axis);
-    const at = (axis: number) => (axis < 0 ? axis + this.rank : axis);
-    [order[at(a)], order[at(b)]] = [order[at(b)]!, order[at(a)]!];
+    const [first, second] = [this.axis("swapAxes", a, this.rank), this.axis("swapAxes", b, this.rank)];
+    [order[first], order[second]] = [second, first];
     return this.transpose(order);
   }
 
   /** An axis of extent 1 put in at `axis`. */
   expandDims(axis: number): Tensor {
-    const at = axis < 0 ? axis + this.rank + 1 : axis;
+    const at = this.axis("expandDims", axis, this.rank + 1);
     return this.reshape([...this.shape.slice(0, at), 1, ...this.shape.slice(at)]);
   }
 
@@ -355,6 +355,15 @@ export class Tensor {
     if (typeof value === "object" && value !== null && typeof value.tensor === "function") return value.tensor();
     throw new ArgumentError(
       `expected a Tensor, a Parameter, an NdArray or a number as operand, got ${value === null ? "null" : typeof value}`,
+    );
+  }
+
+  /** `axis`, counted from the end when negative, as one of `count`. */
+  private axis(where: string, axis: number, count: number): number {
+    const at = axis < 0 ? axis + count : axis;
+    if (Number.isInteger(at) && at >= 0 && at < count) return at;
+    throw new ArgumentError(
+      `${where}: axis ${axis} is out of range for ${showShape(this.shape)}, expected ${-count} to ${count - 1}`,
     );
   }
 

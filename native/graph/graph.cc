@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/half.h"
 
 namespace athanor {
 
@@ -53,9 +54,9 @@ std::vector<std::byte> encode(double value, DType dtype) {
     case DType::u8: return bytes_of(static_cast<std::uint8_t>(value));
     case DType::boolean: return bytes_of(static_cast<std::uint8_t>(value != 0));
     case DType::f32: return bytes_of(static_cast<float>(value));
-    case DType::bf16: break;  // scalars of bf16 expressions are kept in f32 and rounded where they are used
+    case DType::bf16: return bytes_of(to_bf16(static_cast<float>(value)));
   }
-  return bytes_of(static_cast<float>(value));
+  return {};
 }
 
 double decode(const Constant& constant) {
@@ -90,10 +91,7 @@ double decode(const Constant& constant) {
 
 }  // namespace
 
-ValueId Graph::scalar(double value, DType dtype) {
-  const DType stored = dtype == DType::bf16 ? DType::f32 : dtype;
-  return constant({{stored, Shape{}}, encode(value, stored)});
-}
+ValueId Graph::scalar(double value, DType dtype) { return constant({{dtype, Shape{}}, encode(value, dtype)}); }
 
 namespace {
 

@@ -252,9 +252,7 @@ void vjp_pad(VjpContext& context) {
 std::vector<std::byte> element_of(double value, DType dtype) {
   Graph graph;
   const ValueId id = graph.scalar(value, dtype);
-  std::vector<std::byte> bytes = graph.constant_of(graph.producer(id)).bytes;
-  if (dtype == DType::bf16) bytes = {bytes[2], bytes[3]};  // scalars are kept in f32; its upper half
-  return bytes;
+  return graph.constant_of(graph.producer(id)).bytes;
 }
 
 void lower_pad(LowerContext& context) {
