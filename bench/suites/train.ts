@@ -47,7 +47,7 @@ const makers: Record<string, () => Promise<[nn.Module, optim.Optimizer, Batch[]]
 export default sharedSuite("train", async (name): Promise<Prepared> => {
   seed(1);
   const [model, optimizer, batches] = await makers[name]!();
-  const step = train.step(model, optimizer, ({ x, y }) => loss.crossEntropy()(nn.call(model, x!), y!));
+  const step = train.step(model, optimizer, ({ x, y }) => loss.crossEntropy()(nn.call(model, x), y));
   let turn = 0;
   return {
     step: () => step.run(batches[turn++ % batches.length]!),
