@@ -8,7 +8,8 @@ import type { DType } from "../tensor/dtype.js";
 import { viewOf } from "../tensor/parameter.js";
 import { parseManifest, type Manifest } from "./manifest.js";
 import { Served, type BuildProgram } from "./served.js";
-import { sizeFor, type SavedAttr, type SavedNode } from "./symbolic.js";
+import { SavedModel } from "./model.js";
+import { attrsFor, type SavedNode } from "./symbolic.js";
 
 const maxManifestBytes = 256 * 1024 * 1024;
 
@@ -21,16 +22,35 @@ const maxManifestBytes = 256 * 1024 * 1024;
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
  */
 export async function load(path: string): Promise<Served> {
-  const where = "artifact.load";
+  const { weightsFile, manifest, variables, build } = await open("artifact.load", path);
+  // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
+  const first = build(1);
+  return new Served(manifest, variables, build, first, { weightsFile });
+}
+
+/**
+ * Loads a saved model as one that can be trained on, pruned and quantized: its layers are those of its graph, its parameters have
+ * the names they were saved with. Dropout is gone from a saved model, and batch norms keep the statistics they have.
+ *
+ * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
+ * @example
+ * const model = await artifact.loadModel("out/digits");
+ * model.namedParameters().map(({ name }) => name); // ["0.weight", "0.bias", …]
+ */
+export async function loadModel(path: string): Promise<SavedModel> {
+  const { graphFile, manifest, variables, build } = await open("artifact.loadModel", path);
+  build(1).dispose();
+  return new SavedModel(manifest, variables, graphFile);
+}
+
+async function open(where: string, path: string) {
   const graphFile = join(path, "graph.json");
   const weightsFile = join(path, "weights.safetensors");
   const manifest = parseManifest(where, graphFile, await readText(where, graphFile));
   const { tensors } = await callAsync(() => addon.readSafetensors(weightsFile, where));
   const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
   const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch);
-  // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
-  const first = build(1);
-  return new Served(manifest, variables, build, first, { weightsFile });
+  return { graphFile, weightsFile, manifest, variables, build };
 }
 
 async function readText(where: string, file: string): Promise<string> {
@@ -134,15 +154,6 @@ function append(
     const { dtype, shape } = variable.type;
     return [graph.constant(dtype, shape, viewOf(dtype, variable.read()))];
   }
-  const attrs = Object.fromEntries(
-    Object.entries(node.attrs ?? {}).map(([name, value]) => [name, attrFor(value, batch)]),
-  );
-  const first = graph.apply(node.op as OpName, inputs, attrs);
+  const first = graph.apply(node.op as OpName, inputs, attrsFor(node, batch));
   return Array.from({ length: graph.valueCount() - first }, (_, i) => first + i);
-}
-
-function attrFor(value: SavedAttr, batch: number): boolean | string | number | number[] {
-  if (typeof value === "boolean" || typeof value === "string") return value;
-  if (typeof value === "number" || "b" in value) return sizeFor(value, batch);
-  return value.map((size) => sizeFor(size, batch));
 }

@@ -71,13 +71,14 @@ function checkNode(node: unknown, index: number, damaged: (what: string) => neve
   if (!Object.hasOwn(operations, node.op) || node.op === "fused" || forbidden.has(node.op)) {
     return wrong(`has the operation "${node.op}", which an artifact cannot hold`);
   }
-  const { inputs = [], attrs = {}, scope = "", type, tensor, value } = node;
+  const { inputs = [], attrs = {}, scope = "", type, tensor, value, frozen = true } = node;
   const stored = node.op === "parameter" || node.op === "constant";
   if (stored && tensor === undefined && (value === undefined || node.op === "parameter")) return wrong("has no value");
   if (value !== undefined && !(typeof value === "number" && isRecord(type)))
     return wrong("has a value that is no number");
   if (!Array.isArray(inputs) || !inputs.every(isCount)) return wrong("has inputs that are no values");
   if (!isRecord(attrs) || !Object.values(attrs).every(isAttr)) return wrong("has attributes of a strange kind");
+  if (frozen !== true) return wrong('says "frozen" with anything but true');
   if (typeof scope !== "string") return wrong("has a scope that is no text");
   if (type !== undefined && !(isRecord(type) && isDType(type.dtype) && isSizes(type.shape)))
     return wrong("has no good type");

@@ -5,7 +5,7 @@ import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError, FileError, checkOptions } from "../errors.js";
 import { addon, callAsync, type StoredTensor } from "../native/index.js";
-import { asInput, call as callModule, type ModuleLike } from "../nn/index.js";
+import { feed, type ModuleLike } from "../nn/index.js";
 import { inputOf, type InputSignature } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
@@ -42,7 +42,16 @@ export async function save(model: ModuleLike, path: string, options: SaveOptions
   try {
     const descriptions = describeAll(traces) as [Description, Description, Description];
     const tensors = new Map<string, StoredTensor<TypedArray>>();
-    const nodes = generalize(where, descriptions, (node, index) => collect(tensors, node, index));
+    const frozen = new Set(
+      traces[0]!
+        .usedParameters()
+        .filter(({ trainable }) => !trainable)
+        .map(({ name }) => name),
+    );
+    const nodes = generalize(where, descriptions, {
+      tensorOf: (node, index) => collect(tensors, node, index),
+      isFrozen: (node) => node.variable !== undefined && frozen.has(node.variable.name),
+    });
     const manifest: Manifest = {
       format: "athanor",
       version: formatVersion,
@@ -61,7 +70,7 @@ function traceForUse(model: ModuleLike, input: InputSignature, batch: number): T
   const trace = new Trace();
   within(trace, () => {
     const x = trace.input("x", input.dtype, [batch, ...input.shape]);
-    const y = callModule(model, asInput(x));
+    const y = feed(model, x);
     if (!(y instanceof Tensor)) throw new ArgumentError("artifact.save: the model must return one tensor");
     trace.graph.setOutputs(["y"], [y.id]);
   });

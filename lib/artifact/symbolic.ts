@@ -26,6 +26,8 @@ export interface SavedNode {
   readonly type?: { readonly dtype: string; readonly shape: readonly Size[] };
   /** Of parameters and constants: the name of the tensor in the weights file. */
   readonly tensor?: string;
+  /** Of parameters: true for those that training leaves alone. */
+  readonly frozen?: true;
   /** Of a constant with no dimensions: its finite value, in place of a tensor. */
   readonly value?: number;
 }
@@ -44,11 +46,18 @@ export function describeAll(traces: readonly Trace[]): Description[] {
   return traces.map((trace) => call(() => trace.graph.describe()));
 }
 
-/** One graph with sizes as functions of the batch, from the descriptions for {@link probes}. `tensorOf` names stored tensors. */
+/** What a saver knows of parameters and constants. */
+export interface StoredValues {
+  /** The name of the tensor in the weights file. */
+  readonly tensorOf: (node: NativeNode, index: number) => string | undefined;
+  readonly isFrozen: (node: NativeNode) => boolean;
+}
+
+/** One graph with sizes as functions of the batch, from the descriptions for {@link probes}. */
 export function generalize(
   where: string,
   [first, second, third]: readonly [Description, Description, Description],
-  tensorOf: (node: NativeNode, index: number) => string | undefined,
+  { tensorOf, isFrozen }: StoredValues,
 ): SavedNode[] {
   const fail = (node: NativeNode): never => {
     throw new UnsupportedError(
@@ -85,6 +94,7 @@ export function generalize(
       ...(a.scope !== "" && { scope: a.scope }),
       ...(a.type && { type: { dtype: a.type.dtype, shape: sizes(a.type.shape, b.type!.shape, c.type!.shape) } }),
       ...(tensor !== undefined && { tensor }),
+      ...(isFrozen(a) && { frozen: true }),
       ...(value !== undefined && { value }),
     };
   });
@@ -113,3 +123,14 @@ function linear(x: number, y: number, z: number): Size | undefined {
 /** The number for a batch of `batch` samples. */
 export const sizeFor = (size: Size, batch: number): number =>
   typeof size === "number" ? size : size.b[0] * batch + size.b[1];
+
+/** The attributes of a node for a batch of `batch` samples. */
+export function attrsFor(node: SavedNode, batch: number): Record<string, boolean | string | number | number[]> {
+  return Object.fromEntries(Object.entries(node.attrs ?? {}).map(([name, value]) => [name, attrFor(value, batch)]));
+}
+
+function attrFor(value: SavedAttr, batch: number): boolean | string | number | number[] {
+  if (typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "number" || "b" in value) return sizeFor(value, batch);
+  return value.map((size) => sizeFor(size, batch));
+}

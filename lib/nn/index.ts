@@ -17,7 +17,7 @@ export {
 } from "./image.js";
 export type { Conv2dOptions } from "./image.js";
 export type { Initializer } from "./init.js";
-export { asInput } from "./input.js";
+export { asInput, feed } from "./input.js";
 export { embedding, Embedding, linear, Linear, type EmbeddingOptions, type LinearOptions } from "./linear.js";
 export { call, Module, type ModuleLike, type NamedModule, type NamedParameter, type ParameterMatch } from "./module.js";
 export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";

@@ -1,5 +1,6 @@
 // How a model reads what it is fed: one rule, applied where training, prediction and saved models hand their input over.
 import type { Tensor } from "../tensor/tensor.js";
+import { call, Module, type ModuleLike } from "./module.js";
 
 /**
  * u8 inputs are pixels: read as f32 from 0 to 1, value / 255. Any other input is taken as it is; numbers of tokens or classes
@@ -11,4 +12,9 @@ import type { Tensor } from "../tensor/tensor.js";
  */
 export function asInput(x: Tensor): Tensor {
   return x.dtype === "u8" ? x.cast("f32").div(255) : x;
+}
+
+/** A model's result for an input as it is stored, u8 pixels included. A saved model has the reading of pixels in its graph. */
+export function feed(model: ModuleLike, x: Tensor): Tensor {
+  return call(model, model instanceof Module && model.readsPixels ? x : asInput(x));
 }

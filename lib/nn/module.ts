@@ -4,9 +4,10 @@
 // `forward` of every instance is wrapped once, by the constructor, so that the nodes of a traced layer are labelled with its
 // place in the model. That is what makes an error say (layer "blocks.1.norm") and a dump of the graph readable, in modules of
 // the user as in ours.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, UnsupportedError } from "../errors.js";
 import { requireTensor } from "../ops/require.js";
 import { Parameter } from "../tensor/parameter.js";
+import { inputOf, noteInput } from "../tensor/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Statistic } from "./statistic.js";
 
@@ -41,21 +42,8 @@ const join = (path: string, key: string): string => (path === "" ? key : `${path
  * new Scaled().parameters().length; // 3
  */
 export abstract class Module {
-  // The name by which the module around knows this one, while it is traced.
-  #label = "";
-
   constructor() {
-    // A `forward` that is a property instead of a method comes only after this; it goes without a label.
-    const forward = (this.forward as Module["forward"] | undefined)?.bind(this);
-    if (!forward) return;
-    const traced = (x: Tensor, ...more: Tensor[]): Tensor => {
-      requireTensor(this.kind, "the input", x);
-      for (const [label, module] of this.children()) module.#label = label;
-      if (this.#label !== "") return x.trace.scoped(this.#label, () => forward(x, ...more));
-      for (const { name, parameter } of this.namedParameters()) parameter.name ||= name;
-      return forward(x, ...more);
-    };
-    Object.defineProperty(this, "forward", { value: traced, enumerable: false, configurable: true, writable: true });
+    labelForward(this);
   }
 
   /** The result for an input, in a function being traced. */
@@ -66,6 +54,9 @@ export abstract class Module {
     const name = this.constructor.name;
     return name.charAt(0).toLowerCase() + name.slice(1);
   }
+
+  /** Whether it takes u8 pixels as they are; else they are read as numbers from 0 to 1 before it sees them. */
+  readonly readsPixels: boolean = false;
 
   /** Sizes and options in short, for summaries, such as "784 → 512". */
   describe(): string {
@@ -97,8 +88,32 @@ export abstract class Module {
     return visit(this, "");
   }
 
-  /** All parameters with their names, in the order of definition; a shared one once, under its first name. */
+  /**
+   * All parameters with their names, in the order of definition; a shared one once, under its first name. A parameter with a form
+   * is followed by the parts of it, `<name>.<part>`, and a packed one is replaced by them.
+   */
   namedParameters(): NamedParameter[] {
+    return this.namedWeights().flatMap(({ name, parameter }) => {
+      const parts = Object.entries(parameter.form?.parts ?? {}).map(([part, held]) => ({
+        name: join(name, part),
+        parameter: held,
+      }));
+      return parameter.packed ? parts : [{ name, parameter }, ...parts];
+    });
+  }
+
+  /** All parameters in the order of definition, each once; statistics and frozen ones as well. */
+  parameters(): Parameter[] {
+    return this.namedParameters().map(({ parameter }) => parameter);
+  }
+
+  /** Number of elements of all parameters that optimizers change. */
+  get size(): number {
+    return this.parameters().reduce((sum, { size, trainable }) => sum + (trainable ? size : 0), 0);
+  }
+
+  /** Every parameter as the layers hold it, with its name: a packed one as itself, not by its parts. */
+  namedWeights(): NamedParameter[] {
     const found = new Map<Parameter, string>();
     const seen = new Set<unknown>();
     const visit = (value: unknown, path: string): void => {
@@ -115,20 +130,24 @@ export abstract class Module {
     return [...found].map(([parameter, name]) => ({ name, parameter }));
   }
 
-  /** All parameters in the order of definition, each once; statistics and frozen ones as well. */
-  parameters(): Parameter[] {
-    return this.namedParameters().map(({ parameter }) => parameter);
-  }
-
-  /** Number of elements of all parameters that optimizers change. */
-  get size(): number {
-    return this.parameters().reduce((sum, { size, trainable }) => sum + (trainable ? size : 0), 0);
-  }
-
   /** Tells every parameter its name in this model; training and saving do so. Tracing names only those that have none. */
   assignNames(): this {
-    for (const { name, parameter } of this.namedParameters()) parameter.name = name;
+    for (const { name, parameter } of this.namedWeights()) parameter.name = name;
     return this;
+  }
+
+  /**
+   * A copy of the whole model with parameters of its own, masks and forms included; what is shared within stays shared. Plain
+   * functions among the layers are the same ones. A class with private `#fields` must override it.
+   *
+   * @throws UnsupportedError if `forward` is a property instead of a method.
+   * @example
+   * const model = nn.sequential(nn.linear(4, 2));
+   * const copy = model.clone();
+   * copy.parameters()[0] !== model.parameters()[0]; // true
+   */
+  clone(): this {
+    return cloneOf(this, new Map()) as this;
   }
 
   /**
@@ -156,7 +175,7 @@ export abstract class Module {
 
   /** Frees all parameters. Using the model afterwards throws `DisposedError`. */
   dispose(): void {
-    for (const parameter of this.parameters()) parameter.dispose();
+    for (const { parameter } of this.namedWeights()) parameter.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -181,6 +200,63 @@ export abstract class Module {
     }
     return picked.map(({ parameter }) => parameter);
   }
+}
+
+// The names by which the modules around know modules, while they are traced.
+const labels = new WeakMap<Module, string>();
+
+function labelForward(module: Module): void {
+  // A `forward` that is a property instead of a method comes only after this; it goes without a label.
+  const forward = (module.forward as Module["forward"] | undefined)?.bind(module);
+  if (!forward) return;
+  const traced = (x: Tensor, ...more: Tensor[]): Tensor => {
+    requireTensor(module.kind, "the input", x);
+    for (const [label, child] of module.children()) labels.set(child, label);
+    const label = labels.get(module);
+    if (label !== undefined) return x.trace.scoped(label, () => forward(x, ...more));
+    for (const { name, parameter } of module.namedWeights()) parameter.name ||= name;
+    return forward(x, ...more);
+  };
+  Object.defineProperty(module, "forward", { value: traced, enumerable: false, configurable: true, writable: true });
+}
+
+function cloneOf(value: unknown, copies: Map<unknown, unknown>): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const keep = <T>(copy: T): T => {
+    copies.set(value, copy);
+    return copy;
+  };
+  if (value instanceof Parameter) return keep(value.clone());
+  if (value instanceof Module) return cloneModule(value, keep, copies);
+  if (Array.isArray(value)) {
+    const copy = keep(value.map((item) => cloneOf(item, copies)));
+    return Object.isFrozen(value) ? Object.freeze(copy) : copy;
+  }
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  return keep(Object.fromEntries(Object.entries(value).map(([key, item]) => [key, cloneOf(item, copies)])));
+}
+
+function cloneModule(module: Module, keep: (copy: Module) => Module, copies: Map<unknown, unknown>): Module {
+  const copy = keep(Object.create(Object.getPrototypeOf(module) as object) as Module);
+  for (const [key, value] of Object.entries(module)) {
+    if (key === "forward") {
+      throw new UnsupportedError(
+        `clone: the forward of ${module.kind} is a property, which belongs to the original; write it as a method`,
+      );
+    }
+    Object.defineProperty(copy, key, {
+      value: cloneOf(value, copies),
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
+  }
+  labelForward(copy);
+  const input = inputOf(module);
+  if (input) noteInput(copy, input);
+  return copy;
 }
 
 // What a value holds by name: a module its members, lists and plain records their items.

@@ -1,5 +1,7 @@
 // Convolution and pooling of images [N, C, H, W].
 import { checkOptions } from "../errors.js";
+import type { Conv2dGeometry } from "../tensor/form.js";
+import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { pairOf, sidesOf, type Padding, type Pair, type Window } from "./geometry.js";
 import { requireTensor, type Weight } from "./require.js";
@@ -30,20 +32,26 @@ export interface Conv2dOptions {
 export function conv2d(x: Tensor, weight: Weight, options: Conv2dOptions = {}): Tensor {
   checkOptions("conv2d", options, ["bias", "stride", "padding", "dilation", "groups"]);
   requireTensor("conv2d", "x", x);
-  const w = x.operand(weight);
   const window: Window = {
-    kernel: [w.shape[2] ?? 1, w.shape[3] ?? 1],
+    kernel: [weight.shape[2] ?? 1, weight.shape[3] ?? 1],
     stride: pairOf("conv2d", "stride", options.stride ?? 1),
     dilation: pairOf("conv2d", "dilation", options.dilation ?? 1),
   };
-  const y = x.trace.apply("conv2d", [x, w], {
+  const geometry: Conv2dGeometry = {
     stride: window.stride,
     dilation: window.dilation,
     padding: sidesOf("conv2d", options.padding ?? 0, x.shape.slice(2), window),
     groups: options.groups ?? 1,
-  });
+  };
+  const y = correlate(x, weight, geometry);
   if (options.bias === undefined) return y;
   return y.add(x.operand(options.bias).reshape([-1, 1, 1]));
+}
+
+/** @internal conv2d by its plain attributes; a weight with a form of its own is used as that form says. */
+export function correlate(x: Tensor, weight: Weight, geometry: Conv2dGeometry): Tensor {
+  const formed = weight instanceof Parameter ? weight.form?.conv2d?.(x, weight.master(), geometry) : undefined;
+  return formed ?? x.trace.apply("conv2d", [x, x.operand(weight)], { ...geometry });
 }
 
 /** Options of pooling. */

@@ -1,10 +1,13 @@
 // State of a model that lives in the engine: weights, running statistics.
-import { DisposedError, ShapeError } from "../errors.js";
+// Long because it holds its values, its mask and its form, and each can be read, written, copied and freed.
+import { ArgumentError, DTypeError, DisposedError, ShapeError } from "../errors.js";
 import { addon, call, type NativeVariable } from "../native/index.js";
 import { type DType, type HostData } from "./dtype.js";
+import type { Form } from "./form.js";
 import { NdArray, countOf, showShape, type Shape } from "./nd-array.js";
+import { Program } from "./program.js";
 import type { Tensor } from "./tensor.js";
-import { currentTrace } from "./trace.js";
+import { currentTrace, Trace, within } from "./trace.js";
 
 /** How the first values of a parameter are drawn; see `nn.init`. */
 export interface Fill {
@@ -40,16 +43,19 @@ export function seed(value: number): void {
 
 /** A tensor in the engine that outlives runs. `read` and `write` copy; `dispose` frees it. */
 export class Parameter {
-  readonly shape: Shape;
   readonly dtype: DType;
-  /** Whether optimizers change it. */
-  trainable: boolean;
+  private extents: Shape;
+  private label = "";
+  private optimized: boolean;
   private held: NativeVariable | undefined;
+  private maskHeld: NativeVariable | undefined;
+  private formHeld: Form | undefined;
+  private disposed = false;
 
   constructor(shape: Shape, options: ParameterOptions = {}) {
-    this.shape = Object.freeze([...shape]);
+    this.extents = Object.freeze([...shape]);
     this.dtype = options.dtype ?? "f32";
-    this.trainable = options.trainable ?? true;
+    this.optimized = options.trainable ?? true;
     this.held = call(() => new addon.Variable(this.dtype, this.shape, ""));
     const fill = options.fill;
     if (fill) {
@@ -58,19 +64,39 @@ export class Parameter {
     }
   }
 
-  /** The engine's side. @throws DisposedError */
+  /** Extents, whatever its form. */
+  get shape(): Shape {
+    return this.extents;
+  }
+
+  /** Whether optimizers change it; never while it is packed. */
+  get trainable(): boolean {
+    return this.optimized && !this.packed;
+  }
+
+  set trainable(trainable: boolean) {
+    this.optimized = trainable;
+  }
+
+  /** The engine's side. @throws DisposedError; ArgumentError while it is packed */
   get native(): NativeVariable {
     if (this.held) return this.held;
-    throw new DisposedError("parameter: it was disposed; make the model anew to use it");
+    this.requireLife();
+    throw new ArgumentError(
+      `parameter${this.quoted}: it is held as ${this.formHeld?.kind}, so its own numbers are gone; read() gives them back`,
+    );
   }
 
   /** Where it stands in its model, such as `0.weight`; set by the model that holds it. */
   get name(): string {
-    return this.native.name;
+    return this.label;
   }
 
   set name(name: string) {
-    this.native.name = name;
+    this.requireLife();
+    this.label = name;
+    if (this.held) this.held.name = name;
+    for (const [part, parameter] of Object.entries(this.formHeld?.parts ?? {})) parameter.name = `${name}.${part}`;
   }
 
   /** Number of elements. */
@@ -78,18 +104,108 @@ export class Parameter {
     return countOf(this.shape);
   }
 
-  /** Its value in the function being traced. @throws ArgumentError outside of a trace. */
-  tensor(): Tensor {
-    return currentTrace("parameter").parameter(this);
+  /** How its values are held and used; undefined for plain numbers. */
+  get form(): Form | undefined {
+    return this.formHeld;
   }
 
-  /** A copy of its values, taken between two training steps. */
+  /** Whether its own numbers are gone, and the parts of its form stand for them. */
+  get packed(): boolean {
+    return this.formHeld?.packed ?? false;
+  }
+
+  /**
+   * Holds it in another form; the former one is freed. A packed form frees the numbers as well, and stays.
+   *
+   * @throws ArgumentError if it is packed; DisposedError
+   */
+  setForm(form: Form | undefined): void {
+    this.requireLife();
+    if (this.packed) {
+      throw new ArgumentError(
+        `parameter${this.quoted}: it is held as ${this.formHeld!.kind} already; start from the model that was not packed`,
+      );
+    }
+    this.formHeld?.dispose();
+    this.formHeld = form;
+    if (form?.packed) {
+      this.setMask(undefined);
+      this.held?.dispose();
+      this.held = undefined;
+    }
+    if (this.label !== "") this.name = this.label;
+  }
+
+  /** One byte an element, 0 where the value is kept at zero; undefined without a mask. A view of the engine's side. */
+  get mask(): NativeVariable | undefined {
+    return this.maskHeld;
+  }
+
+  /** A copy of the mask. */
+  readMask(): Uint8Array | undefined {
+    return this.maskHeld && new Uint8Array(call(() => this.maskHeld!.read()));
+  }
+
+  /**
+   * Keeps elements at zero: their values become zero now, and training leaves them, and their states, there.
+   *
+   * @param mask one byte an element, 0 for the ones to go; undefined lets all be changed again.
+   * @throws ShapeError for another length; DTypeError unless f32; ArgumentError if it is packed
+   */
+  setMask(mask: Uint8Array | undefined): void {
+    if (mask === undefined) {
+      this.maskHeld?.dispose();
+      this.maskHeld = undefined;
+      return;
+    }
+    if (this.dtype !== "f32") {
+      throw new DTypeError(`parameter${this.quoted}: a mask takes an f32 parameter, this one is ${this.dtype}`);
+    }
+    if (mask.length !== this.size) {
+      throw new ShapeError(
+        `parameter${this.quoted}: the mask has ${mask.length} elements, expected ${this.size} for ${showShape(this.shape)}`,
+      );
+    }
+    const values = this.readSync();
+    if (this.packed) throw new ArgumentError(`parameter${this.quoted}: it is packed, its pattern of zeros is fixed`);
+    const { data } = values;
+    for (let i = 0; i < mask.length; i++) if (mask[i] === 0) data[i] = 0;
+    this.maskHeld ??= call(() => new addon.Variable("u8", this.shape, `${this.label}.mask`));
+    call(() => this.maskHeld!.write(mask));
+    this.write(values);
+  }
+
+  /** Its value in the function being traced, as its form gives it. @throws ArgumentError outside of a trace. */
+  tensor(): Tensor {
+    return currentTrace("parameter").value(this);
+  }
+
+  /** Its own numbers in the function being traced, from which its form starts; undefined when it is packed. */
+  master(): Tensor | undefined {
+    return currentTrace("parameter").master(this);
+  }
+
+  /** A copy of its values, taken between two training steps; a packed one is expanded. */
   async read(): Promise<NdArray> {
-    return Promise.resolve(this.readSync());
+    if (!this.packed) return Promise.resolve(this.readSync());
+    const program = this.expander();
+    try {
+      return (await program.run({})).value!;
+    } finally {
+      program.dispose();
+    }
   }
 
   /** The same at once; waits for the step that is running. */
   readSync(): NdArray {
+    if (this.packed) {
+      const program = this.expander();
+      try {
+        return program.runSync({}).value!;
+      } finally {
+        program.dispose();
+      }
+    }
     const buffer = call(() => this.native.read());
     return new NdArray(viewOf(this.dtype, buffer), this.shape, this.dtype);
   }
@@ -97,26 +213,81 @@ export class Parameter {
   /**
    * Copies values in.
    *
-   * @throws ShapeError for another shape or element type.
+   * @throws ShapeError for another shape or element type; ArgumentError while it is packed
    */
   write(values: NdArray): void {
     const same = values.shape.length === this.shape.length && values.shape.every((n, i) => n === this.shape[i]);
     if (!same || values.dtype !== this.dtype) {
       throw new ShapeError(
-        `parameter${this.name && ` "${this.name}"`}: expected ${this.dtype} ${showShape(this.shape)}, got ${values.dtype} ${showShape(values.shape)}`,
+        `parameter${this.quoted}: expected ${this.dtype} ${showShape(this.shape)}, got ${values.dtype} ${showShape(values.shape)}`,
       );
     }
     call(() => this.native.write(values.data));
   }
 
+  /** @internal Takes values of another shape, as structured pruning gives; what was compiled before keeps the former ones. */
+  become(values: NdArray): void {
+    const { name } = this.native;
+    if (this.formHeld) throw new ArgumentError(`parameter${this.quoted}: it has the form ${this.formHeld.kind}`);
+    this.setMask(undefined);
+    this.held?.dispose();
+    this.extents = Object.freeze([...values.shape]);
+    this.held = call(() => new addon.Variable(this.dtype, this.shape, name));
+    this.write(values);
+  }
+
+  /** A copy with its own values, mask and form. */
+  clone(): Parameter {
+    this.requireLife();
+    const copy = Object.create(Object.getPrototypeOf(this) as object) as Parameter;
+    Object.assign(copy, this);
+    copy.held = undefined;
+    copy.maskHeld = undefined;
+    copy.formHeld = this.formHeld?.clone();
+    if (this.held) {
+      copy.held = call(() => new addon.Variable(this.dtype, this.shape, this.label));
+      copy.write(this.readSync());
+    }
+    const mask = this.readMask();
+    if (mask) copy.setMask(mask);
+    return copy;
+  }
+
   /** Frees its memory, unless a program still uses it. Using it afterwards throws `DisposedError`. */
   dispose(): void {
+    this.disposed = true;
     this.held?.dispose();
     this.held = undefined;
+    this.maskHeld?.dispose();
+    this.maskHeld = undefined;
+    this.formHeld?.dispose();
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  private get quoted(): string {
+    return this.label && ` "${this.label}"`;
+  }
+
+  private requireLife(): void {
+    if (this.disposed) throw new DisposedError("parameter: it was disposed; make the model anew to use it");
+  }
+
+  private expander(): Program {
+    this.requireLife();
+    const trace = new Trace();
+    try {
+      const value = within(trace, () => trace.value(this));
+      call(() => trace.graph.setOutputs(["value"], [value.id]));
+      return new Program(
+        call(() => trace.graph.compile()),
+        "parameter",
+      );
+    } finally {
+      trace.graph.dispose();
+    }
   }
 }
 

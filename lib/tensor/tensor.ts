@@ -5,6 +5,7 @@ import { ArgumentError } from "../errors.js";
 import type { NativeAttrs, ValueId } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import type { DType } from "./dtype.js";
+import type { Form } from "./form.js";
 import { NdArray, showShape, type Shape } from "./nd-array.js";
 import type { Trace } from "./trace.js";
 
@@ -15,6 +16,10 @@ export type Operand = Tensor | Traceable | NdArray | number;
 export interface Traceable {
   readonly dtype: DType;
   tensor(): Tensor;
+  /** How its values are held, if not as plain numbers. */
+  readonly form?: Form | undefined;
+  /** Its own numbers in the trace; undefined when it is packed. */
+  master?(): Tensor | undefined;
 }
 
 /** Options of reductions. */
@@ -246,6 +251,10 @@ export class Tensor {
 
   /** Matrix product over the last two dimensions, leading ones broadcast. (…, M, K) · (…, K, N) → (…, M, N) */
   matmul(other: Tensor | Traceable | NdArray, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
+    if ("form" in other && !options.transA) {
+      const product = other.form?.matmul?.(this, other.master?.(), options.transB ?? false);
+      if (product) return product;
+    }
     return this.trace.apply("matmul", [this, this.operand(other)], {
       trans_a: options.transA ?? false,
       trans_b: options.transB ?? false,

@@ -22,6 +22,7 @@ export class Trace {
   private streams = 0;
   private readonly scopes: string[] = [];
   private readonly parameters = new Map<Parameter, Tensor>();
+  private readonly formed = new Map<Parameter, Tensor>();
   private readonly updates = new Map<Parameter, Tensor>();
 
   constructor(options: TraceOptions = {}) {
@@ -34,7 +35,23 @@ export class Trace {
     return this.handle(call(() => this.graph.input(name, dtype, shape)));
   }
 
-  /** The current value of a parameter; the same tensor however often it is asked for. */
+  /** What a parameter stands for, as its form gives it; the same tensor however often it is asked for. */
+  value(parameter: Parameter): Tensor {
+    const { form } = parameter;
+    if (!form) return this.parameter(parameter);
+    const known = this.formed.get(parameter);
+    if (known) return known;
+    const tensor = form.tensor(this, this.master(parameter));
+    this.formed.set(parameter, tensor);
+    return tensor;
+  }
+
+  /** A parameter's own numbers, which a form starts from; undefined when it is packed. */
+  master(parameter: Parameter): Tensor | undefined {
+    return parameter.packed ? undefined : this.parameter(parameter);
+  }
+
+  /** A parameter's own numbers; the same tensor however often it is asked for. */
   parameter(parameter: Parameter): Tensor {
     const known = this.parameters.get(parameter);
     if (known) return known;
@@ -60,6 +77,12 @@ export class Trace {
   applyMany(op: OpName, inputs: readonly Tensor[], count: number, attrs?: NativeAttrs): Tensor[] {
     const first = this.node(op, inputs, attrs);
     return Array.from({ length: count }, (_, i) => this.handle(first + i));
+  }
+
+  /** Appends an operation; all of its results. */
+  applyAll(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): Tensor[] {
+    const first = this.node(op, inputs, attrs);
+    return Array.from({ length: this.graph.valueCount() - first }, (_, i) => this.handle(first + i));
   }
 
   /** d(loss)/d(value) for every value. */

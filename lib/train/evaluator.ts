@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import type { Loss } from "../loss/index.js";
-import { asInput, call as callModel, Module, type ModuleLike } from "../nn/index.js";
+import { feed, Module, type ModuleLike } from "../nn/index.js";
 import { viewOf } from "../tensor/parameter.js";
 import { NdArray, showShape, type Shape } from "../tensor/nd-array.js";
 import { sizeOf, type DType } from "../tensor/dtype.js";
@@ -122,7 +122,7 @@ export class Evaluator {
     const { where, model, x, y, loss, collect } = this.source;
     const trace = new Trace({ training: false });
     const outputs = within(trace, () => {
-      const prediction = callModel(model, asInput(trace.input("x", x.dtype, [batch, ...x.shape.slice(1)])));
+      const prediction = feed(model, trace.input("x", x.dtype, [batch, ...x.shape.slice(1)]));
       if (prediction.shape[0] !== batch) {
         throw new ShapeError(
           `${where}: the model must give a row for each of the ${batch} samples, got ${showShape(prediction.shape)}`,

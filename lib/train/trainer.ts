@@ -2,7 +2,7 @@
 // weights whole and, where asked for, the best.
 import { AbortedError, NonFiniteError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
-import { asInput, call as callModel, Module } from "../nn/index.js";
+import { feed, Module } from "../nn/index.js";
 import { BoundOptimizer } from "../optim/index.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { aborted } from "../tensor/program.js";
@@ -252,7 +252,7 @@ export class Trainer {
         x: { dtype: x.dtype, shape: [batch, ...x.shape.slice(1)] },
         y: { dtype: y.dtype, shape: [batch, ...y.shape.slice(1)] },
       },
-      body: (inputs) => loss(callModel(model, asInput(inputs.x!)), inputs.y!),
+      body: (inputs) => loss(feed(model, inputs.x!), inputs.y!),
       bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace)),
     });
     const loop = call(

@@ -29,16 +29,20 @@ std::vector<NodeId> schedule(const Graph& graph) {
 class Lowering {
  public:
   Lowering(std::shared_ptr<const Graph> graph, const CompileOptions& options)
-      : graph_(std::move(graph)), options_(options), kernels_(kernel_table()), slot_of_(graph_->value_count(), -1) {}
+      : graph_(std::move(graph)), state_{kernel_table(), options.workers, {}, {}, {}, {}, {}} {
+    state_.slot_of.assign(graph_->value_count(), -1);
+    state_.fixed.assign(graph_->value_count(), false);
+  }
 
   Executable run() {
     code_.keep = std::const_pointer_cast<Graph>(graph_);
-    code_.workers = options_.workers;
+    code_.workers = state_.workers;
     code_.variables = graph_->variables();
     code_.written.assign(code_.variables.size(), false);
     for (const auto& constant : graph_->constants()) {
       code_.constants.emplace_back(constant, &constant->bytes);
     }
+    for (const Node& node : graph_->nodes()) mark_written(node);
     assign_slots();
     lower_nodes();
     choose_outputs();
@@ -56,24 +60,27 @@ class Lowering {
   void assign_slots() {
     for (const Node& node : graph_->nodes()) {
       if (node.op == Op::input) {
-        slot_of_[node.output()] = new_slot({Binding::Kind::feed, static_cast<Index>(code_.inputs.size())});
+        state_.slot_of[node.output()] = new_slot({Binding::Kind::feed, static_cast<Index>(code_.inputs.size())});
         code_.inputs.push_back({node.attrs.text("name"), graph_->type(node.output())});
       } else if (node.op == Op::parameter) {
-        slot_of_[node.output()] = new_slot({Binding::Kind::variable, node.attrs.integer("slot")});
+        state_.slot_of[node.output()] = new_slot({Binding::Kind::variable, node.attrs.integer("slot")});
+        state_.fixed[node.output()] = !code_.written[node.attrs.integer("slot")];
       } else if (node.op == Op::constant) {
-        slot_of_[node.output()] = new_slot({Binding::Kind::constant, node.attrs.integer("slot")});
+        state_.slot_of[node.output()] = new_slot({Binding::Kind::constant, node.attrs.integer("slot")});
+        state_.fixed[node.output()] = true;
       } else if (info(node.op).is(kView)) {
-        slot_of_[node.output()] = slot_of_[node.inputs[0]];
+        state_.slot_of[node.output()] = state_.slot_of[node.inputs[0]];
+        state_.fixed[node.output()] = state_.fixed[node.inputs[0]];
       } else {
         for (int i = 0; i < node.output_count; ++i) {
           const Slot slot = new_slot({Binding::Kind::arena, 0});
-          slot_of_[node.output(i)] = slot;
+          state_.slot_of[node.output(i)] = slot;
           bytes_.resize(code_.bindings.size(), 0);
           bytes_[slot] = graph_->type(node.output(i)).bytes();
         }
       }
     }
-    next_slot_ = static_cast<Slot>(code_.bindings.size());
+    state_.next_slot = static_cast<Slot>(code_.bindings.size());
   }
 
   void lower_nodes() {
@@ -86,35 +93,38 @@ class Lowering {
       if (row.is(kEffect) && !effects) {
         effects = true;
         keep_outputs();
-        code_.first_effect = steps_.size();
+        code_.first_effect = state_.steps.size();
       }
-      first_step_[id] = static_cast<int>(steps_.size());
+      first_step_[id] = static_cast<int>(state_.steps.size());
       if (row.rule->lower != nullptr) {
-        LowerContext context(*graph_, id, slot_of_, kernels_, options_.workers, steps_, workspaces_, next_slot_);
+        LowerContext context(*graph_, id, state_);
         row.rule->lower(context);
-        if (row.is(kEffect)) mark_written(node);
       } else {
         check(row.is(kSource | kView), Code::internal,
               [&] { return std::string("lower: ") + row.name + " is not fused"; });
       }
-      last_step_[id] = static_cast<int>(steps_.size()) - 1;
+      last_step_[id] = static_cast<int>(state_.steps.size()) - 1;
     }
-    if (!effects) code_.first_effect = steps_.size();
-    code_.bindings.resize(next_slot_);
-    bytes_.resize(next_slot_, 0);
-    for (const Workspace& workspace : workspaces_) bytes_[workspace.slot] = workspace.bytes;
+    if (!effects) code_.first_effect = state_.steps.size();
+    code_.bindings.resize(state_.next_slot);
+    bytes_.resize(state_.next_slot, 0);
+    for (const Workspace& workspace : state_.workspaces) bytes_[workspace.slot] = workspace.bytes;
+    for (PreparedSlot& item : state_.prepared) {
+      code_.bindings[item.slot] = {Binding::Kind::prepared, static_cast<Index>(code_.prepared.size())};
+      code_.prepared.push_back({std::move(item.operands), std::move(item.key), std::move(item.make), nullptr, 0});
+    }
   }
 
   // A result that is a variable itself is copied before an effect changes it.
   void keep_outputs() {
     for (const Output& output : graph_->outputs) {
-      const Slot from = slot_of_[output.value];
+      const Slot from = state_.slot_of[output.value];
       if (code_.bindings[from].kind != Binding::Kind::variable) continue;
-      const Slot to = next_slot_++;
+      const Slot to = state_.next_slot++;
       const Index bytes = graph_->type(output.value).bytes();
-      workspaces_.push_back({to, bytes, -1});
+      state_.workspaces.push_back({to, bytes, -1});
       copies_.push_back({output.value, to});
-      steps_.push_back(
+      state_.steps.push_back(
           {-1, Op::stop_gradient, "copy of a result", {0, 2.0 * static_cast<double>(bytes)}, [=](Execution& run) {
              std::memcpy(run.at(to), run.at(from), static_cast<std::size_t>(bytes));
            }});
@@ -124,7 +134,7 @@ class Lowering {
   void choose_outputs() {
     for (const Output& output : graph_->outputs) {
       code_.outputs.push_back({output.name, graph_->type(output.value)});
-      Slot slot = slot_of_[output.value];
+      Slot slot = state_.slot_of[output.value];
       for (const auto& [value, copy] : copies_) {
         if (value == output.value) slot = copy;
       }
@@ -139,8 +149,8 @@ class Lowering {
   }
 
   std::vector<Lifetime> lifetimes() {
-    const int end = static_cast<int>(steps_.size());
-    std::vector<Lifetime> lives(next_slot_, Lifetime{0, end, -1, -1});
+    const int end = static_cast<int>(state_.steps.size());
+    std::vector<Lifetime> lives(state_.next_slot, Lifetime{0, end, -1, -1});
     const auto touch = [&](Slot slot, int from, int to) {
       lives[slot].first = std::min(lives[slot].first, from);
       lives[slot].last = std::max(lives[slot].last, to);
@@ -148,10 +158,11 @@ class Lowering {
     for (NodeId id = 0; id < static_cast<NodeId>(graph_->nodes().size()); ++id) {
       const Node& node = graph_->node(id);
       if (last_step_[id] < first_step_[id]) continue;
-      for (const ValueId input : node.inputs) touch(slot_of_[input], first_step_[id], last_step_[id]);
-      for (int i = 0; i < node.output_count; ++i) touch(slot_of_[node.output(i)], first_step_[id], last_step_[id]);
+      for (const ValueId input : node.inputs) touch(state_.slot_of[input], first_step_[id], last_step_[id]);
+      for (int i = 0; i < node.output_count; ++i)
+        touch(state_.slot_of[node.output(i)], first_step_[id], last_step_[id]);
     }
-    for (const Workspace& workspace : workspaces_) {
+    for (const Workspace& workspace : state_.workspaces) {
       if (workspace.node >= 0) {
         touch(workspace.slot, first_step_[workspace.node], last_step_[workspace.node]);
       } else {
@@ -159,7 +170,7 @@ class Lowering {
       }
     }
     for (const Slot slot : code_.output_slots) touch(slot, end, end);
-    for (Slot slot = 0; slot < next_slot_; ++slot) {
+    for (Slot slot = 0; slot < state_.next_slot; ++slot) {
       lives[slot].bytes = code_.bindings[slot].kind == Binding::Kind::arena ? bytes_[slot] : 0;
     }
     return lives;
@@ -167,13 +178,13 @@ class Lowering {
 
   // A fused node's last result may take the memory of an operand that it is the last to read, element for element.
   void reuse_operands(std::vector<Lifetime>& lives) {
-    std::vector<bool> taken(next_slot_, false);
+    std::vector<bool> taken(state_.next_slot, false);
     for (NodeId id = 0; id < static_cast<NodeId>(graph_->nodes().size()); ++id) {
       const Node& node = graph_->node(id);
       if (node.op != Op::fused) continue;
-      const Slot result = slot_of_[node.output()];
+      const Slot result = state_.slot_of[node.output()];
       for (const ValueId input : node.inputs) {
-        const Slot slot = slot_of_[input];
+        const Slot slot = state_.slot_of[input];
         const bool same = graph_->type(input).shape == graph_->type(node.output()).shape &&
                           size_of(graph_->type(input).dtype) == size_of(graph_->type(node.output()).dtype);
         if (!same || taken[slot] || lives[slot].bytes == 0 || lives[slot].last != first_step_[id]) continue;
@@ -189,7 +200,7 @@ class Lowering {
     std::vector<Lifetime> lives = lifetimes();
     reuse_operands(lives);
     const Placement placement = place(lives);
-    for (Slot slot = 0; slot < next_slot_; ++slot) {
+    for (Slot slot = 0; slot < state_.next_slot; ++slot) {
       if (code_.bindings[slot].kind == Binding::Kind::arena) code_.bindings[slot].index = placement.offsets[slot];
     }
     code_.arena_bytes = placement.arena_bytes;
@@ -198,7 +209,7 @@ class Lowering {
   }
 
   void report() {
-    for (Step& step : steps_) {
+    for (Step& step : state_.steps) {
       std::string detail = step.detail;
       if (step.node >= 0) {
         const Node& node = graph_->node(step.node);
@@ -215,15 +226,10 @@ class Lowering {
   }
 
   std::shared_ptr<const Graph> graph_;
-  CompileOptions options_;
-  const KernelTable& kernels_;
-  std::vector<Slot> slot_of_;
+  LowerState state_;
   std::vector<Index> bytes_;
-  std::vector<Step> steps_;
-  std::vector<Workspace> workspaces_;
   std::vector<int> first_step_, last_step_;
   std::vector<std::pair<ValueId, Slot>> copies_;
-  Slot next_slot_ = 0;
   Executable code_;
 };
 

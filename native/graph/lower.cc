@@ -2,17 +2,8 @@
 
 namespace athanor {
 
-LowerContext::LowerContext(const Graph& graph, NodeId id, const std::vector<Slot>& slot_of, const KernelTable& kernels,
-                           int workers, std::vector<Step>& steps, std::vector<Workspace>& workspaces, Slot& next_slot)
-    : graph(graph),
-      node(graph.node(id)),
-      kernels(kernels),
-      workers(workers),
-      id_(id),
-      slot_of_(slot_of),
-      steps_(steps),
-      workspaces_(workspaces),
-      next_slot_(next_slot) {}
+LowerContext::LowerContext(const Graph& graph, NodeId id, LowerState& state)
+    : graph(graph), node(graph.node(id)), kernels(state.kernels), workers(state.workers), id_(id), state_(state) {}
 
 bool LowerContext::is_used(int index) const {
   const ValueId value = node.output(index);
@@ -28,9 +19,20 @@ bool LowerContext::is_used(int index) const {
 }
 
 Slot LowerContext::workspace(Index bytes) {
-  const Slot slot = next_slot_++;
-  workspaces_.push_back({slot, bytes, id_});
+  const Slot slot = state_.next_slot++;
+  state_.workspaces.push_back({slot, bytes, id_});
   return slot;
+}
+
+Slot LowerContext::prepared(std::initializer_list<int> operands, const std::string& key, PrepareFunction make) {
+  PreparedSlot request{state_.next_slot, {}, std::string(info(node.op).name) + " " + key, std::move(make)};
+  for (const int index : operands) {
+    const ValueId value = node.inputs[index];
+    if (!state_.fixed[value]) return -1;
+    request.operands.push_back(input(index));
+  }
+  state_.prepared.push_back(std::move(request));
+  return state_.next_slot++;
 }
 
 void LowerContext::emit(Work work, StepFunction run) { emit("", work, std::move(run)); }
@@ -40,7 +42,7 @@ void LowerContext::emit(std::string detail, Work work, StepFunction run) {
     for (int i = 0; i < input_count(); ++i) work.bytes += static_cast<double>(input_type(i).bytes());
     for (int i = 0; i < node.output_count; ++i) work.bytes += static_cast<double>(output_type(i).bytes());
   }
-  steps_.push_back({id_, node.op, std::move(detail), work, std::move(run)});
+  state_.steps.push_back({id_, node.op, std::move(detail), work, std::move(run)});
 }
 
 std::string LowerContext::where() const {

@@ -1,6 +1,7 @@
 // What a lowering rule sees: the node, where its operands and results will be, the kernels of the chosen instruction set. It
 // asks for workspaces and emits the steps that a run executes; addresses are only known then, through Execution.
 #pragma once
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -31,10 +32,29 @@ struct Workspace {
   NodeId node;  // it lives while this node's steps run
 };
 
+// Data made of weights, and the slot where a run finds it.
+struct PreparedSlot {
+  Slot slot;
+  std::vector<Slot> operands;
+  std::string key;
+  PrepareFunction make;
+};
+
+// What the lowering of all nodes of a graph shares.
+struct LowerState {
+  const KernelTable& kernels;
+  int workers;
+  std::vector<Slot> slot_of;  // of every value
+  std::vector<bool> fixed;    // for every value, whether it is a parameter or constant that no effect here changes
+  std::vector<Step> steps;
+  std::vector<Workspace> workspaces;
+  std::vector<PreparedSlot> prepared;
+  Slot next_slot = 0;
+};
+
 class LowerContext {
  public:
-  LowerContext(const Graph& graph, NodeId id, const std::vector<Slot>& slot_of, const KernelTable& kernels, int workers,
-               std::vector<Step>& steps, std::vector<Workspace>& workspaces, Slot& next_slot);
+  LowerContext(const Graph& graph, NodeId id, LowerState& state);
 
   const Graph& graph;
   const Node& node;
@@ -45,14 +65,20 @@ class LowerContext {
   int input_count() const { return static_cast<int>(node.inputs.size()); }
   const Type& input_type(int index) const { return graph.type(node.inputs[index]); }
   const Type& output_type(int index = 0) const { return graph.type(node.output(index)); }
-  Slot input(int index) const { return slot_of_[node.inputs[index]]; }
-  Slot output(int index = 0) const { return slot_of_[node.output(index)]; }
+  Slot input(int index) const { return state_.slot_of[node.inputs[index]]; }
+  Slot output(int index = 0) const { return state_.slot_of[node.output(index)]; }
 
   // Whether anything reads output `index`; a kernel may skip an unread one.
   bool is_used(int index) const;
 
   // Memory for this node's steps alone, 64-byte aligned.
   Slot workspace(Index bytes);
+
+  // A slot bound to what `make` makes of the named operands' values: weights in the layout of a kernel. It is made when a run first
+  // needs it and again only when a weight has changed, and programs that ask for the same `key` share it, so the key tells all that
+  // the layout depends on but the weights. -1 if an operand is no parameter or constant, or this program changes it: then the
+  // caller reads the operand itself.
+  Slot prepared(std::initializer_list<int> operands, const std::string& key, PrepareFunction make);
 
   void emit(Work work, StepFunction run);
   void emit(std::string detail, Work work, StepFunction run);
@@ -62,10 +88,7 @@ class LowerContext {
 
  private:
   NodeId id_;
-  const std::vector<Slot>& slot_of_;
-  std::vector<Step>& steps_;
-  std::vector<Workspace>& workspaces_;
-  Slot& next_slot_;
+  LowerState& state_;
 };
 
 }  // namespace athanor

@@ -136,13 +136,30 @@ double flops_of(const ConvShape& s) {
          static_cast<double>(s.c_in / s.groups * s.kh * s.kw);
 }
 
+// Weights that no step of this program changes are packed once for all runs; -1 where they are not packed.
+Slot packed_weights(LowerContext& context, const ConvShape& shape) {
+  const ConvKernels& conv = context.kernels.conv;
+  const Index floats = conv.packed_size(shape);
+  if (floats == 0 || shape.groups == shape.c_in) return -1;
+  const std::string key = std::string(context.kernels.isa) + " " + to_string(context.input_type(1).shape) + " " +
+                          to_string(context.attrs());
+  return context.prepared({1}, key, [=](std::span<const std::byte* const> operands, Parallel& parallel) {
+    Block block(floats * static_cast<Index>(sizeof(float)));
+    conv.pack_forward(shape, reinterpret_cast<const float*>(operands[0]), reinterpret_cast<float*>(block.data()),
+                      parallel);
+    return block;
+  });
+}
+
 void lower_conv(LowerContext& context) {
   ConvForwardArgs args;
   args.shape = conv_shape(context.input_type(0).shape, context.input_type(1).shape, context.attrs());
   const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 2, args.shape.c_out);
   args.epilogue = epilogue ? Epilogue::call : nullptr;
   args.epilogue_self = epilogue.get();
-  const Slot x = context.input(0), w = context.input(1), y = context.output();
+  const Slot packed = packed_weights(context, args.shape);
+  args.w_packed = packed >= 0;
+  const Slot x = context.input(0), w = packed >= 0 ? packed : context.input(1), y = context.output();
   const Slot workspace = context.workspace(context.kernels.conv.forward_workspace(args, context.workers));
   const auto kernel = context.kernels.conv.forward;
   context.emit({flops_of(args.shape), 0}, [=](Execution& run) {

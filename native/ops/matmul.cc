@@ -149,6 +149,24 @@ Geometry geometry_of(LowerContext& context) {
   return g;
 }
 
+// A weight that no step of this program changes is packed once for all runs, where the kernels for a few rows would not read it
+// in place. -1 where it is not packed.
+Slot packed_weight(LowerContext& context, const GemmArgs& args) {
+  constexpr Index kFewRows = 4;
+  const bool one = args.b.batch[0] == 0 && args.b.batch[1] == 0;
+  if (!one || args.M <= kFewRows || args.N <= kFewRows || args.K == 0) return -1;
+  const GemmKernels& gemm = context.kernels.gemm;
+  const std::string key = std::string(context.kernels.isa) + " " + std::to_string(args.K) + " " +
+                          std::to_string(args.b.row) + " " + std::to_string(args.b.col);
+  return context.prepared({1}, key, [=](std::span<const std::byte* const> operands, Parallel& parallel) {
+    GemmArgs whole = args;
+    whole.b.data = reinterpret_cast<const float*>(operands[0]);
+    Block block(gemm.packed_size(args.K, args.N) * static_cast<Index>(sizeof(float)));
+    gemm.pack_b(whole, reinterpret_cast<float*>(block.data()), parallel);
+    return block;
+  });
+}
+
 void lower(LowerContext& context) {
   const Geometry g = geometry_of(context);
   const auto [m, n, k] = g.sizes;
@@ -177,11 +195,14 @@ void lower(LowerContext& context) {
   const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 1, m);
   args.epilogue = epilogue ? Epilogue::call : nullptr;
   args.epilogue_self = epilogue.get();
+  const Slot packed = packed_weight(context, args);
+  args.b_packed = packed >= 0;
   const Slot workspace = context.workspace(context.kernels.gemm.workspace(args, context.workers));
   const auto kernel = context.kernels.gemm.run;
   context.emit(work, [=](Execution& run) {
     GemmArgs now = args;
-    now.a.data = run.at<const float>(a), now.b.data = run.at<const float>(b), now.c = run.at<float>(c);
+    now.a.data = run.at<const float>(a), now.c = run.at<float>(c);
+    now.b.data = run.at<const float>(packed >= 0 ? packed : b);
     if (epilogue) epilogue->bind(run);
     kernel(now, run.parallel, run.at(workspace));
   });

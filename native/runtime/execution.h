@@ -2,8 +2,10 @@
 #pragma once
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "base/parallel.h"
+#include "runtime/memory.h"
 
 namespace athanor {
 
@@ -29,5 +31,8 @@ class Execution {
 };
 
 using StepFunction = std::function<void(Execution&)>;
+
+// Makes data from the values of parameters and constants, such as a weight packed into panels.
+using PrepareFunction = std::function<Block(std::span<const std::byte* const> operands, Parallel& parallel)>;
 
 }  // namespace athanor

@@ -103,6 +103,45 @@ void CpuProgram::bind(const RunRequest& request) {
   }
 }
 
+void CpuProgram::prepare(Parallel& parallel) {
+  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
+    if (code_.bindings[slot].kind != Binding::Kind::prepared) continue;
+    Prepared& prepared = code_.prepared[code_.bindings[slot].index];
+    refresh(prepared, parallel);
+    slots_[slot] = prepared.block->data();
+  }
+}
+
+// Versions only grow, so that their sum tells whether any of them did.
+void CpuProgram::refresh(Prepared& prepared, Parallel& parallel) {
+  std::uint64_t version = 0;
+  Variable* owner = nullptr;
+  std::string key = prepared.key;
+  for (const Slot slot : prepared.operands) {
+    const Binding& binding = code_.bindings[slot];
+    if (binding.kind != Binding::Kind::variable) continue;
+    Variable& variable = *code_.variables[binding.index];
+    if (owner == nullptr) owner = &variable;
+    if (owner != &variable) key += " with " + std::to_string(reinterpret_cast<std::uintptr_t>(&variable));
+    version += variable.version();
+  }
+  if (prepared.block != nullptr && prepared.version == version) return;
+  const auto make = [&] {
+    std::vector<const std::byte*> operands;
+    for (const Slot slot : prepared.operands) operands.push_back(slots_[slot]);
+    return std::make_shared<const Block>(prepared.make(operands, parallel));
+  };
+  prepared.block = owner == nullptr ? make() : owner->derived(key, version, make);
+  prepared.version = version;
+}
+
+// Told before the effects, under the exclusive locks: nobody reads between, and an effect that throws may have changed some.
+void CpuProgram::note_changes() {
+  for (std::size_t i = 0; i < code_.variables.size(); ++i) {
+    if (code_.written[i]) code_.variables[i]->touch();
+  }
+}
+
 void CpuProgram::deliver(const RunRequest& request) const {
   for (std::size_t i = 0; i < code_.output_slots.size(); ++i) {
     const std::size_t bytes = static_cast<std::size_t>(code_.outputs[i].type.bytes());
@@ -121,11 +160,13 @@ void CpuProgram::execute(const RunRequest& request, Around&& around) {
   const FlushDenormals flush;
   bind(request);
   Limited parallel(*request.parallel, code_.workers);
+  if (!code_.prepared.empty()) prepare(parallel);
   Execution execution(slots_.data(), parallel, request.seed, request.step);
   for (std::size_t i = 0; i < code_.steps.size(); ++i) {
     if (request.cancelled != nullptr && i <= code_.first_effect && request.cancelled->load(std::memory_order_relaxed)) {
       throw Error(Code::aborted, "run: aborted");
     }
+    if (i == code_.first_effect) note_changes();
     around(i, [&] { code_.steps[i](execution); });
   }
   deliver(request);

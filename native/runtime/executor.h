@@ -12,9 +12,18 @@ namespace athanor {
 
 // What stands behind a slot.
 struct Binding {
-  enum class Kind { arena, variable, feed, constant };
+  enum class Kind { arena, variable, feed, constant, prepared };
   Kind kind = Kind::arena;
-  Index index = 0;  // arena: byte offset; variable, feed, constant: number in its table
+  Index index = 0;  // arena: byte offset; the others: number in their table
+};
+
+// Data made of weights before the steps run, and made again only when a weight has changed.
+struct Prepared {
+  std::vector<Slot> operands;  // variables and constants
+  std::string key;             // programs that ask for the same share it
+  PrepareFunction make;
+  std::shared_ptr<const Block> block;
+  std::uint64_t version = 0;  // changes of all operands that the block knows of
 };
 
 struct Executable {
@@ -27,6 +36,7 @@ struct Executable {
   std::vector<std::shared_ptr<Variable>> variables;
   std::vector<bool> written;  // for every variable, whether the program changes it
   std::vector<std::shared_ptr<const std::vector<std::byte>>> constants;
+  std::vector<Prepared> prepared;
   std::shared_ptr<void> keep;  // what the steps' closures point into: the compiled graph
   Index arena_bytes = 0;
   ProgramReport report;
@@ -46,6 +56,9 @@ class CpuProgram final : public Program {
  private:
   class ArenaLocks;
   void bind(const RunRequest& request);
+  void prepare(Parallel& parallel);
+  void refresh(Prepared& prepared, Parallel& parallel);
+  void note_changes();
   void deliver(const RunRequest& request) const;
   template <class Around>
   void execute(const RunRequest& request, Around&& around);

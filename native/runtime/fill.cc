@@ -51,6 +51,7 @@ void fill(Variable& variable, const std::string& kind, double a, double b, std::
         [&] { return "fill: expected \"constant\", \"uniform\", \"normal\" or \"truncated\", got \"" + kind + "\""; });
   const std::shared_ptr<Arena> arena = variable.arena();
   const std::unique_lock lock(arena->mutex);
+  variable.touch();
   const PhiloxStream numbers{seed, kInitialStep, stream};
   switch (variable.type().dtype) {
     case DType::f32: return fill_with<float>(variable, kind, a, b, numbers);

@@ -3,6 +3,7 @@
 #pragma once
 #include <atomic>
 #include <cstdint>
+#include <utility>
 
 #include "base/index.h"
 
@@ -13,6 +14,10 @@ class Block {
   // Zero-filled. Throws Code::memory when the system has no such room.
   explicit Block(Index bytes);
   ~Block();
+  Block(Block&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        mapped_(std::exchange(other.mapped_, 0)) {}
   Block(const Block&) = delete;
   Block& operator=(const Block&) = delete;
 

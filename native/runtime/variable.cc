@@ -24,6 +24,19 @@ void Variable::write(const void* from) {
   const std::shared_ptr<Arena> arena = arena_;
   const std::unique_lock lock(arena->mutex);
   if (type_.bytes() > 0) std::memcpy(data(), from, static_cast<std::size_t>(type_.bytes()));
+  touch();
+}
+
+std::shared_ptr<const Block> Variable::derived(const std::string& key, std::uint64_t version,
+                                               FunctionRef<std::shared_ptr<const Block>()> make) {
+  const std::lock_guard lock(derived_mutex_);
+  auto& [made_at, held] = derived_[key];
+  std::shared_ptr<const Block> block = held.lock();
+  if (block != nullptr && made_at == version) return block;
+  block = make();
+  made_at = version;
+  held = block;
+  return block;
 }
 
 }  // namespace athanor

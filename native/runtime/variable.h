@@ -1,11 +1,16 @@
 // State that outlives a run: parameters, running statistics. A Variable is a named, typed view of an Arena; when an optimizer
 // adopts parameters it moves them side by side into one flat arena, and every Program goes on reading through the Variable.
 #pragma once
+#include <atomic>
+#include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <shared_mutex>
 #include <string>
 #include <utility>
 
+#include "base/function_ref.h"
 #include "base/shape.h"
 #include "runtime/memory.h"
 
@@ -35,11 +40,23 @@ class Variable {
   void read(void* to) const;
   void write(const void* from);
 
+  // Counts the changes of the values. Whoever changes them in place says so, before it gives the arena's lock back.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  void touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
+
+  // What `make` makes of the values as of `version`: once for all programs that hold on to it. The caller holds the locks of what
+  // `make` reads; a second caller waits for the first one's result.
+  std::shared_ptr<const Block> derived(const std::string& key, std::uint64_t version,
+                                       FunctionRef<std::shared_ptr<const Block>()> make);
+
  private:
   std::string name_;
   Type type_;
   std::shared_ptr<Arena> arena_;
   Index offset_ = 0;
+  std::atomic<std::uint64_t> version_{0};
+  std::mutex derived_mutex_;
+  std::map<std::string, std::pair<std::uint64_t, std::weak_ptr<const Block>>> derived_;
 };
 
 }  // namespace athanor

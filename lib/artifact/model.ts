@@ -1,0 +1,112 @@
+// A saved model as a module: its forward plays the saved graph into the trace at hand, for whatever batch size comes. Products and
+// convolutions with a parameter go the way that layers go, so that a parameter's form is used here too.
+import { ShapeError } from "../errors.js";
+import type { NativeVariable } from "../native/index.js";
+import type { OpName } from "../native/operations.js";
+import { Module } from "../nn/index.js";
+import { correlate } from "../ops/image.js";
+import type { DType } from "../tensor/dtype.js";
+import type { Conv2dGeometry } from "../tensor/form.js";
+import { NdArray, showShape } from "../tensor/nd-array.js";
+import { Parameter, viewOf } from "../tensor/parameter.js";
+import { noteInput } from "../tensor/signature.js";
+import { Tensor } from "../tensor/tensor.js";
+import type { Manifest } from "./manifest.js";
+import { attrsFor, type SavedNode } from "./symbolic.js";
+
+/** A model made of a saved graph; see {@link loadModel}. */
+export class SavedModel extends Module {
+  override readonly readsPixels: boolean;
+  /** @internal */
+  readonly manifest: Manifest;
+  private readonly weights: Readonly<Record<string, Parameter>>;
+  private readonly constants: Readonly<Record<string, NdArray>>;
+  private readonly file: string;
+
+  /** @internal Made by `artifact.loadModel`. */
+  constructor(manifest: Manifest, variables: ReadonlyMap<string, NativeVariable>, file: string) {
+    super();
+    this.manifest = manifest;
+    this.readsPixels = manifest.input.dtype === "u8";
+    this.file = file;
+    const weights: Record<string, Parameter> = {};
+    const constants: Record<string, NdArray> = {};
+    for (const node of manifest.nodes) {
+      if (node.tensor === undefined || node.tensor in weights || node.tensor in constants) continue;
+      const values = take(variables.get(node.tensor)!);
+      if (node.op === "constant") constants[node.tensor] = values;
+      else weights[node.tensor] = parameterOf(node, values);
+    }
+    for (const variable of variables.values()) variable.dispose();
+    this.weights = weights;
+    this.constants = constants;
+    this.assignNames();
+    noteInput(this, manifest.input);
+  }
+
+  override get kind(): string {
+    return "savedModel";
+  }
+
+  override members(): [string, unknown][] {
+    return Object.entries(this.weights);
+  }
+
+  override describe(): string {
+    return this.file;
+  }
+
+  forward(x: Tensor): Tensor {
+    const { dtype, shape } = this.manifest.input;
+    const [batch, ...rest] = x.shape;
+    if (batch === undefined || x.dtype !== dtype || showShape(rest) !== showShape(shape)) {
+      const sample = showShape(shape).slice(1);
+      throw new ShapeError(
+        `savedModel: expected ${dtype} [batch${shape.length > 0 ? ", " : ""}${sample}, got ${x.dtype} ${showShape(x.shape)}`,
+      );
+    }
+    const values: (Tensor | Parameter)[] = [];
+    for (const node of this.manifest.nodes) values.push(...this.play(node, x, values, batch));
+    return asTensor(values[this.manifest.outputs[0]!.value]!);
+  }
+
+  private play(
+    node: SavedNode,
+    x: Tensor,
+    values: readonly (Tensor | Parameter)[],
+    batch: number,
+  ): (Tensor | Parameter)[] {
+    const { trace } = x;
+    if (node.op === "input") return [x];
+    if (node.value !== undefined) return [trace.scalar(node.value, node.type!.dtype as DType)];
+    if (node.op === "parameter") return [this.weights[node.tensor!]!];
+    if (node.op === "constant") return [trace.constant(this.constants[node.tensor!]!)];
+    const [first, second] = node.inputs?.map((value) => values[value]!) ?? [];
+    const attrs = attrsFor(node, batch);
+    const run = (): Tensor[] => {
+      if (node.op === "matmul" && second instanceof Parameter) {
+        return [asTensor(first!).matmul(second, { transA: attrs.trans_a === true, transB: attrs.trans_b === true })];
+      }
+      if (node.op === "conv2d" && second instanceof Parameter) {
+        return [correlate(asTensor(first!), second, attrs as unknown as Conv2dGeometry)];
+      }
+      const inputs = (node.inputs ?? []).map((value) => asTensor(values[value]!));
+      return trace.applyAll(node.op as OpName, inputs, attrs);
+    };
+    return node.scope ? trace.scoped(node.scope, run) : run();
+  }
+}
+
+const asTensor = (value: Tensor | Parameter): Tensor => (value instanceof Parameter ? value.tensor() : value);
+
+function take(variable: NativeVariable): NdArray {
+  const { dtype, shape } = variable.type;
+  return new NdArray(viewOf(dtype, variable.read()), shape, dtype);
+}
+
+function parameterOf(node: SavedNode, values: NdArray): Parameter {
+  const { dtype } = values;
+  const parameter = new Parameter(values.shape, { dtype, trainable: dtype === "f32" && node.frozen !== true });
+  parameter.write(values);
+  return parameter;
+}

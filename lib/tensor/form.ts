@@ -1,0 +1,35 @@
+// How a parameter's values are held and used, when that is not as plain numbers: quantized, sparse, or numbers that are rounded
+// on their way in. Every use of a parameter in a trace goes through its form, so that a model of any make is compressed without
+// exchanging its layers.
+import type { Parameter } from "./parameter.js";
+import type { Tensor } from "./tensor.js";
+import type { Trace } from "./trace.js";
+
+/** Attributes of the operation `conv2d`. */
+export interface Conv2dGeometry {
+  readonly stride: readonly [number, number];
+  readonly dilation: readonly [number, number];
+  /** Top, bottom, left, right. */
+  readonly padding: readonly number[];
+  readonly groups: number;
+}
+
+/** What {@link Parameter.setForm} takes; made by `prune` and `quantize`. */
+export interface Form {
+  /** What it is, such as "int8" or "sparse". */
+  readonly kind: string;
+  /** What lives in the engine; saved as `<parameter>.<part>`, and optimized where trainable. */
+  readonly parts: Readonly<Record<string, Parameter>>;
+  /** Whether the parts stand in for the parameter's own numbers, which are then freed. */
+  readonly packed: boolean;
+  /** The value in a trace, f32. `master` is the parameter's own numbers, undefined when packed. */
+  tensor(trace: Trace, master: Tensor | undefined): Tensor;
+  /** x […, K] · wᵀ for w [N, K] when `transB`, else x · w; undefined where `tensor` serves. */
+  matmul?(x: Tensor, master: Tensor | undefined, transB: boolean): Tensor | undefined;
+  /** The convolution of x with this weight; undefined where `tensor` serves. */
+  conv2d?(x: Tensor, master: Tensor | undefined, geometry: Conv2dGeometry): Tensor | undefined;
+  /** The same with copies of the parts. */
+  clone(): Form;
+  /** Frees the parts. */
+  dispose(): void;
+}
