@@ -8,6 +8,16 @@ import type { SavedAttr, SavedNode, Size } from "./symbolic.js";
 /** The version of the format that this build writes. */
 export const formatVersion = 1;
 
+/** One parameter, for people and tables; nothing is computed from it. */
+export interface SavedWeight {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Its element type, or the kind of its form: "f32", "int8", "sparse". */
+  readonly kind: string;
+  /** Elements that are not zero. */
+  readonly nonzero: number;
+}
+
 /** The content of graph.json. */
 export interface Manifest {
   readonly format: "athanor";
@@ -16,6 +26,8 @@ export interface Manifest {
   readonly input: { readonly dtype: DType; readonly shape: readonly number[] };
   readonly outputs: readonly { readonly name: string; readonly value: number }[];
   readonly nodes: readonly SavedNode[];
+  /** The parameters as the model's layers see them, whatever form they are held in. */
+  readonly weights?: readonly SavedWeight[];
   /** What the saver wanted to keep with the model. */
   readonly metadata: Readonly<Record<string, string>>;
 }
@@ -52,6 +64,8 @@ export function parseManifest(where: string, file: string, text: string): Manife
   const isOutput = (output: unknown) => isRecord(output) && typeof output.name === "string" && isCount(output.value);
   if (!Array.isArray(outputs) || outputs.length === 0 || !outputs.every(isOutput))
     return damaged("it lists no outputs");
+  const weights = json.weights ?? [];
+  if (!Array.isArray(weights) || !weights.every(isWeight)) return damaged("its list of weights is none");
   const metadata = json.metadata ?? {};
   if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === "string")) {
     return damaged("its metadata is not text by name");
@@ -91,6 +105,12 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isDType = (value: unknown): value is DType => (dtypes as readonly unknown[]).includes(value);
 const isShape = (value: unknown): value is number[] =>
   Array.isArray(value) && value.length <= 8 && value.every(isCount);
+const isWeight = (value: unknown): value is SavedWeight =>
+  isRecord(value) &&
+  typeof value.name === "string" &&
+  typeof value.kind === "string" &&
+  isShape(value.shape) &&
+  isCount(value.nonzero);
 const isSize = (value: unknown): value is Size =>
   typeof value === "number" ||
   (isRecord(value) && Array.isArray(value.b) && value.b.length === 2 && value.b.every(Number.isSafeInteger));

@@ -5,12 +5,13 @@ import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError, FileError, checkOptions } from "../errors.js";
 import { addon, callAsync, type StoredTensor } from "../native/index.js";
-import { feed, type ModuleLike } from "../nn/index.js";
+import { feed, Module, type ModuleLike } from "../nn/index.js";
 import { inputOf, type InputSignature } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
-import { viewOf } from "../tensor/parameter.js";
+import { viewOf, type Parameter } from "../tensor/parameter.js";
 import type { TypedArray } from "../tensor/dtype.js";
+import { describeWeights } from "./weights.js";
 import { formatVersion, type Manifest } from "./manifest.js";
 import { describeAll, generalize, probes, type Description } from "./symbolic.js";
 
@@ -58,12 +59,23 @@ export async function save(model: ModuleLike, path: string, options: SaveOptions
       input: { dtype: input.dtype, shape: input.shape },
       outputs: descriptions[0].outputs,
       nodes,
+      weights: await describeWeights(parametersOf(model, traces[0]!)),
       metadata: options.metadata ?? {},
     };
     await writeWhole(where, path, manifest, [...tensors.values()]);
   } finally {
     for (const trace of traces) trace.graph.dispose();
   }
+}
+
+function parametersOf(model: ModuleLike, trace: Trace): readonly Parameter[] {
+  const used = new Set(trace.usedParameters());
+  if (!(model instanceof Module)) return [...used];
+  const parts = ({ form }: Parameter) => Object.values(form?.parts ?? {});
+  return model
+    .namedWeights()
+    .map(({ parameter }) => parameter)
+    .filter((parameter) => used.has(parameter) || parts(parameter).some((part) => used.has(part)));
 }
 
 function traceForUse(model: ModuleLike, input: InputSignature, batch: number): Trace {

@@ -7,7 +7,7 @@ import { addon, call, callAsync, type NativeProgram, type NativeVariable } from 
 import { allocate, type DType } from "../tensor/dtype.js";
 import { NdArray, countOf, showShape } from "../tensor/nd-array.js";
 import { aborted } from "../tensor/program.js";
-import type { Manifest } from "./manifest.js";
+import type { Manifest, SavedWeight } from "./manifest.js";
 
 /** Compiles the model for a batch size. */
 export type BuildProgram = (batch: number) => NativeProgram;
@@ -31,6 +31,7 @@ export class Served {
   readonly input: Manifest["input"];
   /** What was saved with the model. */
   readonly metadata: Manifest["metadata"];
+  private readonly described: readonly SavedWeight[] | undefined;
   private readonly variables: ReadonlyMap<string, NativeVariable>;
   private readonly build: BuildProgram;
   private readonly programs = new Map<number, Ready>();
@@ -48,6 +49,7 @@ export class Served {
   ) {
     this.input = manifest.input;
     this.metadata = manifest.metadata;
+    this.described = manifest.weights;
     this.variables = variables;
     this.build = build;
     this.perSample = countOf(manifest.input.shape);
@@ -60,16 +62,22 @@ export class Served {
     return [...this.variables.values()].map((variable) => ({ name: variable.name, ...variable.type }));
   }
 
-  /** Number of weights. */
-  get parameters(): number {
-    return this.weights.reduce((sum, { shape }) => sum + countOf(shape), 0);
+  /** The model's parameters as its layers see them, whatever form they are held in: what tables show. */
+  get layout(): readonly SavedWeight[] {
+    const stored = ({ name, dtype, shape }: (typeof this.weights)[number]): SavedWeight => {
+      return { name, shape, kind: dtype, nonzero: countOf(shape) };
+    };
+    return this.described ?? this.weights.map(stored);
   }
 
-  /** Number of weights that are not zero. */
+  /** Number of parameters, as the layers see them. */
+  get parameters(): number {
+    return this.layout.reduce((sum, { shape }) => sum + countOf(shape), 0);
+  }
+
+  /** Number of parameters that are not zero. */
   countNonzero(): number {
-    let nonzero = 0;
-    for (const { name } of this.weights) for (const value of this.readWeight(name).data) nonzero += value === 0 ? 0 : 1;
-    return nonzero;
+    return this.layout.reduce((sum, { nonzero }) => sum + nonzero, 0);
   }
 
   /** Bytes of the artifact on disk. */
