@@ -1,0 +1,24 @@
+// All commands of `athanor`: each reads artifacts, and those that change one write another.
+import { Command } from "commander";
+import { addon } from "../native/index.js";
+import { evalCommand } from "./eval.js";
+import { inspectCommand } from "./inspect.js";
+
+/** What every command is given. */
+export interface Context {
+  readonly signal: AbortSignal;
+}
+
+/** The command line as a whole. */
+export function commands(signal: AbortSignal): Command {
+  const context: Context = { signal };
+  const program = new Command("athanor")
+    .description("Looks at, measures and compresses models saved by artifact.save.")
+    .version(addon.version)
+    .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
+    .exitOverride();
+  for (const make of [inspectCommand, evalCommand]) {
+    program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
+  }
+  return program;
+}

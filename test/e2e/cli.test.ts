@@ -1,0 +1,88 @@
+// The command line, as a person or a script calls it.
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { artifact, nn, seed } from "athanor";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const main = join(root, "lib/cli/main.ts");
+
+interface Outcome {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const athanor = (...args: string[]): Promise<Outcome> =>
+  new Promise((settle) => {
+    execFile(process.execPath, ["--import", "tsx", main, ...args], { cwd: root }, (error, out, err) => {
+      settle({ status: error ? Number(error.code) : 0, out, err });
+    });
+  });
+
+let folder: string;
+let model: string;
+let table: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "cli-"));
+  model = join(folder, "model");
+  table = join(folder, "points.csv");
+  seed(1);
+  const layers = nn.sequential(nn.linear(2, 8), nn.relu(), nn.linear(8, 2));
+  await artifact.save(layers, model, { input: { dtype: "f32", shape: [2] }, metadata: { made: "for a test" } });
+  const rows = Array.from({ length: 100 }, (_, i) => {
+    const [x, y] = [((i * 37) % 100) / 50 - 1, ((i * 61) % 100) / 50 - 1];
+    return `${x},${y},${x + y > 0 ? "above" : "below"}`;
+  });
+  await writeFile(table, ["x,y,side", ...rows].join("\n"));
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe("athanor", () => {
+  test("inspect lists parameters", async () => {
+    const { status, out } = await athanor("inspect", model);
+    expect(status).toBe(0);
+    expect(out).toContain("takes f32 [batch, 2]");
+    expect(out).toContain("made: for a test");
+    expect(out).toMatch(/0\.weight +\[8, 2\] +f32 +16 +0\.00 %/);
+    expect(out).toContain("42 parameters, ");
+  });
+
+  test("inspect --json is JSON", async () => {
+    const { out } = await athanor("inspect", model, "--json");
+    const { parameters, weights } = JSON.parse(out) as { parameters: number; weights: { name: string }[] };
+    expect(parameters).toBe(42);
+    expect(weights.map(({ name }) => name)).toEqual(["0.weight", "0.bias", "2.weight", "2.bias"]);
+  });
+
+  test("eval measures on the test part of a table", async () => {
+    const { status, out } = await athanor("eval", model, "--data", table, "--label", "side", "--json");
+    expect(status).toBe(0);
+    const { samples, results } = JSON.parse(out) as { samples: number; results: Record<string, number>[] };
+    expect(samples).toBe(20);
+    expect(results).toHaveLength(1);
+    expect(results[0]!.accuracy! * 20).toBeCloseTo(Math.round(results[0]!.accuracy! * 20), 9);
+  });
+
+  test("says what is wrong, on the error stream, with a status of its own", async () => {
+    const missing = await athanor("inspect", join(folder, "nothing"));
+    expect(missing).toMatchObject({ status: 1, out: "" });
+    expect(missing.err).toMatch(/^athanor: artifact\.load: .*there is no such file/);
+    const unlabelled = await athanor("eval", model, "--data", table);
+    expect(unlabelled.err).toContain("say which column of the table is to be predicted, with --label <column>");
+    const wrong = await athanor("evil");
+    expect(wrong.status).toBe(2);
+    expect(wrong.err).toContain("Did you mean eval?");
+  });
+
+  test("--help reads well", async () => {
+    const { status, out } = await athanor("--help");
+    expect(status).toBe(0);
+    for (const command of ["inspect", "eval"]) expect(out).toContain(`  ${command} `);
+  });
+});
