@@ -9,11 +9,12 @@ export const nativeRooms = {
   runtime: ["base", "kernels"],
   graph: ["base", "kernels", "runtime"],
   io: ["base"],
+  sparse: ["base", "kernels"],
   optim: ["base", "kernels", "runtime"],
-  ops: ["base", "kernels", "runtime", "graph", "optim"],
+  ops: ["base", "kernels", "runtime", "graph", "optim", "sparse"],
   train: ["base", "kernels", "runtime", "graph", "ops", "optim", "io"],
   bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "io", "train"],
-  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "io", "train"],
+  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "io", "sparse", "train"],
 };
 
 /** C++: single arrows that the table does not have, each with its reason. */

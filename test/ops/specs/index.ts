@@ -12,6 +12,8 @@ import { norms } from "./norm.js";
 import { pools } from "./pool.js";
 import { reductions } from "./reduce.js";
 import { softmaxes } from "./softmax.js";
+import { sparseConvolutions } from "./sparse-conv.js";
+import { sparseProducts } from "./sparse.js";
 import { sources } from "./sources.js";
 import { unary } from "./unary.js";
 
@@ -23,6 +25,8 @@ export const specs = {
   ...reductions,
   ...products,
   ...convolutions,
+  ...sparseProducts,
+  ...sparseConvolutions,
   ...pools,
   ...softmaxes,
   ...norms,
