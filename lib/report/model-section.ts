@@ -69,17 +69,17 @@ function mistakesCard({ encode }: Drawing, mistakes: readonly Mistake[], nameOf:
 }
 
 function layersCard({ canvas, color }: Drawing, layers: readonly LayerWeights[]): Html {
-  const figure = ({ name, shape, histogram }: LayerWeights) => {
+  const figure = ({ name, shape, histogram, before }: LayerWeights) => {
     const count = shape.reduce((product, size) => product * size, 1);
     const zeros = histogram.zeros > 0 ? `, ${percent(histogram.zeros / count)} zero` : "";
     return html`<figure>
       <h4>${name}</h4>
       <p>${shape.join(" × ")}${zeros}<br>${short(histogram.min)} to ${short(histogram.max)}, deviation ${short(histogram.deviation)}</p>
-      ${weightChart(canvas, histogram, color)}
+      ${weightChart(canvas, histogram, color, before)}
     </figure>`; // prettier-ignore
   };
   return html`<div class="card">
-    <h3>Weights by layer</h3>
+    <h3>Weights by layer${layers.some(({ before }) => before) && html`<small>outline: before compression</small>`}</h3>
     <div class="layers">${layers.map(figure)}</div>
   </div>`;
 }

@@ -7,6 +7,7 @@ import { openCanvas } from "./canvas.js";
 import { imageEncoder } from "./digit.js";
 import { Html, html } from "./html.js";
 import { modelSection } from "./model-section.js";
+import { paretoSection } from "./pareto-section.js";
 import type { RunReport } from "./run-report.js";
 import { modelColors, style } from "./style.js";
 import { footer, header, summarySection } from "./summary-section.js";
@@ -33,7 +34,8 @@ export async function render(report: RunReport): Promise<string> {
       </head>
       <body>
         <main>
-          ${header(report)} ${summarySection(report, models)} ${trainingSection(canvas, models)}
+          ${header(report)} ${summarySection(report, models)} ${paretoSection(canvas, models)}
+          ${trainingSection(canvas, models)}
           ${models.map(({ model, color }) => modelSection({ canvas, encode, color }, model))} ${footer(report)}
         </main>
       </body>

@@ -82,6 +82,8 @@ export interface LayerWeights {
   readonly name: string;
   readonly shape: readonly number[];
   readonly histogram: Histogram;
+  /** The same layer of the model that this one was made from, before it was compressed; drawn as an outline behind. */
+  readonly before?: Histogram;
 }
 
 /** Counts of values in `counts.length` equal bins from `from` to `to`; exact zeros are counted apart. */

@@ -2,19 +2,31 @@
 // elsewhere. The charts take their colours from the variables here.
 
 /** Colours of models, in order; later models start over. */
-export const modelColors = ["var(--c0)", "var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c5)"] as const;
+export const modelColors = [
+  "var(--c0)",
+  "var(--c1)",
+  "var(--c2)",
+  "var(--c3)",
+  "var(--c4)",
+  "var(--c5)",
+  "var(--c6)",
+  "var(--c7)",
+  "var(--c8)",
+] as const;
 
 export const style = `
 :root {
   color-scheme: light dark;
   --page: #f7f5f0; --card: #fffefb; --ink: #23211d; --soft: #6e6a61; --line: #e6e2d8; --faint: #f3f0e8;
   --c0: #c4511d; --c1: #2a6ca8; --c2: #3c8457; --c3: #8453ad; --c4: #a67c12; --c5: #5a6872;
+  --c6: #b03a6f; --c7: #1f8a8a; --c8: #6b7a1e;
   --right: #2f7f79; --wrong: #c8401f; --on-color: #fffefb; --shadow: 0 1px 2px #2a241610, 0 4px 16px #2a24160a;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #151619; --card: #1d1f23; --ink: #e9e6df; --soft: #a09b90; --line: #32343a; --faint: #25272c;
     --c0: #f08a4b; --c1: #6fb1ec; --c2: #73c191; --c3: #bd93e0; --c4: #dfb74c; --c5: #a3b1bb;
+    --c6: #ee86b3; --c7: #5ccaca; --c8: #b7c763;
     --right: #4fb3aa; --wrong: #ee6f4e; --on-color: #14161a; --shadow: none;
   }
 }

@@ -4,12 +4,13 @@ import type { Canvas } from "./canvas.js";
 import type { Html } from "./html.js";
 import type { Histogram } from "./run-report.js";
 
-export function weightChart(canvas: Canvas, { from, to, counts }: Histogram, color: string): Html {
+/** Bars for the weights as they are; an outline for what they were `before`, each scaled to its own highest bin. */
+export function weightChart(canvas: Canvas, histogram: Histogram, color: string, before?: Histogram): Html {
   const { Plot } = canvas;
-  const width = (to - from) / counts.length;
-  const bins = counts.map((count, i) => ({ x1: from + i * width, x2: from + (i + 1) * width, count }));
-  const reach = Math.max(Math.abs(from), Math.abs(to)) || 1;
-  const bars = { x1: "x1", x2: "x2", y: "count", fill: color, fillOpacity: 0.85, insetLeft: 0.4, insetRight: 0.4 };
+  const shown = before ? [histogram, before] : [histogram];
+  const reach = Math.max(...shown.flatMap(({ from, to }) => [Math.abs(from), Math.abs(to)])) || 1;
+  const bars = { x1: "x1", x2: "x2", y: "share", fill: color, fillOpacity: 0.85, insetLeft: 0.4, insetRight: 0.4 };
+  const outline = { x: "x1", y: "share", stroke: "var(--soft)", strokeWidth: 1, curve: "step-after" } as const;
   return canvas.draw(
     {
       width: 240,
@@ -22,10 +23,17 @@ export function weightChart(canvas: Canvas, { from, to, counts }: Histogram, col
       y: { axis: null },
       marks: [
         Plot.ruleX([0], { stroke: "var(--line)" }),
-        Plot.rectY(bins, bars),
+        Plot.rectY(binsOf(histogram), bars),
+        before ? Plot.line(binsOf(before), outline) : null,
         Plot.ruleY([0], { stroke: "var(--soft)", strokeOpacity: 0.5 }),
       ],
     },
-    "Distribution of weights",
+    before ? "Distribution of weights, and what it was before" : "Distribution of weights",
   );
+}
+
+function binsOf({ from, to, counts }: Histogram) {
+  const width = (to - from) / counts.length;
+  const most = Math.max(1, ...counts);
+  return counts.map((count, i) => ({ x1: from + i * width, x2: from + (i + 1) * width, share: count / most }));
 }

@@ -6,6 +6,7 @@ import { parseHTML } from "linkedom";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ArgumentError, FileError } from "../../lib/errors.js";
 import * as report from "../../lib/report/index.js";
+import { frontier } from "../../lib/report/pareto-section.js";
 import { thin } from "../../lib/report/series.js";
 import * as schedule from "../../lib/schedule/index.js";
 
@@ -233,5 +234,42 @@ describe("thin", () => {
     expect(thin([{ step: 0, value: NaN }, { step: 1, value: 2 }, { step: 2, value: Infinity }], 10)).toEqual([
       { step: 1, mean: 2, low: 2, high: 2 },
     ]); // prettier-ignore
+  });
+});
+
+describe("what accuracy costs", () => {
+  const point = (name: string, cost: number, gain: number) => ({ name, color: "var(--c0)", cost, gain });
+
+  it("joins the models that none beats in both, by rising cost", () => {
+    const points = [
+      point("a", 10, 0.9),
+      point("b", 5, 0.9),
+      point("c", 20, 0.95),
+      point("d", 30, 0.94),
+      point("e", 1, 0.5),
+    ];
+    expect(frontier(points).map(({ name }) => name)).toEqual(["e", "b", "c"]);
+    expect(frontier([point("a", 1, 1), point("b", 1, 1)])).toHaveLength(2);
+  });
+
+  it("is drawn for three models and more, and shows what weights were before", async () => {
+    const models = [1, 2, 3].map((i): report.ModelReport => ({
+      name: `m${i}`,
+      summary: { accuracy: 0.9 + i / 100, bytes: 1000 * i, latencyMicros: { p50: 10 * i, p99: 20 * i } },
+      layers: [
+        {
+          name: "w",
+          shape: [4],
+          histogram: report.histogram([0, 0, 1, -1]),
+          before: report.histogram([0.1, -0.2, 1, -1]),
+        },
+      ],
+    }));
+    const page = await report.render({ title: "Costs", models });
+    expect(page).toContain("What accuracy costs");
+    expect(page).toContain("m2: 92.00 %, 2.00 kB");
+    expect(page).toContain("outline: before compression");
+    expect(page).toContain("50.00 % zero");
+    expect(await report.render({ title: "Costs", models: models.slice(1) })).not.toContain("What accuracy costs");
   });
 });

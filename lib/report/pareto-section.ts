@@ -1,0 +1,94 @@
+// What accuracy costs: every model's accuracy against its size and against its latency, and the line of those that no other
+// model beats in both.
+import type { Canvas } from "./canvas.js";
+import { bytes, micros, percent } from "./figures.js";
+import { html, type Html } from "./html.js";
+import type { ColoredModel } from "./summary-section.js";
+
+/** A model in a chart of cost and gain. */
+export interface CostPoint {
+  readonly name: string;
+  readonly color: string;
+  /** Less is better. */
+  readonly cost: number;
+  /** More is better. */
+  readonly gain: number;
+}
+
+const FEWEST = 3;
+
+export function paretoSection(canvas: Canvas, models: readonly ColoredModel[]): Html | false {
+  const points = (costOf: (summary: ColoredModel["model"]["summary"]) => number | undefined): CostPoint[] =>
+    models.flatMap(({ model: { name, summary }, color }) => {
+      const cost = costOf(summary);
+      return cost === undefined || summary.accuracy === undefined
+        ? []
+        : [{ name, color, cost, gain: summary.accuracy }];
+    });
+  const charts = [
+    { title: "Accuracy and size", axis: "on disk", format: bytes, points: points((s) => s.bytes) },
+    {
+      title: "Accuracy and latency",
+      axis: "p50 at batch 1",
+      format: micros,
+      points: points((s) => s.latencyMicros?.p50),
+    },
+  ].filter(({ points }) => points.length >= FEWEST);
+  if (charts.length === 0) return false;
+  return html`<section>
+    <h2>What accuracy costs<small>the line joins the models that none beats in both</small></h2>
+    <div class="grid">
+      ${charts.map(
+        ({ title, ...chart }) =>
+          html`<figure class="card">
+            <h3>${title}</h3>
+            ${paretoChart(canvas, { title, ...chart })}
+          </figure>`,
+      )}
+    </div>
+  </section>`;
+}
+
+/** The points that no other is at least as good as in both respects and better in one, by rising cost. */
+export function frontier(points: readonly CostPoint[]): CostPoint[] {
+  const beats = (a: CostPoint, b: CostPoint) =>
+    a.cost <= b.cost && a.gain >= b.gain && (a.cost < b.cost || a.gain > b.gain);
+  return points.filter((point) => !points.some((other) => beats(other, point))).toSorted((a, b) => a.cost - b.cost);
+}
+
+interface Chart {
+  readonly title: string;
+  readonly axis: string;
+  readonly format: (cost: number) => string;
+  readonly points: readonly CostPoint[];
+}
+
+function paretoChart(canvas: Canvas, { title, axis, format, points }: Chart): Html {
+  const label = (point: CostPoint) => `${point.name}: ${percent(point.gain)}, ${format(point.cost)}`;
+  const { Plot } = canvas;
+  return canvas.draw(
+    {
+      width: 520,
+      height: 300,
+      marginLeft: 52,
+      marginRight: 64,
+      marginTop: 16,
+      marginBottom: 40,
+      x: { type: "log", label: axis, labelArrow: "none", tickFormat: format, ticks: 4, tickSize: 0 },
+      y: {
+        label: null,
+        tickFormat: (gain: number) => `${(100 * gain).toFixed(1)} %`,
+        ticks: 5,
+        tickSize: 0,
+        inset: 12,
+      },
+      marks: [
+        Plot.gridY({ ticks: 5, stroke: "var(--line)", strokeOpacity: 1 }),
+        Plot.line(frontier(points), { x: "cost", y: "gain", stroke: "var(--soft)", strokeDasharray: "2 4" }),
+        Plot.dot(points, { x: "cost", y: "gain", r: 5, fill: "color", title: label }),
+        Plot.text(points, { x: "cost", y: "gain", text: "name", dy: -11, fill: "var(--ink)" }),
+      ],
+    },
+    title,
+  );
+}
