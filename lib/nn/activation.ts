@@ -25,27 +25,27 @@ const functions: Record<ActivationName, (x: Tensor) => Tensor> = {
 
 /** A function of each element on its own. */
 export class Activation extends Module {
-  readonly #kind: ActivationName;
-  readonly #function: (x: Tensor) => Tensor;
-  readonly #description: string;
+  private readonly named: ActivationName;
+  private readonly apply: (x: Tensor) => Tensor;
+  private readonly description: string;
 
   constructor(kind: ActivationName, f: (x: Tensor) => Tensor = functions[kind], description = "") {
     super();
-    this.#kind = kind;
-    this.#function = f;
-    this.#description = description;
+    this.named = kind;
+    this.apply = f;
+    this.description = description;
   }
 
   override get kind(): ActivationName {
-    return this.#kind;
+    return this.named;
   }
 
   override describe(): string {
-    return this.#description;
+    return this.description;
   }
 
   forward(x: Tensor): Tensor {
-    return this.#function(x);
+    return this.apply(x);
   }
 }
 

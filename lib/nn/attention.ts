@@ -32,11 +32,12 @@ export interface AttentionOptions {
 
 const attentionOptions = ["dim", "heads", "kvHeads", "causal", "dropout", "bias", "rotary"];
 
-/** Self-attention with a fused projection `qkv` [(H + 2 Hkv) D, dim] and an output projection `out` [dim, dim]. */
+/** Self-attention with a fused projection `qkv` [(H + 2 Hkv) D, dim] and an output projection `out` [dim, H D]. */
 export class Attention extends Module {
-  readonly dim: number;
   readonly heads: number;
   readonly kvHeads: number;
+  /** Features of a head, D. */
+  readonly depth: number;
   readonly causal: boolean;
   readonly dropout: number;
   /** Base of the rotary positions; 0 without. */
@@ -55,9 +56,9 @@ export class Attention extends Module {
     if (heads % kvHeads !== 0) {
       throw new ArgumentError(`attention: kvHeads must divide heads, got ${kvHeads} key heads for ${heads} heads`);
     }
-    this.dim = dim;
     this.heads = heads;
     this.kvHeads = kvHeads;
+    this.depth = dim / heads;
     this.causal = options.causal ?? false;
     this.dropout = options.dropout ?? 0;
     requireWithin("attention", "dropout", this.dropout, 0, 1);
@@ -68,6 +69,10 @@ export class Attention extends Module {
     }
     this.qkv = linear(dim, (heads + 2 * kvHeads) * (dim / heads), { bias });
     this.out = linear(dim, dim, { bias });
+  }
+
+  get dim(): number {
+    return this.qkv.inFeatures;
   }
 
   override describe(): string {
@@ -88,7 +93,7 @@ export class Attention extends Module {
   private withHeadsApart(qkv: Tensor, mask: Tensor | undefined): Tensor {
     const { heads, kvHeads, causal } = this;
     const [B, T] = qkv.shape as [number, number];
-    const depth = this.dim / heads;
+    const { depth } = this;
     const part = (first: number, count: number) =>
       qkv
         .slice(null, null, [first * depth, (first + count) * depth])
@@ -98,7 +103,7 @@ export class Attention extends Module {
     const q = turned(part(0, heads));
     const k = turned(part(heads, kvHeads));
     const y = attend(q, k, part(heads + kvHeads, kvHeads), { causal, mask });
-    return y.swapAxes(1, 2).reshape([B, T, this.dim]);
+    return y.swapAxes(1, 2).reshape([B, T, heads * depth]);
   }
 }
 

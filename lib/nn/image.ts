@@ -30,8 +30,6 @@ const convOptions = ["kernel", "stride", "padding", "dilation", "groups", "bias"
 
 /** Convolution with `weight` [out, in / groups, KH, KW] and `bias` [out]. */
 export class Conv2d extends Module {
-  readonly inChannels: number;
-  readonly outChannels: number;
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly padding: Padding;
@@ -45,8 +43,6 @@ export class Conv2d extends Module {
     checkOptions("conv2d", options, convOptions);
     requireCount("conv2d", "inChannels", inChannels);
     requireCount("conv2d", "outChannels", outChannels);
-    this.inChannels = inChannels;
-    this.outChannels = outChannels;
     this.kernel = pairOf("conv2d", "kernel", options.kernel);
     this.stride = pairOf("conv2d", "stride", options.stride ?? 1);
     this.padding = checkPadding("conv2d", options.padding ?? 0);
@@ -62,6 +58,14 @@ export class Conv2d extends Module {
     this.weight = new Parameter(shape, { fill: (options.init ?? init.pytorchDefault())(shape) });
     const biasFill = options.init ? init.zeros() : init.pytorchDefault()(shape);
     this.bias = (options.bias ?? true) ? new Parameter([outChannels], { fill: biasFill }) : undefined;
+  }
+
+  get inChannels(): number {
+    return this.weight.shape[1]! * this.groups;
+  }
+
+  get outChannels(): number {
+    return this.weight.shape[0]!;
   }
 
   override describe(): string {

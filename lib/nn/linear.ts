@@ -18,8 +18,6 @@ export interface LinearOptions {
 
 /** y = x wᵀ + b with w [out, in], b [out]. */
 export class Linear extends Module {
-  readonly inFeatures: number;
-  readonly outFeatures: number;
   weight: Parameter;
   bias: Parameter | undefined;
 
@@ -28,12 +26,18 @@ export class Linear extends Module {
     checkOptions("linear", options, ["bias", "init"]);
     requireCount("linear", "inFeatures", inFeatures);
     requireCount("linear", "outFeatures", outFeatures);
-    this.inFeatures = inFeatures;
-    this.outFeatures = outFeatures;
     const shape = [outFeatures, inFeatures];
     this.weight = new Parameter(shape, { fill: (options.init ?? init.pytorchDefault())(shape) });
     const biasFill = options.init ? init.zeros() : init.pytorchDefault()(shape);
     this.bias = (options.bias ?? true) ? new Parameter([outFeatures], { fill: biasFill }) : undefined;
+  }
+
+  get inFeatures(): number {
+    return this.weight.shape[1]!;
+  }
+
+  get outFeatures(): number {
+    return this.weight.shape[0]!;
   }
 
   override describe(): string {
@@ -82,8 +86,6 @@ export interface EmbeddingOptions {
 
 /** Rows of `weight` [count, dim] by number. */
 export class Embedding extends Module {
-  readonly count: number;
-  readonly dim: number;
   weight: Parameter;
 
   constructor(count: number, dim: number, options: EmbeddingOptions = {}) {
@@ -91,9 +93,15 @@ export class Embedding extends Module {
     checkOptions("embedding", options, ["init"]);
     requireCount("embedding", "count", count);
     requireCount("embedding", "dim", dim);
-    this.count = count;
-    this.dim = dim;
     this.weight = new Parameter([count, dim], { fill: (options.init ?? init.normal())([count, dim]) });
+  }
+
+  get count(): number {
+    return this.weight.shape[0]!;
+  }
+
+  get dim(): number {
+    return this.weight.shape[1]!;
   }
 
   override describe(): string {

@@ -42,7 +42,6 @@ function rowsOf(where: string, x: Tensor, shape: Shape): Tensor {
 
 /** Every row to mean 0 and variance 1, then scaled by `weight` and shifted by `bias`. */
 export class LayerNorm extends Module {
-  readonly shape: Shape;
   readonly eps: number;
   weight: Parameter;
   bias: Parameter;
@@ -50,11 +49,16 @@ export class LayerNorm extends Module {
   constructor(shape: number | Shape, options: NormOptions = {}) {
     super();
     checkOptions("layerNorm", options, ["eps"]);
-    this.shape = shapeOf("layerNorm", shape);
+    const extents = shapeOf("layerNorm", shape);
     this.eps = options.eps ?? 1e-5;
     requireAboveZero("layerNorm", "eps", this.eps);
-    this.weight = new Parameter(this.shape, { fill: init.ones() });
-    this.bias = new Parameter(this.shape, { fill: init.zeros() });
+    this.weight = new Parameter(extents, { fill: init.ones() });
+    this.bias = new Parameter(extents, { fill: init.zeros() });
+  }
+
+  /** The last dimensions, which are normalised together. */
+  get shape(): Shape {
+    return this.weight.shape;
   }
 
   override describe(): string {
@@ -83,7 +87,6 @@ export function layerNorm(shape: number | Shape, options?: NormOptions): LayerNo
 
 /** Every row to mean square 1, then scaled by `weight`. */
 export class RmsNorm extends Module {
-  readonly dim: number;
   readonly eps: number;
   weight: Parameter;
 
@@ -91,10 +94,13 @@ export class RmsNorm extends Module {
     super();
     checkOptions("rmsNorm", options, ["eps"]);
     requireCount("rmsNorm", "dim", dim);
-    this.dim = dim;
     this.eps = options.eps ?? 1e-6;
     requireAboveZero("rmsNorm", "eps", this.eps);
     this.weight = new Parameter([dim], { fill: init.ones() });
+  }
+
+  get dim(): number {
+    return this.weight.shape[0]!;
   }
 
   override describe(): string {
@@ -125,7 +131,6 @@ export interface BatchNormOptions {
 
 /** Every channel normalised over the batch; in use, by running statistics. */
 export class BatchNorm extends Module {
-  readonly channels: number;
   readonly eps: number;
   readonly momentum: number;
   weight: Parameter;
@@ -137,7 +142,6 @@ export class BatchNorm extends Module {
     super();
     checkOptions("batchNorm", options, ["eps", "momentum"]);
     requireCount("batchNorm", "channels", channels);
-    this.channels = channels;
     this.eps = options.eps ?? 1e-5;
     requireAboveZero("batchNorm", "eps", this.eps);
     this.momentum = options.momentum ?? 0.1;
@@ -146,6 +150,10 @@ export class BatchNorm extends Module {
     this.bias = new Parameter([channels], { fill: init.zeros() });
     this.runningMean = new Statistic([channels], init.zeros());
     this.runningVar = new Statistic([channels], init.ones());
+  }
+
+  get channels(): number {
+    return this.weight.shape[0]!;
   }
 
   override describe(): string {
