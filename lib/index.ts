@@ -13,6 +13,7 @@ export * from "./tensor/index.js";
 export * as artifact from "./artifact/index.js";
 export * as data from "./data/index.js";
 export * as metrics from "./metrics/index.js";
+export * as prune from "./prune/index.js";
 export * as report from "./report/index.js";
 export * as schedule from "./schedule/index.js";
 export * as train from "./train/index.js";

@@ -10,15 +10,16 @@ import * as metrics from "../../lib/metrics/index.js";
 import * as nn from "../../lib/nn/index.js";
 import * as ops from "../../lib/ops/index.js";
 import * as optim from "../../lib/optim/index.js";
+import * as prune from "../../lib/prune/index.js";
 import * as report from "../../lib/report/index.js";
 import * as train from "../../lib/train/index.js";
 import * as schedule from "../../lib/schedule/index.js";
 import { array, compile, grad, Parameter, valueAndGrad } from "../../lib/tensor/index.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
-const rooms = ["tensor", "ops", "nn", "loss", "optim", "schedule", "data", "metrics", "report", "train"];
+const rooms = ["tensor", "ops", "nn", "loss", "optim", "schedule", "data", "metrics", "report", "train", "prune"];
 const engine = { array, compile, grad, Parameter, valueAndGrad };
-const scope = { ...engine, data, loss, metrics, nn, ops, optim, report, schedule, train };
+const scope = { ...engine, data, loss, metrics, nn, ops, optim, prune, report, schedule, train };
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
@@ -30,6 +31,7 @@ import * as metrics from "../metrics/index.js";
 import * as nn from "../nn/index.js";
 import * as ops from "../ops/index.js";
 import * as optim from "../optim/index.js";
+import * as prune from "../prune/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";

@@ -1,0 +1,109 @@
+// Follows units through the graphs of a model: from its parameters' axes, which both graphs share, to its result. What comes
+// out is which slices of which parameters can only go together (the dependency graph of Fang et al. 2023, found on the trace
+// instead of on layers).
+import type { Module } from "../../nn/index.js";
+import type { Parameter } from "../../tensor/parameter.js";
+import type { InputSignature } from "../../tensor/signature.js";
+import { elementwiseRules } from "./elementwise.js";
+import { layerRules, unknown } from "./layers.js";
+import { movementRules } from "./movement.js";
+import { productRules } from "./products.js";
+import { traceModel, type TracedGraph, type TracedNode } from "./traced.js";
+import { Units, type Axis } from "./units.js";
+import { listAttr, placeOf, type Maker, type Rule, type Value } from "./value.js";
+
+const rules: Readonly<Record<string, Rule>> = { ...elementwiseRules, ...layerRules, ...movementRules, ...productRules };
+
+/** A graph with its values, by number. */
+export interface AnalysedGraph {
+  readonly graph: TracedGraph;
+  readonly values: readonly Value[];
+}
+
+/** What is known of a model's units. */
+export interface Analysis {
+  readonly units: Units;
+  readonly graphs: readonly AnalysedGraph[];
+  readonly makers: readonly Maker[];
+  /** Of the parameters that take part. */
+  readonly axesOf: ReadonlyMap<Parameter, readonly Axis[]>;
+}
+
+/** @throws what tracing throws */
+export function analyse(where: string, model: Module, input: InputSignature): Analysis {
+  const units = new Units();
+  const makers: Maker[] = [];
+  const axesOf = new Map<Parameter, Axis[]>();
+  const graphs = traceModel(where, model, input).map((graph) => {
+    const values: Value[] = [];
+    const consumers = consumersOf(graph);
+    for (const node of graph.nodes) {
+      const inputs = node.inputs.map((id) => values[id]!);
+      const results = node.parameter
+        ? [ownParameter(units, axesOf, node.parameter)]
+        : (rules[node.op] ?? unknown)({
+            units,
+            node,
+            inputs,
+            shape: node.types[0]?.shape ?? [],
+            made: (kind, axis) => makers.push({ kind, axis, label: labelOf(graph, node) }),
+            leadsToHeads: (axis) => leadsToHeads(consumers, node.results[0]!, axis, 8),
+          });
+      node.results.forEach((id, i) => (values[id] = results[i] ?? asideOf(units, node, i)));
+    }
+    for (const axis of values[graph.output]!.axes) units.pinAxis(axis, "it is the model's output");
+    return { graph, values };
+  });
+  return { units, graphs, makers, axesOf };
+}
+
+function ownParameter(units: Units, axesOf: Map<Parameter, Axis[]>, parameter: Parameter): Value {
+  let axes = axesOf.get(parameter);
+  if (!axes) axesOf.set(parameter, (axes = parameter.shape.map((extent) => units.fresh(extent))));
+  return { axes, zero: axes.map(() => true), weight: true };
+}
+
+// A result that only a gradient reads, such as the places of maxima.
+function asideOf(units: Units, node: TracedNode, i: number): Value {
+  const { shape } = node.types[i]!;
+  const axes = shape.map((extent) => units.fixed(extent, `${placeOf(node)} keeps it for its gradient`));
+  return { axes, zero: axes.map(() => false), weight: false };
+}
+
+// The layer that makes units, or its weight where that is the user's own.
+function labelOf(graph: TracedGraph, node: TracedNode): string {
+  if (node.scope !== "") return node.scope;
+  const weight = node.inputs.map((id) => graph.nodes.find(({ results }) => results.includes(id))?.parameter?.name);
+  return weight.find((name) => name !== undefined) ?? node.op;
+}
+
+type Consumers = ReadonlyMap<number, readonly TracedNode[]>;
+
+function consumersOf(graph: TracedGraph): Consumers {
+  const consumers = new Map<number, TracedNode[]>();
+  for (const node of graph.nodes) {
+    for (const id of node.inputs) consumers.set(id, [...(consumers.get(id) ?? []), node]);
+  }
+  return consumers;
+}
+
+// Whether attention reads this axis of a value as its heads, some moves later.
+function leadsToHeads(consumers: Consumers, id: number, axis: number, steps: number): boolean {
+  if (steps === 0) return false;
+  return (consumers.get(id) ?? []).some((node) => {
+    const next = axisAfter(node, id, axis);
+    if (next === "heads") return true;
+    return next !== undefined && leadsToHeads(consumers, node.results[0]!, next, steps - 1);
+  });
+}
+
+function axisAfter(node: TracedNode, id: number, axis: number): number | "heads" | undefined {
+  const rank = node.types[0]!.shape.length;
+  if (node.op === "attention") return axis === 1 && node.inputs.indexOf(id) < 3 ? "heads" : undefined;
+  if (node.op === "transpose") return listAttr(node, "order")!.indexOf(axis);
+  if (node.op === "slice" || node.op === "concat") return axis;
+  // Products of two values of four dimensions are attention written out: [B, H, T, D].
+  if (node.op === "matmul") return rank === 4 && axis === 1 ? "heads" : undefined;
+  if (node.op === "reshape") return undefined;
+  return node.op in elementwiseRules ? axis : undefined;
+}

@@ -1,0 +1,58 @@
+// Cuts: for every parameter the places along its axes that stay. Whatever has a parameter's shape is cut like it.
+import { ShapeError } from "../../errors.js";
+import { countOf, NdArray, showShape, type Shape } from "../../tensor/nd-array.js";
+import type { Parameter } from "../../tensor/parameter.js";
+import type { Axis, Units } from "./units.js";
+
+/** The places that stay along each axis, all of them where there is none. */
+export type Cut = readonly (readonly number[] | undefined)[];
+
+/** What the removal of classes leaves of each parameter that it touches. */
+export function cutsOf(
+  axesOf: ReadonlyMap<Parameter, readonly Axis[]>,
+  units: Units,
+  removed: ReadonlySet<number>,
+): Map<Parameter, Cut> {
+  const cuts = new Map<Parameter, Cut>();
+  for (const [parameter, axes] of axesOf) {
+    const cut = axes.map((axis) => {
+      const kept = [...axis.keys()].filter((place) => !removed.has(units.classOf(axis[place]!)));
+      return kept.length === axis.length ? undefined : kept;
+    });
+    if (cut.some((kept) => kept !== undefined)) cuts.set(parameter, cut);
+  }
+  return cuts;
+}
+
+/** The shape that is left. */
+export function cutShape(shape: Shape, cut: Cut): number[] {
+  return shape.map((extent, axis) => cut[axis]?.length ?? extent);
+}
+
+/**
+ * The values that are left.
+ *
+ * @throws ShapeError unless `values` has the parameter's shape.
+ */
+export function cutArray(where: string, values: NdArray, shape: Shape, cut: Cut): NdArray {
+  if (showShape(values.shape) !== showShape(shape)) {
+    throw new ShapeError(`${where}: expected ${showShape(shape)}, got ${showShape(values.shape)}`);
+  }
+  let { data } = values;
+  const extents = [...shape];
+  cut.forEach((kept, axis) => {
+    if (!kept) return;
+    const inner = countOf(extents.slice(axis + 1));
+    const outer = countOf(extents.slice(0, axis));
+    const next = data.slice(0, outer * kept.length * inner);
+    for (let block = 0; block < outer; ++block) {
+      kept.forEach((place, i) => {
+        const from = (block * extents[axis]! + place) * inner;
+        next.set(data.subarray(from, from + inner), (block * kept.length + i) * inner);
+      });
+    }
+    data = next;
+    extents[axis] = kept.length;
+  });
+  return new NdArray(data, extents, values.dtype);
+}
