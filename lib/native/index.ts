@@ -204,7 +204,12 @@ export interface Addon {
   Loop: new (
     program: NativeProgram,
     dataset: NativeDataset,
-    options: { hyper?: string; record?: readonly string[]; collect?: readonly string[]; guard?: string },
+    options: {
+      hyper?: readonly string[];
+      record?: readonly string[];
+      collect?: readonly string[];
+      guard?: string;
+    },
   ) => NativeLoop;
 }
 

@@ -53,7 +53,9 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
       }
       training.add(model);
       try {
-        return await new Trainer(plan, cancellation, context).run();
+        const { distill, model, dataset, batchSize, signal } = plan;
+        const columns = await distill?.prepare({ where, model, dataset, batchSize, signal });
+        return await new Trainer(plan, cancellation, context, columns).run();
       } finally {
         training.delete(model);
         cancellation.release();

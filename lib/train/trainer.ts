@@ -4,11 +4,13 @@ import { AbortedError, NonFiniteError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import { feed, Module } from "../nn/index.js";
 import { BoundOptimizer } from "../optim/index.js";
+import type { NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
 import { Best } from "./best.js";
 import type { Cancellation } from "./cancellation.js";
+import { Companions } from "./companions.js";
 import { Evaluator } from "./evaluator.js";
 import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
 import { number } from "./format.js";
@@ -16,7 +18,7 @@ import { MetricPass } from "./metric-pass.js";
 import { Pace } from "./pace.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
-import { bindModel, compileStep, HYPER, REPORT, type StepProgram } from "./step-program.js";
+import { bindModel, compileStep, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
 
 const where = "train.fit";
 const RECORD = ["loss", REPORT]; // a row of records: the loss, then the four numbers of the report
@@ -34,6 +36,9 @@ export class Trainer {
   private readonly context: RunContext<StepEvent>;
   private readonly pace = new Pace();
   private readonly display: Progress;
+  /** What every step is fed a batch of: x, y and what distillation adds. */
+  private readonly columns: Readonly<Record<string, NdArray>>;
+  private readonly companions: Companions;
   private readonly dataset: NativeDataset;
   private readonly parts: Part[] = []; // full batches, then the short one
   private readonly evaluator: Evaluator | undefined;
@@ -45,17 +50,29 @@ export class Trainer {
   private lossSum = 0;
   private lossRows = 0;
 
-  /** Compiles everything that the run needs. @throws what tracing throws; nothing has been changed then. */
-  constructor(plan: FitPlan, cancellation: Cancellation, context: RunContext<StepEvent>) {
+  /**
+   * Compiles everything that the run needs.
+   *
+   * @param columns what is gathered with x and y.
+   * @throws what tracing throws; nothing has been changed then.
+   */
+  constructor(
+    plan: FitPlan,
+    cancellation: Cancellation,
+    context: RunContext<StepEvent>,
+    columns: Readonly<Record<string, NdArray>> = {},
+  ) {
     this.plan = plan;
     this.cancellation = cancellation;
     this.context = context;
     const { dataset, model, batchSize, stepsPerEpoch, validate } = plan;
     const { x, y } = dataset;
+    this.columns = { x, y, ...columns };
+    this.companions = new Companions(plan.seed);
     this.dataset = call(
       () =>
         new addon.Dataset(
-          Object.entries({ x, y }).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data })),
+          Object.entries(this.columns).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data })),
         ),
     );
     try {
@@ -139,7 +156,7 @@ export class Trainer {
     const { step, loop } = parts[short ? 1 : 0]!;
     const left = Math.min(until - this.step, short ? 1 : full - inEpoch);
     const steps = this.pace.next(left);
-    const { hyper, rates } = this.hypers(step.bound, steps);
+    const { hyper, rates } = stepRows(step, where, this.step, steps, plan.steps);
     const request = {
       seed: plan.seed,
       epoch,
@@ -157,17 +174,6 @@ export class Trainer {
     if (events.bad) throw this.notFinite(events.bad);
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
     return !result.cancelled;
-  }
-
-  // Hyper-parameters of the next steps, one row of groups × width each, and their learning rates.
-  private hypers(bound: BoundOptimizer, steps: number): { hyper: Float64Array; rates: number[] } {
-    const width = bound.hyperShape[0] * bound.hyperShape[1];
-    const hyper = new Float64Array(steps * width);
-    const rates = Array.from({ length: steps }, (_, i) => {
-      bound.writeHyper(hyper.subarray(i * width, (i + 1) * width), this.step + i, this.plan.steps);
-      return bound.rateAt(this.step + i, this.plan.steps);
-    });
-    return { hyper, rates };
   }
 
   // Records become events, up to the first step that the engine had to skip.
@@ -244,19 +250,22 @@ export class Trainer {
   }
 
   private compile(batch: number): Part {
-    const { model, dataset, loss, optimizer } = this.plan;
-    const { x, y } = dataset;
+    const { model, distill, loss, optimizer } = this.plan;
     const step = compileStep({
       where,
-      batch: {
-        x: { dtype: x.dtype, shape: [batch, ...x.shape.slice(1)] },
-        y: { dtype: y.dtype, shape: [batch, ...y.shape.slice(1)] },
-      },
-      body: (inputs) => loss(feed(model, inputs.x!), inputs.y!),
-      bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace)),
+      batch: Object.fromEntries(
+        Object.entries(this.columns).map(([name, { dtype, shape }]) => [
+          name,
+          { dtype, shape: [batch, ...shape.slice(1)] },
+        ]),
+      ),
+      body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
+      companions: this.companions,
+      bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace, this.companions)),
     });
+    const hyper = [HYPER, ...step.numbers.map(({ name }) => name)];
     const loop = call(
-      () => new addon.Loop(step.program.native, this.dataset, { hyper: HYPER, record: RECORD, guard: "loss" }),
+      () => new addon.Loop(step.program.native, this.dataset, { hyper, record: RECORD, guard: "loss" }),
     );
     return { step, loop };
   }
@@ -275,6 +284,7 @@ export class Trainer {
     this.evaluator?.dispose();
     this.best?.dispose();
     this.bound?.dispose();
+    this.companions.dispose();
     this.dataset.dispose();
   }
 }
