@@ -12,6 +12,7 @@ export type { Isa } from "./native/index.js";
 export * from "./tensor/index.js";
 export * as artifact from "./artifact/index.js";
 export * as data from "./data/index.js";
+export * as distill from "./distill/index.js";
 export * as metrics from "./metrics/index.js";
 export * as prune from "./prune/index.js";
 export * as report from "./report/index.js";

@@ -98,11 +98,27 @@ export interface OperationCase {
   readonly gradients: Readonly<Record<string, string>>;
 }
 
+export interface DistillationRecord {
+  readonly cases: readonly DistillationCase[];
+}
+
+export interface DistillationCase {
+  readonly name: string;
+  readonly loss: string;
+  readonly options: Readonly<Record<string, number>>;
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Of the loss, float64. */
+  readonly value: number;
+  /** Input of the student → key of the gradient. */
+  readonly gradients: Readonly<Record<string, string>>;
+}
+
 interface Sets {
   optimizers: OptimizerRecord;
   models: ModelRecord;
   schedules: ScheduleRecord;
   operations: OperationRecord;
+  distillation: DistillationRecord;
 }
 
 const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array } as const;
