@@ -4,6 +4,7 @@ import type { Spec } from "../spec.js";
 import { activationGrad } from "./activation-grad.js";
 import { attentions } from "./attention.js";
 import { binary } from "./binary.js";
+import { codebooks } from "./codebook.js";
 import { convolutions } from "./conv.js";
 import { indexings } from "./indexing.js";
 import { products } from "./matmul.js";
@@ -33,4 +34,5 @@ export const specs = {
   ...attentions,
   ...movements,
   ...indexings,
+  ...codebooks,
 } satisfies Record<OpName, Spec>;
