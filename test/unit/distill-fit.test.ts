@@ -6,6 +6,7 @@ import {
   data,
   distill,
   loss,
+  nativeBytes,
   nn,
   optim,
   quantize,
@@ -149,6 +150,57 @@ describe("distillation in train.fit", () => {
         .namedParameters()
         .map(({ name }) => name),
     ).toEqual(["0.weight", "0.bias", "2.weight", "2.bias"]);
+  });
+
+  it("a teacher's batch norms go by their running statistics and keep them", async () => {
+    seed(1);
+    const norm = nn.batchNorm(16);
+    const teacher = nn.sequential(nn.linear(6, 16), norm, nn.relu(), nn.linear(16, 4));
+    norm.runningMean.write(array(Float32Array.from({ length: 16 }, (_, i) => Math.sin(i)), [16])); // prettier-ignore
+    norm.runningVar.write(array(Float32Array.from({ length: 16 }, (_, i) => 1 + i / 8), [16])); // prettier-ignore
+    const before = weightsOf(teacher);
+    const live = await fitted(distill.kd({ teacher, alpha: 0.8 }));
+    expect(weightsOf(teacher)).toEqual(before);
+    const inUse = data.fromArrays({ x: await train.predict(teacher, set.x), y: set.y }).x;
+    const student = mlp(8, 2);
+    const term = distill.kd({ teacher: distill.fed("scores"), alpha: 0.8 });
+    using step = train.step(student, optim.adamW({ lr: 0.01 }), term.step(student, loss.crossEntropy()));
+    const first = await step.run({ x: set.x, y: set.y, scores: inUse });
+    const whole = await fitted(distill.kd({ teacher, alpha: 0.8 }), { batchSize: 90, epochs: 1 });
+    expect(whole.losses[0]).toBeCloseTo(first.loss, 5);
+    expect(live.losses[0]).not.toBeNaN();
+  });
+
+  it("sequences: every token is a row", async () => {
+    const tokens = array(Int32Array.from({ length: 8 * 5 }, (_, i) => (i * 7) % 11), [8, 5]); // prettier-ignore
+    const next = array(Int32Array.from({ length: 8 * 5 }, (_, i) => (i * 5) % 11), [8, 5]); // prettier-ignore
+    const model = (dim: number, at: number) => {
+      seed(at);
+      return nn.sequential(nn.embedding(11, dim), nn.linear(dim, 11));
+    };
+    const [teacher, student] = [model(16, 1), model(4, 2)];
+    const run = async (taught: distill.Teacher) => {
+      const net = student.clone();
+      const options = { ...recipe, batchSize: 3, epochs: 2, distill: distill.kd({ teacher: taught, alpha: 0.5 }) };
+      const { history } = await train.fit(net, { x: tokens, y: next }, options).result;
+      return [weightsOf(net), history.map(({ figures }) => figures.loss)];
+    };
+    expect(await run(distill.cached(teacher))).toEqual(await run(teacher));
+  });
+
+  it("leaves no memory behind", async () => {
+    const teacher = mlp(32, 1);
+    const terms = distill.combine(
+      distill.kd({ teacher: distill.ema(), alpha: 0.3 }),
+      distill.hints({ teacher, layers: "1", weight: 0.1 }),
+      distill.rkd({ teacher, weight: 0.01 }),
+    );
+    const student = mlp(8, 2);
+    const run = () => train.fit(student, set, { ...recipe, epochs: 1, distill: terms }).result;
+    await run();
+    const before = nativeBytes();
+    for (let i = 0; i < 3; i++) await run();
+    expect(nativeBytes()).toBe(before);
   });
 
   it("a moving average teaches: it follows the student", async () => {
