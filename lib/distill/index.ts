@@ -18,3 +18,4 @@ export type { ProjectionKind } from "./projection.js";
 export { fed, FedTeacher, type Teacher } from "./teacher.js";
 export { cached, CachedTeacher, type CacheOptions } from "./cache/cached.js";
 export { ema, EmaTeacher, type EmaOptions } from "./ema.js";
+export { matchLayers, type LayerMatch, type MatchOptions } from "./match.js";
