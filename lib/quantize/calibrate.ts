@@ -3,7 +3,8 @@
 import { ArgumentError } from "../errors.js";
 import type { Samples } from "../data/index.js";
 import { rowsOf } from "../data/rows.js";
-import { asInput, type Module } from "../nn/index.js";
+import type { Module } from "../nn/index.js";
+import { feed } from "../nn/input.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import type { Conv2dGeometry, Form } from "../tensor/form.js";
@@ -86,7 +87,7 @@ export async function overUses(
   const run = compile(
     (batch: Tensor): Measured<Tensor> => {
       for (const tap of taps.values()) tap.uses.length = 0;
-      model.forward(asInput(batch));
+      feed(model, batch);
       return measure(new Map([...taps].map(([parameter, tap]) => [parameter, tap.uses])));
     },
     { name: where },

@@ -89,7 +89,7 @@ export class FakeForm implements Form {
 
   private rounded(master: Tensor): Tensor {
     const w = this.scaled(master);
-    return fakeQuantize(w, this.layout, this.scheme, this.steps(w));
+    return fakeQuantize(w, this.layout, this.scheme, this.steps(w), this.parts.step !== undefined);
   }
 
   private input(x: Tensor, convolution: boolean): Tensor {

@@ -5,7 +5,7 @@
 // One order of operations for training and packing, so that both get the same integers:
 //   u = w / scale;  c = clamp(u, low − zero, high − zero);  q = round(c) (halves to even);  code = q + zero;  value = q · scale
 import { array, type NdArray } from "../tensor/nd-array.js";
-import { Tensor } from "../tensor/tensor.js";
+import type { Operand, Tensor } from "../tensor/tensor.js";
 import { grouped, ungrouped, type Layout } from "./layout.js";
 import type { Grid, Scheme } from "./scheme.js";
 
@@ -61,15 +61,25 @@ export function tableOf(w: Tensor, grid: Grid): Tensor | undefined {
   return grid.kind === "table" ? w.trace.constant(array(Float32Array.from(grid.table))) : undefined;
 }
 
-/** u limited to what codes can say. */
+/**
+ * u limited to [low, high]. The gradient is 1 within, bounds included (that of `clamp` is halved where both sides are equal, and the
+ * largest weight of every group is), and 0 beyond.
+ */
+export function limitedTo(u: Tensor, low: Operand, high: Operand): Tensor {
+  const bounded = u.stopGradient().clamp(low, high);
+  return u.stopGradient().eq(bounded).where(u, bounded);
+}
+
+// u limited to what codes can say.
 function limited(u: Tensor, grid: Grid, { zero, table }: Steps): Tensor {
   if (grid.kind === "uniform") {
     const { low, high } = grid;
-    return zero ? u.maximum(zero.neg().add(low)).minimum(zero.neg().add(high)) : u.clamp(low, high);
+    return zero ? limitedTo(u, zero.neg().add(low), zero.neg().add(high)) : limitedTo(u, low, high);
   }
-  if (grid.kind === "table") return u.clamp(-grid.limit, grid.limit);
+  if (grid.kind === "table") return limitedTo(u, -grid.limit, grid.limit);
   const entries = table!.shape[0]!;
-  return u.maximum(table!.slice([0, 1]).stopGradient()).minimum(table!.slice([entries - 1, entries]).stopGradient());
+  const ends = table!.stopGradient();
+  return limitedTo(u, ends.slice([0, 1]), ends.slice([entries - 1, entries]));
 }
 
 /** The number of the nearest entry, i32. */
@@ -99,14 +109,16 @@ export function valuesOf(codes: Tensor, layout: Layout, { grid }: Scheme, steps:
   return ungrouped((steps.zero ? blocks.sub(steps.zero) : blocks).mul(steps.scale), layout);
 }
 
-/** A weight as quantized, in its own shape, with straight-through gradients for it and for trained steps. */
-export function fakeQuantize(w: Tensor, layout: Layout, { grid }: Scheme, steps: Steps): Tensor {
-  const c = limited(grouped(w, layout).div(steps.scale), grid, steps);
-  const q =
-    grid.kind === "uniform"
-      ? straightThrough(c.round().stopGradient(), c)
-      : straightThrough(entriesAt(steps.table!, nearestEntry(c, steps.table!)), c);
-  return ungrouped(q.mul(steps.scale), layout).reshape(w.shape);
+/**
+ * A weight as quantized, in its own shape, with straight-through gradients for it and for trained steps. Steps that follow the
+ * weights clip them by their rounding alone, so the gradient passes everywhere; beyond trained ones it stops.
+ */
+export function fakeQuantize(w: Tensor, layout: Layout, { grid }: Scheme, steps: Steps, trained: boolean): Tensor {
+  const u = grouped(w, layout).div(steps.scale);
+  const c = limited(u, grid, steps);
+  const code =
+    grid.kind === "uniform" ? c.round().stopGradient() : entriesAt(steps.table!, nearestEntry(c, steps.table!));
+  return ungrouped(straightThrough(code, trained ? c : u).mul(steps.scale), layout).reshape(w.shape);
 }
 
 /** A trained step with its gradient scaled by 1 / √(count · high), so that it learns as fast as the weights (Esser et al. 2020). */

@@ -45,7 +45,7 @@ export function ungrouped(blocks: Tensor, { rows, inner, group, groups }: Layout
 }
 
 /** Codes i32 or f32 [N, K] packed into bytes u8 [N, ⌈K · bits / 8⌉], the first of a byte in its low bits, two's complement. */
-export function packBits(codes: Tensor, bits: 2 | 4 | 8): Tensor {
+export function packBits(codes: Tensor, bits: 1 | 2 | 4 | 8): Tensor {
   const [rows, inner] = codes.shape as [number, number];
   const unsigned = codes.cast("f32").mod(2 ** bits);
   if (bits === 8) return unsigned.cast("u8");

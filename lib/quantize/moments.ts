@@ -17,11 +17,12 @@ type ByTarget<T> = Map<Target, T>;
 
 const parametersOf = (targets: readonly Target[]) => targets.map(({ parameter }) => parameter);
 
-// A target's uses after the scaling of its inputs, if it has any.
+// The uses that take the weight as [N, K], after the scaling of their inputs, if there is any.
 function scaledUses(target: Target, uses: readonly Use[], smooth: ByTarget<NdArray>): Use[] {
   const vector = smooth.get(target);
-  if (!vector) return [...uses];
-  return uses.map((use) => ({
+  const met = uses.filter(({ rowsFirst }) => rowsFirst);
+  if (!vector) return met;
+  return met.map((use) => ({
     ...use,
     x: scaleInputs(use.x, use.x.trace.constant(vector), use.geometry !== undefined),
   }));
@@ -37,7 +38,7 @@ export async function channelStatistics(
   const found: ByTarget<{ peaks: Float64Array; means: Float64Array; rows: number }> = new Map();
   const measure = (uses: ReadonlyMap<Parameter, readonly Use[]>) => {
     const entries = targets.flatMap((target, i) => {
-      const met = uses.get(target.parameter)!;
+      const met = scaledUses(target, uses.get(target.parameter)!, new Map());
       if (met.length === 0) return [];
       const magnitudes = met.map(({ x, geometry }) => {
         const last = geometry ? x.transpose([0, 2, 3, 1]) : x;

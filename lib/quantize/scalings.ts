@@ -4,7 +4,7 @@ import { compile } from "../tensor/compile.js";
 import { currentTrace } from "../tensor/trace.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { CalibrationSource } from "./calibrate.js";
-import { fakeQuantize, stepsOf, tableOf } from "./grid.js";
+import { fakeQuantize, fixedTable, stepsOf } from "./grid.js";
 import { learnTable } from "./kmeans.js";
 import { FakeForm } from "./fake-form.js";
 import type { Method } from "./methods.js";
@@ -65,32 +65,41 @@ async function awqScales(
   grid: number,
 ): Promise<NdArray> {
   const { scheme, layout, parameter } = target;
-  const table =
-    scheme.grid.kind === "learned" ? await learnTable(where, target, new FakeForm(scheme, layout, {})) : undefined;
   const cost = compile(
-    (inverse: Tensor) => {
+    (inverse: Tensor, table: Tensor) => {
       const w = currentTrace(where).parameter(parameter);
       const scaled = scaleColumns(w, inverse.reciprocal());
-      const constant = table ? w.trace.constant(table) : tableOf(w, scheme.grid);
-      const rounded = fakeQuantize(scaled, layout, scheme, stepsOf(scaled, layout, scheme, constant));
+      const entries = scheme.grid.kind === "uniform" ? undefined : table;
+      const rounded = fakeQuantize(scaled, layout, scheme, stepsOf(scaled, layout, scheme, entries), false);
       const [groups, K] = moments.shape as [number, number, number];
       const error = scaleColumns(rounded, inverse).sub(w).reshape([groups, -1, K]).cast("f64");
       return error.matmul(w.trace.parameter(moments)).mul(error).sum();
     },
     { name: where },
   );
+  const costOf = async (inverse: NdArray) =>
+    (await cost.run(inverse, await tableFor(where, target, inverse), { signal })).item();
   try {
     let best = array(new Float32Array(means.length).fill(1));
-    let least = (await cost.run(best, { signal })).item();
+    let least = await costOf(best);
     for (let step = 1; step <= grid; ++step) {
       const powers = means.map((mean) => safe(mean ** (step / grid)));
       const middle = Math.sqrt(Math.max(...powers) * Math.min(...powers));
       const inverse = array(Float32Array.from(powers, (s) => middle / s));
-      const value = (await cost.run(inverse, { signal })).item();
+      const value = await costOf(inverse);
       if (value < least) [best, least] = [inverse, value];
     }
     return best;
   } finally {
     cost.dispose();
   }
+}
+
+// A learned table fits the scaled weight.
+async function tableFor(where: string, target: Target, inverse: NdArray): Promise<NdArray> {
+  const { scheme, layout } = target;
+  if (scheme.grid.kind !== "learned") return fixedTable(scheme.grid) ?? array([0]);
+  using smooth = new Parameter(inverse.shape, { trainable: false });
+  smooth.write(inverse);
+  return await learnTable(where, target, new FakeForm(scheme, layout, { smooth }));
 }

@@ -253,12 +253,15 @@ export function fp8(format: Float8 = "e4m3", options: Fp8Options = {}): Scheme {
 
 function table(
   name: string,
-  values: readonly number[],
+  exact: readonly number[],
   limit: number,
   per: Granularity,
   activations: Activations,
 ): Scheme {
-  const storage = storageOf(Math.ceil(Math.log2(values.length)));
+  const storage = storageOf(Math.ceil(Math.log2(exact.length)));
+  // Products of integers see a table in whole parts of its largest entry / 127, so that is the table then.
+  const unit = Math.fround(limit / 127);
+  const values = activations === "float" ? exact : exact.map((entry) => Math.fround(unit * Math.round(entry / unit)));
   return { name, storage, grid: { kind: "table", table: values, limit }, per, activations };
 }
 
@@ -274,11 +277,14 @@ export function describeScheme({ name, per, grid, activations }: Scheme): string
   return [...parts, `${activations} activations`].join(", ");
 }
 
+/** The functions that make schemes, which are not schemes themselves. */
+export const schemeMakers: ReadonlySet<unknown> = new Set<unknown>([int8, int4, intN, nf4, kmeans, apot, fp8]);
+
 /** @throws ArgumentError unless `value` is a scheme. */
 export function requireScheme(where: string, value: unknown): asserts value is Scheme {
   const scheme = value as Partial<Scheme> | null | undefined;
   if (typeof scheme === "object" && scheme?.grid && scheme.storage) return;
-  const call = typeof value === "function" ? "; call it: quantize.int8()" : "";
+  const call = typeof value === "function" ? "; call the function that was given" : "";
   throw new ArgumentError(
     `${where}: the scheme must be one of quantize, such as quantize.int8({ activations: "static" })${call}`,
   );

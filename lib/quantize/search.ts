@@ -3,7 +3,8 @@
 // whose error grows least for the bytes it saves first, until the budget is met.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { rowsOf } from "../data/rows.js";
-import { asInput, type Module } from "../nn/index.js";
+import type { Module } from "../nn/index.js";
+import { feed } from "../nn/input.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import type { Parameter } from "../tensor/parameter.js";
@@ -129,7 +130,7 @@ const squaredError = (a: NdArray, b: NdArray): number => {
 };
 
 async function resultsOf(model: Module, x: NdArray, { batchSize = 128, signal }: SearchOptions): Promise<NdArray[]> {
-  const run = compile((batch: Tensor) => model.forward(asInput(batch)), { name: where });
+  const run = compile((batch: Tensor) => feed(model, batch), { name: where });
   try {
     const results: NdArray[] = [];
     for (let row = 0; row < x.shape[0]!; row += batchSize) {

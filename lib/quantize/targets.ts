@@ -4,7 +4,7 @@ import { Embedding, Module, Statistic, type ParameterMatch } from "../nn/index.j
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import { layoutOf, type Layout } from "./layout.js";
-import { requireScheme, type Scheme } from "./scheme.js";
+import { requireScheme, schemeMakers, type Scheme } from "./scheme.js";
 
 /** A scheme for all weights, or one for each: what the function returns nothing for stays as it is. */
 export type SchemeChoice = Scheme | ((name: string, parameter: Parameter) => Scheme | undefined);
@@ -27,7 +27,7 @@ export interface Target {
 
 /** @throws ArgumentError for a selection that matches nothing, or a weight that its scheme cannot take. */
 export function targetsOf(where: string, model: Module, choice: SchemeChoice, selection: Selection): Target[] {
-  if (typeof choice !== "function") requireScheme(where, choice);
+  if (typeof choice !== "function" || schemeMakers.has(choice)) requireScheme(where, choice);
   const embeddings = new Set(model.namedModules().flatMap(({ module }) => (module instanceof Embedding ? [module.weight] : []))); // prettier-ignore
   const named = model.namedWeights().filter(({ parameter }) => !(parameter instanceof Statistic));
   const isWeight = (parameter: Parameter) =>
