@@ -14,12 +14,7 @@ export function asInput(x: Tensor): Tensor {
   return x.dtype === "u8" ? x.cast("f32").div(255) : x;
 }
 
-/** An input as it is stored, u8 pixels included, as the model takes it. A saved model has the reading of pixels in its graph. */
-export function inputFor(model: ModuleLike, x: Tensor): Tensor {
-  return model instanceof Module && model.readsPixels ? x : asInput(x);
-}
-
-/** A model's result for an input as it is stored. */
+/** A model's result for an input as it is stored, u8 pixels included. A saved model has the reading of pixels in its graph. */
 export function feed(model: ModuleLike, x: Tensor): Tensor {
-  return call(model, inputFor(model, x));
+  return call(model, model instanceof Module && model.readsPixels ? x : asInput(x));
 }

@@ -11,7 +11,6 @@
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
-#include "kernels/sparse.h"
 
 namespace athanor {
 
@@ -28,7 +27,6 @@ struct KernelTable {
   NormKernels norm;
   ReduceKernels reduce;
   SoftmaxKernels softmax;
-  SparseKernels sparse;
 };
 
 }  // namespace athanor
