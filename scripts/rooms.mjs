@@ -11,10 +11,11 @@ export const nativeRooms = {
   io: ["base"],
   sparse: ["base", "kernels"],
   optim: ["base", "kernels", "runtime"],
-  ops: ["base", "kernels", "runtime", "graph", "optim", "sparse"],
+  quant: ["base", "kernels", "runtime"],
+  ops: ["base", "kernels", "runtime", "graph", "optim", "quant", "sparse"],
   train: ["base", "kernels", "runtime", "graph", "ops", "optim", "io"],
   bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "io", "train"],
-  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "io", "sparse", "train"],
+  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "quant", "io", "sparse", "train"],
 };
 
 /** C++: single arrows that the table does not have, each with its reason. */

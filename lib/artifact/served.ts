@@ -32,6 +32,8 @@ export class Served {
   /** What was saved with the model. */
   readonly metadata: Manifest["metadata"];
   private readonly described: readonly SavedWeight[] | undefined;
+  /** @internal What it computes. */
+  readonly graph: Pick<Manifest, "nodes" | "outputs">;
   private readonly variables: ReadonlyMap<string, NativeVariable>;
   private readonly build: BuildProgram;
   private readonly programs = new Map<number, Ready>();
@@ -50,6 +52,7 @@ export class Served {
     this.input = manifest.input;
     this.metadata = manifest.metadata;
     this.described = manifest.weights;
+    this.graph = { nodes: manifest.nodes, outputs: manifest.outputs };
     this.variables = variables;
     this.build = build;
     this.perSample = countOf(manifest.input.shape);

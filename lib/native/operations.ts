@@ -111,7 +111,8 @@ export const operations = {
   gather: { arity: 2, traits: [] },
   scatter_add: { arity: 3, traits: [] },
   one_hot: { arity: 1, traits: [] },
-  top_mask: { arity: 2, traits: [] },
+  nearest_entry: { arity: 2, traits: [] },
+  gptq: { arity: "variadic", traits: [] },
   assign: { arity: 1, traits: ["effect"] },
   optimizer_step: { arity: "variadic", traits: ["effect"] },
 } as const satisfies Record<string, { arity: number | "variadic"; traits: readonly Trait[] }>;

@@ -4,6 +4,7 @@ export { Activation, Dropout, Flatten, Softmax, type ActivationName } from "./ac
 export { dropout, elu, flatten, gelu, leakyRelu, relu, sigmoid, silu, softmax, softplus, tanh } from "./activation.js";
 export { attention, Attention, transformerBlock, TransformerBlock } from "./attention.js";
 export type { AttentionOptions, TransformerBlockOptions } from "./attention.js";
+export { capture, layerOf, type Captured } from "./capture.js";
 export { residual, Residual, sequential, Sequential } from "./container.js";
 export {
   avgPool2d,
@@ -17,7 +18,7 @@ export {
 } from "./image.js";
 export type { Conv2dOptions } from "./image.js";
 export type { Initializer } from "./init.js";
-export { asInput, feed } from "./input.js";
+export { asInput, feed, inputFor } from "./input.js";
 export { embedding, Embedding, linear, Linear, type EmbeddingOptions, type LinearOptions } from "./linear.js";
 export { call, Module, type ModuleLike, type NamedModule, type NamedParameter, type ParameterMatch } from "./module.js";
 export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";

@@ -14,7 +14,12 @@ export function asInput(x: Tensor): Tensor {
   return x.dtype === "u8" ? x.cast("f32").div(255) : x;
 }
 
-/** A model's result for an input as it is stored, u8 pixels included. A saved model has the reading of pixels in its graph. */
+/** An input as it is stored, u8 pixels included, as the model takes it. A saved model has the reading of pixels in its graph. */
+export function inputFor(model: ModuleLike, x: Tensor): Tensor {
+  return model instanceof Module && model.readsPixels ? x : asInput(x);
+}
+
+/** A model's result for an input as it is stored. */
 export function feed(model: ModuleLike, x: Tensor): Tensor {
-  return call(model, model instanceof Module && model.readsPixels ? x : asInput(x));
+  return call(model, inputFor(model, x));
 }

@@ -202,8 +202,8 @@ export abstract class Module {
   }
 }
 
-// The names by which the modules around know modules, while they are traced.
-const labels = new WeakMap<Module, string>();
+/** @internal The names by which the modules around know modules, while they are traced. */
+export const labels = new WeakMap<Module, string>();
 
 function labelForward(module: Module): void {
   // A `forward` that is a property instead of a method comes only after this; it goes without a label.

@@ -15,19 +15,45 @@ export interface TraceOptions {
   readonly training?: boolean;
 }
 
+/** A number that changes from step to step of a training run, as a schedule. */
+export type StepNumber = (step: number, total: number) => number;
+
+/** What a training run lends to every trace of its step. */
+export interface StepScope {
+  /** State that belongs to the run: made when `key` is first asked for, with the run's seed; the same in all of its traces. */
+  companion<T extends Companion>(key: object, make: (seed: number, index: number) => T): T;
+}
+
+/** What a run keeps beside its model. */
+export interface Companion {
+  dispose(): void;
+}
+
 /** A graph being written. */
 export class Trace {
   readonly graph: NativeGraph;
-  readonly training: boolean;
+  /** The training run whose step this is, if it is one. */
+  readonly step: StepScope | undefined;
+  private mode: boolean;
+  private frozenDepth = 0;
   private streams = 0;
   private readonly scopes: string[] = [];
+  private readonly captures: { readonly depth: number; readonly layers: Map<string, Tensor> }[] = [];
   private readonly parameters = new Map<Parameter, Tensor>();
   private readonly formed = new Map<Parameter, Tensor>();
+  private readonly used = new Set<Parameter>();
   private readonly updates = new Map<Parameter, Tensor>();
+  private readonly numbers = new Map<StepNumber, { readonly name: string; readonly tensor: Tensor }>();
 
-  constructor(options: TraceOptions = {}) {
+  constructor(options: TraceOptions = {}, step?: StepScope) {
     this.graph = new addon.Graph();
-    this.training = options.training ?? false;
+    this.mode = options.training ?? false;
+    this.step = step;
+  }
+
+  /** Whether layers that differ between training and use are being trained. */
+  get training(): boolean {
+    return this.mode;
   }
 
   /** A value that every run is fed. */
@@ -53,6 +79,7 @@ export class Trace {
 
   /** A parameter's own numbers; the same tensor however often it is asked for. */
   parameter(parameter: Parameter): Tensor {
+    if (this.frozenDepth === 0) this.used.add(parameter);
     const known = this.parameters.get(parameter);
     if (known) return known;
     const tensor = this.handle(call(() => this.graph.parameter(parameter.native)));
@@ -114,9 +141,57 @@ export class Trace {
     this.updates.clear();
   }
 
-  /** The parameters that were asked for so far, in that order. */
+  /** The parameters that were asked for so far, in that order; not those of frozen parts alone. */
   usedParameters(): Parameter[] {
-    return [...this.parameters.keys()];
+    return [...this.used];
+  }
+
+  /** Runs `body` with layers as in use, whatever the trace is for; parameters that it asks for are not trained for it. */
+  frozen<T>(body: () => T): T {
+    const mode = this.mode;
+    this.mode = false;
+    this.frozenDepth++;
+    try {
+      return body();
+    } finally {
+      this.mode = mode;
+      this.frozenDepth--;
+    }
+  }
+
+  /** The result of `body`, and the tensor that every labelled layer in it gave, by path; of several calls the last. */
+  capture<T>(body: () => T): { result: T; layers: ReadonlyMap<string, Tensor> } {
+    const layers = new Map<string, Tensor>();
+    this.captures.push({ depth: this.scopes.length, layers });
+    try {
+      return { result: body(), layers };
+    } finally {
+      this.captures.pop();
+    }
+  }
+
+  /**
+   * A number fed anew at every step of a training run, f32 [].
+   *
+   * @throws ArgumentError in a trace that is no training step.
+   */
+  stepNumber(at: StepNumber, where: string): Tensor {
+    if (!this.step) {
+      throw new ArgumentError(
+        `${where}: a schedule needs the number of the step, which only train.fit and train.step know; give a number here`,
+      );
+    }
+    const known = this.numbers.get(at);
+    if (known) return known.tensor;
+    const name = `#number${this.numbers.size}`;
+    const tensor = this.input(name, "f64", []).cast("f32");
+    this.numbers.set(at, { name, tensor });
+    return tensor;
+  }
+
+  /** The numbers that were asked for, with the names of their inputs. */
+  stepNumbers(): { readonly name: string; readonly at: StepNumber }[] {
+    return [...this.numbers].map(([at, { name }]) => ({ name, at }));
   }
 
   /** A number that tells this random draw from the trace's others. */
@@ -129,13 +204,20 @@ export class Trace {
     this.scopes.push(name);
     this.graph.setScope(this.scopes.join("."));
     try {
-      return body();
+      const result = body();
+      const last: unknown = Array.isArray(result) ? result.at(-1) : result;
+      if (last instanceof Tensor) this.note(last);
+      return result;
     } catch (thrown) {
       throw this.locate(thrown);
     } finally {
       this.scopes.pop();
       this.graph.setScope(this.scopes.join("."));
     }
+  }
+
+  private note(result: Tensor): void {
+    for (const { depth, layers } of this.captures) layers.set(this.scopes.slice(depth).join("."), result);
   }
 
   private located = new WeakSet<object>();

@@ -5,6 +5,7 @@ import type { Loss } from "../loss/index.js";
 import type { Metric } from "../metrics/index.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import type { Optimizer } from "../optim/index.js";
+import { checkLossTerms, type LossTerms } from "./distillation.js";
 import { EarlyStopping, type EarlyStoppingOptions } from "./early-stopping.js";
 import { checkedDataset } from "./evaluate.js";
 import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
@@ -109,6 +110,8 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** Leave out the samples that do not fill a batch. Default false. */
   readonly dropLast?: boolean | undefined;
   readonly validate?: ValidateOptions<Metrics> | undefined;
+  /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
+  readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
   /** Ends the run; it rejects with `AbortedError`. */
   readonly signal?: AbortSignal | undefined;
@@ -132,6 +135,7 @@ export interface FitPlan {
   readonly validate:
     | { readonly on: Dataset; readonly every: number; readonly metrics: ScalarMetrics; readonly batchSize: number }
     | undefined;
+  readonly distill: LossTerms | undefined;
   readonly stopping: EarlyStopping | undefined;
   readonly signal: AbortSignal | undefined;
   readonly progress: boolean | ProgressStream;
@@ -148,6 +152,7 @@ const names = [
   "shuffle",
   "dropLast",
   "validate",
+  "distill",
   "earlyStopping",
   "signal",
   "progress",
@@ -168,6 +173,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {} } = options;
   checkCount(where, "batchSize", batchSize);
   checkSeed(where, seed);
+  checkLossTerms(where, options.distill);
   checkFlag("shuffle", shuffle);
   checkFlag("dropLast", dropLast);
   checkObject(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
@@ -196,6 +202,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     stepsPerEpoch,
     steps: lengthOf(options, stepsPerEpoch),
     validate,
+    distill: options.distill,
     stopping:
       options.earlyStopping &&
       new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),

@@ -27,4 +27,5 @@ export type {
   ValidateOptions,
   ValidationRecord,
 } from "./fit-options.js";
+export type { DistillationRun, DistillationStep, LossTerms } from "./distillation.js";
 export type { EarlyStoppingOptions } from "./early-stopping.js";

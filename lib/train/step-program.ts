@@ -5,11 +5,11 @@ import { call } from "../native/index.js";
 import { Module, type ModuleLike, type NamedParameter } from "../nn/index.js";
 import { bind, BoundOptimizer, type Optimizer } from "../optim/index.js";
 import { Program } from "../tensor/program.js";
-import { countOf, showShape, type Shape } from "../tensor/nd-array.js";
+import { array, countOf, showShape, type NdArray, type Shape } from "../tensor/nd-array.js";
 import type { DType } from "../tensor/dtype.js";
-import type { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
-import { Trace, within } from "../tensor/trace.js";
+import { Trace, within, type StepNumber } from "../tensor/trace.js";
+import type { Companions } from "./companions.js";
 
 /** Name of the input that takes the hyper-parameters of the step. */
 export const HYPER = "#hyper";
@@ -29,6 +29,8 @@ export type StepOutcome = Tensor | ({ readonly loss: Tensor } & Readonly<Record<
 export interface StepProgram {
   readonly program: Program;
   readonly bound: BoundOptimizer;
+  /** Further numbers of the step: schedules in the loss, with the names of their inputs. */
+  readonly numbers: readonly { readonly name: string; readonly at: StepNumber }[];
   dispose(): void;
 }
 
@@ -37,29 +39,72 @@ export interface StepSource {
   readonly where: string;
   readonly batch: Readonly<Record<string, BatchType>>;
   readonly body: (inputs: Record<string, Tensor>) => StepOutcome;
+  readonly companions: Companions;
   /** The optimizer for the parameters of this trace. */
   readonly bound: (trace: Trace) => BoundOptimizer;
-  /** Adds to the graph of the step, by the gradients of the optimizer's parameters. */
-  readonly extend?: ((trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>) => void) | undefined;
 }
 
 /**
- * The optimizer of a model: of a module's own parameters, or of those that a plain function used while it was traced.
+ * The optimizer of a model: of a module's own parameters, or of those that a plain function used while it was traced; and of
+ * the run's companions.
  *
  * @throws ArgumentError if there is nothing to train.
  */
-export function bindModel(model: ModuleLike, optimizer: Optimizer, trace?: Trace): BoundOptimizer {
-  if (model instanceof Module) return bind(optimizer, model.assignNames().namedParameters());
-  const named = (trace?.usedParameters() ?? []).map((parameter, i): NamedParameter => {
+export function bindModel(model: ModuleLike, optimizer: Optimizer, trace: Trace, beside: Companions): BoundOptimizer {
+  const extra = beside.namedParameters();
+  for (const { name, parameter } of extra) parameter.name = name;
+  if (model instanceof Module) return bind(optimizer, [...model.assignNames().namedParameters(), ...extra]);
+  const others = new Set(extra.map(({ parameter }) => parameter));
+  const own = trace.usedParameters().filter((parameter) => !others.has(parameter));
+  const named = own.map((parameter, i): NamedParameter => {
     if (parameter.name === "") parameter.name = `parameter${i}`;
     return { name: parameter.name, parameter };
   });
-  return bind(optimizer, named);
+  return bind(optimizer, [...named, ...extra]);
+}
+
+/**
+ * The further numbers of a step.
+ *
+ * @throws ArgumentError for a schedule that gives no finite number.
+ */
+export function numbersAt({ numbers }: StepProgram, where: string, step: number, total: number): number[] {
+  return numbers.map(({ at }) => {
+    const value = at(step, total);
+    if (Number.isFinite(value)) return value;
+    throw new ArgumentError(
+      `${where}: a schedule in the loss gives ${value} at step ${step}, expected a finite number`,
+    );
+  });
+}
+
+/**
+ * What the native loop feeds to `steps` steps from `first` on, a row each: hyper-parameters (groups × width), then the further
+ * numbers; and the learning rates.
+ */
+export function stepRows(program: StepProgram, where: string, first: number, steps: number, total: number) {
+  const { bound, numbers } = program;
+  const own = bound.hyperShape[0] * bound.hyperShape[1];
+  const width = own + numbers.length;
+  const hyper = new Float64Array(steps * width);
+  const rates = Array.from({ length: steps }, (_, i) => {
+    const row = hyper.subarray(i * width, (i + 1) * width);
+    bound.writeHyper(row.subarray(0, own), first + i, total);
+    row.set(numbersAt(program, where, first + i, total), own);
+    return bound.rateAt(first + i, total);
+  });
+  return { hyper, rates };
+}
+
+/** The further numbers by input, to be fed. */
+export function numberFeeds(program: StepProgram, where: string, step: number, total: number): Record<string, NdArray> {
+  const values = numbersAt(program, where, step, total);
+  return Object.fromEntries(program.numbers.map(({ name }, i) => [name, array(Float64Array.of(values[i]!), [])]));
 }
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
-export function compileStep({ where, batch, body, bound: bindTo, extend }: StepSource): StepProgram {
-  const trace = new Trace({ training: true });
+export function compileStep({ where, batch, body, companions, bound: bindTo }: StepSource): StepProgram {
+  const trace = new Trace({ training: true }, companions);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
       ([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const,
@@ -72,7 +117,6 @@ export function compileStep({ where, batch, body, bound: bindTo, extend }: StepS
     loss,
     bound.parameters.map((parameter) => trace.parameter(parameter)),
   );
-  extend?.(trace, new Map(bound.parameters.map((parameter, i) => [parameter, gradients[i]!])));
   const hyper = trace.input(HYPER, "f64", bound.hyperShape);
   const ids = gradients.map(({ id }) => id);
   const report = call(() => trace.graph.optimizerStep(bound.native, ids, hyper.id, loss.id));
@@ -88,7 +132,7 @@ export function compileStep({ where, batch, body, bound: bindTo, extend }: StepS
     program.dispose();
     trace.graph.dispose();
   };
-  return { program, bound, dispose };
+  return { program, bound, numbers: trace.stepNumbers(), dispose };
 }
 
 function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> {

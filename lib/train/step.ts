@@ -5,7 +5,16 @@ import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
 import { checkCount, checkObject } from "./metric-pass.js";
-import { bindModel, compileStep, HYPER, REPORT, type StepOutcome, type StepProgram } from "./step-program.js";
+import { Companions } from "./companions.js";
+import {
+  bindModel,
+  compileStep,
+  HYPER,
+  numberFeeds,
+  REPORT,
+  type StepOutcome,
+  type StepProgram,
+} from "./step-program.js";
 
 /** Options of {@link step}. */
 export interface TrainStepOptions {
@@ -40,6 +49,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly seed: number;
   private readonly total: number;
   private readonly programs = new Map<string, StepProgram>();
+  private readonly companions: Companions;
   private held: BoundOptimizer | undefined;
   private taken = 0;
 
@@ -55,6 +65,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     this.body = body;
     this.seed = options.seed ?? 0;
     this.total = options.steps ?? Infinity;
+    this.companions = new Companions(this.seed);
     if (optimizer instanceof BoundOptimizer) this.held = optimizer;
     this.taken = this.held?.steps ?? 0;
   }
@@ -79,10 +90,12 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     batch: { readonly [Name in keyof Inputs]: NdArray },
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StepFigures<Outcome>> {
-    const { program, bound } = this.programFor(batch);
+    const made = this.programFor(batch);
+    const { program, bound } = made;
     const index = this.taken++;
     const lr = bound.rateAt(index, this.total);
-    const feeds = { ...(batch as Batch), [HYPER]: bound.hyperAt(index, this.total) };
+    const further = numberFeeds(made, "train.step", index, this.total);
+    const feeds = { ...(batch as Batch), [HYPER]: bound.hyperAt(index, this.total), ...further };
     const results = await program.run(feeds, { signal: options.signal, seed: this.seed, step: index });
     const { [REPORT]: report, ...figures } = results;
     const numbers = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, value.item()]));
@@ -100,6 +113,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   dispose(): void {
     for (const program of this.programs.values()) program.dispose();
     this.programs.clear();
+    this.companions.dispose();
     if (!(this.optimizer instanceof BoundOptimizer)) {
       this.held?.dispose();
       this.held = undefined;
@@ -127,7 +141,8 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
       where,
       batch: batch as Batch,
       body: (inputs) => this.body(inputs as unknown as Inputs),
-      bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace)),
+      bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace, this.companions)),
+      companions: this.companions,
     });
     this.programs.set(key, made);
     return made;

@@ -4,20 +4,21 @@ import { AbortedError, NonFiniteError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import { feed, Module } from "../nn/index.js";
 import { BoundOptimizer } from "../optim/index.js";
+import type { NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
 import { Best } from "./best.js";
 import type { Cancellation } from "./cancellation.js";
+import { Companions } from "./companions.js";
 import { Evaluator } from "./evaluator.js";
 import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
 import { number } from "./format.js";
-import type { FitHooks } from "./hooks.js";
 import { MetricPass } from "./metric-pass.js";
 import { Pace } from "./pace.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
-import { bindModel, compileStep, HYPER, REPORT, type StepProgram } from "./step-program.js";
+import { bindModel, compileStep, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
 
 const where = "train.fit";
 const RECORD = ["loss", REPORT]; // a row of records: the loss, then the four numbers of the report
@@ -35,6 +36,9 @@ export class Trainer {
   private readonly context: RunContext<StepEvent>;
   private readonly pace = new Pace();
   private readonly display: Progress;
+  /** What every step is fed a batch of: x, y and what distillation adds. */
+  private readonly columns: Readonly<Record<string, NdArray>>;
+  private readonly companions: Companions;
   private readonly dataset: NativeDataset;
   private readonly parts: Part[] = []; // full batches, then the short one
   private readonly evaluator: Evaluator | undefined;
@@ -42,24 +46,33 @@ export class Trainer {
   private bound: BoundOptimizer | undefined;
   private readonly history: EpochRecord[] = [];
   private readonly validations: ValidationRecord[] = [];
-  private readonly hooks: FitHooks;
-  private step: number;
+  private step = 0;
   private lossSum = 0;
   private lossRows = 0;
 
-  /** Compiles everything that the run needs. @throws what tracing throws; nothing has been changed then. */
-  constructor(plan: FitPlan, cancellation: Cancellation, context: RunContext<StepEvent>, hooks: FitHooks = {}) {
+  /**
+   * Compiles everything that the run needs.
+   *
+   * @param columns what is gathered with x and y.
+   * @throws what tracing throws; nothing has been changed then.
+   */
+  constructor(
+    plan: FitPlan,
+    cancellation: Cancellation,
+    context: RunContext<StepEvent>,
+    columns: Readonly<Record<string, NdArray>> = {},
+  ) {
     this.plan = plan;
     this.cancellation = cancellation;
     this.context = context;
-    this.hooks = hooks;
-    this.step = hooks.firstStep ?? 0;
     const { dataset, model, batchSize, stepsPerEpoch, validate } = plan;
     const { x, y } = dataset;
+    this.columns = { x, y, ...columns };
+    this.companions = new Companions(plan.seed);
     this.dataset = call(
       () =>
         new addon.Dataset(
-          Object.entries({ x, y }).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data })),
+          Object.entries(this.columns).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data })),
         ),
     );
     try {
@@ -111,19 +124,17 @@ export class Trainer {
   }
 
   private async train(): Promise<FitResult["stopped"]> {
-    const { plan, hooks } = this;
+    const { plan } = this;
     const every = plan.validate?.every ?? Infinity;
-    for (let epoch = Math.floor(this.step / plan.stepsPerEpoch); this.step < plan.steps; epoch++) {
+    for (let epoch = 0; this.step < plan.steps; epoch++) {
       const begun = performance.now();
       const end = Math.min(plan.steps, (epoch + 1) * plan.stepsPerEpoch);
       let figures: Partial<Figures> = {};
       let stop = false;
       this.lossSum = this.lossRows = 0;
       while (this.step < end && !stop) {
-        const due = Number.isFinite(every) ? (Math.floor(this.step / every) + 1) * every : end;
-        const pause = hooks.due?.(this.step) ?? Infinity;
-        const go = await this.chunk(epoch, Math.min(end, due, pause));
-        if (this.step === pause) await this.pause();
+        const due = Math.min(end, (Math.floor(this.step / every) + 1) * every);
+        const go = await this.chunk(epoch, Number.isFinite(due) ? due : end);
         if (!go) return "break";
         if (this.evaluator && (this.step % every === 0 || this.step === plan.steps)) {
           figures = await this.validate(epoch);
@@ -136,12 +147,6 @@ export class Trainer {
     return "done";
   }
 
-  private async pause(): Promise<void> {
-    await this.hooks.pause?.(this.step);
-    this.best.trained();
-    if (this.cancellation.aborted) throw aborted(where, this.cancellation.signal!);
-  }
-
   /** A native call's worth of steps, at most up to step `until`; false when the reader has left. */
   private async chunk(epoch: number, until: number): Promise<boolean> {
     const { plan, parts, cancellation } = this;
@@ -151,7 +156,7 @@ export class Trainer {
     const { step, loop } = parts[short ? 1 : 0]!;
     const left = Math.min(until - this.step, short ? 1 : full - inEpoch);
     const steps = this.pace.next(left);
-    const { hyper, rates } = this.hypers(step.bound, steps);
+    const { hyper, rates } = stepRows(step, where, this.step, steps, plan.steps);
     const request = {
       seed: plan.seed,
       epoch,
@@ -169,17 +174,6 @@ export class Trainer {
     if (events.bad) throw this.notFinite(events.bad);
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
     return !result.cancelled;
-  }
-
-  // Hyper-parameters of the next steps, one row of groups × width each, and their learning rates.
-  private hypers(bound: BoundOptimizer, steps: number): { hyper: Float64Array; rates: number[] } {
-    const width = bound.hyperShape[0] * bound.hyperShape[1];
-    const hyper = new Float64Array(steps * width);
-    const rates = Array.from({ length: steps }, (_, i) => {
-      bound.writeHyper(hyper.subarray(i * width, (i + 1) * width), this.step + i, this.plan.steps);
-      return bound.rateAt(this.step + i, this.plan.steps);
-    });
-    return { hyper, rates };
   }
 
   // Records become events, up to the first step that the engine had to skip.
@@ -231,7 +225,6 @@ export class Trainer {
 
   // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
   private async check(epoch: number, validated: Partial<Figures>): Promise<boolean> {
-    if (this.hooks.settled?.(this.step) === false) return false;
     return this.best.observe({ epoch, steps: this.step, figures: { loss: this.meanLoss(), ...validated } });
   }
 
@@ -257,20 +250,22 @@ export class Trainer {
   }
 
   private compile(batch: number): Part {
-    const { model, dataset, loss, optimizer } = this.plan;
-    const { x, y } = dataset;
+    const { model, distill, loss, optimizer } = this.plan;
     const step = compileStep({
       where,
-      batch: {
-        x: { dtype: x.dtype, shape: [batch, ...x.shape.slice(1)] },
-        y: { dtype: y.dtype, shape: [batch, ...y.shape.slice(1)] },
-      },
-      body: (inputs) => loss(feed(model, inputs.x!), inputs.y!),
-      bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace)),
-      extend: this.hooks.trace?.bind(this.hooks),
+      batch: Object.fromEntries(
+        Object.entries(this.columns).map(([name, { dtype, shape }]) => [
+          name,
+          { dtype, shape: [batch, ...shape.slice(1)] },
+        ]),
+      ),
+      body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
+      companions: this.companions,
+      bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace, this.companions)),
     });
+    const hyper = [HYPER, ...step.numbers.map(({ name }) => name)];
     const loop = call(
-      () => new addon.Loop(step.program.native, this.dataset, { hyper: HYPER, record: RECORD, guard: "loss" }),
+      () => new addon.Loop(step.program.native, this.dataset, { hyper, record: RECORD, guard: "loss" }),
     );
     return { step, loop };
   }
@@ -289,6 +284,7 @@ export class Trainer {
     this.evaluator?.dispose();
     this.best?.dispose();
     this.bound?.dispose();
+    this.companions.dispose();
     this.dataset.dispose();
   }
 }

@@ -122,7 +122,8 @@ std::vector<std::string> to_names(Napi::Value value) {
   std::vector<std::string> names;
   if (!value.IsArray()) return names;
   const Napi::Array array = value.As<Napi::Array>();
-  for (std::uint32_t i = 0; i < array.Length(); ++i) names.push_back(to_text(array.Get(i), "an output's name"));
+  for (std::uint32_t i = 0; i < array.Length(); ++i)
+    names.push_back(to_text(array.Get(i), "the name of an input or output"));
   return names;
 }
 
@@ -138,7 +139,7 @@ AddonLoop::AddonLoop(const Napi::CallbackInfo& info) : ObjectWrap(info) {
     LoopConfig config;
     config.program = unwrap<AddonProgram>(info[0], environment.program, "program").get();
     config.dataset = unwrap<AddonDataset>(info[1], environment.dataset, "data set").get();
-    config.hyper = to_text_or_empty(options.Get("hyper"));
+    config.hyper = to_names(options.Get("hyper"));
     config.record = to_names(options.Get("record"));
     config.collect = collect_ = to_names(options.Get("collect"));
     config.guard = to_text_or_empty(options.Get("guard"));

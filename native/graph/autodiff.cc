@@ -10,6 +10,15 @@ VjpContext::VjpContext(Graph& graph, const Node& node, std::vector<Expr> dy, std
 
 namespace {
 
+// The same value under a name of its own: differentiating with respect to it leaves out what else depends on the original.
+Expr renamed(Expr x) { return apply(Op::reshape, {x}, {{"shape", x.shape().to_vector()}}); }
+
+Expr inner_product(Expr a, Expr b) {
+  std::vector<Index> axes;
+  for (int axis = 0; axis < a.shape().rank(); ++axis) axes.push_back(axis);
+  return sum(a * b, std::move(axes));
+}
+
 // For every value, whether it depends on one of `wrt` through float values.
 std::vector<bool> dependents(const Graph& graph, const std::vector<ValueId>& wrt) {
   std::vector<bool> depends(graph.value_count(), false);
@@ -81,6 +90,30 @@ std::vector<ValueId> gradients(Graph& graph, ValueId loss, const std::vector<Val
     results.push_back(gradient.id);
   }
   return results;
+}
+
+void differentiate_unfused(VjpContext& context, std::initializer_list<int> operands, int dy,
+                           FunctionRef<Expr(std::span<const Expr>)> unfused) {
+  Graph& graph = context.graph();
+  std::vector<Expr> values;
+  std::vector<ValueId> ids;
+  for (const int operand : operands) {
+    values.push_back(renamed(context.input(operand)));
+    ids.push_back(values.back().id);
+  }
+  const Expr flow = renamed(context.input(dy));
+  const std::vector<ValueId> first = gradients(graph, inner_product(unfused(values), flow).id, ids);
+  Expr total;
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    const Expr weight = context.dy(static_cast<int>(i));
+    if (weight) accumulate(total, inner_product(Expr{&graph, first[i]}, weight));
+  }
+  if (!total) return;
+  ids.push_back(flow.id);
+  const std::vector<ValueId> second = gradients(graph, total.id, ids);
+  int next = 0;
+  for (const int operand : operands) context.set(operand, Expr{&graph, second[next++]});
+  context.set(dy, Expr{&graph, second[next]});
 }
 
 }  // namespace athanor

@@ -111,7 +111,8 @@ class Lowering {
     for (const Workspace& workspace : state_.workspaces) bytes_[workspace.slot] = workspace.bytes;
     for (PreparedSlot& item : state_.prepared) {
       code_.bindings[item.slot] = {Binding::Kind::prepared, static_cast<Index>(code_.prepared.size())};
-      code_.prepared.push_back({std::move(item.operands), std::move(item.key), std::move(item.make), nullptr, 0});
+      code_.prepared.push_back(
+          {item.slot, std::move(item.operands), std::move(item.key), std::move(item.make), nullptr, 0});
     }
   }
 

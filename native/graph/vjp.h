@@ -1,7 +1,10 @@
 // What a gradient rule sees: the node's operands and results and the gradients of its results; it sets those of its operands.
 #pragma once
+#include <initializer_list>
+#include <span>
 #include <vector>
 
+#include "base/function_ref.h"
 #include "graph/expr.h"
 
 namespace athanor {
@@ -39,5 +42,11 @@ class VjpContext {
 // Appends the nodes of the reverse sweep and returns d(loss)/d(w) for every w in `wrt`, zeros where loss does not depend on it.
 // `loss` must be a float with one element. Throws Code::unsupported naming the operation that has no gradient.
 std::vector<ValueId> gradients(Graph& graph, ValueId loss, const std::vector<ValueId>& wrt);
+
+// The gradient rule of an operation that is itself the gradient of a fused operation: `unfused` writes the latter's result in plain
+// operations, which are then differentiated twice. `operands` are those of the fused operation among this node's, in its order; `dy`
+// is the gradient of its result. What the fused operation kept for its gradient (a mean, a log-sum-exp) is computed anew.
+void differentiate_unfused(VjpContext& context, std::initializer_list<int> operands, int dy,
+                           FunctionRef<Expr(std::span<const Expr>)> unfused);
 
 }  // namespace athanor

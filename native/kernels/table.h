@@ -11,6 +11,7 @@
 #include "kernels/pool.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
+#include "kernels/sparse.h"
 
 namespace athanor {
 
@@ -27,6 +28,7 @@ struct KernelTable {
   NormKernels norm;
   ReduceKernels reduce;
   SoftmaxKernels softmax;
+  SparseKernels sparse;
 };
 
 }  // namespace athanor

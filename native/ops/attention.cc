@@ -94,6 +94,43 @@ void infer_grad(InferContext& context) {
   context.outputs = {q, context.inputs[1], context.inputs[2]};
 }
 
+// 1 where a query may look at a key, [Tq, Tk].
+Expr causal_keep(Graph& graph, Index queries, Index keys, Index offset) {
+  const Expr row{&graph, graph.apply(Op::arange, {}, {{"n", queries}, {"start", static_cast<double>(offset)}})};
+  const Expr column{&graph, graph.apply(Op::arange, {}, {{"n", keys}})};
+  return cast(apply(Op::le, {column, reshape(row, {queries, 1})}), DType::f32);
+}
+
+// softmax(scale q kᵀ + mask) v in plain operations, for gradients of gradients: q [B, H, Tq, D], k and v [B, Hkv, Tk, D].
+Expr unfused_attention(Expr q, Expr k, Expr v, Expr mask, const Attrs& attrs) {
+  constexpr double kUnseen = -1e30;
+  const AttentionShape s = shape_of(q.shape(), k.shape(), attrs);
+  const Index rows = s.heads / s.kv_heads * s.queries;  // query heads that share a key head, one under the other
+  const Expr scores = matmul(reshape(q, {s.batch, s.kv_heads, rows, s.depth}), k, false, true) * s.scale;
+  Expr logits = reshape(scores, {s.batch, s.heads, s.queries, s.keys});
+  Expr keep;
+  const auto also = [&](Expr more) { keep = keep ? keep * more : more; };
+  if (s.causal) also(causal_keep(*q.graph, s.queries, s.keys, s.causal_offset));
+  if (mask && mask.dtype() == DType::f32) {
+    logits = logits + apply(Op::maximum, {mask, scalar(mask, kUnseen)});
+    also(cast(compare(Op::gt, mask, kUnseen), DType::f32));
+  } else if (mask) {
+    also(cast(mask, DType::f32));
+  }
+  if (keep) logits = logits + (1.0 - keep) * kUnseen;
+  Expr p = apply(Op::softmax, {logits}, {{"axis", Index{3}}});
+  if (keep) p = p * keep;  // a row that sees nothing gives zeros
+  return reshape(matmul(reshape(p, {s.batch, s.kv_heads, rows, s.keys}), v), q.shape());
+}
+
+void vjp_grad(VjpContext& context) {
+  const bool masked = context.attrs().flag("mask");
+  const Expr mask = masked ? context.input(3) : Expr{};
+  differentiate_unfused(context, {0, 1, 2}, masked ? 6 : 5, [&](std::span<const Expr> in) {
+    return unfused_attention(in[0], in[1], in[2], mask, context.attrs());
+  });
+}
+
 // [B, H, T, D], contiguous.
 template <class T>
 AttentionView<T> dense(T* data, const Shape& shape) {
@@ -218,6 +255,23 @@ void infer_packed_grad(InferContext& context) {
   context.outputs = {context.inputs[0]};
 }
 
+void vjp_packed_grad(VjpContext& context) {
+  const Index heads = context.attrs().integer("heads"), kv_heads = context.attrs().integer("kv_heads", heads);
+  differentiate_unfused(context, {0}, 3, [&](std::span<const Expr> in) {
+    const Shape& shape = in[0].shape();
+    const Index batch = shape[0], length = shape[1], depth = shape[2] / (heads + 2 * kv_heads);
+    const auto part = [&](Index first, Index count) {
+      const std::vector<Index> start{0, 0, first * depth}, stop{batch, length, (first + count) * depth};
+      const Expr cut =
+          apply(Op::slice, {in[0]}, {{"start", start}, {"stop", stop}, {"step", std::vector<Index>{1, 1, 1}}});
+      return transpose(reshape(cut, {batch, length, count, depth}), {0, 2, 1, 3});
+    };
+    const Expr y =
+        unfused_attention(part(0, heads), part(heads, kv_heads), part(heads + kv_heads, kv_heads), {}, context.attrs());
+    return reshape(transpose(y, {0, 2, 1, 3}), {batch, length, heads * depth});
+  });
+}
+
 void lower_packed(LowerContext& context) {
   const Packed packed = packed_of(context.input_type(0).shape, context.attrs());
   const Slot qkv = context.input(0), y = context.output(0), lse = context.output(1);
@@ -260,8 +314,8 @@ void lower_packed_grad(LowerContext& context) {
 }  // namespace
 
 const OpRule rule_attention{infer, vjp, lower};
-const OpRule rule_attention_grad{infer_grad, nullptr, lower_grad};
+const OpRule rule_attention_grad{infer_grad, vjp_grad, lower_grad};
 const OpRule rule_attention_packed{infer_packed, vjp_packed, lower_packed};
-const OpRule rule_attention_packed_grad{infer_packed_grad, nullptr, lower_packed_grad};
+const OpRule rule_attention_packed_grad{infer_packed_grad, vjp_packed_grad, lower_packed_grad};
 
 }  // namespace athanor

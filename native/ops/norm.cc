@@ -49,15 +49,52 @@ void infer_rms(InferContext& context) {
 
 void vjp_layer(VjpContext& context) {
   if (!context.dy(0)) return;
-  const Expr dx = apply(Op::layer_norm_grad,
-                        {context.input(0), context.input(1), context.output(1), context.output(2), context.dy(0)});
+  const Expr dx =
+      apply(Op::layer_norm_grad,
+            {context.input(0), context.input(1), context.output(1), context.output(2), context.dy(0)}, context.attrs());
   for (int i = 0; i < 3; ++i) context.set(i, output(dx, i));
 }
 
 void vjp_rms(VjpContext& context) {
   if (!context.dy(0)) return;
-  const Expr dx = apply(Op::rms_norm_grad, {context.input(0), context.input(1), context.output(1), context.dy(0)});
+  const Expr dx =
+      apply(Op::rms_norm_grad, {context.input(0), context.input(1), context.output(1), context.dy(0)}, context.attrs());
   for (int i = 0; i < 2; ++i) context.set(i, output(dx, i));
+}
+
+// (x − mean) / √(variance + eps) over axes, without the weight.
+Expr standardized(Expr x, const std::vector<Index>& axes, double eps) {
+  const Expr centred = x - mean(x, axes, true);
+  return centred * apply(Op::rsqrt, {mean(square(centred), axes, true) + eps});
+}
+
+// The bias adds nothing to second gradients.
+void vjp_layer_grad(VjpContext& context) {
+  const double eps = context.attrs().real("eps", 1e-5);
+  differentiate_unfused(context, {0, 1}, 4, [&](std::span<const Expr> in) {
+    return standardized(in[0], {in[0].shape().rank() - 1}, eps) * in[1];
+  });
+}
+
+void vjp_rms_grad(VjpContext& context) {
+  const double eps = context.attrs().real("eps", 1e-6);
+  differentiate_unfused(context, {0, 1}, 3, [&](std::span<const Expr> in) {
+    const Index last = in[0].shape().rank() - 1;
+    return in[0] * apply(Op::rsqrt, {mean(square(in[0]), {last}, true) + eps}) * in[1];
+  });
+}
+
+void vjp_batch_grad(VjpContext& context) {
+  const double eps = context.attrs().real("eps", 1e-5);
+  differentiate_unfused(context, {0, 1}, 4, [&](std::span<const Expr> in) {
+    std::vector<Index> axes{0};
+    Shape channels{in[0].shape()[1]};
+    for (Index axis = 2; axis < in[0].shape().rank(); ++axis) {
+      axes.push_back(axis);
+      channels.push_back(1);
+    }
+    return standardized(in[0], axes, eps) * reshape(in[1], channels);
+  });
 }
 
 // x, weight, mean and 1/σ of every row, dy.
@@ -158,8 +195,9 @@ void vjp_batch(VjpContext& context) {
   check(!context.dy(1) && !context.dy(2) && !context.dy(3), Code::unsupported,
         [] { return "batch_norm: the batch's statistics have no gradient of their own; stop it before them"; });
   if (!context.dy(0)) return;
-  const Expr dx = apply(Op::batch_norm_grad,
-                        {context.input(0), context.input(1), context.output(1), context.output(3), context.dy(0)});
+  const Expr dx =
+      apply(Op::batch_norm_grad,
+            {context.input(0), context.input(1), context.output(1), context.output(3), context.dy(0)}, context.attrs());
   for (int i = 0; i < 3; ++i) context.set(i, output(dx, i));
 }
 
@@ -204,10 +242,10 @@ void lower_batch_grad(LowerContext& context) {
 }  // namespace
 
 const OpRule rule_layer_norm{infer_layer, vjp_layer, lower_norm<NormKind::layer>};
-const OpRule rule_layer_norm_grad{infer_layer_grad, nullptr, lower_norm_grad<NormKind::layer>};
+const OpRule rule_layer_norm_grad{infer_layer_grad, vjp_layer_grad, lower_norm_grad<NormKind::layer>};
 const OpRule rule_rms_norm{infer_rms, vjp_rms, lower_norm<NormKind::rms>};
-const OpRule rule_rms_norm_grad{infer_rms_grad, nullptr, lower_norm_grad<NormKind::rms>};
+const OpRule rule_rms_norm_grad{infer_rms_grad, vjp_rms_grad, lower_norm_grad<NormKind::rms>};
 const OpRule rule_batch_norm{infer_batch, vjp_batch, lower_batch};
-const OpRule rule_batch_norm_grad{infer_batch_grad, nullptr, lower_batch_grad};
+const OpRule rule_batch_norm_grad{infer_batch_grad, vjp_batch_grad, lower_batch_grad};
 
 }  // namespace athanor

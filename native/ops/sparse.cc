@@ -2,13 +2,16 @@
 //   sparse_matmul(x f32 […, K], bitmap, values) → f32 […, N] = x · Wᵀ
 //   sparse_matmul_grad_input(dy […, N], bitmap, values; k = K) → […, K] = dy · W
 //   sparse_matmul_grad_values(dy […, N], x […, K], bitmap; nnz) → [nnz] = those of dyᵀ · x that the bitmap marks
+// layout ("auto", "dense", "1x1", "1x4", "4x1", "4x4") overrides the choice of sparse/choice.h, for tests and measurements.
 // The pattern is fixed: it has no gradient. A bitmap that marks another number of weights than there are values is refused with a
 // sentence when it is read.
 #include "base/error.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
 #include "ops/require.h"
+#include "ops/sparse_product.h"
 #include "ops/sparse_weight.h"
+#include "sparse/choice.h"
 
 namespace athanor {
 namespace {
@@ -39,6 +42,7 @@ Index bitmap_rows(const InferContext& context, int index) {
 }
 
 void infer_matmul(InferContext& context) {
+  sparse::check_layout(context.name, context.attrs.text("layout", "auto"));
   require_rows(context, 0, "x");
   const Index n = bitmap_rows(context, 1);
   require_bitmap(context, 1, n, context.inputs[0].shape.back());
@@ -47,6 +51,7 @@ void infer_matmul(InferContext& context) {
 }
 
 void infer_grad_input(InferContext& context) {
+  sparse::check_layout(context.name, context.attrs.text("layout", "auto"));
   require_rows(context, 0, "dy");
   const Index k = context.attrs.integer("k");
   check(k >= 0, Code::argument, [&] {
@@ -92,36 +97,15 @@ void vjp_grad_values(VjpContext& context) {
   if (context.wants(1)) context.set(1, grad_input(dy, bitmap, g, x.shape().back()));
 }
 
-double flops_of(Index m, Index nnz) { return 2.0 * static_cast<double>(m) * static_cast<double>(nnz); }
-
-// x [m, columns of `trans_b` order] times the dense weight, as it is or transposed, with the node's body.
-void lower_product(LowerContext& context, Index k, bool trans_b) {
-  const Type &x = context.input_type(0), &y = context.output_type();
-  const Index n = context.input_type(1).shape[0], nnz = context.input_type(2).shape[0], m = rows_of(x);
-  const DenseWeight weight(context, n, k, nnz, context.input(1), context.input(2));
-  GemmArgs args;
-  args.M = m, args.N = y.shape.back(), args.K = x.shape.back();
-  args.a.row = args.K, args.a.col = 1;
-  args.b.row = trans_b ? 1 : k, args.b.col = trans_b ? k : 1;
-  args.ldc = args.N;
-  const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 1, m);
-  args.epilogue = epilogue ? Epilogue::call : nullptr;
-  args.epilogue_self = epilogue.get();
-  const Slot a = context.input(0), c = context.output();
-  const Slot workspace = context.workspace(context.kernels.gemm.workspace(args, context.workers));
-  const auto kernel = context.kernels.gemm.run;
-  context.emit({flops_of(m, nnz), 0}, [=](Execution& run) {
-    weight.expand(run);
-    GemmArgs now = args;
-    now.a.data = run.at<const float>(a), now.b.data = weight.data(run), now.c = run.at<float>(c);
-    if (epilogue) epilogue->bind(run);
-    kernel(now, run.parallel, run.at(workspace));
-  });
+void lower_product(LowerContext& context, Index k, bool transposed) {
+  const Index n = context.input_type(1).shape[0], nnz = context.input_type(2).shape[0];
+  const Index m = rows_of(context.input_type(0));
+  lower_sparse_product(context, {m, n, k, nnz, transposed, 1, 2, context.input(0), context.output()});
 }
 
-void lower_matmul(LowerContext& context) { lower_product(context, context.input_type(0).shape.back(), true); }
+void lower_matmul(LowerContext& context) { lower_product(context, context.input_type(0).shape.back(), false); }
 
-void lower_grad_input(LowerContext& context) { lower_product(context, context.attrs().integer("k"), false); }
+void lower_grad_input(LowerContext& context) { lower_product(context, context.attrs().integer("k"), true); }
 
 void lower_grad_values(LowerContext& context) {
   const Index m = rows_of(context.input_type(0)), nnz = context.output_type().shape[0];
@@ -135,7 +119,7 @@ void lower_grad_values(LowerContext& context) {
   const Slot dy = context.input(0), x = context.input(1), values = context.output();
   const Slot workspace = context.workspace(context.kernels.gemm.workspace(args, context.workers));
   const auto kernel = context.kernels.gemm.run;
-  context.emit({flops_of(m, nnz), 0}, [=](Execution& run) {
+  context.emit({2.0 * static_cast<double>(m) * static_cast<double>(nnz), 0}, [=](Execution& run) {
     GemmArgs now = args;
     now.a.data = run.at<const float>(dy), now.b.data = run.at<const float>(x), now.c = weight.data(run);
     kernel(now, run.parallel, run.at(workspace));

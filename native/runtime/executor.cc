@@ -35,10 +35,10 @@ class Limited final : public Parallel {
 // for each other in a circle. Exclusive where the program writes.
 class CpuProgram::ArenaLocks {
  public:
-  explicit ArenaLocks(const Executable& code) {
+  ArenaLocks(const Executable& code, std::vector<HeldArena>& held) : held_(held) {
     const Arena* last = nullptr;
     bool sorted = true;
-    held_.reserve(code.variables.size());
+    held_.clear();
     for (std::size_t i = 0; i < code.variables.size(); ++i) {
       Arena* arena = code.variables[i]->arena().get();
       if (arena == last) {
@@ -50,23 +50,19 @@ class CpuProgram::ArenaLocks {
       last = arena;
     }
     if (!sorted) merge();
-    for (Held& held : held_) held.exclusive ? held.arena->mutex.lock() : held.arena->mutex.lock_shared();
+    for (HeldArena& held : held_) held.exclusive ? held.arena->mutex.lock() : held.arena->mutex.lock_shared();
   }
 
   ~ArenaLocks() {
     for (auto held = held_.rbegin(); held != held_.rend(); ++held) {
       held->exclusive ? held->arena->mutex.unlock() : held->arena->mutex.unlock_shared();
     }
+    held_.clear();  // an arena that its variables have left goes with the last run
   }
 
  private:
-  struct Held {
-    std::shared_ptr<Arena> arena;
-    bool exclusive;
-  };
-
   void merge() {
-    std::sort(held_.begin(), held_.end(), [](const Held& a, const Held& b) { return a.arena < b.arena; });
+    std::sort(held_.begin(), held_.end(), [](const HeldArena& a, const HeldArena& b) { return a.arena < b.arena; });
     std::size_t count = 0;
     for (std::size_t i = 0; i < held_.size(); ++i) {
       if (count > 0 && held_[count - 1].arena == held_[i].arena) {
@@ -79,11 +75,12 @@ class CpuProgram::ArenaLocks {
     held_.resize(count);
   }
 
-  std::vector<Held> held_;
+  std::vector<HeldArena>& held_;
 };
 
 CpuProgram::CpuProgram(Executable executable)
     : code_(std::move(executable)), arena_(code_.arena_bytes), slots_(code_.bindings.size(), nullptr) {
+  held_.reserve(code_.variables.size());
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     const Binding& binding = code_.bindings[slot];
     if (binding.kind == Binding::Kind::arena) slots_[slot] = arena_.data() + binding.index;
@@ -104,33 +101,32 @@ void CpuProgram::bind(const RunRequest& request) {
 }
 
 void CpuProgram::prepare(Parallel& parallel) {
-  for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
-    if (code_.bindings[slot].kind != Binding::Kind::prepared) continue;
-    Prepared& prepared = code_.prepared[code_.bindings[slot].index];
+  for (Prepared& prepared : code_.prepared) {
     refresh(prepared, parallel);
-    slots_[slot] = prepared.block->data();
+    slots_[prepared.slot] = prepared.block->data();
   }
 }
 
 // Versions only grow, so that their sum tells whether any of them did.
 void CpuProgram::refresh(Prepared& prepared, Parallel& parallel) {
   std::uint64_t version = 0;
-  Variable* owner = nullptr;
-  std::string key = prepared.key;
   for (const Slot slot : prepared.operands) {
     const Binding& binding = code_.bindings[slot];
-    if (binding.kind != Binding::Kind::variable) continue;
-    Variable& variable = *code_.variables[binding.index];
-    if (owner == nullptr) owner = &variable;
-    if (owner != &variable) key += " with " + std::to_string(reinterpret_cast<std::uintptr_t>(&variable));
-    version += variable.version();
+    if (binding.kind == Binding::Kind::variable) version += code_.variables[binding.index]->version();
   }
   if (prepared.block != nullptr && prepared.version == version) return;
-  const auto make = [&] {
-    std::vector<const std::byte*> operands;
-    for (const Slot slot : prepared.operands) operands.push_back(slots_[slot]);
-    return std::make_shared<const Block>(prepared.make(operands, parallel));
-  };
+  Variable* owner = nullptr;
+  std::string key = prepared.key;
+  std::vector<const std::byte*> operands;
+  for (const Slot slot : prepared.operands) {
+    operands.push_back(slots_[slot]);
+    const Binding& binding = code_.bindings[slot];
+    if (binding.kind != Binding::Kind::variable) continue;
+    Variable* variable = code_.variables[binding.index].get();
+    if (owner != nullptr) key += " with " + std::to_string(reinterpret_cast<std::uintptr_t>(variable));
+    if (owner == nullptr) owner = variable;
+  }
+  const auto make = [&] { return std::make_shared<const Block>(prepared.make(operands, parallel)); };
   prepared.block = owner == nullptr ? make() : owner->derived(key, version, make);
   prepared.version = version;
 }
@@ -156,7 +152,7 @@ void CpuProgram::execute(const RunRequest& request, Around&& around) {
   check(request.feeds.size() == code_.inputs.size(), Code::internal,
         [] { return "a run got the wrong number of feeds"; });
   const std::lock_guard lock(mutex_);
-  const ArenaLocks arenas(code_);
+  const ArenaLocks arenas(code_, held_);
   const FlushDenormals flush;
   bind(request);
   Limited parallel(*request.parallel, code_.workers);

@@ -19,6 +19,7 @@ struct Binding {
 
 // Data made of weights before the steps run, and made again only when a weight has changed.
 struct Prepared {
+  Slot slot;                   // where a run finds it
   std::vector<Slot> operands;  // variables and constants
   std::string key;             // programs that ask for the same share it
   PrepareFunction make;
@@ -54,6 +55,10 @@ class CpuProgram final : public Program {
   std::vector<double> profile(const RunRequest& request) override;
 
  private:
+  struct HeldArena {
+    std::shared_ptr<Arena> arena;
+    bool exclusive;
+  };
   class ArenaLocks;
   void bind(const RunRequest& request);
   void prepare(Parallel& parallel);
@@ -66,6 +71,7 @@ class CpuProgram final : public Program {
   Executable code_;
   Block arena_;
   std::vector<std::byte*> slots_;
+  std::vector<HeldArena> held_;  // of the run under way: kept, so that a run allocates nothing
   std::mutex mutex_;
 };
 

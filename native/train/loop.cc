@@ -48,9 +48,11 @@ Loop::Loop(LoopConfig config) : config_(std::move(config)) {
   bool sized = false;
   for (const Port& port : config_.program->inputs()) {
     auto batch = std::make_shared<Block>(port.type.bytes());
-    if (!config_.hyper.empty() && port.name == config_.hyper) {
-      hyper_size_ = port.type.count();
-      feeds_.push_back({nullptr, std::move(batch)});
+    if (const int hyper = position(config_.hyper, port.name); hyper >= 0) {
+      check(port.type.dtype == DType::f64, Code::dtype, [&] {
+        return "fit: the numbers of a step are f64, input \"" + port.name + "\" is " + to_string(port.type);
+      });
+      feeds_.push_back({nullptr, std::move(batch), hyper, port.type.count(), 0});
       continue;
     }
     const Column& column = config_.dataset->column(port.name);
@@ -63,7 +65,7 @@ Loop::Loop(LoopConfig config) : config_(std::move(config)) {
     });
     batch_ = wanted[0];
     sized = true;
-    feeds_.push_back({&column, std::move(batch)});
+    feeds_.push_back({&column, std::move(batch), -1, 0, 0});
   }
   for (const Port& port : config_.program->outputs()) {
     Result result;
@@ -77,7 +79,19 @@ Loop::Loop(LoopConfig config) : config_(std::move(config)) {
     if (result.record >= 0 || result.collect >= 0) result.bytes.resize(static_cast<std::size_t>(port.type.bytes()));
     results_.push_back(std::move(result));
   }
+  place_hypers();
   place_records();
+}
+
+// The numbers of a step stand side by side in the order in which their inputs are named.
+void Loop::place_hypers() {
+  for (std::size_t wanted = 0; wanted < config_.hyper.size(); ++wanted) {
+    for (Feed& feed : feeds_) {
+      if (feed.hyper != static_cast<int>(wanted)) continue;
+      feed.offset = hyper_size_;
+      hyper_size_ += feed.count;
+    }
+  }
 }
 
 // Records stand side by side in the order in which they were asked for.
@@ -157,9 +171,9 @@ LoopResult Loop::run(const LoopRequest& request) {
     }
     gather(order, request.first_row + step * batch_, *threads);
     for (const Feed& feed : feeds_) {
-      if (feed.column == nullptr && hyper_size_ > 0) {
-        std::memcpy(feed.batch->data(), request.hyper.data() + step * hyper_size_,
-                    static_cast<std::size_t>(hyper_size_) * 8);
+      if (feed.column == nullptr && feed.count > 0) {
+        std::memcpy(feed.batch->data(), request.hyper.data() + step * hyper_size_ + feed.offset,
+                    static_cast<std::size_t>(feed.count) * 8);
       }
     }
     run.step = request.first_step + static_cast<std::uint64_t>(step);

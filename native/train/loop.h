@@ -14,7 +14,7 @@ namespace athanor {
 struct LoopConfig {
   std::shared_ptr<Program> program;
   std::shared_ptr<Dataset> dataset;
-  std::string hyper;                 // the input that takes each step's hyper-parameters (f64), or empty
+  std::vector<std::string> hyper;    // inputs (f64) that take each step's numbers: hyper-parameters, schedules
   std::vector<std::string> record;   // small outputs: their numbers are kept for every step, side by side
   std::vector<std::string> collect;  // outputs [batch, …]: their rows are kept, in the order of the batches
   std::string guard;                 // stop when the first number of this recorded output is not finite; empty: never
@@ -27,7 +27,7 @@ struct LoopRequest {
   Index first_row = 0;  // of the epoch's order
   Index steps = 0;
   std::uint64_t first_step = 0;  // keys the random numbers
-  std::vector<double> hyper;     // [steps, size of the hyper input]
+  std::vector<double> hyper;     // [steps, numbers of all hyper inputs in the order of the config]
   const std::atomic<bool>* cancelled = nullptr;
 };
 
@@ -54,8 +54,10 @@ class Loop {
 
  private:
   struct Feed {
-    const Column* column;  // null: the hyper-parameters
+    const Column* column;  // null: numbers of the step
     std::shared_ptr<Block> batch;
+    int hyper = -1;
+    Index count = 0, offset = 0;  // of those numbers, in a row
   };
   struct Result {
     std::vector<std::byte> bytes;
@@ -63,6 +65,7 @@ class Loop {
     Index count = 0, offset = 0;  // numbers of a record, and where they stand in a row
   };
 
+  void place_hypers();
   void place_records();
   void gather(const std::int32_t* order, Index first_row, Parallel& parallel);
   void keep(LoopResult& result) const;

@@ -5,33 +5,48 @@ import { transformSync } from "esbuild";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import * as data from "../../lib/data/index.js";
+import * as distill from "../../lib/distill/index.js";
 import * as loss from "../../lib/loss/index.js";
 import * as metrics from "../../lib/metrics/index.js";
 import * as nn from "../../lib/nn/index.js";
 import * as ops from "../../lib/ops/index.js";
 import * as optim from "../../lib/optim/index.js";
-import { prune } from "../../lib/prune/index.js";
+import * as prune from "../../lib/prune/index.js";
 import * as report from "../../lib/report/index.js";
 import * as train from "../../lib/train/index.js";
 import * as schedule from "../../lib/schedule/index.js";
 import { array, compile, grad, Parameter, valueAndGrad } from "../../lib/tensor/index.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
-const rooms = ["tensor", "ops", "nn", "loss", "optim", "schedule", "data", "metrics", "report", "train", "prune"];
+const rooms = [
+  "tensor",
+  "ops",
+  "nn",
+  "loss",
+  "optim",
+  "schedule",
+  "data",
+  "metrics",
+  "report",
+  "train",
+  "prune",
+  "distill",
+];
 const engine = { array, compile, grad, Parameter, valueAndGrad };
-const scope = { ...engine, data, loss, metrics, nn, ops, optim, prune, report, schedule, train };
+const scope = { ...engine, data, distill, loss, metrics, nn, ops, optim, prune, report, schedule, train };
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
 import { writeFile } from "node:fs/promises";
 import { array, compile, grad, Parameter, valueAndGrad, type NdArray, type Tensor } from "../tensor/index.js";
 import * as data from "../data/index.js";
+import * as distill from "../distill/index.js";
 import * as loss from "../loss/index.js";
 import * as metrics from "../metrics/index.js";
 import * as nn from "../nn/index.js";
 import * as ops from "../ops/index.js";
 import * as optim from "../optim/index.js";
-import { prune } from "../prune/index.js";
+import * as prune from "../prune/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";

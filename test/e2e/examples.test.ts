@@ -31,6 +31,14 @@ describe("examples", () => {
     expect(hits).toBeGreaterThan(0.9);
   });
 
+  it("distillation: few labels, kept scores, hints and schedules", async () => {
+    const { taught, withoutTeacher, withTeacher, first, last, inOwnLoop } = await import("../../examples/distill.js");
+    expect(taught).toBeGreaterThan(0.99);
+    expect(withTeacher).toBeGreaterThan(withoutTeacher + 0.03);
+    expect(last).toBeLessThan(first / 20);
+    expect(inOwnLoop).toBeGreaterThan(0.97);
+  });
+
   it("digits, one short run: artifacts, summary and report", { timeout: 240_000 }, async () => {
     const out = await mkdtemp(join(tmpdir(), "athanor-digits-"));
     try {

@@ -79,4 +79,8 @@ it("every key that a record names is in its file", () => {
   for (const { inputs, dy, outputs, gradients } of operations.record.cases) {
     for (const key of [dy, ...values(inputs, outputs, gradients)]) operations.tensor(key);
   }
+  const distillation = readGolden("distillation");
+  for (const { inputs, gradients } of distillation.record.cases) {
+    for (const key of values(inputs, gradients)) distillation.tensor(key);
+  }
 });

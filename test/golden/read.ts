@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 
 /** A stored tensor; float64 comes as Float64Array, indices as Int32Array. */
 export interface GoldenTensor {
-  readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
+  readonly data: Float32Array | Float64Array | Int32Array;
   readonly shape: readonly number[];
 }
 
@@ -98,45 +98,19 @@ export interface OperationCase {
   readonly gradients: Readonly<Record<string, string>>;
 }
 
-export interface PruningRecord {
-  readonly parameters: readonly string[];
-  readonly start: Readonly<Record<string, string>>;
-  readonly masks: readonly {
-    readonly name: string;
-    readonly kind: "l1" | "structure";
-    readonly scope?: "layer" | "global";
-    readonly structure?: `${number}:${number}` | { readonly block: readonly [number, number] };
-    readonly amount: number;
-    /** Parameter name → key of its mask. */
-    readonly masks: Readonly<Record<string, string>>;
-  }[];
-  readonly training: {
-    readonly steps: number;
-    readonly clipNorm: number;
-    readonly weightDecay: number;
-    readonly masks: Readonly<Record<string, string>>;
-    /** Parameter name → key of its gradients (steps, …shape). */
-    readonly gradients: Readonly<Record<string, string>>;
-  };
-  readonly cases: readonly {
-    readonly name: string;
-    readonly optimizer: OptimizerCase["optimizer"];
-    readonly options: OptimizerCase["options"];
-    readonly lr: number;
-    readonly clip: boolean;
-    /** Key of the parameters after all steps, flat, float64. */
-    readonly expected: string;
-    readonly drift: number;
-  }[];
-  readonly criteria: {
-    readonly batchSize: number;
-    readonly x: string;
-    readonly y: string;
-    /** Keys of the convolution's weight and bias, then the linear layer's. */
-    readonly parameters: readonly string[];
-    /** Criterion → keys of the scores of both weights. */
-    readonly scores: Readonly<Record<"snip" | "taylor" | "wanda", readonly [string, string]>>;
-  };
+export interface DistillationRecord {
+  readonly cases: readonly DistillationCase[];
+}
+
+export interface DistillationCase {
+  readonly name: string;
+  readonly loss: string;
+  readonly options: Readonly<Record<string, number>>;
+  readonly inputs: Readonly<Record<string, string>>;
+  /** Of the loss, float64. */
+  readonly value: number;
+  /** Input of the student → key of the gradient. */
+  readonly gradients: Readonly<Record<string, string>>;
 }
 
 interface Sets {
@@ -144,10 +118,10 @@ interface Sets {
   models: ModelRecord;
   schedules: ScheduleRecord;
   operations: OperationRecord;
-  pruning: PruningRecord;
+  distillation: DistillationRecord;
 }
 
-const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;
+const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array } as const;
 
 /** Reads one of the sets of this folder. */
 export function readGolden<Name extends keyof Sets>(name: Name): GoldenSet<Sets[Name]> {

@@ -1,7 +1,7 @@
 // Models for the tests of structured pruning, and the masked model that a shrunk one must equal: every slice that goes is zero.
 import { concat } from "../../lib/ops/index.js";
 import * as nn from "../../lib/nn/index.js";
-import type { StructuredPlan } from "../../lib/prune/structured/index.js";
+import { planStructured, type StructuredOptions, type StructuredPlan } from "../../lib/prune/structured/index.js";
 import { array, compile, type NdArray, type Tensor } from "../../lib/tensor/index.js";
 import { NdArray as Host, countOf } from "../../lib/tensor/nd-array.js";
 
@@ -101,4 +101,31 @@ export function distance(a: NdArray, b: NdArray): number {
   });
   if (String(a.shape) !== String(b.shape)) return Infinity;
   return largest === 0 ? difference : difference / largest;
+}
+
+const kinds = ["channels", "neurons", "heads"] as const;
+
+/** A plan of half of everything, unless said otherwise. */
+export function planOf<M extends nn.Module>(
+  model: M,
+  shape: readonly number[],
+  options: Partial<StructuredOptions> = {},
+) {
+  return planStructured(model, { structured: kinds, amount: 0.5, input: { dtype: "f32", shape }, ...options });
+}
+
+/** A module of one function, with the layers it uses. */
+export class Net<Layers extends object> extends nn.Module {
+  layers: Layers;
+  private readonly body: (x: Tensor, layers: Layers) => Tensor;
+
+  constructor(layers: Layers, body: (x: Tensor, layers: Layers) => Tensor) {
+    super();
+    this.layers = layers;
+    this.body = body;
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.body(x, this.layers);
+  }
 }

@@ -3,6 +3,7 @@
 // instead of on layers).
 import type { Module } from "../../nn/index.js";
 import type { Parameter } from "../../tensor/parameter.js";
+import { countOf, type Shape } from "../../tensor/nd-array.js";
 import type { InputSignature } from "../../tensor/signature.js";
 import { elementwiseRules } from "./elementwise.js";
 import { layerRules, unknown } from "./layers.js";
@@ -60,6 +61,10 @@ export function analyse(where: string, model: Module, input: InputSignature): An
 function ownParameter(units: Units, axesOf: Map<Parameter, Axis[]>, parameter: Parameter): Value {
   let axes = axesOf.get(parameter);
   if (!axes) axesOf.set(parameter, (axes = parameter.shape.map((extent) => units.fresh(extent))));
+  if (parameter.form) {
+    const reason = `the weight is held as ${parameter.form.kind}; prune the structure first, then quantize or pack`;
+    for (const axis of axes) units.pinAxis(axis, reason);
+  }
   return { axes, zero: axes.map(() => true), weight: true };
 }
 
@@ -77,33 +82,44 @@ function labelOf(graph: TracedGraph, node: TracedNode): string {
   return weight.find((name) => name !== undefined) ?? node.op;
 }
 
-type Consumers = ReadonlyMap<number, readonly TracedNode[]>;
+interface Consumers {
+  readonly of: ReadonlyMap<number, readonly TracedNode[]>;
+  readonly shapes: ReadonlyMap<number, Shape>;
+}
 
 function consumersOf(graph: TracedGraph): Consumers {
   const consumers = new Map<number, TracedNode[]>();
+  const shapes = new Map(graph.nodes.map(({ results, types }) => [results[0]!, types[0]!.shape]));
   for (const node of graph.nodes) {
     for (const id of node.inputs) consumers.set(id, [...(consumers.get(id) ?? []), node]);
   }
-  return consumers;
+  return { of: consumers, shapes };
 }
 
 // Whether attention reads this axis of a value as its heads, some moves later.
 function leadsToHeads(consumers: Consumers, id: number, axis: number, steps: number): boolean {
   if (steps === 0) return false;
-  return (consumers.get(id) ?? []).some((node) => {
-    const next = axisAfter(node, id, axis);
+  return (consumers.of.get(id) ?? []).some((node) => {
+    const next = axisAfter(node, id, axis, consumers.shapes.get(id) ?? []);
     if (next === "heads") return true;
     return next !== undefined && leadsToHeads(consumers, node.results[0]!, next, steps - 1);
   });
 }
 
-function axisAfter(node: TracedNode, id: number, axis: number): number | "heads" | undefined {
+function axisAfter(node: TracedNode, id: number, axis: number, before: Shape): number | "heads" | undefined {
   const rank = node.types[0]!.shape.length;
   if (node.op === "attention") return axis === 1 && node.inputs.indexOf(id) < 3 ? "heads" : undefined;
   if (node.op === "transpose") return listAttr(node, "order")!.indexOf(axis);
   if (node.op === "slice" || node.op === "concat") return axis;
   // Products of two values of four dimensions are attention written out: [B, H, T, D].
   if (node.op === "matmul") return rank === 4 && axis === 1 ? "heads" : undefined;
-  if (node.op === "reshape") return undefined;
+  if (node.op === "reshape") return sameAxis(before, node.types[0]!.shape, axis);
   return node.op in elementwiseRules ? axis : undefined;
+}
+
+// Where an axis is after a reshape that leaves it whole.
+function sameAxis(before: Shape, after: Shape, axis: number): number | undefined {
+  const outer = countOf(before.slice(0, axis));
+  const found = after.findIndex((extent, at) => extent === before[axis] && countOf(after.slice(0, at)) === outer);
+  return found === -1 ? undefined : found;
 }

@@ -8,7 +8,7 @@ import type { InputSignature } from "../../tensor/signature.js";
 import type { Analysis } from "./analysis.js";
 import { cutArray, type Cut } from "./cuts.js";
 import { countsOf } from "./counts.js";
-import type { TracedNode } from "./traced.js";
+import { traceModel } from "./traced.js";
 import { verify } from "./verify.js";
 
 /** What to shrink and how. */
@@ -26,24 +26,22 @@ export function shrink<M extends Module>(source: ShrinkSource<M>): M {
   const { model, cuts, analysis, removed } = source;
   const where = "prune";
   for (const parameter of cuts.keys()) requirePlain(where, parameter, analysis);
+  const kept = (unit: number) => !removed.has(analysis.units.classOf(unit));
   const copy = model.clone();
   try {
+    // The copy has labels of its own, whatever model the original was traced in before.
+    const labelled = traceModel(where, copy, source.input);
     const copies = copy.namedParameters();
     model.namedParameters().forEach(({ parameter }, i) => {
       const cut = cuts.get(parameter);
       if (cut) cutParameter(where, copies[i]!.parameter, cut);
     });
-    const kept = (unit: number) => !removed.has(analysis.units.classOf(unit));
-    for (const { graph, values } of analysis.graphs) {
-      for (const node of graph.nodes) {
-        recount(
-          copy,
-          node,
-          countsOf(node, values, () => true),
-          countsOf(node, values, kept),
-        );
-      }
-    }
+    analysis.graphs.forEach(({ graph, values }, g) => {
+      graph.nodes.forEach((node, i) => {
+        const before = countsOf(node, values, () => true);
+        recount(copy, labelled[g]!.nodes[i]!.scope, before, countsOf(node, values, kept));
+      });
+    });
     verify(where, copy, source.input, analysis, kept);
     return copy;
   } catch (thrown) {
@@ -75,10 +73,10 @@ const fields: Readonly<Record<string, string>> = { groups: "groups", heads: "hea
 
 type Counts = Readonly<Record<string, number>>;
 
-function recount(model: Module, node: TracedNode, before: Counts, after: Counts): void {
+function recount(model: Module, scope: string, before: Counts, after: Counts): void {
   const changed = Object.entries(after).filter(([name, count]) => before[name] !== count);
   if (changed.length === 0) return;
-  const owner = moduleAt(model, node.scope);
+  const owner = moduleAt(model, scope);
   for (const [name, count] of changed) {
     const held = Object.getOwnPropertyDescriptor(owner, fields[name]!);
     if (held?.value === before[name]) Object.defineProperty(owner, fields[name]!, { ...held, value: count });

@@ -1,5 +1,6 @@
 // Cuts: for every parameter the places along its axes that stay. Whatever has a parameter's shape is cut like it.
 import { ShapeError } from "../../errors.js";
+import type { TypedArray } from "../../tensor/dtype.js";
 import { countOf, NdArray, showShape, type Shape } from "../../tensor/nd-array.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import type { Axis, Units } from "./units.js";
@@ -42,17 +43,45 @@ export function cutArray(where: string, values: NdArray, shape: Shape, cut: Cut)
   const extents = [...shape];
   cut.forEach((kept, axis) => {
     if (!kept) return;
-    const inner = countOf(extents.slice(axis + 1));
     const outer = countOf(extents.slice(0, axis));
-    const next = data.slice(0, outer * kept.length * inner);
-    for (let block = 0; block < outer; ++block) {
-      kept.forEach((place, i) => {
-        const from = (block * extents[axis]! + place) * inner;
-        next.set(data.subarray(from, from + inner), (block * kept.length + i) * inner);
-      });
-    }
-    data = next;
+    const inner = countOf(extents.slice(axis + 1));
+    data = cutAxis(data, kept, { outer, extent: extents[axis]!, inner });
     extents[axis] = kept.length;
   });
   return new NdArray(data, extents, values.dtype);
+}
+
+interface AxisOf {
+  readonly outer: number;
+  readonly extent: number;
+  readonly inner: number;
+}
+
+// data [outer, extent, inner] → [outer, kept, inner]
+function cutAxis(data: TypedArray, kept: readonly number[], { outer, extent, inner }: AxisOf): TypedArray {
+  const next = data.slice(0, outer * kept.length * inner);
+  const runs = runsOf(kept);
+  let to = 0;
+  for (let block = 0; block < outer; ++block) {
+    for (const { place, count } of runs) {
+      const from = (block * extent + place) * inner;
+      const length = count * inner;
+      // Copies of a few elements cost less by hand than a view for each.
+      if (length < 16) for (let i = 0; i < length; ++i) next[to + i] = data[from + i]!;
+      else next.set(data.subarray(from, from + length), to);
+      to += length;
+    }
+  }
+  return next;
+}
+
+// Places in a row as one.
+function runsOf(places: readonly number[]): { place: number; count: number }[] {
+  const runs: { place: number; count: number }[] = [];
+  for (const place of places) {
+    const last = runs.at(-1);
+    if (last && last.place + last.count === place) last.count++;
+    else runs.push({ place, count: 1 });
+  }
+  return runs;
 }

@@ -56,7 +56,8 @@ function compareAttrs(where: string, before: TracedNode, after: TracedNode, fore
 
 function compareConstants(where: string, before: TracedNode, after: TracedNode): void {
   if (!before.constant || Buffer.from(before.constant).equals(Buffer.from(after.constant!))) return;
-  fail(where, placeOf(after), "a constant that depends on a size that changes");
+  const place = after.scope === "" ? "the model's code" : `layer "${after.scope}"`;
+  fail(where, place, "a constant that depends on a size that changes");
 }
 
 function fail(where: string, place: string, what: string): never {

@@ -10,6 +10,7 @@
 #include "kernels/pool.inl.h"
 #include "kernels/reduce.inl.h"
 #include "kernels/softmax.inl.h"
+#include "kernels/sparse.inl.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
@@ -31,6 +32,7 @@ const KernelTable& table() {
       .norm = norm_kernels(),
       .reduce = reduce_kernels(),
       .softmax = softmax_kernels(),
+      .sparse = sparse::kernels(),
   };
   return kTable;
 }

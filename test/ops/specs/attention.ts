@@ -198,7 +198,7 @@ export const attentions = {
     samples: () => layouts.map(sample),
     reference: attend,
     tolerance: "rows",
-    gradients: { inputs: [0, 1, 2], twice: false, samples: () => small.map(sample) },
+    gradients: { inputs: [0, 1, 2], twice: true, samples: () => small.map(sample) },
     errors: [
       {
         inputs: [typed("f32", 1, 1, 2, 4), typed("f32", 1, 1, 2, 4)],
@@ -259,7 +259,7 @@ export const attentions = {
       return [joined(y!), lse!];
     },
     tolerance: "rows",
-    gradients: { inputs: [0], twice: false, samples: () => packedSamples().slice(1, 4) },
+    gradients: { inputs: [0], twice: true, samples: () => packedSamples().slice(1, 4) },
     errors: [
       {
         inputs: [typed("f32", 2, 3, 10)],

@@ -4,6 +4,7 @@ import type { Spec } from "../spec.js";
 import { activationGrad } from "./activation-grad.js";
 import { attentions } from "./attention.js";
 import { binary } from "./binary.js";
+import { codebooks } from "./codebook.js";
 import { convolutions } from "./conv.js";
 import { indexings } from "./indexing.js";
 import { products } from "./matmul.js";
@@ -11,7 +12,6 @@ import { movements } from "./movement.js";
 import { norms } from "./norm.js";
 import { pools } from "./pool.js";
 import { reductions } from "./reduce.js";
-import { selections } from "./selection.js";
 import { softmaxes } from "./softmax.js";
 import { sparseConvolutions } from "./sparse-conv.js";
 import { sparseProducts } from "./sparse.js";
@@ -34,5 +34,5 @@ export const specs = {
   ...attentions,
   ...movements,
   ...indexings,
-  ...selections,
+  ...codebooks,
 } satisfies Record<OpName, Spec>;

@@ -156,7 +156,7 @@ export const norms = {
       return [y, f32(groups.shape, means), f32(groups.shape, inverse)];
     },
     tolerance: "rows",
-    gradients: { inputs: [0, 1, 2], twice: false, samples: smooth([2, 5], -1, 2) },
+    gradients: { inputs: [0, 1, 2], twice: true, samples: smooth([2, 5], -1, 2) },
     errors: [
       {
         inputs: [typed("f64", 2, 3), typed("f64", 3), typed("f64", 3)],
@@ -190,7 +190,7 @@ export const norms = {
       return [y, f32(groups.shape, inverse)];
     },
     tolerance: "rows",
-    gradients: { inputs: [0, 1], twice: false, samples: smooth([2, 5], -1, 1) },
+    gradients: { inputs: [0, 1], twice: true, samples: smooth([2, 5], -1, 1) },
     errors: [
       {
         inputs: [typed("f32", 2, 3), typed("f32", 2)],
@@ -214,7 +214,7 @@ export const norms = {
       return [y, ...[means, variances, inverse].map((s) => f32(groups.shape, s))];
     },
     tolerance: "rows",
-    gradients: { inputs: [0, 1, 2], twice: false, samples: smooth([3, 2, 2, 2], 1, 2) },
+    gradients: { inputs: [0, 1, 2], twice: true, samples: smooth([3, 2, 2, 2], 1, 2) },
     errors: [
       {
         inputs: [typed("f32", 3), typed("f32", 3), typed("f32", 3)],

@@ -1,0 +1,57 @@
+// What scores depend on, as SHA-256 in hex: the samples, and the teacher with its graph, constants and weights.
+import { createHash, type Hash } from "node:crypto";
+import { feed, type ModuleLike } from "../../nn/index.js";
+import { call } from "../../native/index.js";
+import type { NdArray } from "../../tensor/nd-array.js";
+import { Trace, within } from "../../tensor/trace.js";
+import type { Served } from "../../artifact/index.js";
+import { aborted } from "../../tensor/program.js";
+
+// A few milliseconds at a time.
+const sliceBytes = 4 * 2 ** 20;
+
+/** Of samples. Gives the event loop its turn. @throws AbortedError */
+export async function ofData(where: string, x: NdArray, signal?: AbortSignal): Promise<string> {
+  const hash = createHash("sha256").update(`${x.dtype} ${x.shape.join(" ")} `);
+  const { buffer, byteOffset, byteLength } = x.data;
+  for (let at = 0; at < byteLength; at += sliceBytes) {
+    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(sliceBytes, byteLength - at)));
+    await new Promise((resolve) => setImmediate(resolve));
+    if (signal?.aborted) throw aborted(where, signal);
+  }
+  return hash.digest("hex");
+}
+
+/** Of a model as it is now, for samples like those of x. @throws what tracing throws */
+export function ofModel(model: ModuleLike, x: NdArray): string {
+  const hash = createHash("sha256");
+  const trace = new Trace();
+  try {
+    within(trace, () => {
+      const y = feed(model, trace.input("x", x.dtype, [1, ...x.shape.slice(1)]));
+      call(() => trace.graph.setOutputs(["y"], [y.id]));
+    });
+    for (const { variable, constant, ...node } of call(() => trace.graph.describe()).nodes) {
+      update(hash, { ...node, scope: "" });
+      const bytes = variable?.read() ?? constant;
+      if (bytes) hash.update(new Uint8Array(bytes));
+    }
+  } finally {
+    trace.graph.dispose();
+  }
+  return hash.digest("hex");
+}
+
+/** Of a loaded artifact. */
+export function ofServed(served: Served): string {
+  const hash = createHash("sha256");
+  update(hash, served.graph);
+  for (const { name, dtype, shape } of served.weights) {
+    update(hash, { name, dtype, shape });
+    const { buffer, byteOffset, byteLength } = served.readWeight(name).data;
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest("hex");
+}
+
+const update = (hash: Hash, value: unknown): Hash => hash.update(`${JSON.stringify(value)}\n`);

@@ -1,0 +1,109 @@
+// From a fake-quantized weight to its packed form, in one compiled program off the event loop: the same steps, the same integers.
+import { array, NdArray } from "../tensor/nd-array.js";
+import { compile } from "../tensor/compile.js";
+import { operations } from "../native/operations.js";
+import { Parameter } from "../tensor/parameter.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { currentTrace } from "../tensor/trace.js";
+import type { FakeForm } from "./fake-form.js";
+import { codesOf, type Steps } from "./grid.js";
+import { packBits, type Layout } from "./layout.js";
+import { PackedForm, type PackedParts } from "./packed-form.js";
+import { float8Bytes, float8Table } from "./tables.js";
+
+/** Codes for a weight, where they are not simply the nearest. */
+export type Rounding = (w: Tensor, steps: Steps) => Tensor;
+
+type Parts = { -readonly [Name in keyof PackedParts]: PackedParts[Name] };
+
+const fixed = (shape: readonly number[], dtype: "u8" | "f32" | "bf16") =>
+  new Parameter(shape, { dtype, trainable: false });
+
+function holding(values: NdArray): Parameter {
+  const parameter = fixed(values.shape, "f32");
+  parameter.write(values);
+  return parameter;
+}
+
+/** The packed form of a weight that is used as `form` says. Neither is changed. */
+export async function pack(
+  where: string,
+  parameter: Parameter,
+  form: FakeForm,
+  options: { readonly rounding?: Rounding | undefined; readonly signal?: AbortSignal | undefined } = {},
+): Promise<PackedForm> {
+  const { scheme, layout } = form;
+  const kept = await keptOf(parameter, layout, scheme.storage);
+  const parts = await emptyParts(form, kept?.length);
+  const program = compile(
+    () => {
+      const trace = currentTrace(where);
+      const w = form.scaled(trace.parameter(parameter));
+      const steps = form.steps(w);
+      const codes = options.rounding ? options.rounding(w, steps) : codesOf(w, layout, scheme, steps);
+      const column = (t: Tensor) => t.reshape([layout.rows, layout.groups]);
+      const stored = storedCodes(codes, form);
+      if (kept) {
+        const inRows = stored.reshape([-1]).gather(0, array(kept)).reshape([1, -1]);
+        trace.update(parts.q, packBits(inRows, scheme.storage).reshape([-1]));
+        const mask = trace.constant(array(parameter.readMask()!, [layout.rows, layout.inner]));
+        trace.update(parts.bitmap!, packBits(mask, 1));
+      } else {
+        trace.update(parts.q, packBits(stored, scheme.storage));
+      }
+      trace.update(parts.scale, column(steps.scale).cast(parts.scale.dtype));
+      if (parts.zero) trace.update(parts.zero, column(steps.zero!).cast("u8"));
+      return {};
+    },
+    { name: where },
+  );
+  try {
+    await program.run({ signal: options.signal });
+  } finally {
+    program.dispose();
+  }
+  return new PackedForm(scheme, parameter.shape, layout, parts);
+}
+
+// The elements that a mask keeps, where a bitmap and their codes alone take less room than all codes. Looked for in slices, so that
+// the event loop runs in between.
+async function keptOf(parameter: Parameter, { rows, inner }: Layout, storage: number): Promise<Int32Array | undefined> {
+  const mask = parameter.readMask();
+  if (!mask || !("quantized_matmul" in operations)) return undefined;
+  const kept: number[] = [];
+  for (let i = 0; i < mask.length; ++i) {
+    if (mask[i] !== 0) kept.push(i);
+    if ((i & 0x7ffff) === 0x7ffff) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const sparse = rows * Math.ceil(inner / 8) + (kept.length * storage) / 8;
+  return kept.length > 0 && sparse < (rows * inner * storage) / 8 ? Int32Array.from(kept) : undefined;
+}
+
+async function emptyParts({ scheme, layout, parts: own }: FakeForm, kept: number | undefined): Promise<Parts> {
+  const { grid, storage, per } = scheme;
+  const { rows, inner, groups } = layout;
+  const bytes = (count: number) => Math.ceil((count * storage) / 8);
+  const parts: Parts = {
+    q: fixed(kept === undefined ? [rows, bytes(inner)] : [bytes(kept)], "u8"),
+    ...(kept !== undefined && { bitmap: fixed([rows, Math.ceil(inner / 8)], "u8") }),
+    scale: fixed([rows, groups], typeof per === "number" ? "bf16" : "f32"),
+  };
+  if (grid.kind === "uniform" && !grid.symmetric) parts.zero = fixed([rows, groups], "u8");
+  if (grid.kind === "table") parts.table = holding(array(grid.float8 ? float8Bytes(grid.float8) : Float32Array.from(grid.table))); // prettier-ignore
+  if (own.table) parts.table = own.table.clone();
+  if (own.smooth) parts.smooth = own.smooth.clone();
+  if (own.inputStep && own.inputZero) {
+    const [step, zero] = [await own.inputStep.read(), await own.inputZero.read()];
+    parts.act = holding(array(Float32Array.of(step.item(), zero.item())));
+  }
+  for (const part of Object.values(parts)) part.trainable = false;
+  return parts;
+}
+
+// An 8-bit float is stored as its own byte, the number of its entry in the ascending table turned into sign and magnitude.
+function storedCodes(codes: Tensor, { scheme: { grid } }: FakeForm): Tensor {
+  if (grid.kind !== "table" || !grid.float8) return codes;
+  const { zero } = float8Table(grid.float8);
+  const offset = codes.cast("f32").sub(zero);
+  return offset.lt(0).where(offset.neg().add(128), offset);
+}

@@ -1,0 +1,78 @@
+// Quantization-aware training: a clone that computes as if quantized and trains in floats, and its packing afterwards.
+import { ArgumentError, checkOptions } from "../errors.js";
+import type { Module } from "../nn/index.js";
+import { FakeForm } from "./fake-form.js";
+import { pack } from "./pack.js";
+import { PackedForm } from "./packed-form.js";
+import { formsFor, formsOf, planFor, requireModel, type QuantizeOptions } from "./quantize.js";
+import { targetsOf, type SchemeChoice } from "./targets.js";
+
+/** Options of {@link prepare}. */
+export interface PrepareOptions extends Omit<QuantizeOptions, "method"> {
+  /** Train the scales with the weights (LSQ, Esser et al. 2020); otherwise they follow the largest weight. Default false. */
+  readonly lsq?: boolean | undefined;
+}
+
+/**
+ * A copy of the model for quantization-aware training: every product sees its weights (and, by the scheme, its inputs) rounded as
+ * they will be once packed, gradients pass straight through the rounding. Train it as any model, then {@link convert} it. Give the
+ * steps no weight decay: `groups: [{ match: /[sS]tep$/, weightDecay: 0 }]`.
+ *
+ * @throws ArgumentError as `quantize`; static activations need `calibrate`.
+ * @example
+ * const model = nn.sequential(nn.linear(64, 32), nn.relu(), nn.linear(32, 10));
+ * const trained = await quantize.prepare(model, quantize.int4({ group: 32 }), { lsq: true });
+ * // … train.fit(trained, …)
+ * const packed = await quantize.convert(trained);
+ */
+export async function prepare<Model extends Module>(
+  model: Model,
+  choice: SchemeChoice,
+  options: PrepareOptions = {},
+): Promise<Model> {
+  const where = "quantize.prepare";
+  requireModel(where, model);
+  checkOptions(where, options, ["calibrate", "observer", "batchSize", "signal", "match", "keep", "lsq"]);
+  const { lsq = false, ...rest } = options;
+  targetsOf(where, model, choice, options);
+  const work = model.clone();
+  try {
+    const targets = targetsOf(where, work, choice, options);
+    const { forms } = await formsFor(planFor(where, work, rest), targets, lsq);
+    for (const [target, form] of forms) target.parameter.setForm(form);
+    return work;
+  } catch (thrown) {
+    work.dispose();
+    throw thrown;
+  }
+}
+
+/**
+ * A copy of a model from {@link prepare} with its weights packed: the integers are those that training saw.
+ *
+ * @throws ArgumentError if the model has no fake-quantized weight; AbortedError.
+ */
+export async function convert<Model extends Module>(
+  model: Model,
+  options: { readonly signal?: AbortSignal | undefined } = {},
+): Promise<Model> {
+  const where = "quantize.convert";
+  requireModel(where, model);
+  checkOptions(where, options, ["signal"]);
+  if (formsOf(model, FakeForm).length === 0) {
+    const packed = formsOf(model, PackedForm).length > 0;
+    throw new ArgumentError(
+      `${where}: the model has ${packed ? "packed weights already" : "no fake-quantized weight"}; give it what quantize.prepare(model, scheme) returned`,
+    );
+  }
+  const work = model.clone();
+  try {
+    for (const [parameter, form] of formsOf(work, FakeForm)) {
+      parameter.setForm(await pack(where, parameter, form, options));
+    }
+    return work;
+  } catch (thrown) {
+    work.dispose();
+    throw thrown;
+  }
+}

@@ -1,0 +1,81 @@
+// Which parameters are quantized: the weights of products and convolutions, picked by name where the caller wants.
+import { ArgumentError } from "../errors.js";
+import { Embedding, Module, Statistic, type ParameterMatch } from "../nn/index.js";
+import { countOf, showShape } from "../tensor/nd-array.js";
+import { Parameter } from "../tensor/parameter.js";
+import { layoutOf, type Layout } from "./layout.js";
+import { requireScheme, schemeMakers, type Scheme } from "./scheme.js";
+
+/** A scheme for all weights, or one for each: what the function returns nothing for stays as it is. */
+export type SchemeChoice = Scheme | ((name: string, parameter: Parameter) => Scheme | undefined);
+
+/** Which parameters. */
+export interface Selection {
+  /** Those to quantize. Default: all of two dimensions or more, without embeddings. */
+  readonly match?: ParameterMatch | undefined;
+  /** Those to leave alone. Default none. */
+  readonly keep?: ParameterMatch | undefined;
+}
+
+/** A weight to be quantized. */
+export interface Target {
+  readonly name: string;
+  readonly parameter: Parameter;
+  readonly scheme: Scheme;
+  readonly layout: Layout;
+}
+
+/** @throws ArgumentError for a selection that matches nothing, or a weight that its scheme cannot take. */
+export function targetsOf(where: string, model: Module, choice: SchemeChoice, selection: Selection): Target[] {
+  if (typeof choice !== "function" || schemeMakers.has(choice)) requireScheme(where, choice);
+  const embeddings = new Set(model.namedModules().flatMap(({ module }) => (module instanceof Embedding ? [module.weight] : []))); // prettier-ignore
+  const named = model.namedWeights().filter(({ parameter }) => !(parameter instanceof Statistic));
+  const isWeight = (parameter: Parameter) =>
+    !parameter.form && parameter.dtype === "f32" && parameter.shape.length >= 2 && countOf(parameter.shape) > 0;
+  const picked = named.filter(({ name, parameter }) => {
+    if (selection.keep !== undefined && matches(selection.keep, name, parameter)) return false;
+    if (selection.match !== undefined) return matches(selection.match, name, parameter);
+    return isWeight(parameter) && !embeddings.has(parameter);
+  });
+  const targets = picked.flatMap(({ name, parameter }): Target[] => {
+    const scheme = typeof choice === "function" ? choice(name, parameter) : choice;
+    if (scheme === undefined) return [];
+    requireScheme(`${where} (for "${name}")`, scheme);
+    if (!isWeight(parameter)) refuse(where, name, parameter);
+    return [{ name, parameter, scheme, layout: layoutOf(parameter.shape, scheme.per) }];
+  });
+  if (targets.length > 0) return targets;
+  const names = named.slice(0, 4).map(({ name }) => `"${name}"`);
+  throw new ArgumentError(
+    `${where}: there is no weight to quantize${selection.match !== undefined || selection.keep !== undefined ? " among those that match" : ""}; the parameters are ${names.join(", ")}${named.length > 4 ? ", …" : ""}, and only f32 ones of two dimensions or more can be`,
+  );
+}
+
+function refuse(where: string, name: string, parameter: Parameter): never {
+  if (parameter.form) {
+    throw new ArgumentError(
+      `${where}: "${name}" is held as ${parameter.form.kind} already; quantize the model that it was made from, or leave it out by keep`,
+    );
+  }
+  throw new ArgumentError(
+    `${where}: "${name}" is ${parameter.dtype} ${showShape(parameter.shape)}, only f32 weights of two dimensions or more can be quantized; leave it out by match or keep`,
+  );
+}
+
+function matches(match: ParameterMatch, name: string, parameter: Parameter): boolean {
+  if (typeof match === "function") return match(name, parameter);
+  return typeof match === "string" ? name === match || name.startsWith(`${match}.`) : name.search(match) !== -1;
+}
+
+/** The bias of the layer that a weight belongs to, if it has one: the parameter `bias` beside `weight`. */
+export function biasOf(model: Module, parameter: Parameter): Parameter | undefined {
+  for (const { module } of model.namedModules()) {
+    const own = module.members();
+    if (!own.some(([key, value]) => key === "weight" && value === parameter)) continue;
+    const bias = own.find(([key]) => key === "bias")?.[1];
+    return bias instanceof Parameter && bias.shape.length === 1 && bias.shape[0] === parameter.shape[0]
+      ? bias
+      : undefined;
+  }
+  return undefined;
+}

@@ -1,0 +1,68 @@
+// Sparse weights that are parameters, which the engine lays out ahead: every layout, forced and chosen, with values that are fixed and
+// with values that every run brings, on every instruction set and for 1, 2 and 7 threads (the same bits).
+import { afterAll, describe, expect, it } from "vitest";
+import type { NativeAttrs } from "../../lib/native/index.js";
+import type { OpName } from "../../lib/native/operations.js";
+import { NdArray } from "../../lib/tensor/nd-array.js";
+import { Parameter } from "../../lib/tensor/parameter.js";
+import { expectClose } from "./compare.js";
+import { evaluate, expectSameBits, settings, show } from "./engine.js";
+import { termsOf } from "./parity.js";
+import type { OpSpec, Sample } from "./spec.js";
+import { sparseProducts } from "./specs/sparse.js";
+import { pack, type Value } from "./value.js";
+
+const layouts = ["auto", "dense", "1x1", "1x4", "4x1", "4x4"];
+const parameters: Parameter[] = [];
+
+afterAll(() => parameters.forEach((parameter) => parameter.dispose()));
+
+function parameterOf(value: Value): Parameter {
+  const parameter = new Parameter(value.shape, { dtype: value.dtype, trainable: false });
+  parameter.write(new NdArray(pack(value), value.shape, value.dtype));
+  parameters.push(parameter);
+  return parameter;
+}
+
+/** Operand 1 is a bitmap, operand 2 values. */
+function check(op: OpName, spec: OpSpec, sample: Sample, layout: string, fixedValues: boolean): void {
+  const [x, bitmap, values] = sample.inputs as [Value, Value, Value];
+  const [bits, weights] = [parameterOf(bitmap), parameterOf(values)];
+  const attrs: NativeAttrs = { ...sample.attrs, layout };
+  const want = spec.reference(sample.inputs, attrs);
+  for (const setting of settings) {
+    let single: Value[] | undefined;
+    for (const threads of setting.threads === 1 ? [1, 2, 7] : []) {
+      const where = `${op} ${sample.name}, ${layout} (${show({ ...setting, threads })})`;
+      const got = evaluate(
+        fixedValues ? [x] : [x, values],
+        (trace, [a, v]) => [trace.apply(op, [a!, trace.parameter(bits), v ?? trace.parameter(weights)], attrs)],
+        { ...setting, threads },
+      );
+      expectClose(where, got, want, spec.tolerance, termsOf(spec, sample));
+      single ??= got;
+      expectSameBits(where, single, got);
+    }
+  }
+}
+
+for (const op of ["sparse_matmul", "sparse_matmul_grad_input"] as const) {
+  const spec: OpSpec = sparseProducts[op];
+  describe(op, () => {
+    for (const layout of layouts) {
+      it(`with layout ${layout} matches the float64 reference`, () => {
+        for (const sample of spec.samples()) {
+          check(op, spec, sample, layout, true);
+          check(op, spec, sample, layout, false);
+        }
+      });
+    }
+
+    it("names the layouts that there are", () => {
+      const [sample] = spec.samples();
+      expect(() => check(op, spec, sample!, "csr", true)).toThrow(
+        `${op}: layout is auto, dense, 1x1, 1x4, 4x1 or 4x4, got csr`,
+      );
+    });
+  });
+}
