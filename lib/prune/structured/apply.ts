@@ -1,5 +1,6 @@
 // A plan carried out on a copy of the model: parameters lose their slices, layers that count their groups or heads in a field
 // count anew, and the copy is traced to see that its code makes of the new sizes what the plan says.
+import { SavedModel } from "../../artifact/index.js";
 import { ArgumentError, AthanorError, UnsupportedError } from "../../errors.js";
 import type { Module } from "../../nn/index.js";
 import { NdArray } from "../../tensor/nd-array.js";
@@ -8,6 +9,7 @@ import type { InputSignature } from "../../tensor/signature.js";
 import type { Analysis } from "./analysis.js";
 import { cutArray, type Cut } from "./cuts.js";
 import { countsOf } from "./counts.js";
+import { resizeSaved } from "./saved.js";
 import { traceModel } from "./traced.js";
 import { verify } from "./verify.js";
 
@@ -42,6 +44,7 @@ export function shrink<M extends Module>(source: ShrinkSource<M>): M {
         recount(copy, labelled[g]!.nodes[i]!.scope, before, countsOf(node, values, kept));
       });
     });
+    if (copy instanceof SavedModel) resizeSaved(where, copy, analysis.graphs[0]!, kept);
     verify(where, copy, source.input, analysis, kept);
     return copy;
   } catch (thrown) {

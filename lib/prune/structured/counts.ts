@@ -1,6 +1,7 @@
-// Groups and heads are attributes of operations: how many of them a cut leaves.
+// What attributes of operations become when units go: groups, heads, shapes, and the places where slices begin and end.
 import type { TracedNode } from "./traced.js";
-import { numberAttr, type Value } from "./value.js";
+import { keptBefore } from "./movement.js";
+import { listAttr, numberAttr, type Value } from "./value.js";
 
 /** What a node counts in its attributes, or by its shapes, after the cut. */
 export function countsOf(
@@ -17,4 +18,22 @@ export function countsOf(
   const depth = values[node.inputs[0]!]!.axes[2]!.length / all;
   const headsLeft = left(node.results[0]!, 2) / depth;
   return { heads: headsLeft, kv_heads: (left(node.inputs[0]!, 2) / depth - headsLeft) / 2 };
+}
+
+/** Attributes of a node after the cut. A slice that skips places has the same start and stop only if nothing goes there. */
+export function attrsOf(
+  node: TracedNode,
+  values: readonly Value[],
+  kept: (unit: number) => boolean,
+): Readonly<Record<string, unknown>> {
+  const attrs: Record<string, unknown> = { ...node.attrs };
+  for (const [name, count] of Object.entries(countsOf(node, values, kept))) if (name in attrs) attrs[name] = count;
+  if ("shape" in attrs) attrs.shape = values[node.results[0]!]!.axes.map((axis) => axis.filter(kept).length);
+  if (node.op === "slice") {
+    const { axes } = values[node.inputs[0]!]!;
+    for (const name of ["start", "stop"]) {
+      attrs[name] = listAttr(node, name)!.map((place, axis) => keptBefore(axes[axis]!, kept, place));
+    }
+  }
+  return attrs;
 }

@@ -24,8 +24,8 @@ export interface TracedGraph {
   readonly output: number;
 }
 
-// Samples in a traced batch: a size that a layer is unlikely to have, so that messages read right.
-const batch = 3;
+/** Samples in a traced batch. */
+export const batch = 3;
 
 /** The model's graphs in use and in training. @throws what tracing throws */
 export function traceModel(where: string, model: Module, input: InputSignature): TracedGraph[] {

@@ -5,10 +5,9 @@ import type { Module } from "../../nn/index.js";
 import { showShape } from "../../tensor/nd-array.js";
 import type { InputSignature } from "../../tensor/signature.js";
 import type { Analysis, AnalysedGraph } from "./analysis.js";
-import { countsOf } from "./counts.js";
-import { keptBefore } from "./movement.js";
+import { attrsOf } from "./counts.js";
 import { traceModel, type TracedGraph, type TracedNode } from "./traced.js";
-import { listAttr, placeOf } from "./value.js";
+import { placeOf } from "./value.js";
 
 type Kept = (unit: number) => boolean;
 
@@ -31,20 +30,8 @@ function compare(where: string, { graph, values }: AnalysedGraph, now: TracedGra
       fail(where, placeOf(after), `${showShape(shape)} where ${showShape(foreseen)} is left`);
     }
     compareConstants(where, before, after);
-    compareAttrs(where, before, after, foreseenAttrs(before, values, kept));
+    compareAttrs(where, before, after, attrsOf(before, values, kept));
   });
-}
-
-// Attributes that change with the sizes. Shapes are compared as such; a slice that skips places has no other start.
-function foreseenAttrs(node: TracedNode, values: AnalysedGraph["values"], kept: Kept): Record<string, unknown> {
-  const foreseen: Record<string, unknown> = { ...node.attrs, ...countsOf(node, values, kept) };
-  if (node.op === "slice") {
-    const { axes } = values[node.inputs[0]!]!;
-    for (const name of ["start", "stop"]) {
-      foreseen[name] = listAttr(node, name)!.map((place, axis) => keptBefore(axes[axis]!, kept, place));
-    }
-  }
-  return foreseen;
 }
 
 function compareAttrs(where: string, before: TracedNode, after: TracedNode, foreseen: Record<string, unknown>): void {
