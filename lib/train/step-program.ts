@@ -113,6 +113,7 @@ export function compileStep({ where, batch, body, companions, bound: bindTo }: S
   });
   const loss = figures.loss!;
   const bound = bindTo(trace);
+  checkTrained(where, companions, bound);
   const gradients = trace.gradients(
     loss,
     bound.parameters.map((parameter) => trace.parameter(parameter)),
@@ -133,6 +134,16 @@ export function compileStep({ where, batch, body, companions, bound: bindTo }: S
     trace.graph.dispose();
   };
   return { program, bound, numbers: trace.stepNumbers(), dispose };
+}
+
+// An optimizer that was bound before knows nothing of what the loss brings.
+function checkTrained(where: string, companions: Companions, bound: BoundOptimizer): void {
+  const known = new Set(bound.parameters);
+  const left = companions.namedParameters().find(({ parameter }) => parameter.trainable && !known.has(parameter));
+  if (!left) return;
+  throw new ArgumentError(
+    `${where}: the loss has parameters of its own (${left.name}), which the bound optimizer does not train; give the optimizer unbound`,
+  );
 }
 
 function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> {

@@ -167,6 +167,37 @@ describe("a cached teacher", () => {
     expect(count.traces).toBeLessThan(missing);
   });
 
+  it("gives up when the signal fires, and fit with it, with the student untouched", async () => {
+    const x = array(
+      Float32Array.from({ length: 20000 * 6 }, (_, i) => Math.cos(i)),
+      [20000, 6],
+    );
+    const many = { x, y: array(new Uint8Array(20000)) };
+    const place = fresh();
+    const controller = new AbortController();
+    // Fires while the second of five files is asked for.
+    let traces = 0;
+    const teacher = (input: Tensor) => {
+      if (++traces > 4) controller.abort();
+      return nn.call(model, input);
+    };
+    const model = mlp(32, 1);
+    const net = mlp(8, 2);
+    const before = net.parameters()[0]!.readSync();
+    const run = train.fit(net, many, {
+      loss: loss.crossEntropy(),
+      optimizer: optim.sgd({ lr: 0.1 }),
+      signal: controller.signal,
+      distill: distill.kd({ teacher: distill.cached(teacher, { folder: place }) }),
+    });
+    await expect(run.result).rejects.toMatchObject({ name: "AbortError" });
+    expect(net.parameters()[0]!.readSync()).toEqual(before);
+    const left = await readdir(place);
+    expect(left).toContain("cache.json");
+    expect(left.every((name) => /^(\d{5}\.scores|cache\.json)$/.test(name))).toBe(true);
+    expect(left.length).toBeLessThan(6);
+  });
+
   describe("a folder that is not what it seems", () => {
     const model = mlp(32, 1);
     async function filled(): Promise<string> {

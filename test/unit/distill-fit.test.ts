@@ -262,6 +262,14 @@ describe("what is refused", () => {
     await expect(fitted(term)).rejects.toThrow(/distill.hints: teacher: there is no layer "7".*"0", "1", "2"/);
   });
 
+  it("a bound optimizer, which cannot train a projection", async () => {
+    const student = mlp(8, 2);
+    using bound = optim.bind(optim.sgd({ lr: 0.1 }), student.assignNames().namedParameters());
+    const term = distill.hints({ teacher, layers: "1" });
+    using step = train.step(student, bound, term.step(student, loss.crossEntropy()));
+    await expect(step.run({ x: set.x, y: set.y })).rejects.toThrow(/parameters of its own \(companion0.weight\)/);
+  });
+
   it("the student as its own teacher", async () => {
     const student = mlp(8, 2);
     const run = train.fit(student, set, { ...recipe, distill: distill.kd({ teacher: student }) });
