@@ -78,18 +78,16 @@ console.log(
 const rows = [];
 for (const [name, fit] of Object.entries(arms)) {
   const accuracies: number[] = [];
-  const begun = performance.now();
   for (let at = 1; at <= seeds; at++) {
     const model = student(at);
     await fit(model, at);
     accuracies.push(await accuracyOf(model));
     model.dispose();
   }
-  const seconds = (performance.now() - begun) / 1e3;
-  const row = { model: name, accuracies, mean: mean(accuracies), deviation: deviation(accuracies), seconds };
+  const row = { model: name, accuracies, mean: mean(accuracies), deviation: deviation(accuracies) };
   const each = accuracies.map((accuracy) => accuracy.toFixed(2)).join(" ");
   console.log(
-    `${name}: mean ${row.mean.toFixed(2)} % (deviation ${row.deviation.toFixed(2)}: ${each}), ${seconds.toFixed(0)} s`,
+    `${name}: mean ${row.mean.toFixed(2)} % (deviation ${row.deviation.toFixed(2)}: ${each})`,
   );
   rows.push(row);
 }

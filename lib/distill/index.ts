@@ -1,9 +1,16 @@
 // Knowledge distillation: `distill` of the package.
 export * as losses from "./losses/index.js";
-export type { AttentionTransferOptions, DistOptions, DkdOptions, Factor, RkdOptions } from "./losses/index.js";
+export type {
+  AttentionTransferOptions,
+  DistOptions,
+  Divergence,
+  DkdOptions,
+  Factor,
+  RkdOptions,
+} from "./losses/index.js";
 export { combine, Distillation, type TeacherOptions } from "./distillation.js";
 export { dist, dkd, kd, logitStandardization, softCrossEntropy } from "./scores.js";
-export type { DistTermOptions, DkdTermOptions, KdOptions } from "./scores.js";
+export type { DistTermOptions, DkdTermOptions, KdOptions, SoftCrossEntropyOptions } from "./scores.js";
 export { attentionTransfer, fsp, hints, rkd, similarity } from "./features.js";
 export type {
   AttentionTransferTermOptions,

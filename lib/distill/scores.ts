@@ -1,5 +1,6 @@
 // Terms on the scores of student and teacher.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { requireOneOf } from "../ops/require.js";
 import type { ScheduleLike } from "../schedule/index.js";
 import type { Captured } from "../nn/index.js";
 import {
@@ -12,12 +13,18 @@ import {
 } from "./distillation.js";
 import * as losses from "./losses/index.js";
 
-/** Options of {@link kd} and {@link softCrossEntropy}. */
-export interface KdOptions extends TeacherOptions {
+/** Options of {@link softCrossEntropy}. */
+export interface SoftCrossEntropyOptions extends TeacherOptions {
   /** T, above 0; may be a schedule. Default 4. */
   readonly temperature?: ScheduleLike | undefined;
   /** Share of the teacher, 0 to 1; the task's loss has the rest. May be a schedule. Default 0.5. */
   readonly alpha?: ScheduleLike | undefined;
+}
+
+/** Options of {@link kd}. */
+export interface KdOptions extends SoftCrossEntropyOptions {
+  /** Which way to measure; see `distill.losses.kd`. Default "forward". */
+  readonly divergence?: losses.Divergence | undefined;
 }
 
 /** Options of {@link dkd}. */
@@ -60,7 +67,9 @@ export interface DistTermOptions extends TeacherOptions {
  * await run.result;
  */
 export function kd(options: KdOptions): Distillation {
-  return shared("kd", options, losses.kd);
+  const { divergence = "forward" } = checked("distill.kd", options, ["temperature", "alpha", "divergence"]);
+  requireOneOf("distill.kd", "divergence", divergence, losses.divergences);
+  return shared("kd", options, (student, teacher, rest) => losses.kd(student, teacher, { ...rest, divergence }));
 }
 
 /**
@@ -68,7 +77,8 @@ export function kd(options: KdOptions): Distillation {
  *
  * @throws ArgumentError for options.
  */
-export function softCrossEntropy(options: KdOptions): Distillation {
+export function softCrossEntropy(options: SoftCrossEntropyOptions): Distillation {
+  checked("distill.softCrossEntropy", options, ["temperature", "alpha"]);
   return shared("softCrossEntropy", options, losses.softCrossEntropy);
 }
 
@@ -154,9 +164,9 @@ function scoreTerm(term: Term): Term {
   return term;
 }
 
-function shared(name: string, options: KdOptions, formula: typeof losses.kd): Distillation {
+function shared(name: string, options: SoftCrossEntropyOptions, formula: typeof losses.softCrossEntropy): Distillation {
   const where = `distill.${name}`;
-  const { temperature = 4, alpha = 0.5 } = checked(where, options, ["temperature", "alpha"]);
+  const { temperature = 4, alpha = 0.5 } = options;
   checkTemperature(where, temperature);
   checkLike(where, "alpha", alpha, 0, 1);
   const value: Term["value"] = ({ student, teacher, number }) =>

@@ -43,6 +43,20 @@ def scores(losses):
     rows = lambda: {"student": losses.draw(6, 5, scale=2), "teacher": losses.draw(6, 5, scale=3)}
     for T in (1, 4):
         losses.add(f"kd-{T}", "kd", lambda student, teacher: T * T * kl(student, teacher, T), rows(), {"temperature": T})
+    def jensen_shannon(student, teacher, T):
+        q, p = (student / T).softmax(-1), (teacher / T).softmax(-1)
+        middle = ((p + q) / 2).log()
+        apart = lambda r: F.kl_div(middle, r, reduction="batchmean")
+        return T * T * (apart(p) + apart(q)) / 2
+
+    losses.add(
+        "reverse", "kd", lambda student, teacher: 4 * kl(teacher, student, 2), rows(),
+        {"temperature": 2, "divergence": "reverse"},
+    )  # fmt: skip
+    losses.add(
+        "jensen-shannon", "kd", lambda student, teacher: jensen_shannon(student, teacher, 2), rows(),
+        {"temperature": 2, "divergence": "jensenShannon"},
+    )  # fmt: skip
     losses.add(
         "hinton", "hinton",
         lambda student, teacher, labels: 0.7 * 16 * kl(student, teacher, 4) + 0.3 * F.cross_entropy(student, labels),

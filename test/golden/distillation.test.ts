@@ -9,7 +9,7 @@ const golden = readGolden("distillation");
 const { losses } = distill;
 
 type Inputs = Readonly<Record<string, Tensor>>;
-type Options = Readonly<Record<string, number>>;
+type Options = object; // of each loss, in our names
 
 // Terms see student and teacher as models: here the student gives x itself, and the teacher's scores come with the batch.
 const itself: nn.ModuleLike = (x) => x;

@@ -105,7 +105,8 @@ export interface DistillationRecord {
 export interface DistillationCase {
   readonly name: string;
   readonly loss: string;
-  readonly options: Readonly<Record<string, number>>;
+  /** Our names. */
+  readonly options: Readonly<Record<string, number | string>>;
   readonly inputs: Readonly<Record<string, string>>;
   /** Of the loss, float64. */
   readonly value: number;

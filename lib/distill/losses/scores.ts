@@ -1,6 +1,7 @@
 // Losses between the scores of a student and a teacher, f32 […, C] both; the mean is over rows. T is the temperature, p the
 // softmax of the teacher's scores / T, q that of the student's. Factors of T² keep the size of the gradients when T changes.
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../errors.js";
+import { requireOneOf } from "../../ops/require.js";
 import { NdArray, showShape } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { checkTemperature, pair, squared, squares, type Factor } from "./check.js";
@@ -11,17 +12,41 @@ export interface TemperatureOption {
   readonly temperature?: Factor | undefined;
 }
 
+/** Which way a divergence is measured. */
+export type Divergence = "forward" | "reverse" | "jensenShannon";
+
+/** Every {@link Divergence}. */
+export const divergences: readonly Divergence[] = ["forward", "reverse", "jensenShannon"];
+
+/** Options of {@link kd}. */
+export interface KdLossOptions extends TemperatureOption {
+  /**
+   * "forward" KL(p ‖ q) covers all that the teacher holds possible; "reverse" KL(q ‖ p) has the student keep to what the teacher is
+   * sure of (MiniLLM; Gu et al. 2024); "jensenShannon" lies between, ½ KL(p ‖ m) + ½ KL(q ‖ m) with m = ½ (p + q), as GKD with
+   * β ½ (Agarwal et al. 2024). Default "forward".
+   */
+  readonly divergence?: Divergence | undefined;
+}
+
 /**
- * T² KL(p ‖ q) (Hinton, Vinyals and Dean 2015).
+ * T² KL(p ‖ q) (Hinton, Vinyals and Dean 2015), or another divergence.
  *
  * @throws ArgumentError; ShapeError, DTypeError when traced.
  * @example
  * const f = compile((s: Tensor, t: Tensor) => distill.losses.kd(s, t, { temperature: 2 }));
  * (await f.run(array([1, 2, 3], [1, 3]), array([2, 3, 4], [1, 3]))).item(); // 0
  */
-export function kd(student: Tensor, teacher: Tensor, options: TemperatureOption = {}): Tensor {
-  const { logP, logQ, T } = softened("distill.kd", student, teacher, options);
-  return meanKl(logP, logQ).mul(squared(T));
+export function kd(student: Tensor, teacher: Tensor, options: KdLossOptions = {}): Tensor {
+  const where = "distill.kd";
+  const { divergence = "forward", ...rest } = options;
+  requireOneOf(where, "divergence", divergence, divergences);
+  const { logP, logQ, T } = softened(where, student, teacher, rest);
+  if (divergence === "forward") return meanKl(logP, logQ).mul(squared(T));
+  if (divergence === "reverse") return meanKl(logQ, logP).mul(squared(T));
+  // log m from logarithms, so that m is never 0 where p and q are tiny
+  const top = logP.maximum(logQ);
+  const logM = logP.sub(top).exp().add(logQ.sub(top).exp()).log().add(top).sub(Math.LN2);
+  return meanKl(logP, logM).add(meanKl(logQ, logM)).mul(0.5).mul(squared(T));
 }
 
 /**
