@@ -86,9 +86,7 @@ for (const [name, fit] of Object.entries(arms)) {
   }
   const row = { model: name, accuracies, mean: mean(accuracies), deviation: deviation(accuracies) };
   const each = accuracies.map((accuracy) => accuracy.toFixed(2)).join(" ");
-  console.log(
-    `${name}: mean ${row.mean.toFixed(2)} % (deviation ${row.deviation.toFixed(2)}: ${each})`,
-  );
+  console.log(`${name}: mean ${row.mean.toFixed(2)} % (deviation ${row.deviation.toFixed(2)}: ${each})`);
   rows.push(row);
 }
 

@@ -1,5 +1,5 @@
 // Distillation in training: what fit and step do with teachers, schedules, layers and projections.
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   array,
   compile,
@@ -9,7 +9,6 @@ import {
   nativeBytes,
   nn,
   optim,
-  quantize,
   schedule,
   seed,
   train,
@@ -219,38 +218,6 @@ describe("distillation in train.fit", () => {
     expect(losses[1]).toBeGreaterThan(1e-5);
     const [a, b] = [await fitted(term), await fitted(term)];
     expect(a).toEqual(b);
-  });
-});
-
-describe("a compressed student learns from its dense self", () => {
-  const dense = mlp(32, 1);
-  beforeAll(() => train.fit(dense, set, { ...recipe, epochs: 60 }).result);
-  const apart = async (a: nn.Module, b: nn.Module) => {
-    const f = compile((x: Tensor) => distill.losses.kd(a.forward(x), b.forward(x)));
-    return (await f.run(set.x)).item();
-  };
-
-  it("with weights that are rounded in training, and packed afterwards", async () => {
-    const student = await quantize.prepare(dense, quantize.intN(2));
-    const before = await apart(student, dense);
-    const terms = distill.combine(
-      distill.kd({ teacher: dense, temperature: 2, alpha: 1 }),
-      distill.hints({ teacher: dense, layers: "1", weight: 0.1 }),
-    );
-    const slowly = { ...recipe, optimizer: optim.adamW({ lr: schedule.cosine({ peak: 3e-3 }) }), epochs: 60 };
-    await train.fit(student, set, { ...slowly, distill: terms }).result;
-    expect(await apart(student, dense)).toBeLessThan(before / 2);
-    const packed = await quantize.convert(student);
-    expect(await apart(packed, dense)).toBeLessThan(before / 2);
-    // And the other way round: a packed model teaches.
-    const taught = mlp(8, 2);
-    const far = await apart(taught, packed);
-    await train.fit(taught, set, {
-      ...recipe,
-      epochs: 60,
-      distill: distill.kd({ teacher: packed, temperature: 2, alpha: 1 }),
-    }).result;
-    expect(await apart(taught, packed)).toBeLessThan(far / 3);
   });
 });
 
