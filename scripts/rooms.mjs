@@ -31,6 +31,12 @@ export const nativeExceptions = [
     reason: "an update rule's maths lives with the rule and is compiled once per instruction set",
   },
   {
+    from: /^kernels\/quant/,
+    to: /^quant\//,
+    reason:
+      "the layout of a quantized weight lives with its format and is what the kernels of every instruction set read",
+  },
+  {
     from: /^graph\/op\.h$/,
     to: /^ops\/ops\.def$/,
     reason: "the enum of operations is made from the rows of their table",

@@ -69,7 +69,7 @@ export class PackedForm implements Form {
   }
 
   conv2d(x: Tensor, _master: Tensor | undefined, geometry: Conv2dGeometry): Tensor | undefined {
-    if (x.trace.training || !("quantized_matmul" in operations)) {
+    if (x.trace.training || !("quantized_conv2d" in operations)) {
       return x.trace.apply("conv2d", [this.input(x, true), this.rounded(x.trace)], { ...geometry });
     }
     return this.apply("quantized_conv2d", x, { ...geometry, window: this.shape.slice(2) });

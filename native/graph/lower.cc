@@ -24,7 +24,7 @@ Slot LowerContext::workspace(Index bytes) {
   return slot;
 }
 
-Slot LowerContext::prepared(std::initializer_list<int> operands, const std::string& key, PrepareFunction make) {
+Slot LowerContext::prepared(const std::vector<int>& operands, const std::string& key, PrepareFunction make) {
   PreparedSlot request{state_.next_slot, {}, std::string(info(node.op).name) + " " + key, std::move(make)};
   for (const int index : operands) {
     const ValueId value = node.inputs[index];

@@ -78,7 +78,7 @@ class LowerContext {
   // needs it and again only when a weight has changed, and programs that ask for the same `key` share it, so the key tells all that
   // the layout depends on but the weights. -1 if an operand is no parameter or constant, or this program changes it: then the
   // caller reads the operand itself.
-  Slot prepared(std::initializer_list<int> operands, const std::string& key, PrepareFunction make);
+  Slot prepared(const std::vector<int>& operands, const std::string& key, PrepareFunction make);
 
   void emit(Work work, StepFunction run);
   void emit(std::string detail, Work work, StepFunction run);

@@ -9,6 +9,7 @@
 #include "kernels/norm.h"
 #include "kernels/optim.h"
 #include "kernels/pool.h"
+#include "kernels/quant.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 #include "kernels/sparse.h"
@@ -25,6 +26,7 @@ struct KernelTable {
   kernels::MovementKernels movement;
   kernels::OptimKernels optim;
   PoolKernels pool;
+  QuantKernels quant;
   NormKernels norm;
   ReduceKernels reduce;
   SoftmaxKernels softmax;

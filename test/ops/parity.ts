@@ -8,14 +8,16 @@ import type { OpSpec, Sample, Spec } from "./spec.js";
 import { countOf, type Value } from "./value.js";
 import { views } from "./views.js";
 
-/** The reference of the operands' absolute values, made when asked for. */
+/** Σ|a||b|: as the spec says, or the reference of the operands' absolute values. Made when asked for. */
 export function termsOf(spec: OpSpec, { inputs, attrs }: Sample): Terms {
   let terms: readonly Value[] | undefined;
   return (result) => {
-    terms ??= spec.reference(
-      inputs.map((x) => ({ ...x, data: x.data.map(Math.abs) })),
-      attrs ?? {},
-    );
+    terms ??=
+      spec.terms?.(inputs, attrs ?? {}) ??
+      spec.reference(
+        inputs.map((x) => ({ ...x, data: x.data.map(Math.abs) })),
+        attrs ?? {},
+      );
     return terms[result]?.data;
   };
 }

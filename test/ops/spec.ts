@@ -35,6 +35,8 @@ export interface OpSpec {
   readonly samples: () => readonly Sample[];
   readonly reference: Reference;
   readonly tolerance: ToleranceClass;
+  /** Σ|a||b| for the class "dot", where it is not the reference of the operands' absolute values. */
+  readonly terms?: Reference;
   /** Operands whose gradient is checked, at points where the operation is smooth. */
   readonly gradients?: {
     readonly inputs: readonly number[];

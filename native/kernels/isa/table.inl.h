@@ -8,6 +8,7 @@
 #include "kernels/movement_index.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
+#include "kernels/quant.inl.h"
 #include "kernels/reduce.inl.h"
 #include "kernels/softmax.inl.h"
 #include "kernels/sparse.inl.h"
@@ -29,6 +30,7 @@ const KernelTable& table() {
       .movement = movement_kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
+      .quant = quant_kernels(),
       .norm = norm_kernels(),
       .reduce = reduce_kernels(),
       .softmax = softmax_kernels(),

@@ -11,6 +11,7 @@ import { products } from "./matmul.js";
 import { movements } from "./movement.js";
 import { norms } from "./norm.js";
 import { pools } from "./pool.js";
+import { quantizedProducts } from "./quantized.js";
 import { reductions } from "./reduce.js";
 import { softmaxes } from "./softmax.js";
 import { sparseConvolutions } from "./sparse-conv.js";
@@ -25,6 +26,7 @@ export const specs = {
   ...activationGrad,
   ...reductions,
   ...products,
+  ...quantizedProducts,
   ...convolutions,
   ...sparseProducts,
   ...sparseConvolutions,

@@ -1,0 +1,39 @@
+// Products with quantized weights in integers: y[M, N] = x[M, K] · W[N, K]ᵀ, W in the panels of quant/panels.h.
+//
+// A row of x becomes integers in one step s, half to even, clamped; a NaN in it, or for dynamic also an infinity, makes its row of y NaN:
+//   dynamic (no act)   s = max |x| / 127, 1 where that is 0;   xi = round(x / s) in [-127, 127]
+//   static             s = act[0], zp = act[1], a whole number in [0, 255];   xi = round(x / s) clamped to [-zp, 255 - zp]
+// and then, I_g being the exact integer Σ xi · wi over the k of group g, in this order, in f32:
+//   y = (Σ_g scale[n, g] · float(I_g), g ascending) · (s · unit)
+// Sums of 32 bits do not overflow for K <= 32768: 255 * 255 * 32768 < 2^31.
+// Work is cut by the sizes alone: the same bits for any number of workers, and for any M that a row is part of.
+#pragma once
+#include "kernels/conv.h"
+#include "kernels/gemm.h"
+#include "quant/panels.h"
+
+namespace athanor {
+
+inline constexpr Index kQuantMaxK = 32768;
+
+struct QuantMatmulArgs {
+  Index M = 0;
+  quant::Panels w;
+  const std::byte* packed = nullptr;  // 64-byte aligned, of w.bytes
+  const float* x = nullptr;           // (M, K), contiguous
+  const float* act = nullptr;         // null: dynamic
+  float* y = nullptr;                 // (M, N), contiguous
+  GemmEpilogue epilogue = nullptr;
+  const void* epilogue_self = nullptr;
+};
+
+struct QuantKernels {
+  // The panels that matmul wants for weights of a format, and for activations of a kind.
+  quant::Layout (*layout)(quant::Format format, bool is_static) = nullptr;
+
+  // Bytes for up to `workers` workers, 64-byte aligned; no pointer in args is read.
+  Index (*workspace)(const QuantMatmulArgs& args, int workers) = nullptr;
+  void (*matmul)(const QuantMatmulArgs& args, Parallel& parallel, void* workspace) = nullptr;
+};
+
+}  // namespace athanor

@@ -1,0 +1,108 @@
+// The driver of products with quantized weights: rows of x are quantized, then tasks of some panels by some rows run the tile.
+#pragma once
+#include "kernels/quant_activations.inl.h"
+#include "kernels/quant_wide.inl.h"
+
+namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
+namespace {
+namespace quantized {
+
+inline constexpr Index kRowsInTask = 120;              // a multiple of every kTileRows
+inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
+
+constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
+constexpr Index parts_of(Index value, Index part) { return (value + part - 1) / part; }
+
+// The memory of a call: factors, integer rows, then for each worker a decoded block, sums and parts.
+struct Room {
+  Index ldx;  // a cache line off a power of two, so that the rows of a tile do not meet in one set
+  Index rows_at, worker_at, sums_at, parts_at, worker_bytes, bytes;
+};
+
+inline Room room_of(const QuantMatmulArgs& a, int workers) {
+  Room room;
+  room.ldx = up(a.w.padded_k, 32) + 32;
+  room.rows_at = up(a.M * 4, 64);
+  room.worker_at = room.rows_at + up(a.M * room.ldx * 2, 64);
+  const Index rows = a.M < kRowsInTask ? a.M : kRowsInTask;
+  room.sums_at = rows > kDirectRows ? kBlockK * kQuantColumns * 2 : 0;
+  room.parts_at = room.sums_at + rows * kQuantColumns * 4;
+  room.worker_bytes = up(room.parts_at + rows * kQuantColumns * 4, 64);
+  room.bytes = room.worker_at + workers * room.worker_bytes;
+  return room;
+}
+
+inline Index workspace(const QuantMatmulArgs& a, int workers) { return room_of(a, workers).bytes; }
+
+inline quant::Layout layout(quant::Format, bool) { return {kQuantColumns, kQuantDepth, 2 * kQuantDepth, true, false}; }
+
+// Panels in a task: enough work to be worth a thread's while.
+inline Index panels_in_task(const QuantMatmulArgs& a) {
+  const Index rows = a.M < 8 ? 8 : a.M < kRowsInTask ? a.M : kRowsInTask;
+  const Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (a.w.padded_k + 1));
+  return panels < 1 ? 1 : panels < a.w.count ? panels : a.w.count;
+}
+
+// Sums to y: row by row, cols <= kQuantColumns.
+inline void finish(const float* sums, const float* factors, Index rows, float* y, Index ldy, Index cols) {
+  for (Index r = 0; r < rows; ++r, sums += kQuantColumns, y += ldy) {
+    const Vec factor = Vec::broadcast(factors[r]);
+    for (int v = 0; v < 2 && v * kLanes < cols; ++v) {
+      const Vec value = Vec::load(sums + v * kLanes) * factor;
+      if (cols - v * kLanes >= kLanes)
+        value.store(y + v * kLanes);
+      else
+        value.store(y + v * kLanes, cols - v * kLanes);
+    }
+  }
+}
+
+inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
+  if (a.M == 0 || a.w.N == 0) return;
+  const Room room = room_of(a, parallel.workers());
+  auto* const base = static_cast<std::byte*>(memory);
+  auto* const factors = reinterpret_cast<float*>(base);
+  auto* const x = reinterpret_cast<std::int16_t*>(base + room.rows_at);
+  float unit;
+  std::memcpy(&unit, a.packed + quant::kUnitAt, 4);
+  const Index rows_at_once = up(parts_of(Index{1} << 16, a.w.K + 1), 1);
+  parallel.run(static_cast<int>(parts_of(a.M, rows_at_once)), [&](int task, int) {
+    const Index end = (task + 1) * rows_at_once < a.M ? (task + 1) * rows_at_once : a.M;
+    for (Index m = task * rows_at_once; m < end; ++m)
+      factors[m] = quantize_row(a, a.x + m * a.w.K, unit, x + m * room.ldx);
+  });
+  const Index strip = panels_in_task(a), strips = parts_of(a.w.count, strip);
+  const Index chunks = parts_of(a.M, kRowsInTask);
+  parallel.run(static_cast<int>(strips * chunks), [&](int task, int worker) {
+    std::byte* const own = base + room.worker_at + worker * room.worker_bytes;
+    const Index m0 = task % chunks * kRowsInTask, rows = a.M - m0 < kRowsInTask ? a.M - m0 : kRowsInTask;
+    const Index first = task / chunks * strip, last = first + strip < a.w.count ? first + strip : a.w.count;
+    Tile t{&a.w,
+           nullptr,
+           a.packed,
+           nullptr,
+           0,
+           0,
+           x + m0 * room.ldx,
+           room.ldx,
+           reinterpret_cast<float*>(own + room.sums_at),
+           reinterpret_cast<std::int32_t*>(own + room.parts_at)};
+    if (a.w.groups == 0) std::memset(t.sums, 0, static_cast<std::size_t>(rows * kQuantColumns) * 4);
+    for (Index panel = first; panel < last; ++panel) {
+      t.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
+      run_panel(t, rows, reinterpret_cast<std::int16_t*>(own));
+      const Index n = panel * kQuantColumns, cols = a.w.N - n < kQuantColumns ? a.w.N - n : kQuantColumns;
+      finish(t.sums, factors + m0, rows, a.y + m0 * a.w.N + n, a.w.N, cols);
+    }
+    if (a.epilogue == nullptr) return;
+    const Index n0 = first * kQuantColumns, n1 = last * kQuantColumns < a.w.N ? last * kQuantColumns : a.w.N;
+    for (Index m = m0; m < m0 + rows; ++m) a.epilogue(a.epilogue_self, a.y + m * a.w.N + n0, m, n0, n1 - n0, 0);
+  });
+}
+
+}  // namespace quantized
+
+constexpr QuantKernels quant_kernels() { return {quantized::layout, quantized::workspace, quantized::matmul}; }
+
+}  // namespace
+}  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

@@ -1,0 +1,61 @@
+// Rows of x as integers: one pass for the step, one to round. Groups of k are padded with zeros as the panels are.
+#pragma once
+#include "kernels/quant.h"
+#include "kernels/quant_half.inl.h"
+
+namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
+namespace {
+namespace quantized {
+
+struct ActivationStep {
+  float step, low, high;  // integers are clamped to [low, high]
+};
+
+inline constexpr float kNaN = __builtin_nanf("");
+
+// A NaN anywhere becomes the result: it is what max_nan passes on.
+inline float largest_magnitude(const float* x, Index n) {
+  Vec most = Vec::zero();
+  Index k = 0;
+  for (; k + kLanes <= n; k += kLanes) most = max_nan(most, abs(Vec::load(x + k)));
+  if (k < n) most = max_nan(most, abs(Vec::load(x + k, n - k)));
+  return any(most != most) ? kNaN : reduce_max(most);
+}
+
+inline ActivationStep activation_step(const QuantMatmulArgs& a, const float* x) {
+  const float most = largest_magnitude(x, a.w.K);
+  if (a.act != nullptr) {
+    const float zero = a.act[1];
+    return {most != most ? kNaN : a.act[0], -zero, 255.0f - zero};
+  }
+  const float step = most / 127.0f;
+  if (!(step < __builtin_inff())) return {kNaN, -127.0f, 127.0f};
+  return {step > 0 ? step : 1.0f, -127.0f, 127.0f};
+}
+
+// One row; returns the factor of its row of y.
+inline float quantize_row(const QuantMatmulArgs& a, const float* x, float unit, std::int16_t* to) {
+  const ActivationStep s = activation_step(a, x);
+  const Vec step = Vec::broadcast(s.step), low = Vec::broadcast(s.low), high = Vec::broadcast(s.high);
+  const auto round = [&](Vec v) __attribute__((always_inline)) {
+    return to_int_even(max(min(round_even(v / step), high), low));
+  };
+  for (Index g = 0; g < a.w.groups; ++g) {
+    const Index n = g + 1 < a.w.groups ? a.w.group : a.w.K - g * a.w.group;
+    const float* from = x + g * a.w.group;
+    std::int16_t* row = to + g * a.w.padded_group;
+    Index k = 0;
+    for (; k + kLanes <= n; k += kLanes) store_s16(row + k, round(Vec::load(from + k)));
+    if (k < n) {
+      std::int16_t last[kLanes];
+      store_s16(last, round(Vec::load(from + k, n - k)));
+      std::memcpy(row + k, last, static_cast<std::size_t>(n - k) * 2);
+    }
+    std::memset(row + n, 0, static_cast<std::size_t>(a.w.padded_group - n) * 2);
+  }
+  return s.step * unit;
+}
+
+}  // namespace quantized
+}  // namespace
+}  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

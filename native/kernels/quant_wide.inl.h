@@ -1,0 +1,224 @@
+// The register tile of products in 16-bit integers: R rows of x by one panel of 2 * kLanes columns, over a block of k that is
+// whole groups, or part of one. Cells come out of the panel as they are read (few rows), or from a block that was decoded to 16
+// bits in L1 for all rows (many).
+// AVX2: 6 x 2 accumulators, two registers of weights, one of x: all 16. vpmaddwd runs twice a cycle there, 16 products each, so
+// the bound is 32 products a cycle, twice that of f32. u8 x s8 (vpmaddubsw) would need a second multiply to widen its sums of 16
+// bits, so it has the same bound, and it saturates: 255 * 127 * 2 > 32767.
+#pragma once
+#include "kernels/quant_half.inl.h"
+#include "quant/panels.h"
+
+namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
+namespace {
+namespace quantized {
+
+#if defined(ATHANOR_ISA_AVX512)
+inline constexpr int kTileRows = 12;
+#elif defined(ATHANOR_ISA_NEON)
+inline constexpr int kTileRows = 8;
+#elif defined(ATHANOR_ISA_AVX2)
+inline constexpr int kTileRows = 6;
+#else
+inline constexpr int kTileRows = 4;
+#endif
+inline constexpr int kDirectRows = 4;
+inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
+
+// What a tile works on. k counts padded elements.
+struct Tile {
+  const quant::Panels* w;
+  const std::byte* panel;
+  const std::byte* table;
+  const std::int16_t* decoded;  // of [k0, k1), or null
+  Index k0, k1;
+  const std::int16_t* x;
+  Index ldx;
+  float* sums;          // (R, kQuantColumns): Σ scale · I over groups
+  std::int32_t* parts;  // (R, kQuantColumns): of a group that a block before began
+};
+
+ATHANOR_INLINE Vec load_scale(const Tile& t, Index g, int v) {
+  const Index at = g * kQuantColumns + v * kLanes;
+  const std::byte* scales = t.panel + t.w->scale_at;
+  if (t.w->bf16) return load_as(reinterpret_cast<const Bf16*>(scales) + at);
+  return Vec::load(reinterpret_cast<const float*>(scales) + at);
+}
+
+// Sources of two steps at a time: out[step][half].
+struct DecodedSource {
+  const std::int16_t* cells;
+  DecodedSource(const Tile& t) : cells(t.decoded) {}
+  ATHANOR_INLINE void start_group(const Tile&, Index) {}
+  ATHANOR_INLINE void next(Half out[2][2]) {
+    for (int s = 0; s < 2; ++s)
+      for (int v = 0; v < 2; ++v) out[s][v] = half_load(cells + s * kStepCells + v * (kStepCells / 2));
+    cells += 2 * kStepCells;
+  }
+};
+
+template <int bits, bool zeros>
+struct PanelSource {
+  const std::uint8_t* cells;
+  CellTable table;
+  Half zero[2];
+  PanelSource(const Tile& t)
+      : cells(reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns * bits / 8),
+        table(table_load(t.table)) {
+    start_group(t, t.k0 / t.w->padded_group);
+  }
+  ATHANOR_INLINE void start_group(const Tile& t, Index g) {
+    if constexpr (zeros) {
+      const auto* codes = reinterpret_cast<const std::uint8_t*>(t.panel + t.w->zero_at) + g * kQuantColumns;
+      std::int16_t wide[kStepCells];
+      for (int i = 0; i < kStepCells; ++i) wide[i] = codes[i / kQuantDepth];
+      for (int v = 0; v < 2; ++v) zero[v] = half_load(wide + v * (kStepCells / 2));
+    }
+  }
+  ATHANOR_INLINE void next(Half out[2][2]) {
+    __builtin_prefetch(cells + 1024);
+    if constexpr (bits == 4) {
+      CellBytes pair[2];
+      cells_split(cells_load(cells), table, pair);
+      for (int s = 0; s < 2; ++s) cells_signed(pair[s], out[s]);
+      cells += kStepCells;
+    } else {
+      for (int s = 0; s < 2; ++s) {
+        if constexpr (zeros)
+          cells_unsigned(cells_load(cells + s * kStepCells), out[s]);
+        else
+          cells_signed(cells_load(cells + s * kStepCells), out[s]);
+      }
+      cells += 2 * kStepCells;
+    }
+    if constexpr (zeros) {
+      for (int s = 0; s < 2; ++s)
+        for (int v = 0; v < 2; ++v) out[s][v] = out[s][v] - zero[v];
+    }
+  }
+};
+
+template <int R, class Source>
+void run_tile(const Tile& t) {
+  Source source(t);
+  const Index group = t.w->padded_group;
+  for (Index k = t.k0; k < t.k1;) {
+    const Index g = k / group, end = (g + 1) * group < t.k1 ? (g + 1) * group : t.k1;
+    const bool begins = k == g * group, ends = end == (g + 1) * group;
+    IVec acc[R][2];
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < 2; ++v)
+        acc[r][v] = begins ? IVec::broadcast(0) : IVec::load(t.parts + r * kQuantColumns + v * kLanes);
+    source.start_group(t, g);
+    const std::int16_t* x = t.x + k;
+    const std::int16_t* const x_end = t.x + end;
+    for (; x < x_end; x += 2 * kQuantDepth) {
+      Half w[2][2];
+      source.next(w);
+      for (int s = 0; s < 2; ++s)
+        for (int r = 0; r < R; ++r) {
+          const Half xv = half_broadcast(x + r * t.ldx + s * kQuantDepth);
+          for (int v = 0; v < 2; ++v) acc[r][v] = half_dot(acc[r][v], w[s][v], xv);
+        }
+    }
+    for (int v = 0; v < 2; ++v) {
+      if (!ends) {
+        for (int r = 0; r < R; ++r) acc[r][v].store(t.parts + r * kQuantColumns + v * kLanes);
+        continue;
+      }
+      const Vec scale = load_scale(t, g, v);
+      for (int r = 0; r < R; ++r) {
+        float* sum = t.sums + r * kQuantColumns + v * kLanes;
+        const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
+        fma(to_float(acc[r][v]), scale, before).store(sum);
+      }
+    }
+    k = end;
+  }
+}
+
+using TileKernel = void (*)(const Tile&);
+
+template <class Source, int... R>
+struct TileRow {
+  TileKernel kernels[sizeof...(R)] = {run_tile<R, Source>...};
+};
+template <class Source>
+using DirectRow = TileRow<Source, 1, 2, 3, 4>;
+
+#if defined(ATHANOR_ISA_AVX512)
+constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> kDecodedTiles{};
+#elif defined(ATHANOR_ISA_NEON)
+constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6, 7, 8> kDecodedTiles{};
+#elif defined(ATHANOR_ISA_AVX2)
+constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6> kDecodedTiles{};
+#else
+constexpr TileRow<DecodedSource, 1, 2, 3, 4> kDecodedTiles{};
+#endif
+constexpr DirectRow<PanelSource<8, false>> kDirect8{};
+constexpr DirectRow<PanelSource<8, true>> kDirect8Zeros{};
+constexpr DirectRow<PanelSource<4, false>> kDirect4{};
+constexpr DirectRow<PanelSource<4, true>> kDirect4Zeros{};
+
+inline const TileKernel* direct_tiles(const quant::Panels& w) {
+  if (w.bits == 8) return w.zeros ? kDirect8Zeros.kernels : kDirect8.kernels;
+  return w.zeros ? kDirect4Zeros.kernels : kDirect4.kernels;
+}
+
+template <class Source>
+void decode(const Tile& t, std::int16_t* to) {
+  Source source(t);
+  const Index group = t.w->padded_group;
+  for (Index k = t.k0; k < t.k1; k += 2 * kQuantDepth) {
+    if (k % group == 0) source.start_group(t, k / group);
+    Half w[2][2];
+    source.next(w);
+    for (int s = 0; s < 2; ++s)
+      for (int v = 0; v < 2; ++v) half_store(to + s * kStepCells + v * (kStepCells / 2), w[s][v]);
+    to += 2 * kStepCells;
+  }
+}
+
+inline void decode_block(const Tile& t, std::int16_t* to) {
+  if (t.w->bits == 8)
+    t.w->zeros ? decode<PanelSource<8, true>>(t, to) : decode<PanelSource<8, false>>(t, to);
+  else
+    t.w->zeros ? decode<PanelSource<4, true>>(t, to) : decode<PanelSource<4, false>>(t, to);
+}
+
+// The block of k that begins at k0: whole groups, or a part of one.
+inline Index block_end(const quant::Panels& w, Index k0) {
+  const Index group = w.padded_group;
+  if (group <= kBlockK) {
+    const Index end = k0 + kBlockK / group * group;
+    return end < w.padded_k ? end : w.padded_k;
+  }
+  const Index group_end = (k0 / group + 1) * group;
+  return k0 + kBlockK < group_end ? k0 + kBlockK : group_end;
+}
+
+// All sums of one panel for `rows` rows from t.x on.
+inline void run_panel(Tile t, Index rows, std::int16_t* decoded) {
+  if (rows <= kDirectRows) {
+    t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
+    direct_tiles(*t.w)[rows - 1](t);
+    return;
+  }
+  const Tile whole = t;
+  for (Index k0 = 0; k0 < t.w->padded_k; k0 = t.k1) {
+    t = whole;
+    t.k0 = k0, t.k1 = block_end(*t.w, k0);
+    decode_block(t, decoded);
+    t.decoded = decoded;
+    for (Index row = 0; row < rows; row += kTileRows) {
+      const Index n = rows - row < kTileRows ? rows - row : kTileRows;
+      t.x = whole.x + row * t.ldx;
+      t.sums = whole.sums + row * kQuantColumns;
+      t.parts = whole.parts + row * kQuantColumns;
+      kDecodedTiles.kernels[n - 1](t);
+    }
+  }
+}
+
+}  // namespace quantized
+}  // namespace
+}  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

@@ -1,0 +1,5 @@
+// The rows of the spec matrix whose weight is quantized.
+import { testParity } from "./parity.js";
+import { quantizedProducts } from "./specs/quantized.js";
+
+testParity(quantizedProducts);
