@@ -12,7 +12,7 @@ export interface Layout {
   readonly group: number;
   /** Groups of a row; the last one may be shorter. */
   readonly groups: number;
-  /** Whether one scale serves the whole weight; it is then repeated for every row. */
+  /** Whether one scale serves the whole weight. */
   readonly whole: boolean;
 }
 

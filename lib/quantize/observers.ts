@@ -89,10 +89,20 @@ export function mse(): Observer {
 
 /**
  * The range whose 256 levels keep the distribution best, by the Kullback-Leibler divergence of what is left from what was
- * (Migacz 2017).
+ * (Migacz 2017). Zeros, which every range has a level for, do not count.
  */
 export function entropy(): Observer {
-  return { name: "entropy", choose: (histogram) => narrowest(histogram, divergence) };
+  return { name: "entropy", choose: (histogram) => narrowest(withoutZeros(histogram), divergence) };
+}
+
+// The bin around 0 with the mean of its neighbours in place of the zeros that ReLU and padding leave there.
+function withoutZeros({ range, counts }: Histogram): Histogram {
+  const [low, high] = range;
+  const bin = Math.min(bins - 1, Math.max(0, Math.floor((-low / (high - low || 1)) * bins)));
+  const beside = [bin - 1, bin + 1].filter((at) => at >= 0 && at < bins);
+  const kept = counts.slice();
+  kept[bin] = Math.min(counts[bin]!, beside.reduce((sum, at) => sum + counts[at]!, 0) / beside.length);
+  return { range, counts: kept };
 }
 
 // The best of the range's shrunken copies; the wider one of equals.

@@ -41,7 +41,7 @@ export async function pack(
       const w = form.scaled(trace.parameter(parameter));
       const steps = form.steps(w);
       const codes = options.rounding ? options.rounding(w, steps) : codesOf(w, layout, scheme, steps);
-      const column = (t: Tensor) => t.reshape([layout.rows, layout.groups]);
+      const column = (t: Tensor) => (layout.whole ? t.slice([0, 1]) : t).reshape(parts.scale.shape);
       const stored = storedCodes(codes, form);
       if (kept) {
         const inRows = stored.reshape([-1]).gather(0, array(kept)).reshape([1, -1]);
@@ -82,13 +82,14 @@ async function keptOf(parameter: Parameter, { rows, inner }: Layout, storage: nu
 async function emptyParts({ scheme, layout, parts: own }: FakeForm, kept: number | undefined): Promise<Parts> {
   const { grid, storage, per } = scheme;
   const { rows, inner, groups } = layout;
+  const each = layout.whole ? [1, 1] : [rows, groups];
   const bytes = (count: number) => Math.ceil((count * storage) / 8);
   const parts: Parts = {
     q: fixed(kept === undefined ? [rows, bytes(inner)] : [bytes(kept)], "u8"),
     ...(kept !== undefined && { bitmap: fixed([rows, Math.ceil(inner / 8)], "u8") }),
-    scale: fixed([rows, groups], typeof per === "number" ? "bf16" : "f32"),
+    scale: fixed(each, typeof per === "number" ? "bf16" : "f32"),
   };
-  if (grid.kind === "uniform" && !grid.symmetric) parts.zero = fixed([rows, groups], "u8");
+  if (grid.kind === "uniform" && !grid.symmetric) parts.zero = fixed(each, "u8");
   if (grid.kind === "table") parts.table = holding(array(grid.float8 ? float8Bytes(grid.float8) : Float32Array.from(grid.table))); // prettier-ignore
   if (own.table) parts.table = own.table.clone();
   if (own.smooth) parts.smooth = own.smooth.clone();

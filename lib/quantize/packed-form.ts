@@ -16,9 +16,9 @@ import { scaleColumns, scaleInputs } from "./smoothing.js";
 export interface PackedParts {
   /** u8 [N, ⌈K bits / 8⌉], the first code of a byte in its low bits; with a bitmap [⌈nnz bits / 8⌉], the kept codes alone. */
   readonly q: Parameter;
-  /** [N, G], bf16 for groups, else f32. */
+  /** [N, G], or [1, 1] for all; bf16 for groups, else f32. */
   readonly scale: Parameter;
-  /** u8 [N, G]. */
+  /** u8 like the scale. */
   readonly zero?: Parameter;
   /** f32 [C]. */
   readonly table?: Parameter;
@@ -87,7 +87,7 @@ export class PackedForm implements Form {
   // The weight that products take, columns scaled where inputs are.
   private rounded(trace: Trace): Tensor {
     const { grid, storage } = this.scheme;
-    const { rows, inner, groups } = this.layout;
+    const { inner } = this.layout;
     if (this.parts.bitmap) {
       // Only the engine finds the elements of a bitmap: I · Wᵀ, exact as every sum has one term.
       const eye = trace.apply("arange", [], { n: inner, start: 0, step: 1, dtype: "i32" });
@@ -98,7 +98,7 @@ export class PackedForm implements Form {
         .reshape(this.shape);
     }
     const at = (name: string) => this.parts[name] && trace.parameter(this.parts[name]);
-    const column = (name: string) => at(name)?.cast("f32").reshape([rows, groups, 1]);
+    const column = (name: string) => at(name)?.cast("f32").expandDims(2);
     const signed = grid.kind === "uniform" && grid.symmetric;
     const codes = unpackBits(at("q")!, storage, inner, signed);
     const steps = { scale: column("scale")!, zero: column("zero"), table: at("table") };
