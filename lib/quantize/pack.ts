@@ -1,7 +1,6 @@
 // From a fake-quantized weight to its packed form, in one compiled program off the event loop: the same steps, the same integers.
 import { array, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
-import { operations } from "../native/operations.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
@@ -69,7 +68,7 @@ export async function pack(
 // the event loop runs in between.
 async function keptOf(parameter: Parameter, { rows, inner }: Layout, storage: number): Promise<Int32Array | undefined> {
   const mask = parameter.readMask();
-  if (!mask || !("quantized_matmul" in operations)) return undefined;
+  if (!mask) return undefined;
   const kept: number[] = [];
   for (let i = 0; i < mask.length; ++i) {
     if (mask[i] !== 0) kept.push(i);

@@ -62,7 +62,7 @@ export class PackedForm implements Form {
   matmul(x: Tensor, _master: Tensor | undefined, transB: boolean): Tensor | undefined {
     if (!transB || this.shape.length !== 2) return undefined;
     // The quantized operations have no gradient; in training a float product of the same integers does.
-    if (x.trace.training || !("quantized_matmul" in operations)) {
+    if (x.trace.training) {
       return x.trace.apply("matmul", [this.input(x, false), this.rounded(x.trace)], { trans_a: false, trans_b: true });
     }
     return this.apply("quantized_matmul", x, {});
@@ -93,7 +93,7 @@ export class PackedForm implements Form {
       const eye = trace.apply("arange", [], { n: inner, start: 0, step: 1, dtype: "i32" });
       const unit = trace.apply("one_hot", [eye], { classes: inner });
       return trace
-        .apply("quantized_matmul" as OpName, [unit, ...this.operands(trace, [])], this.attrs("float", []))
+        .apply("quantized_matmul", [unit, ...this.operands(trace, [])], this.attrs("float", []))
         .transpose([1, 0])
         .reshape(this.shape);
     }

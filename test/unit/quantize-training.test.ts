@@ -41,7 +41,7 @@ async function gradientsOf(layer: nn.Linear, c: NdArray): Promise<Record<string,
     );
     return Object.fromEntries(names.map((name, i) => [name, gradients[i]!]));
   });
-  return (await f.run(c));
+  return await f.run(c);
 }
 
 describe("gradients", () => {

@@ -188,6 +188,7 @@ describe("masked weights", () => {
       const dense = (await quantize(layer, scheme, { keep: () => false })).weight;
       const values = (await dense.read()).data;
       mask.forEach((kept, i) => kept === 0 && expect(Math.abs(values[i]!)).toBe(0));
+      expect(dense.form!.parts.bitmap).toBeDefined();
       const unmasked = nn.linear(24, 5, { bias: false });
       unmasked.weight.write(await layer.weight.read());
       expect((await (await quantize(unmasked, scheme)).weight.read()).data.map((v) => v + 0)).toEqual(values.map((v) => v + 0)); // prettier-ignore
