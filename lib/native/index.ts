@@ -39,6 +39,8 @@ export interface NativeVariable {
   read(): ArrayBuffer;
   write(values: NativeArray): void;
   fill(kind: "constant" | "uniform" | "normal" | "truncated", a: number, b: number, seed: number, stream: number): void;
+  /** Keeps elements at zero where a u8 variable of the same shape is 0, in optimizers' steps too; it is not to be written any more. */
+  setMask(mask: NativeVariable | null): void;
   dispose(): void;
 }
 

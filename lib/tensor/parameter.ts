@@ -153,11 +153,14 @@ export class Parameter {
    * @throws ShapeError for another length; DTypeError unless f32; ArgumentError if it is packed
    */
   setMask(mask: Uint8Array | undefined): void {
-    if (mask === undefined) {
-      this.maskHeld?.dispose();
-      this.maskHeld = undefined;
-      return;
-    }
+    const held = mask && this.maskOf(mask);
+    if (held || this.maskHeld) call(() => this.native.setMask(held ?? null));
+    this.maskHeld?.dispose();
+    this.maskHeld = held;
+  }
+
+  // Always a new one: a step that is running still goes by the former.
+  private maskOf(mask: Uint8Array): NativeVariable {
     if (this.dtype !== "f32") {
       throw new DTypeError(`parameter${this.quoted}: a mask takes an f32 parameter, this one is ${this.dtype}`);
     }
@@ -166,13 +169,11 @@ export class Parameter {
         `parameter${this.quoted}: the mask has ${mask.length} elements, expected ${this.size} for ${showShape(this.shape)}`,
       );
     }
-    const values = this.readSync();
+    this.requireLife();
     if (this.packed) throw new ArgumentError(`parameter${this.quoted}: it is packed, its pattern of zeros is fixed`);
-    const { data } = values;
-    for (let i = 0; i < mask.length; i++) if (mask[i] === 0) data[i] = 0;
-    this.maskHeld ??= call(() => new addon.Variable("u8", this.shape, `${this.label}.mask`));
-    call(() => this.maskHeld!.write(mask));
-    this.write(values);
+    const held = call(() => new addon.Variable("u8", this.shape, `${this.label}.mask`));
+    call(() => held.write(mask));
+    return held;
   }
 
   /** Its value in the function being traced, as its form gives it. @throws ArgumentError outside of a trace. */

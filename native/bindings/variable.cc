@@ -53,6 +53,7 @@ Napi::Function AddonVariable::define(Napi::Env env) {
                          InstanceMethod("read", &AddonVariable::read),
                          InstanceMethod("write", &AddonVariable::write),
                          InstanceMethod("fill", &AddonVariable::fill),
+                         InstanceMethod("setMask", &AddonVariable::set_mask),
                          InstanceMethod("dispose", &AddonVariable::dispose),
                      });
 }
@@ -101,6 +102,16 @@ Napi::Value AddonVariable::fill(const Napi::CallbackInfo& info) {
     const auto seed = static_cast<std::uint64_t>(to_index(info[3], "fill: the seed"));
     const auto stream = static_cast<std::uint32_t>(to_index(info[4], "fill: the stream"));
     athanor::fill(*get(), kind, a, b, seed, stream);
+    return info.Env().Undefined();
+  });
+}
+
+// setMask(mask: Variable | null): u8 of the same shape, not to be written to afterwards.
+Napi::Value AddonVariable::set_mask(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const bool none = info[0].IsNull() || info[0].IsUndefined();
+    get()->set_mask(none ? nullptr
+                         : unwrap<AddonVariable>(info[0], Environment::of(info.Env()).variable, "mask").get());
     return info.Env().Undefined();
   });
 }

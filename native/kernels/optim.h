@@ -25,8 +25,8 @@ using OptimUpdate = void (*)(const OptimRun&);
 
 struct OptimKernels {
   OptimUpdate update[optim::kRuleCount][optim::kMaxVariants];  // f32 state; null where a rule has fewer variants
-  // In double, lanes in fixed order; not finite if and only if some x is not.
-  double (*sum_squares)(const float* x, Index n);
+  // Over the elements whose mask (n, or null) is not 0. In double, lanes in fixed order; not finite if and only if some x is not.
+  double (*sum_squares)(const float* x, const std::uint8_t* mask, Index n);
 };
 
 }  // namespace athanor::kernels

@@ -76,16 +76,22 @@ void optim_update(const OptimRun& run) {
 }
 
 // The square of a float is exact in double, so the result depends on the sixteen sums alone, not on fused multiply-add.
-double optim_sum_squares(const float* x, Index n) {
+template <class Term>
+ATHANOR_INLINE double optim_sum(Index n, Term term) {
   constexpr int kSums = 16;
   double sums[kSums] = {};
   Index i = 0;
   for (; i + kSums <= n; i += kSums)
-    for (int j = 0; j < kSums; ++j) sums[j] += double(x[i + j]) * double(x[i + j]);
-  for (int j = 0; i < n; ++i, ++j) sums[j] += double(x[i]) * double(x[i]);
+    for (int j = 0; j < kSums; ++j) sums[j] += term(i + j);
+  for (int j = 0; i < n; ++i, ++j) sums[j] += term(i);
   for (int width = kSums / 2; width > 0; width /= 2)
     for (int j = 0; j < width; ++j) sums[j] += sums[j + width];
   return sums[0];
+}
+
+double optim_sum_squares(const float* x, const std::uint8_t* mask, Index n) {
+  if (mask == nullptr) return optim_sum(n, [=](Index i) { return double(x[i]) * double(x[i]); });
+  return optim_sum(n, [=](Index i) { return mask[i] ? double(x[i]) * double(x[i]) : 0.0; });
 }
 
 template <class Rule, class Codec>

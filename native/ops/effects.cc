@@ -42,13 +42,16 @@ struct StepState {
   std::vector<const float*> gradients;
   optim::OptimPlan plan{{}};
 
-  // Addresses hold still from run to run, unless another optimizer adopted a parameter meanwhile.
+  // Addresses hold still from run to run, unless another optimizer adopted a parameter or a mask was changed meanwhile.
   void refresh(const Execution& run) {
     const auto& segments = plan.segments();
     bool same = segments.size() == gradient_slots.size();
     for (std::size_t i = 0; same && i < segments.size(); ++i) {
+      const Variable& variable = *optimizer->variables()[i];
+      const std::byte* mask = variable.mask() ? variable.mask()->data() : nullptr;
       same = segments[i].grad == run.at<const float>(gradient_slots[i]) &&
-             reinterpret_cast<const std::byte*>(segments[i].param) == optimizer->variables()[i]->data();
+             reinterpret_cast<const std::byte*>(segments[i].param) == variable.data() &&
+             reinterpret_cast<const std::byte*>(segments[i].mask) == mask;
     }
     if (same) return;
     for (std::size_t i = 0; i < gradient_slots.size(); ++i) gradients[i] = run.at<const float>(gradient_slots[i]);

@@ -86,6 +86,7 @@ optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients
     for (int k = 0; k < optim::kMaxState; ++k) {
       if (states_of_[i][k] != nullptr) segment.state[k] = states_of_[i][k]->data();
     }
+    if (const auto& mask = variables_[i]->mask()) segment.mask = reinterpret_cast<const std::uint8_t*>(mask->data());
     segment.n = variables_[i]->type().count();
     segment.group = group_of_[i];
     segments.push_back(segment);

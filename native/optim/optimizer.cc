@@ -154,7 +154,9 @@ double sum_squares(const OptimPlan& plan, void* workspace, Parallel& parallel) {
   const auto kernel = kernel_table().optim.sum_squares;
   const auto chunk_sum = [&](int chunk, int) {
     double sum = 0;
-    plan.for_each_piece(chunk, [&](const Segment& s, Index offset, Index n) { sum += kernel(s.grad + offset, n); });
+    plan.for_each_piece(chunk, [&](const Segment& s, Index offset, Index n) {
+      sum += kernel(s.grad + offset, s.mask ? s.mask + offset : nullptr, n);
+    });
     partial[chunk] = sum;
   };
   parallel.run(plan.chunks(), chunk_sum);

@@ -116,7 +116,8 @@ struct StepResult {
 // Bytes that step() and grad_norm() need, 8-byte aligned; independent of the number of workers.
 Index step_workspace(const OptimPlan& plan);
 
-// The L2 norm of all gradients, products and sums in double, in fixed order.
+// The L2 norm of all gradients, products and sums in double, in fixed order. What a mask hides does not count, as in a model
+// whose weight is the product of a parameter and its mask.
 double grad_norm(const OptimPlan& plan, void* workspace, Parallel& parallel);
 
 // groups: one entry a group number used by the segments. Allocates nothing.

@@ -3,6 +3,8 @@
 #include <cstring>
 #include <mutex>
 
+#include "base/error.h"
+
 namespace athanor {
 
 Variable::Variable(std::string name, Type type)
@@ -37,6 +39,22 @@ std::shared_ptr<const Block> Variable::derived(const std::string& key, std::uint
   made_at = version;
   held = block;
   return block;
+}
+
+void Variable::set_mask(std::shared_ptr<Variable> mask) {
+  const std::shared_ptr<Arena> arena = arena_;
+  const std::unique_lock lock(arena->mutex);
+  if (mask != nullptr) {
+    check(mask->type() == Type{DType::u8, type_.shape} && type_.dtype == DType::f32, Code::shape, [&] {
+      return "mask of \"" + name_ + "\": expected u8 " + to_string(type_.shape) + " for f32 values, got " +
+             to_string(mask->type()) + " for " + name_of(type_.dtype);
+    });
+    const auto* kept = reinterpret_cast<const std::uint8_t*>(mask->data());
+    auto* values = reinterpret_cast<float*>(data());
+    for (Index i = 0; i < type_.count(); ++i) values[i] = kept[i] != 0 ? values[i] : 0.0F;
+    touch();
+  }
+  mask_ = std::move(mask);
 }
 
 }  // namespace athanor

@@ -49,6 +49,11 @@ class Variable {
   std::shared_ptr<const Block> derived(const std::string& key, std::uint64_t version,
                                        FunctionRef<std::shared_ptr<const Block>()> make);
 
+  // u8, one byte an element: where it is 0, optimizers keep the value and its states at zero. Null: there is none.
+  const std::shared_ptr<Variable>& mask() const { return mask_; }
+  // Zeroes what the mask hides. The mask is not to be written to any more: another one takes its place.
+  void set_mask(std::shared_ptr<Variable> mask);
+
  private:
   std::string name_;
   Type type_;
@@ -57,6 +62,8 @@ class Variable {
   std::atomic<std::uint64_t> version_{0};
   std::mutex derived_mutex_;
   std::map<std::string, std::pair<std::uint64_t, std::weak_ptr<const Block>>> derived_;
+
+  std::shared_ptr<Variable> mask_;
 };
 
 }  // namespace athanor

@@ -243,6 +243,26 @@ TEST(centered_rmsprop_survives_a_constant_gradient) {
   arena.each([&](Index i) { CHECK(std::isfinite(arena.arrays[0][i])); });
 }
 
+TEST(what_a_mask_hides_does_not_count_in_the_norm) {
+  on_every_isa([](const std::string&) {
+    Arena arena({0, 1000, 1, 40000, 17});
+    arena.masked = true;
+    std::mt19937 random(3);
+    arena.fill(1, random, 2.0f);
+    double sum = 0;
+    arena.each([&](Index i) {
+      if (arena.mask[i])
+        sum += double(arena.arrays[1][i]) * arena.arrays[1][i];
+      else
+        arena.arrays[1][i] = std::numeric_limits<float>::quiet_NaN();
+    });
+    const OptimPlan plan(arena.segments(0));
+    std::vector<double> workspace(step_workspace(plan) / 8);
+    Sequential sequential;
+    CHECK_NEAR(grad_norm(plan, workspace.data(), sequential), std::sqrt(sum), 1e-12 * std::sqrt(sum));
+  });
+}
+
 TEST(global_norm_and_clip_factor) {
   on_every_isa([](const std::string&) {
     Arena arena({0, 1000, 1, 40000, 17});
