@@ -114,6 +114,7 @@ export const operations = {
   one_hot: { arity: 1, traits: [] },
   nearest_entry: { arity: 2, traits: [] },
   gptq: { arity: "variadic", traits: [] },
+  top_mask: { arity: 2, traits: [] },
   assign: { arity: 1, traits: ["effect"] },
   optimizer_step: { arity: "variadic", traits: ["effect"] },
 } as const satisfies Record<string, { arity: number | "variadic"; traits: readonly Trait[] }>;

@@ -13,6 +13,7 @@ import { norms } from "./norm.js";
 import { pools } from "./pool.js";
 import { quantizedProducts } from "./quantized.js";
 import { reductions } from "./reduce.js";
+import { selections } from "./selection.js";
 import { softmaxes } from "./softmax.js";
 import { sparseConvolutions } from "./sparse-conv.js";
 import { sparseProducts } from "./sparse.js";
@@ -37,4 +38,5 @@ export const specs = {
   ...movements,
   ...indexings,
   ...codebooks,
+  ...selections,
 } satisfies Record<OpName, Spec>;
