@@ -14,12 +14,13 @@ export * as artifact from "./artifact/index.js";
 export * as data from "./data/index.js";
 export * as distill from "./distill/index.js";
 export * as metrics from "./metrics/index.js";
-export * as prune from "./prune/index.js";
+export { prune } from "./prune/index.js";
 export { quantize, type QuantizeOptions, type Scheme } from "./quantize/index.js";
 export * as report from "./report/index.js";
 export * as schedule from "./schedule/index.js";
 export * as train from "./train/index.js";
 export type { FitOptions } from "./train/index.js";
+export type { PruneOptions, PruningSchedule } from "./prune/index.js";
 
 /** The version of the engine. */
 export const version: string = addon.version;

@@ -5,6 +5,7 @@ import type { ModuleLike } from "../nn/index.js";
 import { aborted } from "../tensor/program.js";
 import { Cancellation } from "./cancellation.js";
 import { planFit, type FitOptions, type FitResult, type ScalarMetrics, type StepEvent } from "./fit-options.js";
+import type { FitHooks } from "./hooks.js";
 import { Run } from "./run.js";
 import { Trainer } from "./trainer.js";
 
@@ -42,8 +43,20 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
   dataset: Samples,
   options: FitOptions<Metrics>,
 ): FitRun<Metrics> {
+  return fitWith(model, dataset, options, {});
+}
+
+/** @internal {@link fit} for the rooms that take part in the run. */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+export function fitWith<const Metrics extends ScalarMetrics = Record<never, never>>(
+  model: ModuleLike,
+  dataset: Samples,
+  options: FitOptions<Metrics>,
+  hooks: FitHooks,
+): FitRun<Metrics> {
   const where = "train.fit";
   const plan = planFit(model, dataset, options);
+  hooks.begin?.(plan.steps);
   const cancellation = new Cancellation(plan.signal);
   const run = new Run<StepEvent, FitResult>(
     async (context) => {
@@ -55,7 +68,7 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
       try {
         const { distill, model, dataset, batchSize, signal } = plan;
         const columns = await distill?.prepare({ where, model, dataset, batchSize, signal });
-        return await new Trainer(plan, cancellation, context, columns).run();
+        return await new Trainer(plan, cancellation, context, hooks, columns).run();
       } finally {
         training.delete(model);
         cancellation.release();

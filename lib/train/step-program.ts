@@ -7,6 +7,7 @@ import { bind, BoundOptimizer, type Optimizer } from "../optim/index.js";
 import { Program } from "../tensor/program.js";
 import { array, countOf, showShape, type NdArray, type Shape } from "../tensor/nd-array.js";
 import type { DType } from "../tensor/dtype.js";
+import type { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within, type StepNumber } from "../tensor/trace.js";
 import type { Companions } from "./companions.js";
@@ -42,6 +43,8 @@ export interface StepSource {
   readonly companions: Companions;
   /** The optimizer for the parameters of this trace. */
   readonly bound: (trace: Trace) => BoundOptimizer;
+  /** Adds to the graph of the step, by the gradients of the optimizer's parameters. */
+  readonly extend?: ((trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>) => void) | undefined;
 }
 
 /**
@@ -103,7 +106,7 @@ export function numberFeeds(program: StepProgram, where: string, step: number, t
 }
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
-export function compileStep({ where, batch, body, companions, bound: bindTo }: StepSource): StepProgram {
+export function compileStep({ where, batch, body, companions, bound: bindTo, extend }: StepSource): StepProgram {
   const trace = new Trace({ training: true }, companions);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
@@ -118,6 +121,7 @@ export function compileStep({ where, batch, body, companions, bound: bindTo }: S
     loss,
     bound.parameters.map((parameter) => trace.parameter(parameter)),
   );
+  extend?.(trace, new Map(bound.parameters.map((parameter, i) => [parameter, gradients[i]!])));
   const hyper = trace.input(HYPER, "f64", bound.hyperShape);
   const ids = gradients.map(({ id }) => id);
   const report = call(() => trace.graph.optimizerStep(bound.native, ids, hyper.id, loss.id));

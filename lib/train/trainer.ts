@@ -1,5 +1,6 @@
 // The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
 // weights whole and, where asked for, the best.
+// Long because a step, a chunk, a check and every way out share what the run has come to.
 import { AbortedError, NonFiniteError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import { feed, Module } from "../nn/index.js";
@@ -14,6 +15,7 @@ import { Companions } from "./companions.js";
 import { Evaluator } from "./evaluator.js";
 import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
 import { number } from "./format.js";
+import type { FitHooks } from "./hooks.js";
 import { MetricPass } from "./metric-pass.js";
 import { Pace } from "./pace.js";
 import { progress, type Progress } from "./progress.js";
@@ -46,13 +48,15 @@ export class Trainer {
   private bound: BoundOptimizer | undefined;
   private readonly history: EpochRecord[] = [];
   private readonly validations: ValidationRecord[] = [];
-  private step = 0;
+  private readonly hooks: FitHooks;
+  private step: number;
   private lossSum = 0;
   private lossRows = 0;
 
   /**
    * Compiles everything that the run needs.
    *
+   * @param hooks what takes part between the steps.
    * @param columns what is gathered with x and y.
    * @throws what tracing throws; nothing has been changed then.
    */
@@ -60,11 +64,14 @@ export class Trainer {
     plan: FitPlan,
     cancellation: Cancellation,
     context: RunContext<StepEvent>,
+    hooks: FitHooks = {},
     columns: Readonly<Record<string, NdArray>> = {},
   ) {
     this.plan = plan;
     this.cancellation = cancellation;
     this.context = context;
+    this.hooks = hooks;
+    this.step = hooks.firstStep ?? 0;
     const { dataset, model, batchSize, stepsPerEpoch, validate } = plan;
     const { x, y } = dataset;
     this.columns = { x, y, ...columns };
@@ -124,17 +131,19 @@ export class Trainer {
   }
 
   private async train(): Promise<FitResult["stopped"]> {
-    const { plan } = this;
+    const { plan, hooks } = this;
     const every = plan.validate?.every ?? Infinity;
-    for (let epoch = 0; this.step < plan.steps; epoch++) {
+    for (let epoch = Math.floor(this.step / plan.stepsPerEpoch); this.step < plan.steps; epoch++) {
       const begun = performance.now();
       const end = Math.min(plan.steps, (epoch + 1) * plan.stepsPerEpoch);
       let figures: Partial<Figures> = {};
       let stop = false;
       this.lossSum = this.lossRows = 0;
       while (this.step < end && !stop) {
-        const due = Math.min(end, (Math.floor(this.step / every) + 1) * every);
-        const go = await this.chunk(epoch, Number.isFinite(due) ? due : end);
+        const due = Number.isFinite(every) ? (Math.floor(this.step / every) + 1) * every : end;
+        const pause = hooks.due?.(this.step) ?? Infinity;
+        const go = await this.chunk(epoch, Math.min(end, due, pause));
+        if (this.step === pause) await this.pause();
         if (!go) return "break";
         if (this.evaluator && (this.step % every === 0 || this.step === plan.steps)) {
           figures = await this.validate(epoch);
@@ -145,6 +154,12 @@ export class Trainer {
       if (stop) return this.step < plan.steps ? "early" : "done";
     }
     return "done";
+  }
+
+  private async pause(): Promise<void> {
+    await this.hooks.pause?.(this.step);
+    this.best.trained();
+    if (this.cancellation.aborted) throw aborted(where, this.cancellation.signal!);
   }
 
   /** A native call's worth of steps, at most up to step `until`; false when the reader has left. */
@@ -225,6 +240,7 @@ export class Trainer {
 
   // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
   private async check(epoch: number, validated: Partial<Figures>): Promise<boolean> {
+    if (this.hooks.settled?.(this.step) === false) return false;
     return this.best.observe({ epoch, steps: this.step, figures: { loss: this.meanLoss(), ...validated } });
   }
 
@@ -262,6 +278,7 @@ export class Trainer {
       body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
       companions: this.companions,
       bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace, this.companions)),
+      extend: this.hooks.trace?.bind(this.hooks),
     });
     const hyper = [HYPER, ...step.numbers.map(({ name }) => name)];
     const loop = call(

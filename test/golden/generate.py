@@ -1,7 +1,7 @@
 """Writes the golden sets of this folder, or with --check compares fresh ones with the committed files.
 
     python -m venv .venv && .venv/bin/pip install torch==2.13.0 numpy
-    .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation]
+    .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation pruning]
 
 float32 values depend in the last bits on the instruction set that PyTorch uses, so --check allows 1e-4 relative to
 max(1, |value|) and prints the largest difference.
@@ -16,9 +16,17 @@ import distillation
 import models
 import operations
 import optimizers
+import pruning
 import schedules
 
-SETS = {"optimizers": optimizers, "models": models, "schedules": schedules, "operations": operations, "distillation": distillation}
+SETS = {
+    "optimizers": optimizers,
+    "models": models,
+    "schedules": schedules,
+    "operations": operations,
+    "distillation": distillation,
+    "pruning": pruning,
+}
 
 
 def main():

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 
 /** A stored tensor; float64 comes as Float64Array, indices as Int32Array. */
 export interface GoldenTensor {
-  readonly data: Float32Array | Float64Array | Int32Array;
+  readonly data: Float32Array | Float64Array | Int32Array | Uint8Array;
   readonly shape: readonly number[];
 }
 
@@ -114,15 +114,57 @@ export interface DistillationCase {
   readonly gradients: Readonly<Record<string, string>>;
 }
 
+export interface PruningRecord {
+  readonly parameters: readonly string[];
+  readonly start: Readonly<Record<string, string>>;
+  readonly masks: readonly {
+    readonly name: string;
+    readonly kind: "l1" | "structure";
+    readonly scope?: "layer" | "global";
+    readonly structure?: `${number}:${number}` | { readonly block: readonly [number, number] };
+    readonly amount: number;
+    /** Parameter name → key of its mask. */
+    readonly masks: Readonly<Record<string, string>>;
+  }[];
+  readonly training: {
+    readonly steps: number;
+    readonly clipNorm: number;
+    readonly weightDecay: number;
+    readonly masks: Readonly<Record<string, string>>;
+    /** Parameter name → key of its gradients (steps, …shape). */
+    readonly gradients: Readonly<Record<string, string>>;
+  };
+  readonly cases: readonly {
+    readonly name: string;
+    readonly optimizer: OptimizerCase["optimizer"];
+    readonly options: OptimizerCase["options"];
+    readonly lr: number;
+    readonly clip: boolean;
+    /** Key of the parameters after all steps, flat, float64. */
+    readonly expected: string;
+    readonly drift: number;
+  }[];
+  readonly criteria: {
+    readonly batchSize: number;
+    readonly x: string;
+    readonly y: string;
+    /** Keys of the convolution's weight and bias, then the linear layer's. */
+    readonly parameters: readonly string[];
+    /** Criterion → keys of the scores of both weights. */
+    readonly scores: Readonly<Record<"snip" | "taylor" | "wanda", readonly [string, string]>>;
+  };
+}
+
 interface Sets {
   optimizers: OptimizerRecord;
   models: ModelRecord;
   schedules: ScheduleRecord;
   operations: OperationRecord;
   distillation: DistillationRecord;
+  pruning: PruningRecord;
 }
 
-const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array } as const;
+const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;
 
 /** Reads one of the sets of this folder. */
 export function readGolden<Name extends keyof Sets>(name: Name): GoldenSet<Sets[Name]> {

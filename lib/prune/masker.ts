@@ -1,0 +1,194 @@
+// Scores to masks, all in the engine: one program computes every parameter's scores, ranks them and gives the masks. How many
+// weights stay is fed in, so that one compilation serves all steps of a schedule.
+import { ArgumentError, ShapeError } from "../errors.js";
+import { call } from "../native/index.js";
+import { array, NdArray, showShape } from "../tensor/nd-array.js";
+import { Program } from "../tensor/program.js";
+import type { Cancellation } from "../train/cancellation.js";
+import { Tensor } from "../tensor/tensor.js";
+import { Trace, within } from "../tensor/trace.js";
+import { concat } from "../ops/join.js";
+import { uniform } from "../ops/source.js";
+import type { Criterion, CriterionInputs, Scope } from "./criteria.js";
+import { Statistics, type Calibration, type StatisticName } from "./statistics.js";
+import { matrixOf, spread, unitScores, unitsOf, type Pattern } from "./structure.js";
+import type { Target } from "./targets.js";
+import type { Module } from "../nn/module.js";
+
+/** What {@link Masker} goes by. */
+export interface MaskPlan {
+  readonly where: string;
+  readonly model: Module;
+  readonly targets: readonly Target[];
+  readonly criterion: Criterion;
+  readonly scope: Scope;
+  readonly pattern: Pattern;
+  readonly calibration: Calibration | undefined;
+  readonly seed: number;
+}
+
+/** How many of a rank's candidates stay at an amount. */
+interface Rank {
+  readonly width: number;
+  readonly amount: number;
+}
+
+const statisticNames: readonly StatisticName[] = ["gradient", "gradientSquare", "movement", "inputNorm"];
+
+/** Makes the masks of a model, again and again. */
+export class Masker {
+  readonly statistics: Statistics;
+  private readonly plan: MaskPlan;
+  private readonly program: Program;
+  private readonly trace: Trace;
+  private readonly ranks: Rank[] = [];
+
+  /** Compiles the program. @throws ArgumentError, ShapeError for a criterion that is none; what the criterion throws. */
+  constructor(plan: MaskPlan) {
+    this.plan = plan;
+    const names = statisticsOf(plan);
+    const parameters = plan.targets.map(({ parameter }) => parameter);
+    this.statistics = new Statistics({ ...plan, parameters, names });
+    this.trace = new Trace();
+    try {
+      const masks = within(this.trace, () => this.masks());
+      call(() =>
+        this.trace.graph.setOutputs(
+          masks.map((_, i) => `mask.${i}`),
+          masks.map(({ id }) => id),
+        ),
+      );
+      this.program = new Program(
+        call(() => this.trace.graph.compile()),
+        plan.where,
+      );
+    } catch (thrown) {
+      this.statistics.dispose();
+      this.trace.graph.dispose();
+      throw thrown;
+    }
+  }
+
+  /**
+   * New masks by the weights of now, put on the parameters. What a mask hides already stays hidden.
+   *
+   * @param share of every parameter's own amount, as a function of it.
+   * @throws NonFiniteError for scores that are NaN; AbortedError.
+   */
+  async update(share: (amount: number) => number, cancellation: Cancellation, step: number): Promise<void> {
+    const { targets, seed } = this.plan;
+    await this.statistics.update(cancellation);
+    const feeds: Record<string, NdArray> = {};
+    targets.forEach(({ parameter }, i) => {
+      const mask = parameter.readMask() ?? new Uint8Array(parameter.size).fill(1);
+      feeds[`alive.${i}`] = new NdArray(mask, parameter.shape);
+    });
+    this.ranks.forEach(({ width, amount }, i) => {
+      feeds[`keep.${i}`] = array(Int32Array.of(width - Math.round(share(amount) * width)), []);
+    });
+    const { signal } = cancellation;
+    const results = await this.program.run(feeds, { seed, step, signal });
+    targets.forEach(({ parameter }, i) => parameter.setMask(results[`mask.${i}`]!.data as Uint8Array));
+  }
+
+  dispose(): void {
+    this.statistics.dispose();
+    this.program.dispose();
+    this.trace.graph.dispose();
+  }
+
+  private masks(): Tensor[] {
+    const { targets, pattern, scope } = this.plan;
+    const alive = targets.map(({ parameter }, i) => this.trace.input(`alive.${i}`, "u8", parameter.shape).ne(0));
+    const scores = targets.map(({ parameter }, i) =>
+      unitScores(pattern, this.score(i), alive[i]!).reshape([unitsOf(pattern, parameter.shape)]),
+    );
+    const units =
+      pattern.kind !== "nm" && scope === "global"
+        ? this.rankTogether(scores)
+        : scores.map((score, i) => this.rankAlone(score, targets[i]!));
+    return targets.map(({ parameter }, i) => spread(pattern, units[i]!, parameter.shape).ne(0).and(alive[i]!));
+  }
+
+  private rankTogether(scores: readonly Tensor[]): Tensor[] {
+    const all = scores.length === 1 ? scores[0]! : concat(scores, 0);
+    const kept = this.rank(all, this.plan.targets[0]!.amount);
+    let at = 0;
+    return scores.map(({ shape: [n] }) => kept.slice([at, (at += n!)]));
+  }
+
+  private rankAlone(score: Tensor, { parameter, amount }: Target): Tensor {
+    const { pattern, scope } = this.plan;
+    if (pattern.kind === "nm") return this.rank(score.reshape([-1, pattern.m]), amount);
+    if (scope !== "row") return this.rank(score, amount);
+    const rows = matrixOf(parameter.shape)[0] / (pattern.kind === "block" ? pattern.rows : 1);
+    return this.rank(score.reshape([rows, -1]), amount);
+  }
+
+  private rank(scores: Tensor, amount: number): Tensor {
+    const width = scores.shape.at(-1)!;
+    const keep = this.trace.input(`keep.${this.ranks.push({ width, amount }) - 1}`, "i32", []);
+    return this.trace.apply("top_mask", [scores, keep]);
+  }
+
+  private score(i: number): Tensor {
+    const { where, criterion, targets } = this.plan;
+    const { name, parameter } = targets[i]!;
+    const { trace, statistics } = this;
+    const weight = trace.parameter(parameter);
+    const score = criterion(inputs(weight, (statistic) => statistics.tensor(trace, statistic, i)));
+    if (!(score instanceof Tensor)) {
+      throw new ArgumentError(`${where}: the criterion must return a Tensor of scores, got ${typeof score}`);
+    }
+    if (score.dtype !== "f32" || showShape(score.shape) !== showShape(parameter.shape)) {
+      throw new ShapeError(
+        `${where}: the criterion must give a score for every weight of "${name}", f32 ${showShape(parameter.shape)}, got ${score.dtype} ${showShape(score.shape)}`,
+      );
+    }
+    return score;
+  }
+}
+
+// The criterion's inputs, each made when it is read.
+function inputs(weight: Tensor, statistic: (name: StatisticName) => Tensor): CriterionInputs {
+  return {
+    weight,
+    get gradient() {
+      return statistic("gradient");
+    },
+    get gradientSquare() {
+      return statistic("gradientSquare");
+    },
+    get movement() {
+      return statistic("movement");
+    },
+    get inputNorm() {
+      return statistic("inputNorm");
+    },
+    get random() {
+      return uniform(weight.shape);
+    },
+  };
+}
+
+// What a criterion reads, found by letting it read.
+function statisticsOf({ targets, criterion }: MaskPlan): ReadonlySet<StatisticName> {
+  const read = new Set<StatisticName>();
+  const trace = new Trace();
+  try {
+    within(trace, () => {
+      for (const { name, parameter } of targets) {
+        const weight = trace.input(name, "f32", parameter.shape);
+        criterion(
+          inputs(weight, (name) => {
+            read.add(name);
+            return weight;
+          }),
+        );
+      }
+    });
+  } finally {
+    trace.graph.dispose();
+  }
+  return new Set(statisticNames.filter((name) => read.has(name)));
+}

@@ -1,0 +1,158 @@
+// Pruning a model: masks by a criterion, at once or along a schedule, with training under them. The model that is given is never
+// changed; what comes back is a clone with masks.
+import { ArgumentError } from "../errors.js";
+import type { Module } from "../nn/module.js";
+import { Cancellation } from "../train/cancellation.js";
+import { fitWith } from "../train/fit.js";
+import type { FitHooks } from "../train/hooks.js";
+import type { ScalarMetrics } from "../train/index.js";
+import { Snapshot } from "../train/snapshot.js";
+import { aborted } from "../tensor/program.js";
+import { Masker } from "./masker.js";
+import {
+  planMask,
+  planPrune,
+  requireMaskOptions,
+  type During,
+  type MaskOptions,
+  type PruneOptions,
+} from "./options.js";
+import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.js";
+
+/**
+ * Prunes a clone of a model: the weights that matter least become zero and stay so, in training too, and their moments with
+ * them. With `during` the model is trained while the masks grow along `schedule`; masks change exactly at the steps that the
+ * schedule names, and early stopping counts from the step on at which `amount` is reached. The same seed gives the same model.
+ *
+ * @returns the pruned clone; pack it with `prune.pack` for less memory and faster runs.
+ * @throws ArgumentError, ShapeError for options that do not fit the model; what `train.fit` throws. The promise rejects, and
+ *   the model is as it was.
+ * @example
+ * const model = nn.sequential(nn.linear(8, 16), nn.relu(), nn.linear(16, 4));
+ * const pruned = await prune(model, { amount: 0.75, scope: "global" });
+ * (await prune.sparsity(pruned)).sparsity; // 0.75
+ */
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+export async function pruneModel<M extends Module, const Metrics extends ScalarMetrics = Record<never, never>>(
+  model: M,
+  options: PruneOptions<Metrics>,
+): Promise<M> {
+  const where = "prune";
+  planPrune(where, model, options);
+  if (options.signal?.aborted) throw aborted(where, options.signal);
+  const clone = model.clone();
+  try {
+    const { during, schedule = oneShot() } = options as PruneOptions;
+    const masker = new Masker(planMask(where, clone, options, during));
+    const cancellation = new Cancellation(anyOf(options.signal, during?.signal));
+    try {
+      const job = { clone, masker, cancellation, during };
+      await (schedule.kind === "lottery" ? drawTicket(job, schedule) : pruneAlong(job, schedule));
+    } finally {
+      cancellation.release();
+      masker.dispose();
+    }
+    return clone;
+  } catch (thrown) {
+    clone.dispose();
+    throw thrown;
+  }
+}
+
+/**
+ * Puts masks on the model itself, at once, without training: what {@link pruneModel prune} does at each step of its schedule.
+ * What is masked already stays masked.
+ *
+ * @throws ArgumentError, ShapeError for options that do not fit; nothing has changed then.
+ * @example
+ * const layer = nn.linear(8, 4);
+ * await prune.mask(layer, { structure: "2:4" });
+ */
+export async function mask(model: Module, options: MaskOptions): Promise<void> {
+  const where = "prune.mask";
+  requireMaskOptions(where, model, options);
+  const { signal } = options;
+  if (signal?.aborted) throw aborted(where, signal);
+  const masker = new Masker(planMask(where, model, options));
+  const cancellation = new Cancellation(signal);
+  try {
+    await masker.update((amount) => amount, cancellation, 0);
+  } finally {
+    cancellation.release();
+    masker.dispose();
+  }
+}
+
+interface Job {
+  readonly clone: Module;
+  readonly masker: Masker;
+  readonly cancellation: Cancellation;
+  readonly during: During | undefined;
+}
+
+/** One run under masks that grow. */
+async function pruneAlong({ clone, masker, cancellation, during }: Job, schedule: PruningSchedule): Promise<void> {
+  const update = (step: number) => masker.update((amount) => schedule.at(step, amount), cancellation, step);
+  if (schedule.start === 0) await update(0);
+  if (!during) return;
+  const hooks: FitHooks = {
+    begin: (steps) => requireLength(schedule, steps),
+    due: (step) => schedule.next(step),
+    pause: update,
+    settled: (step) => step >= schedule.end,
+    trace: (trace, gradients) => masker.statistics.follow(trace, gradients),
+  };
+  masker.statistics.beginTraining();
+  await train(clone, during, cancellation, hooks);
+}
+
+/** Rounds that start again from early weights, under more and more of a mask. */
+async function drawTicket({ clone, masker, cancellation, during }: Job, schedule: LotterySchedule): Promise<void> {
+  const { rounds, rewindTo } = schedule;
+  const early = new Snapshot(clone.parameters());
+  try {
+    if (rewindTo === 0) await early.save();
+    for (let round = 0; round <= rounds; round++) {
+      const saves = round === 0 && rewindTo > 0;
+      const hooks: FitHooks = {
+        begin: (steps) => requireRewind(rewindTo, steps),
+        firstStep: round === 0 ? 0 : rewindTo,
+        due: (step) => (saves && step < rewindTo ? rewindTo : Infinity),
+        pause: () => early.save(),
+        trace: (trace, gradients) => masker.statistics.follow(trace, gradients),
+      };
+      masker.statistics.beginTraining();
+      await train(clone, during!, cancellation, hooks);
+      if (round === rounds) return;
+      await masker.update((amount) => schedule.after(round + 1, amount), cancellation, round);
+      await early.restore();
+      for (const parameter of clone.parameters()) parameter.setMask(parameter.readMask()); // hides its weights again
+    }
+  } finally {
+    early.dispose();
+  }
+}
+
+async function train(clone: Module, during: During, cancellation: Cancellation, hooks: FitHooks): Promise<void> {
+  const { data, ...recipe } = during;
+  await fitWith(clone, data, { ...recipe, signal: cancellation.signal }, hooks).result;
+}
+
+function requireLength(schedule: PruningSchedule, steps: number): void {
+  if (schedule.length <= steps) return;
+  throw new ArgumentError(
+    `prune: the schedule prune.${schedule.kind} takes ${schedule.length} training steps, the run has ${steps}; shorten it or give during more epochs or steps`,
+  );
+}
+
+function requireRewind(rewindTo: number, steps: number): void {
+  if (rewindTo < steps) return;
+  throw new ArgumentError(
+    `prune: prune.lottery goes back to step ${rewindTo}, the run has ${steps} steps; give a smaller rewindTo or a longer run`,
+  );
+}
+
+function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 1 ? AbortSignal.any(given) : given[0];
+}

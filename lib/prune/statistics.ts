@@ -1,0 +1,198 @@
+// What criteria read beside the weights, summed up in the engine: gradients and inputs over the samples of `calibrate`, movement over
+// training steps. Only what a criterion asked for is gathered.
+import { ArgumentError } from "../errors.js";
+import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
+import type { Dataset } from "../data/index.js";
+import type { Loss } from "../loss/index.js";
+import { feed } from "../nn/input.js";
+import type { Module } from "../nn/module.js";
+import { Cancellation } from "../train/cancellation.js";
+import { Pace } from "../train/pace.js";
+import { NdArray } from "../tensor/nd-array.js";
+import { Parameter } from "../tensor/parameter.js";
+import { aborted, Program } from "../tensor/program.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { Trace, within } from "../tensor/trace.js";
+import { withTaps } from "./tap.js";
+
+/** What is gathered, by its name in {@link CriterionInputs}. */
+export type StatisticName = "gradient" | "gradientSquare" | "movement" | "inputNorm";
+
+/** Samples to gather from. */
+export interface Calibration {
+  readonly samples: Dataset;
+  /** Needed for everything but the norm of inputs. */
+  readonly loss: Loss | undefined;
+  readonly batchSize: number;
+}
+
+interface Part {
+  readonly program: Program;
+  readonly trace: Trace;
+  readonly loop: NativeLoop;
+  readonly batch: number;
+}
+
+/** Statistics of some parameters of a model. */
+export class Statistics {
+  readonly names: ReadonlySet<StatisticName>;
+  private readonly where: string;
+  private readonly model: Module;
+  private readonly parameters: readonly Parameter[];
+  private readonly calibration: Calibration | undefined;
+  private readonly sums = new Map<string, Parameter>();
+  private dataset: NativeDataset | undefined;
+  private parts: readonly Part[] | undefined;
+  private moved = false;
+
+  /** @throws ArgumentError if there is nothing to gather from. */
+  constructor(source: {
+    where: string;
+    model: Module;
+    parameters: readonly Parameter[];
+    names: ReadonlySet<StatisticName>;
+    calibration: Calibration | undefined;
+  }) {
+    const { where, model, parameters, names, calibration } = source;
+    this.where = where;
+    this.model = model;
+    this.parameters = parameters;
+    this.names = names;
+    this.calibration = calibration;
+    if (names.size > 0 && !calibration) {
+      throw new ArgumentError(
+        `${where}: the criterion reads ${listed(names)}, which takes samples: give calibrate: { x, y }${needsLoss(names) ? " and loss" : ""}`,
+      );
+    }
+    if (needsLoss(names) && !calibration?.loss) {
+      throw new ArgumentError(
+        `${where}: the criterion reads ${listed(names)}, which takes a loss: give loss, such as loss.crossEntropy()`,
+      );
+    }
+    for (const name of names) {
+      parameters.forEach(({ shape }, i) => this.sums.set(`${name}.${i}`, new Parameter(shape, { trainable: false })));
+    }
+  }
+
+  /** A statistic of parameter `i` in a trace, as {@link CriterionInputs} has it. */
+  tensor(trace: Trace, name: StatisticName, i: number): Tensor {
+    const sum = trace.parameter(this.sums.get(`${name}.${i}`)!);
+    return name === "inputNorm" ? sum.sqrt() : sum;
+  }
+
+  /** Adds the movement of a training step to its graph. */
+  follow(trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>): void {
+    if (!this.names.has("movement")) return;
+    this.parameters.forEach((parameter, i) => {
+      const gradient = gradients.get(parameter);
+      if (gradient) this.add(trace, "movement", i, trace.parameter(parameter).mul(gradient).neg());
+    });
+  }
+
+  /** Says that training begins: movement counts from here on and need not be estimated any more. */
+  beginTraining(): void {
+    if (!this.names.has("movement")) return;
+    this.clear("movement");
+    this.moved = true;
+    this.release();
+  }
+
+  /** Brings the statistics up to the weights of now. @throws AbortedError */
+  async update(cancellation: Cancellation): Promise<void> {
+    const wanted = [...this.names].filter((name) => name !== "movement" || !this.moved);
+    if (wanted.length === 0) return;
+    for (const name of wanted) this.clear(name);
+    this.parts ??= this.compile(new Set(wanted));
+    const pace = new Pace(0.05);
+    let row = 0;
+    for (const { loop, batch } of this.parts) {
+      const until = row + Math.floor((this.calibration!.samples.length - row) / batch) * batch;
+      while (row < until) {
+        const steps = pace.next((until - row) / batch);
+        const request = { seed: 0, epoch: 0, shuffle: false, firstRow: row, steps, firstStep: row };
+        const result = await callAsync(() => loop.run(request, cancellation.native), this.where);
+        pace.note(result.steps, result.seconds);
+        if (result.cancelled) throw aborted(this.where, cancellation.signal ?? AbortSignal.abort());
+        row += result.steps * batch;
+      }
+    }
+  }
+
+  dispose(): void {
+    this.release();
+    for (const sum of this.sums.values()) sum.dispose();
+    this.sums.clear();
+  }
+
+  private clear(name: StatisticName): void {
+    this.parameters.forEach(({ shape, size }, i) =>
+      this.sums.get(`${name}.${i}`)!.write(new NdArray(new Float32Array(size), shape)),
+    );
+  }
+
+  private release(): void {
+    for (const { loop, program, trace } of this.parts ?? []) {
+      loop.dispose();
+      program.dispose();
+      trace.graph.dispose();
+    }
+    this.parts = undefined;
+    this.dataset?.dispose();
+    this.dataset = undefined;
+  }
+
+  private compile(wanted: ReadonlySet<StatisticName>): readonly Part[] {
+    const { samples, batchSize } = this.calibration!;
+    const columns = Object.entries({ x: samples.x, y: samples.y }).map(([name, { dtype, shape, data }]) => ({
+      name,
+      dtype,
+      shape,
+      data,
+    }));
+    this.dataset = call(() => new addon.Dataset(columns));
+    const batch = Math.min(batchSize, samples.length);
+    const rest = samples.length % batch;
+    return [batch, ...(rest > 0 ? [rest] : [])].map((size) => this.part(wanted, size));
+  }
+
+  private part(wanted: ReadonlySet<StatisticName>, batch: number): Part {
+    const { samples, loss } = this.calibration!;
+    const trace = new Trace({ training: false });
+    within(trace, () => {
+      const [x, y] = [samples.x, samples.y].map((column, i) =>
+        trace.input("xy"[i]!, column.dtype, [batch, ...column.shape.slice(1)]),
+      ) as [Tensor, Tensor];
+      const forward = () => feed(this.model, x);
+      const tapped = wanted.has("inputNorm") ? withTaps(this.parameters, forward) : undefined;
+      tapped?.inputSquares.forEach((squares, i) => squares && this.add(trace, "inputNorm", i, squares));
+      if (needsLoss(wanted)) this.addGradients(trace, loss!(tapped?.result ?? forward(), y), wanted, batch);
+    });
+    trace.commit();
+    call(() => trace.graph.setOutputs([], []));
+    const program = new Program(
+      call(() => trace.graph.compile()),
+      this.where,
+    );
+    const loop = call(() => new addon.Loop(program.native, this.dataset!, {}));
+    return { program, trace, loop, batch };
+  }
+
+  private addGradients(trace: Trace, loss: Tensor, wanted: ReadonlySet<StatisticName>, batch: number): void {
+    const weights = this.parameters.map((parameter) => trace.parameter(parameter));
+    const share = batch / this.calibration!.samples.length;
+    trace.gradients(loss.rank === 0 ? loss : loss.reshape([]), weights).forEach((gradient, i) => {
+      if (wanted.has("gradient")) this.add(trace, "gradient", i, gradient.mul(share));
+      if (wanted.has("gradientSquare")) this.add(trace, "gradientSquare", i, gradient.square().mul(share));
+      if (wanted.has("movement")) this.add(trace, "movement", i, weights[i]!.mul(gradient).neg());
+    });
+  }
+
+  private add(trace: Trace, name: StatisticName, i: number, term: Tensor): void {
+    const sum = this.sums.get(`${name}.${i}`)!;
+    trace.update(sum, trace.parameter(sum).add(term));
+  }
+}
+
+const needsLoss = (names: ReadonlySet<StatisticName>): boolean => [...names].some((name) => name !== "inputNorm");
+
+const listed = (names: ReadonlySet<StatisticName>): string => [...names].join(" and ");

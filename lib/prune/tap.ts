@@ -1,0 +1,50 @@
+// What goes into a weight, read off while a model is traced: a form that notes the inputs and then steps aside.
+//
+// A weight w of y = x · wᵀ, or of a convolution, multiplies for every output and position one value of x. The sum of their squares is
+// the gradient of Σ op(x², w) by w: it has the weight's shape, and stride, padding and groups need no second thought.
+import type { Form } from "../tensor/form.js";
+import type { Parameter } from "../tensor/parameter.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/** What {@link withTaps} gives. */
+export interface Tapped {
+  readonly result: Tensor;
+  /** Σ x² for every weight, of the parameter's shape; undefined for a parameter that multiplies nothing. */
+  readonly inputSquares: readonly (Tensor | undefined)[];
+}
+
+/** Runs `forward` with the parameters tapped. */
+export function withTaps(parameters: readonly Parameter[], forward: () => Tensor): Tapped {
+  const squares = parameters.map((): Tensor | undefined => undefined);
+  // A weight that is used twice, as tied ones are, has the inputs of both uses.
+  const note = (i: number, y: Tensor, master: Tensor) => {
+    const [term] = y.trace.gradients(y.sum(), [master]);
+    squares[i] = squares[i]?.add(term!) ?? term;
+  };
+  const forms = parameters.map(({ form }) => form);
+  parameters.forEach((parameter, i) => parameter.setForm(tap((y, master) => note(i, y, master))));
+  try {
+    return { result: forward(), inputSquares: squares };
+  } finally {
+    parameters.forEach((parameter, i) => parameter.setForm(forms[i]));
+  }
+}
+
+function tap(note: (y: Tensor, master: Tensor) => void): Form {
+  return {
+    kind: "tap",
+    parts: {},
+    packed: false,
+    tensor: (_, master) => master!,
+    matmul(x, master, transB) {
+      note(x.square().matmul(master!, { transB }), master!);
+      return undefined;
+    },
+    conv2d(x, master, geometry) {
+      note(x.trace.apply("conv2d", [x.square(), master!], { ...geometry }), master!);
+      return undefined;
+    },
+    clone: () => tap(note),
+    dispose: () => {},
+  };
+}

@@ -1,0 +1,20 @@
+// Where compression takes part in a run of `fit`: between two steps, and in the graph of a step. Not public: users have callbacks.
+import type { Parameter } from "../tensor/parameter.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { Trace } from "../tensor/trace.js";
+
+/** What a run does beside training. */
+export interface FitHooks {
+  /** Steps that count as taken already: the run begins there, with its learning rates and samples. Default 0. */
+  readonly firstStep?: number;
+  /** Called with the length of the run before anything is compiled; what it throws, `fit` throws. */
+  begin?(steps: number): void;
+  /** The first step count above `step` at which {@link FitHooks.pause} is wanted; Infinity for never again. */
+  due?(step: number): number;
+  /** Called when so many steps are taken; none is running, and none runs before this settles. */
+  pause?(step: number): Promise<void>;
+  /** Whether the weights after so many steps can be the best of the run. Default always. */
+  settled?(step: number): boolean;
+  /** Adds to the graph of a step; what it gives to `trace.update` is skipped with a step that is skipped. */
+  trace?(trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>): void;
+}
