@@ -42,12 +42,23 @@ export function targetsOf(where: string, model: Module, choice: SchemeChoice, se
     if (scheme === undefined) return [];
     requireScheme(`${where} (for "${name}")`, scheme);
     if (!isWeight(parameter)) refuse(where, name, parameter);
-    return [{ name, parameter, scheme, layout: layoutOf(parameter.shape, scheme.per) }];
+    const layout = layoutOf(parameter.shape, scheme.per);
+    if (scheme.activations !== "float" && layout.inner > mostInner) refuseIntegers(where, name, scheme, layout);
+    return [{ name, parameter, scheme, layout }];
   });
   if (targets.length > 0) return targets;
   const names = named.slice(0, 4).map(({ name }) => `"${name}"`);
   throw new ArgumentError(
     `${where}: there is no weight to quantize${selection.match !== undefined || selection.keep !== undefined ? " among those that match" : ""}; the parameters are ${names.join(", ")}${named.length > 4 ? ", …" : ""}, and only f32 ones of two dimensions or more can be`,
+  );
+}
+
+// Sums of 32 bits hold so many products of two bytes (native/kernels/quant.h).
+const mostInner = 32_768;
+
+function refuseIntegers(where: string, name: string, { activations }: Scheme, { inner }: Layout): never {
+  throw new ArgumentError(
+    `${where}: "${name}" sums ${inner} products for an output, and ${activations} activations take at most ${mostInner}, which fill an integer of 32 bits; take { activations: "float" } for it, or leave it out by keep`,
   );
 }
 

@@ -39,6 +39,17 @@ describe("examples", () => {
     expect(inOwnLoop).toBeGreaterThan(0.97);
   });
 
+  it("quantization: calibrated, compensated, trained, mixed", async () => {
+    const { float, int8, nearest, gptq, trained, mixed, bytes } = await import("../../examples/quantize.js");
+    expect(float).toBeGreaterThan(0.99);
+    expect(int8).toBeGreaterThan(float - 0.005);
+    expect(nearest).toBeLessThan(0.8);
+    expect(gptq).toBeGreaterThan(nearest + 0.2);
+    expect(trained).toBeGreaterThan(0.99);
+    expect(mixed).toBeGreaterThan(0.98);
+    expect(bytes).toBeLessThanOrEqual(3000);
+  });
+
   it("digits, one short run: artifacts, summary and report", { timeout: 240_000 }, async () => {
     const out = await mkdtemp(join(tmpdir(), "athanor-digits-"));
     try {

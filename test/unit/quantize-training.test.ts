@@ -235,6 +235,14 @@ describe("refusals", () => {
     );
   });
 
+  it("of more products than an integer holds, with what can be done", async () => {
+    const wide = nn.sequential(nn.linear(32_769, 1));
+    await expect(quantize(wide, quantize.int8({ activations: "dynamic" }))).rejects.toThrow(
+      '"0.weight" sums 32769 products for an output, and dynamic activations take at most 32768, which fill an integer of 32 bits; take { activations: "float" } for it, or leave it out by keep',
+    );
+    expect((await quantize(wide, quantize.int8())).parameters()[0]!.dtype).toBe("u8");
+  });
+
   it("of schemes", () => {
     expect(() => quantize.int4({ group: 5 })).toThrow(
       'quantize.int4: a scale is shared per "tensor", "channel" or group of 8, 16, 24, … inputs, got 5',
