@@ -49,10 +49,8 @@ export type {
   PlannedGroup,
   StructuredOptions,
   StructuredPlan,
+  StructuredPruneOptions,
   UnitAmount,
-  UnitCriterion,
-  UnitCriterionInputs,
   UnitKind,
   UnitScope,
-  WeightScores,
 } from "./structured/index.js";

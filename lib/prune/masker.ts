@@ -8,9 +8,9 @@ import type { Cancellation } from "../train/cancellation.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import { concat } from "../ops/join.js";
-import { uniform } from "../ops/source.js";
-import type { Criterion, CriterionInputs, Scope } from "./criteria.js";
-import { Statistics, type Calibration, type StatisticName } from "./statistics.js";
+import { criterionInputs, statisticsOf } from "./criterion-inputs.js";
+import type { Criterion, Scope } from "./criteria.js";
+import { Statistics, type Calibration } from "./statistics.js";
 import { matrixOf, spread, unitScores, unitsOf, type Pattern } from "./structure.js";
 import type { Target } from "./targets.js";
 import type { Module } from "../nn/module.js";
@@ -33,8 +33,6 @@ interface Rank {
   readonly amount: number;
 }
 
-const statisticNames: readonly StatisticName[] = ["gradient", "gradientSquare", "movement", "inputNorm"];
-
 /** Makes the masks of a model, again and again. */
 export class Masker {
   readonly statistics: Statistics;
@@ -46,8 +44,8 @@ export class Masker {
   /** Compiles the program. @throws ArgumentError, ShapeError for a criterion that is none; what the criterion throws. */
   constructor(plan: MaskPlan) {
     this.plan = plan;
-    const names = statisticsOf(plan);
     const parameters = plan.targets.map(({ parameter }) => parameter);
+    const names = statisticsOf(plan.criterion, parameters);
     this.statistics = new Statistics({ ...plan, parameters, names });
     this.trace = new Trace();
     try {
@@ -136,7 +134,7 @@ export class Masker {
     const { name, parameter } = targets[i]!;
     const { trace, statistics } = this;
     const weight = trace.parameter(parameter);
-    const score = criterion(inputs(weight, (statistic) => statistics.tensor(trace, statistic, i)));
+    const score = criterion(criterionInputs(weight, (statistic) => statistics.tensor(trace, statistic, i)));
     if (!(score instanceof Tensor)) {
       throw new ArgumentError(`${where}: the criterion must return a Tensor of scores, got ${typeof score}`);
     }
@@ -147,48 +145,4 @@ export class Masker {
     }
     return score;
   }
-}
-
-// The criterion's inputs, each made when it is read.
-function inputs(weight: Tensor, statistic: (name: StatisticName) => Tensor): CriterionInputs {
-  return {
-    weight,
-    get gradient() {
-      return statistic("gradient");
-    },
-    get gradientSquare() {
-      return statistic("gradientSquare");
-    },
-    get movement() {
-      return statistic("movement");
-    },
-    get inputNorm() {
-      return statistic("inputNorm");
-    },
-    get random() {
-      return uniform(weight.shape);
-    },
-  };
-}
-
-// What a criterion reads, found by letting it read.
-function statisticsOf({ targets, criterion }: MaskPlan): ReadonlySet<StatisticName> {
-  const read = new Set<StatisticName>();
-  const trace = new Trace();
-  try {
-    within(trace, () => {
-      for (const { name, parameter } of targets) {
-        const weight = trace.input(name, "f32", parameter.shape);
-        criterion(
-          inputs(weight, (name) => {
-            read.add(name);
-            return weight;
-          }),
-        );
-      }
-    });
-  } finally {
-    trace.graph.dispose();
-  }
-  return new Set(statisticNames.filter((name) => read.has(name)));
 }

@@ -149,7 +149,12 @@ function amountOf(where: string, { amount }: MaskOptions, given: number | undefi
   );
 }
 
-function calibrationOf(where: string, options: MaskOptions, during: During | undefined): Calibration | undefined {
+/** The samples that criteria may read. @throws ArgumentError */
+export function calibrationOf(
+  where: string,
+  options: Pick<MaskOptions, "calibrate" | "loss" | "batchSize">,
+  during: During | undefined,
+): Calibration | undefined {
   const samples = options.calibrate
     ? checkedDataset(`${where}: calibrate`, options.calibrate)
     : during && checkedDataset(`${where}: during.data`, during.data).take(CALIBRATION);

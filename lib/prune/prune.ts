@@ -17,12 +17,16 @@ import {
   type MaskOptions,
   type PruneOptions,
 } from "./options.js";
+import { pruneStructured, type StructuredPruneOptions } from "./structured/prune.js";
 import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.js";
 
 /**
  * Prunes a clone of a model: the weights that matter least become zero and stay so, in training too, and their moments with
  * them. With `during` the model is trained while the masks grow along `schedule`; masks change exactly at the steps that the
  * schedule names, and early stopping counts from the step on at which `amount` is reached. The same seed gives the same model.
+ *
+ * With `structured` whole channels, neurons or heads are taken away instead, and the shapes shrink (see `prune.plan`); `during`
+ * trains what is left.
  *
  * @returns the pruned clone; pack it with `prune.pack` for less memory and faster runs.
  * @throws ArgumentError, ShapeError for options that do not fit the model; what `train.fit` throws. The promise rejects, and
@@ -31,13 +35,18 @@ import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.
  * const model = nn.sequential(nn.linear(8, 16), nn.relu(), nn.linear(16, 4));
  * const pruned = await prune(model, { amount: 0.75, scope: "global" });
  * (await prune.sparsity(pruned)).sparsity; // 0.75
+ * const input = { dtype: "f32", shape: [8] } as const; // not needed for a model that was trained or run
+ * const shrunk = await prune(model, { structured: "neurons", amount: 0.75, input });
+ * shrunk.parameters()[0]!.shape; // [4, 8]
  */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export async function pruneModel<M extends Module, const Metrics extends ScalarMetrics = Record<never, never>>(
   model: M,
-  options: PruneOptions<Metrics>,
+  options: PruneOptions<Metrics> | StructuredPruneOptions<Metrics>,
 ): Promise<M> {
   const where = "prune";
+  if (typeof options === "object" && options !== null && "structured" in options)
+    return pruneStructured(model, options);
   planPrune(where, model, options);
   if (options.signal?.aborted) throw aborted(where, options.signal);
   const clone = model.clone();

@@ -4,6 +4,7 @@ import { ArgumentError, ShapeError, UnsupportedError } from "../../lib/errors.js
 import * as nn from "../../lib/nn/index.js";
 import { attention } from "../../lib/ops/index.js";
 import * as optim from "../../lib/optim/index.js";
+import { prune } from "../../lib/prune/index.js";
 import { planStructured, sliceStates, type StructuredPlan } from "../../lib/prune/structured/index.js";
 import type { Form } from "../../lib/tensor/form.js";
 import { array, type Parameter, type Tensor } from "../../lib/tensor/index.js";
@@ -36,9 +37,6 @@ describe("how many go", () => {
     const magnitude = planOf(model, [1], { amount: 0.4, criterion: ({ weight }) => weight.abs().neg() });
     expect(magnitude.groups[0]!.scores).toEqual([-4, -3.5, -3]);
     expect(magnitude.groups[0]!.removed).toEqual([0]);
-    const given = new Map([[first, array([0, 1, 2], [3, 1])], [second, array([5, 0, 0], [1, 3])]]); // prettier-ignore
-    const options = { structured: "neurons", amount: 0.4, input: vector(1) } as const;
-    expect(planStructured(model, options, given).groups[0]!.scores).toEqual([5, 1, 2]);
     const random = (key: number) =>
       planOf(mlp(), [3], { criterion: ({ random }) => random, seed: key }).groups[0]!.removed;
     expect(random(1)).toEqual(random(1));
@@ -207,7 +205,9 @@ describe("what is refused", () => {
     refuse({ roundTo: 0 }, "prune.plan: roundTo must be a whole number from 1 on, got 0");
     refuse({ scope: "all" }, 'prune.plan: scope must be one of "layer", "isomorphic", "global", got "all"');
     refuse({ structured: "channels" }, "prune.plan: the model has no channels that could go");
-    refuse({ criterion: ({ weight }: { weight: Tensor }) => weight.sum() }, 'must give a score for every weight of "0.weight", [4, 3], got []'); // prettier-ignore
+    refuse({ criterion: ({ weight }: { weight: Tensor }) => weight.sum() }, 'must give a score for every weight of "0.weight", f32 [4, 3], got f32 []'); // prettier-ignore
+    refuse({ criterion: "l2" }, 'prune.plan: criterion must be a function such as prune.l2 or prune.taylor, got "l2"');
+    refuse({ criterion: prune.taylor }, "prune.plan: the criterion reads gradientSquare, which takes samples: await prune(model, {"); // prettier-ignore
     expect(() => planStructured(((x: Tensor) => x) as unknown as nn.Module, given)).toThrow(ArgumentError);
   });
 });
