@@ -1,5 +1,6 @@
 // Pruning: `prune` of the package, a function with its parts as properties.
 import { l1, l2, movement, random, snip, taylor, wanda } from "./criteria.js";
+import { pack } from "./pack.js";
 import { mask, pruneModel } from "./prune.js";
 import { cubic, iterative, linear, lottery, oneShot } from "./schedule.js";
 import { sparsity } from "./sparsity.js";
@@ -8,6 +9,7 @@ import { applyStructured, planStructured, sliceStates, StructuredPlan } from "./
 /** Prunes a clone of a model; see {@link pruneModel}. Criteria, schedules and tools are its properties. */
 export const prune = Object.assign(pruneModel, {
   mask,
+  pack,
   sparsity,
   // Criteria
   l1,
@@ -40,6 +42,7 @@ export type {
   OneShotOptions,
   PruningSchedule,
 } from "./schedule.js";
+export type { SparseForm, SparseParts } from "./sparse-form.js";
 export type { LayerSparsity, Sparsity } from "./sparsity.js";
 export type { Structure } from "./structure.js";
 export type { Amount, Matches } from "./targets.js";

@@ -13,7 +13,7 @@ export interface LayerSparsity {
   readonly nonzero: number;
   /** The share of zeros. */
   readonly sparsity: number;
-  /** Whether a mask keeps them. */
+  /** Whether a mask keeps them, or the bitmap of a packed weight. */
   readonly masked: boolean;
 }
 
@@ -65,15 +65,16 @@ export class Sparsity {
 export async function sparsity(model: Module): Promise<Sparsity> {
   if (!(model instanceof Module)) throw new ArgumentError(`prune.sparsity: expected a module, got ${typeof model}`);
   const counted = model
-    .namedParameters()
+    .namedWeights()
     .filter(({ parameter }) => parameter.dtype === "f32" && (parameter.shape.length >= 2 || parameter.mask));
   if (counted.length === 0) return new Sparsity([]);
   using count = compile(() => counted.map(({ parameter }) => nonzeros(parameter)));
   const counts = await count.run();
   return new Sparsity(
-    counted.map(({ name, parameter: { shape, size, mask } }, i) => {
+    counted.map(({ name, parameter: { shape, size, mask, form } }, i) => {
       const nonzero = counts[i]!.item();
-      return { name, shape, size, nonzero, sparsity: 1 - nonzero / size, masked: mask !== undefined };
+      const masked = mask !== undefined || form?.parts.bitmap !== undefined;
+      return { name, shape, size, nonzero, sparsity: 1 - nonzero / size, masked };
     }),
   );
 }

@@ -1,0 +1,95 @@
+// From masks to sparse weights.
+import { ArgumentError } from "../errors.js";
+import { Embedding } from "../nn/linear.js";
+import { Module } from "../nn/module.js";
+import { compile } from "../tensor/compile.js";
+import { array } from "../tensor/nd-array.js";
+import { Parameter } from "../tensor/parameter.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { currentTrace } from "../tensor/trace.js";
+import { SparseForm } from "./sparse-form.js";
+import { matrixOf } from "./structure.js";
+
+const where = "prune.pack";
+
+/**
+ * A clone of a pruned model that holds its masked weights without their zeros: a bitmap and the values that are left. It takes
+ * less memory and smaller files, runs through the sparse kernels where they are the faster ones, and can be trained on: the
+ * pattern stays, the values change. Masks that would not make a weight smaller stay masks.
+ *
+ * @throws ArgumentError if no weight has a mask.
+ * @example
+ * const pruned = await prune(nn.linear(64, 32), { amount: 0.9 });
+ * const packed = await prune.pack(pruned);
+ * packed.weight.form?.parts.values?.size; // 205
+ */
+export async function pack<M extends Module>(model: M): Promise<M> {
+  if (!(model instanceof Module)) throw new ArgumentError(`${where}: expected a module, got ${typeof model}`);
+  const masked = model.namedWeights().filter(({ parameter }) => parameter.mask);
+  if (masked.length === 0) {
+    throw new ArgumentError(
+      `${where}: no weight of the model has a mask; prune it first, prune(model, { amount: 0.9 })`,
+    );
+  }
+  const clone = model.clone().assignNames();
+  try {
+    // Tables are read by rows, which a bitmap cannot give.
+    const tables = new Set(clone.namedModules().flatMap(({ module: m }) => (m instanceof Embedding ? [m.weight] : [])));
+    for (const { parameter } of clone.namedWeights()) {
+      if (parameter.mask && parameter.shape.length >= 2 && !tables.has(parameter)) await packWeight(parameter);
+    }
+    return clone;
+  } catch (thrown) {
+    clone.dispose();
+    throw thrown;
+  }
+}
+
+async function packWeight(parameter: Parameter): Promise<void> {
+  const mask = parameter.readMask()!;
+  const kept = await positions(mask);
+  const [rows, inputs] = matrixOf(parameter.shape);
+  const stride = Math.ceil(inputs / 8);
+  if (rows * stride + 4 * kept.length >= 4 * parameter.size) return;
+  const bitmap = new Parameter([rows, stride], { dtype: "u8", trainable: false });
+  const values = new Parameter([kept.length], { trainable: parameter.trainable });
+  const program = compile(
+    () => {
+      const trace = currentTrace(where);
+      trace.update(values, trace.parameter(parameter).reshape([-1]).gather(0, array(kept)));
+      trace.update(bitmap, bits(trace.constant(array(mask, [rows, inputs]))));
+      return {};
+    },
+    { name: where },
+  );
+  try {
+    await program.run();
+  } finally {
+    program.dispose();
+  }
+  parameter.setForm(new SparseForm(parameter.shape, { bitmap, values }));
+}
+
+// Where the mask keeps; in slices, so that the event loop runs in between.
+async function positions(mask: Uint8Array): Promise<Int32Array> {
+  const kept = new Int32Array(mask.reduce((count, byte) => count + Number(byte !== 0), 0));
+  let at = 0;
+  for (let i = 0; i < mask.length; i++) {
+    if (mask[i] !== 0) kept[at++] = i;
+    if ((i & 0x7ffff) === 0x7ffff) await new Promise((resolve) => setImmediate(resolve));
+  }
+  return kept;
+}
+
+// u8 [N, K] of zeros and others → u8 [N, ⌈K / 8⌉], low bits first.
+function bits(mask: Tensor): Tensor {
+  const [rows, inputs] = mask.shape as [number, number];
+  const stride = Math.ceil(inputs / 8);
+  const weights = array([1, 2, 4, 8, 16, 32, 64, 128], [8, 1]);
+  const ones = mask.ne(0).cast("f32").pad([[0, 0], [0, stride * 8 - inputs]]); // prettier-ignore
+  return ones
+    .reshape([rows * stride, 8])
+    .matmul(weights)
+    .reshape([rows, stride])
+    .cast("u8");
+}
