@@ -44,6 +44,7 @@
       "native/ops/optimizer_state.cc",
       "native/ops/pool.cc",
       "native/ops/quantized.cc",
+      "native/ops/quantized_conv.cc",
       "native/ops/quantized_weight.cc",
       "native/ops/reduce.cc",
       "native/ops/registry.cc",

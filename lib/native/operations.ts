@@ -82,6 +82,7 @@ export const operations = {
   sparse_conv2d_grad_input: { arity: 3, traits: ["epilogue"] },
   sparse_conv2d_grad_values: { arity: 3, traits: [] },
   quantized_matmul: { arity: "variadic", traits: ["epilogue"] },
+  quantized_conv2d: { arity: "variadic", traits: ["epilogue"] },
   max_pool2d: { arity: 1, traits: [] },
   max_pool2d_grad: { arity: 2, traits: ["epilogue"] },
   avg_pool2d: { arity: 1, traits: [] },

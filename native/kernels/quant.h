@@ -27,6 +27,18 @@ struct QuantMatmulArgs {
   const void* epilogue_self = nullptr;
 };
 
+// Convolution: rows are images in what is said of x above, and y[n, o, oh, ow] of conv.h is made of integers in the same way.
+struct QuantConvArgs {
+  ConvShape shape;
+  quant::Panels w;                    // of W [C_out, C_in / groups * KH * KW]
+  const std::byte* packed = nullptr;  // its k by taps where it has one group (taps in pack_panels), else in their order
+  const float* x = nullptr;           // (N, C_in, H, W)
+  const float* act = nullptr;         // null: dynamic
+  float* y = nullptr;                 // (N, C_out, OH, OW)
+  ConvEpilogue epilogue = nullptr;
+  const void* epilogue_self = nullptr;
+};
+
 struct QuantKernels {
   // The panels that matmul wants for weights of a format, and for activations of a kind.
   quant::Layout (*layout)(quant::Format format, bool is_static) = nullptr;
@@ -34,6 +46,11 @@ struct QuantKernels {
   // Bytes for up to `workers` workers, 64-byte aligned; no pointer in args is read.
   Index (*workspace)(const QuantMatmulArgs& args, int workers) = nullptr;
   void (*matmul)(const QuantMatmulArgs& args, Parallel& parallel, void* workspace) = nullptr;
+
+  // The same of a convolution.
+  quant::Layout (*conv_layout)() = nullptr;
+  Index (*conv_workspace)(const QuantConvArgs& args, int workers) = nullptr;
+  void (*conv)(const QuantConvArgs& args, Parallel& parallel, void* workspace) = nullptr;
 };
 
 }  // namespace athanor

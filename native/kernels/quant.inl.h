@@ -1,17 +1,14 @@
 // The driver of products with quantized weights: rows of x are quantized, then tasks of some panels by some rows run the tile.
 #pragma once
 #include "kernels/quant_activations.inl.h"
+#include "kernels/quant_conv.inl.h"
 #include "kernels/quant_wide.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace quantized {
 
-inline constexpr Index kRowsInTask = 120;              // a multiple of every kTileRows
 inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
-
-constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
-constexpr Index parts_of(Index value, Index part) { return (value + part - 1) / part; }
 
 // The memory of a call: factors, integer rows, then for each worker a decoded block, sums and parts.
 struct Room {
@@ -102,7 +99,10 @@ inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
 
 }  // namespace quantized
 
-constexpr QuantKernels quant_kernels() { return {quantized::layout, quantized::workspace, quantized::matmul}; }
+constexpr QuantKernels quant_kernels() {
+  return {quantized::layout,      quantized::workspace,      quantized::matmul,
+          quantized::wide_layout, quantized::conv_workspace, quantized::conv};
+}
 
 }  // namespace
 }  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

@@ -22,24 +22,28 @@ inline float largest_magnitude(const float* x, Index n) {
   return any(most != most) ? kNaN : reduce_max(most);
 }
 
-inline ActivationStep activation_step(const QuantMatmulArgs& a, const float* x) {
-  const float most = largest_magnitude(x, a.w.K);
-  if (a.act != nullptr) {
-    const float zero = a.act[1];
-    return {most != most ? kNaN : a.act[0], -zero, 255.0f - zero};
-  }
+inline ActivationStep activation_step(const float* x, Index n, const float* act) {
+  const float most = largest_magnitude(x, n);
+  if (act != nullptr) return {most != most ? kNaN : act[0], -act[1], 255.0f - act[1]};
   const float step = most / 127.0f;
   if (!(step < __builtin_inff())) return {kNaN, -127.0f, 127.0f};
   return {step > 0 ? step : 1.0f, -127.0f, 127.0f};
 }
 
+class Rounding {
+ public:
+  explicit Rounding(const ActivationStep& s)
+      : step_(Vec::broadcast(s.step)), low_(Vec::broadcast(s.low)), high_(Vec::broadcast(s.high)) {}
+  ATHANOR_INLINE IVec operator()(Vec x) const { return to_int_even(max(min(round_even(x / step_), high_), low_)); }
+
+ private:
+  Vec step_, low_, high_;
+};
+
 // One row; returns the factor of its row of y.
 inline float quantize_row(const QuantMatmulArgs& a, const float* x, float unit, std::int16_t* to) {
-  const ActivationStep s = activation_step(a, x);
-  const Vec step = Vec::broadcast(s.step), low = Vec::broadcast(s.low), high = Vec::broadcast(s.high);
-  const auto round = [&](Vec v) __attribute__((always_inline)) {
-    return to_int_even(max(min(round_even(v / step), high), low));
-  };
+  const ActivationStep s = activation_step(x, a.w.K, a.act);
+  const Rounding round(s);
   for (Index g = 0; g < a.w.groups; ++g) {
     const Index n = g + 1 < a.w.groups ? a.w.group : a.w.K - g * a.w.group;
     const float* from = x + g * a.w.group;

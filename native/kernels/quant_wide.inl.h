@@ -21,8 +21,14 @@ inline constexpr int kTileRows = 6;
 #else
 inline constexpr int kTileRows = 4;
 #endif
+inline constexpr Index kRowsInTask = 120;  // a multiple of every kTileRows
 inline constexpr int kDirectRows = 4;
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
+
+constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
+constexpr Index parts_of(Index value, Index part) { return (value + part - 1) / part; }
+
+inline quant::Layout wide_layout() { return {kQuantColumns, kQuantDepth, 2 * kQuantDepth, true, false}; }
 
 // What a tile works on. k counts padded elements.
 struct Tile {

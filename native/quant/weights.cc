@@ -36,22 +36,22 @@ Index kept_before(const Weights& weights, Index n) {
 
 namespace {
 
-// out[(k - k0) * step] = value(code of element k, its group) for k0 <= k < k1, 0 in a hole. With a bitmap, k0 must be 0.
+// out[k] = value(code of element k, its group), or `hole`.
 template <class T, class F>
-void map_row(const Weights& weights, Index n, Index first, Index k0, Index k1, T hole, T* out, Index step, F value) {
+void map_row(const Weights& weights, Index n, Index first, T hole, T* out, F value) {
   const int bits = weights.bits();
   if (weights.bitmap == nullptr) {
     const std::uint8_t* row = weights.q + n * weights.row_bytes();
-    for (Index g = k0 / weights.group, k = k0; k < k1; ++g) {
-      const Index end = (g + 1) * weights.group < k1 ? (g + 1) * weights.group : k1;
-      for (; k < end; ++k) out[(k - k0) * step] = value(cell(row, k, bits), g);
+    for (Index g = 0, k = 0; k < weights.K; ++g) {
+      const Index end = (g + 1) * weights.group < weights.K ? (g + 1) * weights.group : weights.K;
+      for (; k < end; ++k) out[k] = value(cell(row, k, bits), g);
     }
     return;
   }
   const std::uint8_t* marks = weights.bitmap + n * ((weights.K + 7) / 8);
-  for (Index k = k0; k < k1; ++k) {
+  for (Index k = 0; k < weights.K; ++k) {
     const bool kept = ((marks[k >> 3] >> (k & 7)) & 1) != 0;
-    out[(k - k0) * step] = kept ? value(cell(weights.q, first++, bits), k / weights.group) : hole;
+    out[k] = kept ? value(cell(weights.q, first++, bits), k / weights.group) : hole;
   }
 }
 
@@ -78,12 +78,12 @@ void with_values(const Weights& weights, Index n, F use) {
 }  // namespace
 
 void unpack_codes(const Weights& weights, Index n, Index first, std::int16_t* codes) {
-  map_row<std::int16_t>(weights, n, first, 0, weights.K, -1, codes, 1, [](std::uint8_t code, Index) { return code; });
+  map_row<std::int16_t>(weights, n, first, -1, codes, [](std::uint8_t code, Index) { return code; });
 }
 
 void integers(const Weights& weights, Index n, Index first, const std::int8_t* rounded_table, std::int16_t* out) {
   const auto each = [&](auto value) {
-    map_row<std::int16_t>(weights, n, first, 0, weights.K, 0, out, 1,
+    map_row<std::int16_t>(weights, n, first, 0, out,
                           [&](std::uint8_t code, Index g) { return static_cast<std::int16_t>(value(code, g)); });
   };
   switch (weights.kind()) {
@@ -97,11 +97,7 @@ void integers(const Weights& weights, Index n, Index first, const std::int8_t* r
 }
 
 void dequantize(const Weights& weights, Index n, Index first, float* out) {
-  with_values(weights, n, [&](auto value) { map_row(weights, n, first, 0, weights.K, 0.0f, out, 1, value); });
-}
-
-void dequantize_piece(const Weights& weights, Index n, Index k0, Index k1, float* out, Index step) {
-  with_values(weights, n, [&](auto value) { map_row(weights, n, 0, k0, k1, 0.0f, out, step, value); });
+  with_values(weights, n, [&](auto value) { map_row(weights, n, first, 0.0f, out, value); });
 }
 
 bool is_consistent(const Weights& weights, Index q_bytes) {

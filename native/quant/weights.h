@@ -51,11 +51,9 @@ Index kept_in_row(const Weights& weights, Index n);
 // Row n: the codes of its elements, with -1 where the bitmap has none. `first` is kept_before(n) and is ignored without one.
 void unpack_codes(const Weights& weights, Index n, Index first, std::int16_t* codes);
 
-// Row n as the integers of the integer products, or in f32; 0 where the bitmap has none. `dequantize_piece` gives k0 <= k < k1 of a
-// weight without a bitmap.
+// Row n as the integers of the integer products, or in f32; 0 where the bitmap has none.
 void integers(const Weights& weights, Index n, Index first, const std::int8_t* rounded_table, std::int16_t* out);
 void dequantize(const Weights& weights, Index n, Index first, float* out);
-void dequantize_piece(const Weights& weights, Index n, Index k0, Index k1, float* out, Index step);
 
 // Whether the bitmap marks as many elements as q has cells for, and no code is past the table: what a stranger's file must prove.
 bool is_consistent(const Weights& weights, Index q_bytes);

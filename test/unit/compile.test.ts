@@ -201,7 +201,10 @@ describe("grad", () => {
     expect(sentence((x) => x.mul(2))).toBe(
       "grad: the function must return one number to be differentiated, got f32 [2]; reduce it with sum() or mean()",
     );
-    const pooled = (x: Tensor) => maxPool2d(x, { kernel: [1, 2] }).square().sum();
+    const pooled = (x: Tensor) =>
+      maxPool2d(x, { kernel: [1, 2] })
+        .square()
+        .sum();
     expect(sentence((x) => grad(pooled)(x.reshape([1, 1, 1, 2])).sum())).toBe(
       "grad: max_pool2d_grad has no gradient; stop the gradient before it, or leave it out of what is differentiated",
     );

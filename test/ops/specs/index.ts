@@ -11,6 +11,7 @@ import { products } from "./matmul.js";
 import { movements } from "./movement.js";
 import { norms } from "./norm.js";
 import { pools } from "./pool.js";
+import { quantizedConvolutions } from "./quantized-conv.js";
 import { quantizedProducts } from "./quantized.js";
 import { reductions } from "./reduce.js";
 import { selections } from "./selection.js";
@@ -28,6 +29,7 @@ export const specs = {
   ...reductions,
   ...products,
   ...quantizedProducts,
+  ...quantizedConvolutions,
   ...convolutions,
   ...sparseProducts,
   ...sparseConvolutions,

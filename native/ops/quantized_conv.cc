@@ -1,0 +1,96 @@
+// Convolution with a quantized weight; the contract is at the head of ops/quantized.cc.
+#include "base/error.h"
+#include "graph/body.h"
+#include "ops/conv_geometry.h"
+#include "ops/quantized_weight.h"
+
+namespace athanor {
+namespace {
+
+// The weight as conv2d's: [O, C / groups, KH, KW].
+Type dense_weight(const Type& x, Index rows, const Attrs& attrs) {
+  const auto window = attrs.list("window");
+  return {DType::f32, Shape{rows, x.shape[1] / attrs.integer("groups", 1), window[0], window[1]}};
+}
+
+void infer(InferContext& context) {
+  check(!context.inputs.empty(), Code::argument, [&] { return std::string(context.name) + ": takes x and a weight"; });
+  const Attrs& attrs = context.attrs;
+  const Index rows = check_quant_weight(context);
+  const Type& x = context.inputs[0];
+  const auto window = attrs.list("window");
+  check(window.size() == 2 && window[0] >= 1 && window[1] >= 1 && attrs.integer("groups", 1) >= 1, Code::argument, [&] {
+    return std::string(context.name) + ": window takes 2 whole numbers of 1 or more and groups is 1 or more, got " +
+           to_string(attrs);
+  });
+  check(x.dtype == DType::f32 && x.shape.rank() == 4, Code::shape,
+        [&] { return std::string(context.name) + ": x must be f32 [N, C, H, W], got " + to_string(x); });
+  const Type w = dense_weight(x, rows, attrs);
+  check_conv(context.name, x, w, attrs);
+  check(w.shape.count(1) == attrs.integer("inner"), Code::shape, [&] {
+    return std::string(context.name) + ": a weight for " + std::to_string(x.shape[1]) +
+           " channels and this window has " + std::to_string(w.shape.count(1)) + " columns, got " +
+           std::to_string(attrs.integer("inner"));
+  });
+  context.outputs.push_back(conv_output(x, w, attrs));
+}
+
+template <class Args>
+std::shared_ptr<Epilogue> add_epilogue(const LowerContext& context, Args& args) {
+  const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 2, args.shape.c_out);
+  args.epilogue = epilogue ? Epilogue::call : nullptr;
+  args.epilogue_self = epilogue.get();
+  return epilogue;
+}
+
+void lower_integers(LowerContext& context, const QuantWeight& weight, const ConvShape& shape) {
+  QuantConvArgs args;
+  args.shape = shape;
+  args.w = quant::panels_of(weight.sizes(), context.kernels.quant.conv_layout());
+  const Slot packed = weight.panels(context, args.w, args.w.groups == 1 ? shape.kh * shape.kw : 1);
+  const std::shared_ptr<Epilogue> epilogue = add_epilogue(context, args);
+  const int act_at = weight.operands().act;
+  const Slot x = context.input(0), y = context.output(), act = act_at >= 0 ? context.input(act_at) : -1;
+  const Slot workspace = context.workspace(context.kernels.quant.conv_workspace(args, context.workers));
+  const auto kernel = context.kernels.quant.conv;
+  context.emit({conv_flops(shape), 0}, [=](Execution& run) {
+    QuantConvArgs now = args;
+    now.x = run.at<const float>(x), now.y = run.at<float>(y), now.packed = run.at<const std::byte>(packed);
+    if (act >= 0) now.act = run.at<const float>(act);
+    if (epilogue) epilogue->bind(run);
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
+void lower_float(LowerContext& context, const QuantWeight& weight, const ConvShape& shape) {
+  const Slot w = weight.dequantized(context);
+  ConvForwardArgs args;
+  args.shape = shape;
+  const std::shared_ptr<Epilogue> epilogue = add_epilogue(context, args);
+  const Slot x = context.input(0), y = context.output();
+  const Slot workspace = context.workspace(context.kernels.conv.forward_workspace(args, context.workers));
+  const auto kernel = context.kernels.conv.forward;
+  context.emit({conv_flops(shape), 0}, [=](Execution& run) {
+    ConvForwardArgs now = args;
+    now.x = run.at<const float>(x), now.w = run.at<const float>(w), now.y = run.at<float>(y);
+    if (epilogue) epilogue->bind(run);
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
+void lower(LowerContext& context) {
+  const QuantWeight weight(context);
+  const Type& x = context.input_type(0);
+  const ConvShape shape =
+      conv_shape(x.shape, dense_weight(x, weight.sizes().N, context.attrs()).shape, context.attrs());
+  if (activations_of("quantized_conv2d", context.attrs()) == Activations::f32)
+    lower_float(context, weight, shape);
+  else
+    lower_integers(context, weight, shape);
+}
+
+}  // namespace
+
+const OpRule rule_quantized_conv2d{infer, nullptr, lower};
+
+}  // namespace athanor
