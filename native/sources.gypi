@@ -70,6 +70,7 @@
       "native/sparse/choice.cc",
       "native/sparse/panels.cc",
       "native/sparse/pattern.cc",
+      "native/sparse/quads.cc",
       "native/train/dataset.cc",
       "native/train/loop.cc",
     ],

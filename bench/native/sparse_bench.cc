@@ -1,24 +1,28 @@
-// Sparse products beside our own dense ones, in one run: the two take turns, and each figure is the best of the runs that fit into
-// its time, on one thread in processor time and on two in wall time. Columns: sparsity, batch, layout, µs dense (weights packed
-// once), µs sparse, their ratio, and the useful GFLOP/s of the sparse one. Arguments select rows by substring.
+// Sparse products and convolutions beside our own dense ones (weights packed once) in one run: the two take turns on one thread, and
+// each figure is the best of the runs that fit into its time, in processor time. Every layout is timed, and the one that the model of
+// sparse/choice.h picks is marked; "auto" is the ratio that a user sees. Arguments select sections: sweep, batches, blocks, convs.
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <functional>
 #include <string>
 #include <vector>
 
 #include "kernels/dispatch.h"
+#include "kernels/sparse_conv.h"
+#include "sparse/choice.h"
 #include "sparse/panels.h"
+#include "sparse/quads.h"
 
 using namespace athanor;
 
 namespace {
 
-constexpr double kSecondsEach = 0.1;
+constexpr double kSecondsEach = 0.06;
 
 double processor() {
   timespec t;
@@ -32,108 +36,220 @@ struct Random {
     state = state * 6364136223846793005u + 1442695040888963407u;
     return static_cast<double>(state >> 33) * 0x1p-31;
   }
+  float centred() { return static_cast<float>(next() - 0.5); }
 };
 
-float* aligned(Index floats) { return static_cast<float*>(std::aligned_alloc(64, (floats * 4 + 127) / 64 * 64)); }
+class Floats {
+ public:
+  explicit Floats(Index count)
+      : data_(static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>((count * 4 + 127) / 64 * 64)))) {
+    Random random;
+    for (Index i = 0; i < count; ++i) data_[i] = random.centred();
+  }
+  ~Floats() { std::free(data_); }
+  Floats(const Floats&) = delete;
+  Floats& operator=(const Floats&) = delete;
+  operator float*() const { return data_; }
 
-struct Case {
+ private:
+  float* data_;
+};
+
+// A weight [N, K] whose elements are kept in blocks of R × C, or of which `of_4` of every four neighbours are.
+struct Weight {
   Index N, K;
   double density;
-  int block_rows, block_columns;  // of the pattern
-  int n_of_4 = 0;                 // instead: n of 4
+  int R = 1, C = 1, of_4 = 0;
+  std::vector<std::uint8_t> bits{};
+  std::vector<float> values{}, dense{};
+
+  void make() {
+    Random random;
+    std::vector<bool> mask(static_cast<std::size_t>(N * K));
+    for (Index n = 0; n < N; n += R)
+      for (Index k = 0; k < K; k += C) {
+        if (of_4 > 0 || random.next() >= density) continue;
+        for (Index r = n; r < std::min(N, n + R); ++r)
+          for (Index c = k; c < std::min(K, k + C); ++c) mask[static_cast<std::size_t>(r * K + c)] = true;
+      }
+    for (std::size_t i = 0; of_4 > 0 && i < mask.size(); i += 4)
+      for (int left = of_4; left > 0;) {
+        const std::size_t at = i + static_cast<std::size_t>(random.next() * 4);
+        if (!mask[at]) mask[at] = true, --left;
+      }
+    const Index row_bytes = sparse::bitmap_row_bytes(K);
+    bits.assign(static_cast<std::size_t>(N * row_bytes), 0);
+    dense.assign(mask.size(), 0);
+    for (Index i = 0; i < N * K; ++i) {
+      if (!mask[static_cast<std::size_t>(i)]) continue;
+      bits[static_cast<std::size_t>(i / K * row_bytes + i % K / 8)] |= static_cast<std::uint8_t>(1 << i % K % 8);
+      values.push_back(random.centred());
+      dense[static_cast<std::size_t>(i)] = values.back();
+    }
+  }
+  sparse::Bitmap bitmap() const { return {N, K, bits.data()}; }
+  double sparsity() const { return 1 - static_cast<double>(values.size()) / static_cast<double>(dense.size()); }
 };
 
-std::vector<std::uint8_t> mask_of(const Case& t) {
-  Random random;
-  std::vector<std::uint8_t> mask(static_cast<std::size_t>(t.N * t.K));
-  if (t.n_of_4 > 0) {
-    for (std::size_t i = 0; i < mask.size(); i += 4)
-      for (int left = t.n_of_4; left > 0;) {
-        std::uint8_t& place = mask[i + static_cast<std::size_t>(random.next() * 4)];
-        if (!place) place = 1, --left;
-      }
-    return mask;
-  }
-  for (Index n = 0; n < t.N; n += t.block_rows)
-    for (Index k = 0; k < t.K; k += t.block_columns) {
-      if (random.next() >= t.density) continue;
-      for (Index r = n; r < std::min(t.N, n + t.block_rows); ++r)
-        for (Index c = k; c < std::min(t.K, k + t.block_columns); ++c) mask[static_cast<std::size_t>(r * t.K + c)] = 1;
+// The best time of each body, in turns.
+std::vector<double> best_of(const std::vector<std::function<void()>>& bodies) {
+  std::vector<double> best(bodies.size(), 1e9);
+  for (const double until = processor() + kSecondsEach * static_cast<double>(bodies.size()); processor() < until;)
+    for (std::size_t i = 0; i < bodies.size(); ++i) {
+      const double begun = processor();
+      bodies[i]();
+      best[i] = std::min(best[i], processor() - begun);
     }
-  return mask;
+  return best;
 }
 
-void compare(const Case& t, Index M, int shape, Index block_columns) {
-  const std::vector<std::uint8_t> mask = mask_of(t);
-  const Index row_bytes = sparse::bitmap_row_bytes(t.K);
-  std::vector<std::uint8_t> bits(static_cast<std::size_t>(t.N * row_bytes));
-  std::vector<float> values, dense(mask.size());
-  Random random;
-  for (Index n = 0; n < t.N; ++n)
-    for (Index k = 0; k < t.K; ++k) {
-      if (!mask[static_cast<std::size_t>(n * t.K + k)]) continue;
-      bits[static_cast<std::size_t>(n * row_bytes + k / 8)] |= static_cast<std::uint8_t>(1 << k % 8);
-      values.push_back(static_cast<float>(random.next() - 0.5));
-      dense[static_cast<std::size_t>(n * t.K + k)] = values.back();
-    }
-  const sparse::Pattern pattern = sparse::pattern_of({t.N, t.K, bits.data()});
-  const std::vector<std::byte> block = sparse::pack_panels(pattern, {shape, block_columns, false}, values.data());
+constexpr int kQuads = kSparseShapeCount;  // the layout behind the shapes
+
+const char* name_of(int shape) {
+  static const char* const names[] = {"1x1", "1x4", "4x1", "4x4", "2:4"};
+  return names[shape];
+}
+
+void report(const std::string& what, const Weight& w, const std::vector<int>& shapes, const sparse::Choice& choice,
+            const std::vector<double>& seconds, double multiply_adds, double worst) {
+  std::printf("%-34s %5.1f %% | dense %8.1f us |", what.c_str(), 100 * w.sparsity(), seconds[0] * 1e6);
+  double chosen = seconds[0];
+  for (std::size_t i = 0; i < shapes.size(); ++i) {
+    const bool picked = shapes[i] == kQuads ? choice.way == sparse::Choice::Way::quads
+                                            : choice.way == sparse::Choice::Way::panels && choice.shape == shapes[i];
+    if (picked) chosen = seconds[i + 1];
+    std::printf(" %s %8.1f us %5.2fx%s", name_of(shapes[i]), seconds[i + 1] * 1e6, seconds[0] / seconds[i + 1],
+                picked ? "*" : " ");
+  }
+  std::printf("| auto %5.2fx, %5.1f GFLOP/s%s\n", seconds[0] / chosen, 2e-9 * multiply_adds / chosen,
+              worst < 1e-3 ? "" : "  WRONG");
+  std::fflush(stdout);
+}
+
+double difference(const float* a, const float* b, Index count) {
+  double worst = 0;
+  for (Index i = 0; i < count; ++i) worst = std::max(worst, std::fabs(static_cast<double>(a[i]) - b[i]));
+  return worst;
+}
+
+void product(Weight w, Index M) {
+  w.make();
   Sequential one;
   const KernelTable& table = kernel_table();
-  float *x = aligned(M * t.K), *y = aligned(M * t.N), *yd = aligned(M * t.N);
-  for (Index i = 0; i < M * t.K; ++i) x[i] = static_cast<float>(random.next() - 0.5);
-  SparseArgs args;
-  args.w = sparse::panels_at(block.data());
-  args.M = M, args.x = x, args.y = y;
-  float* workspace = aligned(table.sparse.workspace(M, t.N, t.K, 1) / 4 + 16);
+  const sparse::Pattern pattern = sparse::pattern_of(w.bitmap());
+  const Floats x(M * w.K), y(M * w.N), dense(M * w.N), packed(table.gemm.packed_size(w.K, w.N));
+  const Floats room(table.sparse.workspace(M, w.N, w.K, 1) / 4);
   GemmArgs g;
-  g.M = M, g.N = t.N, g.K = t.K;
-  g.a.data = x, g.a.row = t.K, g.a.col = 1;
-  g.b.data = dense.data(), g.b.row = 1, g.b.col = t.K;
-  g.c = yd, g.ldc = t.N;
-  float* packed = aligned(table.gemm.packed_size(t.K, t.N));
+  g.M = M, g.N = w.N, g.K = w.K;
+  g.a.data = x, g.a.row = w.K, g.a.col = 1;
+  g.b.data = w.dense.data(), g.b.row = 1, g.b.col = w.K;
+  g.c = dense, g.ldc = w.N;
   if (M > 4) {
     table.gemm.pack_b(g, packed, one);
     g.b.data = packed, g.b_packed = true;
   }
-  float* gemm_workspace = aligned(table.gemm.workspace(g, 1) / 4 + 16);
-  double best_sparse = 1e9, best_dense = 1e9;
-  for (const double until = processor() + 2 * kSecondsEach; processor() < until;) {
-    double begun = processor();
-    table.gemm.run(g, one, gemm_workspace);
-    best_dense = std::min(best_dense, processor() - begun);
-    for (int i = 0; i < 3; ++i) {
-      begun = processor();
-      table.sparse.run(args, one, workspace);
-      best_sparse = std::min(best_sparse, processor() - begun);
-    }
+  const Floats gemm_room(table.gemm.workspace(g, 1) / 4);
+  std::vector<std::function<void()>> bodies{[&] { table.gemm.run(g, one, gemm_room); }};
+  std::vector<std::vector<std::byte>> blocks;
+  std::vector<int> shapes;
+  for (int shape = 0; shape < kSparseShapeCount; ++shape) {
+    if (shape != 0 && w.R * w.C == 1) continue;
+    const sparse::Choice forced = sparse::choose(pattern, M, table.lanes, name_of(shape));
+    blocks.push_back(
+        sparse::pack_panels(pattern, {shape, forced.block_columns, kSparsePanelRows, {}, false}, w.values.data()));
+    shapes.push_back(shape);
   }
-  float worst = 0;
-  for (Index i = 0; i < M * t.N; ++i) worst = std::max(worst, std::abs(y[i] - yd[i]));
-  const double flops = 2.0 * static_cast<double>(M) * static_cast<double>(values.size());
-  std::printf(
-      "M %4ld N %ld K %ld pattern %dx%d%s density %.2f layout %dx%d kb %4ld: dense %8.1f us, sparse %8.1f us, %5.2f x, "
-      "%5.1f GFLOP/s%s\n",
-      static_cast<long>(M), static_cast<long>(t.N), static_cast<long>(t.K), t.block_rows, t.block_columns,
-      t.n_of_4 ? " 2:4" : "", static_cast<double>(values.size()) / static_cast<double>(mask.size()),
-      kSparseShapes[shape].rows, kSparseShapes[shape].columns, static_cast<long>(block_columns), best_dense * 1e6,
-      best_sparse * 1e6, best_dense / best_sparse, flops / best_sparse / 1e9, worst < 1e-3f ? "" : "  WRONG");
-  for (float* p : {x, y, yd, workspace, packed, gemm_workspace}) std::free(p);
+  const std::vector<std::byte> quads =
+      M <= kQuadRows ? sparse::pack_quads(pattern, table.lanes, w.values.data()) : std::vector<std::byte>();
+  const Floats quads_room(table.sparse.quads_workspace(M, w.K) / 4);
+  for (const auto& block : blocks)
+    bodies.push_back([&] {
+      SparseArgs args;
+      args.w = sparse::panels_at(block.data());
+      args.M = M, args.x = x, args.y = y;
+      table.sparse.run(args, one, room);
+    });
+  if (M <= kQuadRows) {
+    shapes.push_back(kQuads);
+    bodies.push_back([&] {
+      SparseQuadsArgs args;
+      args.w = sparse::quads_at(quads.data());
+      args.M = M, args.x = x, args.y = y;
+      table.sparse.quads(args, one, quads_room);
+    });
+  }
+  const std::vector<double> seconds = best_of(bodies);
+  std::string what = "[" + std::to_string(M) + "," + std::to_string(w.K) + "]x[" + std::to_string(w.N) + "]";
+  if (w.R * w.C > 1) what += " " + std::to_string(w.R) + "x" + std::to_string(w.C);
+  if (w.of_4 > 0) what += " " + std::to_string(w.of_4) + ":4";
+  report(what, w, shapes, sparse::choose(pattern, M, table.lanes, "auto"), seconds,
+         static_cast<double>(M) * static_cast<double>(w.values.size()), difference(y, dense, M * w.N));
+}
+
+void convolution(const ConvShape& s, double density) {
+  Weight w{s.c_out, s.c_in * s.kh * s.kw, density};
+  w.make();
+  Sequential one;
+  const KernelTable& table = kernel_table();
+  const sparse::Pattern pattern = sparse::pattern_of(w.bitmap());
+  const Index pixels = s.n * s.c_out * s.out_h() * s.out_w();
+  const Floats x(s.n * s.c_in * s.h * s.w), y(pixels), dense(pixels), packed(table.conv.packed_size(s));
+  const Floats room(table.sparse.conv_workspace(s, 1) / 4);
+  ConvForwardArgs f;
+  f.shape = s, f.x = x, f.y = dense, f.w = w.dense.data();
+  if (table.conv.packed_size(s) > 0) {
+    table.conv.pack_forward(s, w.dense.data(), packed, one);
+    f.w = packed, f.w_packed = true;
+  }
+  const Floats conv_room(table.conv.forward_workspace(f, 1) / 4);
+  const SparseConvPlan plan = plan_sparse_conv(s);
+  sparse::PanelOptions options{0, plan.block_channels * s.kh * s.kw, kSparseConvPanelRows, {}, false};
+  for (Index k = 0; k < w.K; ++k)
+    options.offsets.push_back(static_cast<std::uint16_t>(plan.offset(s, k / (s.kh * s.kw), k / s.kw % s.kh, k % s.kw)));
+  const std::vector<std::byte> block = sparse::pack_panels(pattern, options, w.values.data());
+  SparseConvArgs args;
+  args.shape = s, args.plan = plan, args.w = sparse::panels_at(block.data()), args.x = x, args.y = y;
+  const std::vector<double> seconds =
+      best_of({[&] { table.conv.forward(f, one, conv_room); }, [&] { table.sparse.conv(args, one, room); }});
+  const std::string what = std::to_string(s.n) + "x" + std::to_string(s.c_in) + "x" + std::to_string(s.h) + "x" +
+                           std::to_string(s.w) + " " + std::to_string(s.kh) + "x" + std::to_string(s.kw) + " to " +
+                           std::to_string(s.c_out) + " stride " + std::to_string(s.stride_h);
+  report(what, w, {0}, sparse::choose_conv(pattern, s, table.lanes, "auto"), seconds,
+         static_cast<double>(s.n * s.out_h() * s.out_w()) * static_cast<double>(w.values.size()),
+         difference(y, dense, pixels));
 }
 
 }  // namespace
 
-int main() {
-  for (const double density : {0.5, 0.2, 0.1, 0.05, 0.01})
-    for (const Index kb : {128, 256}) compare({1024, 1024, density, 1, 1}, 128, 0, kb);
-  for (const Index M : {1, 4, 8, 16, 32, 64, 72, 129})
-    for (const Index kb : {128, 1024}) compare({1024, 1024, 0.1, 1, 1}, M, 0, kb);
-  for (const int shape : {0, 1, 2})
-    for (const Index kb : {128, 256}) compare({1024, 1024, 0.1, 1, 16}, 128, shape, kb);
-  for (const int shape : {0, 1, 3, 4})
-    for (const Index kb : {128, 256}) compare({1024, 1024, 0.1, 4, 4}, 128, shape, kb);
-  for (const int shape : {0, 3}) compare({1024, 1024, 0.1, 4, 1}, 128, shape, 128);
-  compare({1024, 1024, 0.5, 1, 1, 2}, 128, 0, 64);
-  compare({1024, 1024, 0.5, 1, 1, 2}, 128, 0, 128);
+int main(int count, char** words) {
+  const auto wanted = [&](const char* section) {
+    bool found = count < 2;
+    for (int i = 1; i < count; ++i) found = found || std::strcmp(words[i], section) == 0;
+    return found;
+  };
+  if (wanted("sweep"))
+    for (const Index M : {1, 16, 128})
+      for (const double density : {1.0, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.02, 0.01})
+        product({1024, 1024, density}, M);
+  if (wanted("batches"))
+    for (const double density : {0.5, 0.2, 0.1})
+      for (const Index M : {2, 4, 8, 32, 64, 72, 129, 512}) product({1024, 1024, density}, M);
+  if (wanted("blocks")) {
+    product({1024, 1024, 0.1, 1, 16}, 128);
+    product({1024, 1024, 0.1, 4, 4}, 128);
+    product({1024, 1024, 0.1, 4, 1}, 128);
+    for (const Index M : {1, 2, 4, 16, 128}) product({1024, 1024, 0.5, 1, 1, 2}, M);
+    product({256, 784, 0.1}, 128);
+    product({4096, 1024, 0.1}, 64);
+    product({1024, 4096, 0.1}, 64);
+  }
+  if (wanted("convs"))
+    for (const double density : {0.5, 0.3, 0.2, 0.1, 0.05}) {
+      convolution({32, 64, 14, 14, 64, 3, 3, 1, 1, 1, 1, 1, 1}, density);
+      convolution({32, 32, 28, 28, 64, 3, 3, 1, 1, 1, 1, 1, 1}, density);
+      convolution({1, 64, 56, 56, 64, 3, 3, 1, 1, 1, 1, 1, 1}, density);
+      convolution({8, 128, 28, 28, 128, 3, 3, 2, 2, 1, 1, 1, 1}, density);
+      convolution({8, 256, 14, 14, 256, 1, 1}, density);
+    }
   return 0;
 }

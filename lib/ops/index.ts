@@ -12,3 +12,5 @@ export { batchNorm, layerNorm, normalizeChannels, rmsNorm } from "./norm.js";
 export type { BatchNormResult, ChannelStatistics, NormOptions } from "./norm.js";
 export type { Weight } from "./require.js";
 export { arange, dropout, uniform, type ArangeOptions, type UniformOptions } from "./source.js";
+export { sparseConv2d, sparseMatmul, toSparse } from "./sparse.js";
+export type { SparseArrays, SparseConv2dOptions, SparseMatmulOptions, SparseWeight } from "./sparse.js";

@@ -58,12 +58,24 @@ struct SparseArgs {
   const void* epilogue_self = nullptr;
 };
 
+struct ConvShape;
+struct SparseConvArgs;
+struct SparseQuadsArgs;
+
 struct SparseKernels {
   int lanes = 0;  // rows of x in a vector; a tile has up to eight
 
   // Bytes that run() needs for a product of these sizes, 64-byte aligned.
   Index (*workspace)(Index M, Index N, Index K, int workers) = nullptr;
   void (*run)(const SparseArgs& args, Parallel& parallel, void* workspace) = nullptr;
+
+  // The same for a convolution (kernels/sparse_conv.h).
+  Index (*conv_workspace)(const ConvShape& shape, int workers) = nullptr;
+  void (*conv)(const SparseConvArgs& args, Parallel& parallel, void* workspace) = nullptr;
+
+  // The same for a few rows of x by quads (kernels/sparse_quads.h).
+  Index (*quads_workspace)(Index M, Index K) = nullptr;
+  void (*quads)(const SparseQuadsArgs& args, Parallel& parallel, void* workspace) = nullptr;
 };
 
 inline constexpr Index kSparsePanelRows = 128;  // 32 KiB of sums a tile

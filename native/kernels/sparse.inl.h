@@ -98,8 +98,6 @@ inline void sparse_run(const SparseArgs& a, Parallel& parallel, void* workspace)
   });
 }
 
-constexpr SparseKernels kernels() { return {kLanes, sparse_workspace, sparse_run}; }
-
 }  // namespace sparse
 }  // namespace
 }  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

@@ -3,12 +3,21 @@
 //   sparse_conv2d(x f32 [N, C, H, W], bitmap, values) → [N, O, OH, OW]
 //   sparse_conv2d_grad_input(dy [N, O, OH, OW], bitmap, values; shape of x) → [N, C, H, W]
 //   sparse_conv2d_grad_values(x, dy, bitmap; nnz) → [nnz]
+//
+// Fixed weights are laid out once, dense or sparse as sparse/choice.h picks; those that a program changes are expanded in every run.
+// layout ("auto", "dense", "1x1", "4x1") overrides the choice, for tests and measurements.
+#include <algorithm>
+#include <cstring>
+
 #include "base/error.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
+#include "kernels/sparse_conv.h"
 #include "ops/conv_geometry.h"
 #include "ops/require.h"
 #include "ops/sparse_weight.h"
+#include "sparse/choice.h"
+#include "sparse/panels.h"
 
 namespace athanor {
 namespace {
@@ -41,6 +50,7 @@ Type require_weight(const InferContext& context, const Type& x, int bitmap, int 
 }
 
 void infer_conv(InferContext& context) {
+  sparse::check_conv_layout(context.name, context.attrs.text("layout", "auto"));
   const Type& x = context.inputs[0];
   const Type w = require_weight(context, x, 1, 2);
   context.outputs.push_back(conv_output(x, w, context.attrs));
@@ -102,24 +112,122 @@ double flops_of(const ConvShape& s, Index nnz) {
   return 2.0 * static_cast<double>(s.n * s.out_h() * s.out_w()) * static_cast<double>(nnz);
 }
 
+// What a prepared block holds behind its head.
+enum class Way : std::int32_t { panels, dense, dense_packed };
+constexpr Index kHead = 64;
+
+Block with_head(Way way, Index bytes) {
+  Block block(kHead + bytes);
+  std::memcpy(block.data(), &way, sizeof(way));
+  return block;
+}
+
+// Makes the weight's block of the bitmap and its values.
+struct Preparation {
+  ConvShape shape;
+  Index columns, nnz;
+  const KernelTable* kernels;
+  std::string where, layout;
+
+  Block operator()(std::span<const std::byte* const> operands, Parallel& parallel) const {
+    const sparse::Bitmap bitmap{shape.c_out, columns, reinterpret_cast<const std::uint8_t*>(operands[0])};
+    const auto* values = reinterpret_cast<const float*>(operands[1]);
+    sparse::check_bitmap(where, bitmap, nnz);
+    const sparse::Pattern pattern = sparse::pattern_of(bitmap);
+    const sparse::Choice choice = sparse::choose_conv(pattern, shape, kernels->lanes, layout);
+    if (choice.way == sparse::Choice::Way::dense) return dense(bitmap, values, parallel);
+    const SparseConvPlan plan = plan_sparse_conv(shape);
+    sparse::PanelOptions options{choice.shape, choice.block_columns, kSparseConvPanelRows, {}, false};
+    for (Index c = 0; c < shape.c_in; ++c)
+      for (Index kh = 0; kh < shape.kh; ++kh)
+        for (Index kw = 0; kw < shape.kw; ++kw)
+          options.offsets.push_back(static_cast<std::uint16_t>(plan.offset(shape, c, kh, kw)));
+    static constexpr float kNone = 0;  // no values at all may have no address
+    const auto panels = sparse::pack_panels(pattern, options, values == nullptr ? &kNone : values);
+    Block block = with_head(Way::panels, static_cast<Index>(panels.size()));
+    std::memcpy(block.data() + kHead, panels.data(), panels.size());
+    return block;
+  }
+
+ private:
+  Block dense(const sparse::Bitmap& bitmap, const float* values, Parallel& parallel) const {
+    Block expanded = with_head(Way::dense, shape.c_out * columns * static_cast<Index>(sizeof(float)));
+    auto* weight = reinterpret_cast<float*>(expanded.data() + kHead);
+    std::vector<Index> starts(static_cast<std::size_t>(bitmap.rows + 1));
+    sparse::row_starts(bitmap, starts.data());
+    sparse::expand(bitmap, starts.data(), values, weight, parallel);
+    const Index floats = kernels->conv.packed_size(shape);
+    if (floats == 0 || shape.groups == shape.c_in) return expanded;
+    Block block = with_head(Way::dense_packed, floats * static_cast<Index>(sizeof(float)));
+    kernels->conv.pack_forward(shape, weight, reinterpret_cast<float*>(block.data() + kHead), parallel);
+    return block;
+  }
+};
+
+struct Runner {
+  ConvShape shape;
+  const KernelTable* kernels;
+  std::shared_ptr<Epilogue> epilogue;
+  Slot x, y, workspace;
+
+  void dense(Execution& run, const float* weight, bool packed) const {
+    ConvForwardArgs args;
+    args.shape = shape, args.w = weight, args.w_packed = packed;
+    args.x = run.at<const float>(x), args.y = run.at<float>(y);
+    args.epilogue = bind(run), args.epilogue_self = epilogue.get();
+    kernels->conv.forward(args, run.parallel, run.at(workspace));
+  }
+
+  void panels(Execution& run, const std::byte* panels) const {
+    SparseConvArgs args;
+    args.shape = shape, args.plan = plan_sparse_conv(shape), args.w = sparse::panels_at(panels);
+    args.x = run.at<const float>(x), args.y = run.at<float>(y);
+    args.epilogue = bind(run), args.epilogue_self = epilogue.get();
+    kernels->sparse.conv(args, run.parallel, run.at(workspace));
+  }
+
+  Index bytes(int workers) const {
+    ConvForwardArgs args;
+    args.shape = shape;
+    const Index direct = kernels->conv.forward_workspace(args, workers);
+    args.w_packed = true;
+    const Index packed = kernels->conv.forward_workspace(args, workers);
+    return std::max({direct, packed, kernels->sparse.conv_workspace(shape, workers)});
+  }
+
+ private:
+  GemmEpilogue bind(const Execution& run) const {
+    if (epilogue) epilogue->bind(run);
+    return epilogue ? Epilogue::call : nullptr;
+  }
+};
+
 void lower_conv(LowerContext& context) {
   const Type w = weight_of(context.input_type(0), context.input_type(1), context.attrs());
-  const Index nnz = context.input_type(2).shape[0];
-  const DenseWeight weight(context, w.shape[0], w.shape.count(1), nnz, context.input(1), context.input(2));
-  ConvForwardArgs args;
-  args.shape = conv_shape(context.input_type(0).shape, w.shape, context.attrs());
-  const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 2, args.shape.c_out);
-  args.epilogue = epilogue ? Epilogue::call : nullptr;
-  args.epilogue_self = epilogue.get();
-  const Slot x = context.input(0), y = context.output();
-  const Slot workspace = context.workspace(context.kernels.conv.forward_workspace(args, context.workers));
-  const auto kernel = context.kernels.conv.forward;
-  context.emit({flops_of(args.shape, nnz), 0}, [=](Execution& run) {
+  const Index nnz = context.input_type(2).shape[0], columns = w.shape.count(1);
+  const ConvShape shape = conv_shape(context.input_type(0).shape, w.shape, context.attrs());
+  Runner runner{shape, &context.kernels, Epilogue::of(context, 2, shape.c_out), context.input(0), context.output(), 0};
+  runner.workspace = context.workspace(runner.bytes(context.workers));
+  const Work work{flops_of(shape, nnz), 0};
+  const Preparation make{
+      shape, columns, nnz, &context.kernels, context.where(), context.attrs().text("layout", "auto")};
+  const std::string key = std::string(context.kernels.isa) + " " + to_string(context.input_type(0).shape) + " " +
+                          to_string(context.attrs());
+  const bool empty = shape.n == 0 || shape.c_out == 0 || columns == 0;
+  const Slot whole = empty ? -1 : context.prepared({1, 2}, key, make);
+  if (whole >= 0) {
+    context.emit(work, [=](Execution& run) {
+      const auto* block = run.at<const std::byte>(whole);
+      const Way way = *reinterpret_cast<const Way*>(block);
+      if (way == Way::panels) return runner.panels(run, block + kHead);
+      runner.dense(run, reinterpret_cast<const float*>(block + kHead), way == Way::dense_packed);
+    });
+    return;
+  }
+  const DenseWeight weight(context, shape.c_out, columns, nnz, context.input(1), context.input(2));
+  context.emit(work, [=](Execution& run) {
     weight.expand(run);
-    ConvForwardArgs now = args;
-    now.x = run.at<const float>(x), now.w = weight.data(run), now.y = run.at<float>(y);
-    if (epilogue) epilogue->bind(run);
-    kernel(now, run.parallel, run.at(workspace));
+    runner.dense(run, weight.data(run), false);
   });
 }
 

@@ -7,6 +7,7 @@
 #include "ops/sparse_weight.h"
 #include "sparse/choice.h"
 #include "sparse/panels.h"
+#include "sparse/quads.h"
 
 namespace athanor {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 constexpr Index kHead = 64;  // bytes before the payload of a prepared block
 
 // What a prepared block holds behind its head.
-enum class Way : std::int32_t { panels, dense, dense_packed };
+enum class Way : std::int32_t { panels, quads, dense, dense_packed };
 
 struct Head {
   Way way;
@@ -54,21 +55,33 @@ struct Preparation {
     sparse::check_bitmap(where, bitmap, product.nnz);
     const sparse::Pattern pattern =
         product.transposed ? sparse::transposed_pattern_of(bitmap) : sparse::pattern_of(bitmap);
-    sparse::Choice choice = sparse::choose(pattern, product.M, kernels->lanes, layout);
-    if (values == nullptr && !choice.dense) {
-      const auto [R, C] = kSparseShapes[choice.shape];
-      if (sparse::count_blocks(pattern, R, C) * R * C > value_capacity(product.nnz))
-        choice = sparse::choose(pattern, product.M, kernels->lanes, "1x1");
-    }
-    if (choice.dense) return values == nullptr ? with_head(Way::dense, 0) : dense(bitmap, values, parallel);
-    const std::vector<std::byte> panels =
-        sparse::pack_panels(pattern, {choice.shape, choice.block_columns, values == nullptr}, values);
-    Block block = with_head(Way::panels, static_cast<Index>(panels.size()));
-    std::memcpy(block.data() + kHead, panels.data(), panels.size());
-    return block;
+    using Chosen = sparse::Choice::Way;
+    const sparse::Choice choice = choose(pattern, values != nullptr);
+    if (choice.way == Chosen::dense)
+      return values == nullptr ? with_head(Way::dense, 0) : dense(bitmap, values, parallel);
+    if (choice.way == Chosen::quads) return holding(Way::quads, sparse::pack_quads(pattern, kernels->lanes, values));
+    return holding(Way::panels,
+                   sparse::pack_panels(
+                       pattern, {choice.shape, choice.block_columns, kSparsePanelRows, {}, values == nullptr}, values));
   }
 
  private:
+  static Block holding(Way way, const std::vector<std::byte>& payload) {
+    Block block = with_head(way, static_cast<Index>(payload.size()));
+    std::memcpy(block.data() + kHead, payload.data(), payload.size());
+    return block;
+  }
+
+  // Values that come later need a layout whose places are known to fit.
+  sparse::Choice choose(const sparse::Pattern& pattern, bool fixed) const {
+    const sparse::Choice choice = sparse::choose(pattern, product.M, kernels->lanes, layout);
+    if (fixed || choice.way == sparse::Choice::Way::dense) return choice;
+    const auto [R, C] = kSparseShapes[choice.shape];
+    const bool fits = sparse::count_blocks(pattern, R, C) * R * C <= value_capacity(product.nnz);
+    if (choice.way == sparse::Choice::Way::panels && fits) return choice;
+    return sparse::choose(pattern, product.M, kernels->lanes, "1x1");
+  }
+
   // For a few rows as it is, which is what the kernels for them read; else in the layout of the matrix product.
   Block dense(const sparse::Bitmap& bitmap, const float* values, Parallel& parallel) const {
     GemmArgs args = gemm_of(product);
@@ -102,6 +115,14 @@ struct Runner {
     kernels->sparse.run(args, run.parallel, run.at(workspace));
   }
 
+  void quads(Execution& run, const SparseQuads& w) const {
+    SparseQuadsArgs args;
+    args.w = w;
+    args.M = product.M, args.x = run.at<const float>(product.x), args.y = run.at<float>(product.y);
+    args.epilogue = bind(run), args.epilogue_self = epilogue.get();
+    kernels->sparse.quads(args, run.parallel, run.at(workspace));
+  }
+
   void dense(Execution& run, const float* weight, bool packed) const {
     GemmArgs args = gemm_of(product);
     args.a.data = run.at<const float>(product.x), args.c = run.at<float>(product.y);
@@ -115,6 +136,7 @@ struct Runner {
     const Index direct = kernels->gemm.workspace(args, workers);
     args.b_packed = true;
     return std::max({direct, kernels->gemm.workspace(args, workers),
+                     product.M <= kQuadRows ? kernels->sparse.quads_workspace(product.M, args.K) : 0,
                      kernels->sparse.workspace(product.M, args.N, args.K, workers)});
   }
 
@@ -144,6 +166,7 @@ void lower_sparse_product(LowerContext& context, const SparseProduct& product) {
       const auto* block = run.at<const std::byte>(whole);
       const Way way = head_of(block).way;
       if (way == Way::panels) return runner.panels(run, sparse::panels_at(block + kHead));
+      if (way == Way::quads) return runner.quads(run, sparse::quads_at(block + kHead));
       runner.dense(run, reinterpret_cast<const float*>(block + kHead), way == Way::dense_packed);
     });
     return;

@@ -1,20 +1,25 @@
 #include "sparse/choice.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "base/error.h"
 #include "kernels/sparse.h"
+#include "kernels/sparse_conv.h"
+#include "kernels/sparse_quads.h"
+#include "sparse/quads.h"
 
 namespace athanor::sparse {
 namespace {
 
 constexpr const char* kNames[kSparseShapeCount] = {"1x1", "1x4", "4x1", "4x4"};
 constexpr Index kFewRows = 4;             // the dense product streams the weight for so many rows of x
+constexpr double kConvCycles = 0.54;      // of the dense convolution, a multiply-add by a vector
 constexpr double kMargin = 0.95;          // sparse where it promises at least this of dense's time
 constexpr Index kTileColumns = 1024;      // columns by vectors of a tile's part that L1 holds
 constexpr double kFewEntries = 8;         // of a row in a piece: fewer, and the pieces are made wider
-constexpr double kNearWeights = 1 << 17;  // a dense weight of so many elements stays in L2
+constexpr double kNearWeights = 1 << 16;  // a dense weight of so many elements stays in L2
 
 // Vectors of the widest tile that M rows are cut into.
 Index tile_vectors(Index M, int lanes) {
@@ -25,9 +30,15 @@ Index tile_vectors(Index M, int lanes) {
 
 double dense_cycles(const Pattern& p, Index M, int lanes) {
   const double weights = static_cast<double>(p.rows) * static_cast<double>(p.columns), m = static_cast<double>(M);
-  if (M <= kFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.22) + 0.05 * (m - 1));
+  if (M <= kFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.22) + 0.075 * (m - 1));
   return weights * m * 0.54 / lanes;
 }
+
+// One entry by a tile of T vectors, and what a row (or band of R rows) of a piece takes besides.
+double entry_cycles(int R, int C, double T) { return R == 1 ? C * (0.8 + 0.65 * T) : 3 + 2.2 * C * T; }
+// Loads at any offset: every other one meets two cache lines.
+double conv_entry_cycles(int R, double T) { return R == 1 ? 0.8 + 0.95 * T : 3 + 2.5 * T; }
+double visit_cycles(int R, double T) { return R * (2 + 1.2 * T); }
 
 struct Candidate {
   Index block_columns;
@@ -44,29 +55,77 @@ Candidate panels(const Pattern& p, int shape, Index M, int lanes) {
   const double columns = std::max(1.0, static_cast<double>(p.columns));
   if (blocks / std::max(1.0, bands) * static_cast<double>(width) / columns < kFewEntries) width *= 2;
   const double visits = bands * std::max(1.0, columns / static_cast<double>(width));
-  const double an_entry = R == 1 ? C * (0.8 + 0.65 * T) : 3 + 2.2 * C * T, a_visit = R * (2 + 1.2 * T);
   const double moves = 0.9 * T * lanes * (columns + static_cast<double>(p.rows));
-  return {width, tiles * (blocks * an_entry + visits * a_visit + moves)};
+  return {width, tiles * (blocks * entry_cycles(R, C, T) + visits * visit_cycles(R, T) + moves)};
+}
+
+bool takes_quads(const Pattern& p, Index M) { return M <= kQuadRows && p.columns <= 65536; }
+
+double quads_cycles(const Pattern& p, Index M) {
+  const double weights = static_cast<double>(p.rows) * static_cast<double>(p.columns), m = static_cast<double>(M);
+  return weights * (0.05 + 0.115 * m) + static_cast<double>(count_rest(p)) * 1.8 * m;
 }
 
 }  // namespace
 
 void check_layout(const std::string& where, const std::string& layout) {
-  const bool known =
-      layout == "auto" || layout == "dense" || std::count(kNames, kNames + kSparseShapeCount, layout) > 0;
-  check(known, Code::argument, [&] { return where + ": layout is auto, dense, 1x1, 1x4, 4x1 or 4x4, got " + layout; });
+  const bool known = layout == "auto" || layout == "dense" || layout == "2:4" ||
+                     std::count(kNames, kNames + kSparseShapeCount, layout) > 0;
+  check(known, Code::argument,
+        [&] { return where + ": layout is auto, dense, 1x1, 1x4, 4x1, 4x4 or 2:4, got " + layout; });
 }
 
 Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& layout) {
-  if (layout == "dense") return {true, 0, 0};
-  Choice best{true, 0, 0};
+  using Way = Choice::Way;
+  Choice best;
+  if (layout == "dense") return best;
+  if (layout == "2:4") {
+    if (!takes_quads(pattern, M)) return choose(pattern, M, lanes, "1x1");
+    best.way = Way::quads;
+    return best;
+  }
   double least = layout == "auto" ? kMargin * dense_cycles(pattern, M, lanes) : -1;
   for (int shape = 0; shape < kSparseShapeCount; ++shape) {
     if (layout != "auto" && layout != kNames[shape]) continue;
     const Candidate candidate = panels(pattern, shape, M, lanes);
     if (least >= 0 && candidate.cycles >= least) continue;
     least = candidate.cycles;
-    best = {false, shape, candidate.block_columns};
+    best = {Way::panels, shape, candidate.block_columns};
+  }
+  if (layout == "auto" && takes_quads(pattern, M) && quads_cycles(pattern, M) < least) best = {Way::quads, 0, 0};
+  return best;
+}
+
+void check_conv_layout(const std::string& where, const std::string& layout) {
+  check(layout == "auto" || layout == "dense" || layout == "1x1" || layout == "4x1", Code::argument,
+        [&] { return where + ": layout is auto, dense, 1x1 or 4x1, got " + layout; });
+}
+
+Choice choose_conv(const Pattern& pattern, const ConvShape& shape, int lanes, const std::string& layout) {
+  Choice best;
+  const SparseConvPlan plan = plan_sparse_conv(shape);
+  if (layout == "dense" || shape.groups != 1 || plan.block_channels == 0) return best;
+  const double images = static_cast<double>(shape.n) * static_cast<double>(plan.strips);
+  const double positions = static_cast<double>((plan.strip - 1) * plan.pitch + shape.out_w());
+  const double vectors = std::ceil(positions / lanes), tiles = std::ceil(vectors / kSparseTileVectors),
+               T = vectors / tiles;
+  const double pixels = static_cast<double>(shape.n * shape.out_h() * shape.out_w());
+  const double weights = static_cast<double>(pattern.rows) * static_cast<double>(pattern.columns);
+  double least = layout == "auto" ? kMargin * weights * pixels * kConvCycles / lanes : -1;
+  const Index width = plan.block_channels * shape.kh * shape.kw;
+  const double blocks = std::ceil(static_cast<double>(pattern.columns) / static_cast<double>(width));
+  const double copied = static_cast<double>(shape.c_in * plan.channel),
+               written = static_cast<double>(pattern.rows) * positions;
+  for (const int candidate : {0, 2}) {
+    if (layout != "auto" && layout != kNames[candidate]) continue;
+    const int R = kSparseShapes[candidate].rows;
+    const double entries = static_cast<double>(count_blocks(pattern, R, 1));
+    const double visits = static_cast<double>((pattern.rows + R - 1) / R) * blocks;
+    const double cycles =
+        images * (tiles * (entries * conv_entry_cycles(R, T) + visits * visit_cycles(R, T)) + copied + written);
+    if (least >= 0 && cycles >= least) continue;
+    least = cycles;
+    best = {Choice::Way::panels, candidate, width};
   }
   return best;
 }

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "sparse/arrays.h"
 
 namespace athanor::sparse {
 namespace {
@@ -35,12 +36,12 @@ struct Arrays {
 class Builder {
  public:
   Builder(const Pattern& pattern, const PanelOptions& options)
-      : p_(pattern), shape_(kSparseShapes[options.shape]), block_columns_(options.block_columns) {}
+      : p_(pattern), options_(options), shape_(kSparseShapes[options.shape]), block_columns_(options.block_columns) {}
 
   Arrays run() {
     const Index blocks = std::max(Index{1}, (p_.columns + block_columns_ - 1) / block_columns_);
-    for (Index n0 = 0; n0 < p_.rows; n0 += kSparsePanelRows) {
-      std::vector<Index> at(p_.start.begin() + n0, p_.start.begin() + std::min(p_.rows, n0 + kSparsePanelRows));
+    for (Index n0 = 0; n0 < p_.rows; n0 += options_.panel_rows) {
+      std::vector<Index> at(p_.start.begin() + n0, p_.start.begin() + std::min(p_.rows, n0 + options_.panel_rows));
       for (Index block = 0; block < blocks; ++block) add_piece(n0, at, block);
     }
     arrays_.pieces.push_back(here());
@@ -77,7 +78,8 @@ class Builder {
       for (Index r = r0; r < r1; ++r)
         if (at[r] < p_.start[n0 + r + 1]) first = std::min(first, Index{p_.column[at[r]]});
       if (first == end) return band;
-      band.columns.push_back(static_cast<std::uint16_t>(first - block * block_columns_));
+      band.columns.push_back(options_.offsets.empty() ? static_cast<std::uint16_t>(first - block * block_columns_)
+                                                      : options_.offsets[static_cast<std::size_t>(first)]);
       band.sources.resize(band.sources.size() + shape_.rows * shape_.columns, kNoSource);
       std::int32_t* source = band.sources.data() + band.sources.size() - shape_.rows * shape_.columns;
       for (Index r = r0; r < r1; ++r)
@@ -87,40 +89,27 @@ class Builder {
   }
 
   const Pattern& p_;
+  const PanelOptions& options_;
   const SparseShape shape_;
   const Index block_columns_;
   Arrays arrays_;
 };
 
-Index aligned(Index bytes) { return (bytes + 63) / 64 * 64; }
-
-template <class T>
-Index place(Index& bytes, Index count) {
-  const Index at = bytes;
-  bytes = aligned(bytes + count * static_cast<Index>(sizeof(T)));
-  return at;
-}
-
-template <class T>
-void copy(std::byte* to, const std::vector<T>& from) {
-  if (!from.empty()) std::memcpy(to, from.data(), from.size() * sizeof(T));
-}
-
 }  // namespace
 
 std::vector<std::byte> pack_panels(const Pattern& pattern, const PanelOptions& options, const float* values) {
-  check(options.block_columns > 0 && options.block_columns <= std::numeric_limits<std::uint16_t>::max(), Code::internal,
-        [] { return "pack_panels: the columns of a piece do not fit into 16 bits"; });
+  check(options.block_columns > 0 && options.block_columns <= std::numeric_limits<std::uint16_t>::max() + 1,
+        Code::internal, [] { return "pack_panels: the columns of a piece do not fit into 16 bits"; });
   const Arrays arrays = Builder(pattern, options).run();
   Header header{};
   SparsePanels& w = header.panels;
-  w.rows = pattern.rows, w.columns = pattern.columns, w.panel_rows = kSparsePanelRows;
+  w.rows = pattern.rows, w.columns = pattern.columns, w.panel_rows = options.panel_rows;
   w.block_columns = options.block_columns, w.shape = options.shape;
-  w.panels = (pattern.rows + kSparsePanelRows - 1) / kSparsePanelRows;
+  w.panels = (pattern.rows + options.panel_rows - 1) / options.panel_rows;
   w.blocks = std::max(Index{1}, (pattern.columns + options.block_columns - 1) / options.block_columns);
   header.entries = static_cast<Index>(arrays.columns.size());
   header.values = static_cast<Index>(arrays.sources.size());
-  Index bytes = aligned(sizeof(Header));
+  Index bytes = on_line(sizeof(Header));
   header.at_piece = place<SparsePiece>(bytes, static_cast<Index>(arrays.pieces.size()));
   header.at_row = place<SparseRow>(bytes, static_cast<Index>(arrays.rows.size()));
   header.at_column = place<std::uint16_t>(bytes, header.entries);
@@ -128,10 +117,10 @@ std::vector<std::byte> pack_panels(const Pattern& pattern, const PanelOptions& o
   if (options.with_sources) header.at_source = place<std::int32_t>(bytes, header.values);
   std::vector<std::byte> block(static_cast<std::size_t>(bytes));
   std::memcpy(block.data(), &header, sizeof(header));
-  copy(block.data() + header.at_piece, arrays.pieces);
-  copy(block.data() + header.at_row, arrays.rows);
-  copy(block.data() + header.at_column, arrays.columns);
-  if (options.with_sources) copy(block.data() + header.at_source, arrays.sources);
+  copy_to(block.data() + header.at_piece, arrays.pieces);
+  copy_to(block.data() + header.at_row, arrays.rows);
+  copy_to(block.data() + header.at_column, arrays.columns);
+  if (options.with_sources) copy_to(block.data() + header.at_source, arrays.sources);
   if (values != nullptr) {
     float* to = reinterpret_cast<float*>(block.data() + header.at_values);
     for (const std::int32_t source : arrays.sources) *to++ = source < 0 ? 0.0f : values[source];

@@ -8,8 +8,11 @@
 namespace athanor::sparse {
 
 struct PanelOptions {
-  int shape = 0;              // of kSparseShapes
-  Index block_columns = 0;    // columns of a piece
+  int shape = 0;            // of kSparseShapes
+  Index block_columns = 0;  // columns of a piece
+  Index panel_rows = kSparsePanelRows;
+  // What takes the place of a column in the layout, for each column of the matrix; empty: its place in its piece's block.
+  std::vector<std::uint16_t> offsets;
   bool with_sources = false;  // keep where each value comes from, for fill()
 };
 

@@ -11,7 +11,7 @@
 #include "kernels/quant.inl.h"
 #include "kernels/reduce.inl.h"
 #include "kernels/softmax.inl.h"
-#include "kernels/sparse.inl.h"
+#include "kernels/sparse_conv.inl.h"
 #include "kernels/table.h"
 #include "simd/vec.h"
 
