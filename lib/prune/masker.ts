@@ -1,6 +1,6 @@
 // Scores to masks, all in the engine: one program computes every parameter's scores, ranks them and gives the masks. How many
 // weights stay is fed in, so that one compilation serves all steps of a schedule.
-import { ArgumentError, ShapeError } from "../errors.js";
+import { ArgumentError, NonFiniteError, ShapeError } from "../errors.js";
 import { call } from "../native/index.js";
 import { array, NdArray, showShape } from "../tensor/nd-array.js";
 import { Program } from "../tensor/program.js";
@@ -85,7 +85,9 @@ export class Masker {
       feeds[`keep.${i}`] = array(Int32Array.of(width - Math.round(share(amount) * width)), []);
     });
     const { signal } = cancellation;
-    const results = await this.program.run(feeds, { seed, step, signal });
+    const results = await this.program.run(feeds, { seed, step, signal }).catch((thrown: unknown) => {
+      throw thrown instanceof NonFiniteError ? this.notRanked(thrown) : thrown;
+    });
     targets.forEach(({ parameter }, i) => parameter.setMask(results[`mask.${i}`]!.data as Uint8Array));
   }
 
@@ -93,6 +95,14 @@ export class Masker {
     this.statistics.dispose();
     this.program.dispose();
     this.trace.graph.dispose();
+  }
+
+  private notRanked(cause: NonFiniteError): NonFiniteError {
+    const { where, targets } = this.plan;
+    const names = targets.map(({ name }) => `"${name}"`).join(", ");
+    const read = [...this.statistics.names].join(" and ");
+    const way = read ? `; it reads ${read} of calibrate: check these samples and the loss` : "";
+    return new NonFiniteError(`${where}: the criterion scores a weight of ${names} as NaN${way}`, { cause });
   }
 
   private masks(): Tensor[] {

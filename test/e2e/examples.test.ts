@@ -39,6 +39,18 @@ describe("examples", () => {
     expect(inOwnLoop).toBeGreaterThan(0.97);
   });
 
+  it("pruning: at once, gradually, packed, a ticket, patterns, neurons", async () => {
+    const { dense, atOnce, gradual, asPacked, won, halved, shrunk, shapes } = await import("../../examples/prune.js");
+    expect(dense).toBeGreaterThan(0.99);
+    expect(atOnce).toBeLessThan(0.9);
+    expect(gradual).toBeGreaterThan(0.98);
+    expect(asPacked).toBe(gradual);
+    expect(won).toBeGreaterThan(0.98);
+    expect(halved).toBeGreaterThan(0.8);
+    expect(shrunk).toBeGreaterThan(0.98);
+    expect(shapes).toEqual([[32, 2], [32], [32, 32], [32], [4, 32], [4]]);
+  });
+
   it("quantization: calibrated, compensated, trained, mixed", async () => {
     const { float, int8, nearest, gptq, trained, mixed, bytes } = await import("../../examples/quantize.js");
     expect(float).toBeGreaterThan(0.99);

@@ -132,4 +132,19 @@ describe("a packed model on disk", () => {
     using served = await artifact.load(join(folder, "packed"));
     expect((await served.predict(input)).data).toEqual((await train.predict(packed, input)).data);
   });
+
+  it("can be made of a model that was loaded", async () => {
+    const input = array(numbers(4 * 64), [4, 64]);
+    const model = nn.sequential(nn.linear(64, 64), nn.relu(), nn.linear(64, 10));
+    await train.predict(model, input);
+    await artifact.save(model, join(folder, "dense"));
+    const loaded = await artifact.loadModel(join(folder, "dense"));
+    const calibrate = { x: input, y: array(new Float32Array(4), [4]) };
+    const [pruned, own] = await Promise.all(
+      [loaded, model].map((m) => prune(m, { amount: 0.75, criterion: prune.wanda, calibrate })),
+    );
+    expect((await train.predict(pruned!, input)).data).toEqual((await train.predict(own!, input)).data);
+    const packed = await prune.pack(pruned!);
+    expect((await prune.sparsity(packed)).sparsity).toBe(0.75);
+  });
 });

@@ -1,7 +1,19 @@
 // Pruning while training: masks change exactly at the schedule's steps, live through the run and its early stopping, and a lottery
 // ticket starts again from its early weights. The oracle is the same thing done by hand, step by step.
 import { describe, expect, it } from "vitest";
-import { array, loss, nn, optim, prune, schedule, seed, train, type Tensor } from "../../lib/index.js";
+import {
+  array,
+  distill,
+  loss,
+  nativeBytes,
+  nn,
+  optim,
+  prune,
+  schedule,
+  seed,
+  train,
+  type Tensor,
+} from "../../lib/index.js";
 
 const rows = 60;
 const numbers = (n: number, shift: number) => Float32Array.from({ length: n }, (_, i) => Math.sin(i * 1.7 + shift));
@@ -238,5 +250,50 @@ describe("a lottery ticket", () => {
     }
     expect(read(ticket)).toEqual(read(hand));
     expect(zeros(ticket)).toBe(0.75 * weights);
+  });
+});
+
+describe("a run", () => {
+  it("takes the dense model as teacher", async () => {
+    const teacher = mlp();
+    const taught = (alpha: number) =>
+      prune(teacher, {
+        amount: 0.5,
+        schedule: prune.cubic({ steps: 10 }),
+        during: {
+          ...recipe,
+          optimizer: optimizer(),
+          steps: 30,
+          distill: distill.kd({ teacher, temperature: 2, alpha }),
+        },
+      });
+    const [alone, both] = [await taught(0), await taught(0.9)];
+    expect([zeros(alone), zeros(both)]).toEqual([weights / 2, weights / 2]);
+    expect(read(both)).not.toEqual(read(alone));
+    const plain = { ...recipe, optimizer: optimizer(), steps: 30 };
+    const without = await prune(teacher, { amount: 0.5, schedule: prune.cubic({ steps: 10 }), during: plain });
+    alone.parameters().forEach((parameter, i) => {
+      const [a, b] = [parameter.readSync().data, without.parameters()[i]!.readSync().data];
+      expect(Math.max(...Array.from(a, (value, at) => Math.abs(value - b[at]!)))).toBeLessThan(1e-5);
+    });
+  });
+
+  it("leaves nothing behind", async () => {
+    const model = mlp();
+    const once = async () => {
+      using pruned = await prune(model, {
+        amount: 0.8,
+        criterion: prune.taylor,
+        schedule: prune.lottery({ rounds: 2, rewindTo: 2 }),
+        during: { ...recipe, optimizer: optimizer(), steps: 8 },
+      });
+      using packed = await prune.pack(pruned);
+      await train.fit(packed, data, { loss: loss.mse(), optimizer: optimizer(), batchSize: 10 }).result;
+      const broken = prune(model, { amount: 0.5, criterion: ({ weight }) => weight.mul(NaN) });
+      await expect(broken).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
+      return nativeBytes();
+    };
+    const first = await once();
+    for (let i = 0; i < 3; i++) expect(await once()).toBe(first);
   });
 });
