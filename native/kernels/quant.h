@@ -40,8 +40,8 @@ struct QuantConvArgs {
 };
 
 struct QuantKernels {
-  // The panels that matmul wants for weights of a format, and for activations of a kind.
-  quant::Layout (*layout)(quant::Format format, bool is_static) = nullptr;
+  // The panels that matmul wants of a weight, of which only format and sizes count, and for activations of a kind.
+  quant::Layout (*layout)(const quant::Weights& weights, bool is_static) = nullptr;
 
   // Bytes for up to `workers` workers, 64-byte aligned; no pointer in args is read.
   Index (*workspace)(const QuantMatmulArgs& args, int workers) = nullptr;

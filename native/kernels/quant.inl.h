@@ -1,6 +1,7 @@
 // The driver of products with quantized weights: rows of x are quantized, then tasks of some panels by some rows run the tile.
 #pragma once
 #include "kernels/quant_activations.inl.h"
+#include "kernels/quant_codes.inl.h"
 #include "kernels/quant_conv.inl.h"
 #include "kernels/quant_wide.inl.h"
 
@@ -10,17 +11,20 @@ namespace quantized {
 
 inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
 
-// The memory of a call: factors, integer rows, then for each worker a decoded block, sums and parts.
+// The memory of a call: factors, integer rows, sums of them, then for each worker a decoded block, sums and parts.
 struct Room {
   Index ldx;  // a cache line off a power of two, so that the rows of a tile do not meet in one set
-  Index rows_at, worker_at, sums_at, parts_at, worker_bytes, bytes;
+  Index ld_sums;
+  Index rows_at, x_sums_at, worker_at, sums_at, parts_at, worker_bytes, bytes;
 };
 
 inline Room room_of(const QuantMatmulArgs& a, int workers) {
   Room room;
-  room.ldx = up(a.w.padded_k, 32) + 32;
+  room.ldx = up(a.w.padded_k, 64) + 64;
+  room.ld_sums = a.w.layout.is_signed ? 0 : a.w.groups > a.w.padded_k / 32 ? a.w.groups : a.w.padded_k / 32;
   room.rows_at = up(a.M * 4, 64);
-  room.worker_at = room.rows_at + up(a.M * room.ldx * 2, 64);
+  room.x_sums_at = room.rows_at + up(a.M * room.ldx * (a.w.layout.is_signed ? 2 : 1), 64);
+  room.worker_at = room.x_sums_at + up(a.M * room.ld_sums * 4, 64);
   const Index rows = a.M < kRowsInTask ? a.M : kRowsInTask;
   room.sums_at = rows > kDirectRows ? kBlockK * kQuantColumns * 2 : 0;
   room.parts_at = room.sums_at + rows * kQuantColumns * 4;
@@ -31,7 +35,53 @@ inline Room room_of(const QuantMatmulArgs& a, int workers) {
 
 inline Index workspace(const QuantMatmulArgs& a, int workers) { return room_of(a, workers).bytes; }
 
-inline quant::Layout layout(quant::Format, bool) { return {kQuantColumns, kQuantDepth, 2 * kQuantDepth, true, false}; }
+// The tile in 16 bits, for every format.
+struct WideScheme {
+  using X = std::int16_t;
+  static void sum_row(const X*, const quant::Panels&, std::int32_t*) {}
+  static std::int32_t shift(const float*) { return 0; }
+  static void panel(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0, Index rows,
+                    const std::byte* panel, std::byte* own) {
+    Tile t{};
+    t.w = &a.w, t.panel = panel, t.table = a.packed;
+    t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
+    t.sums = reinterpret_cast<float*>(own + room.sums_at);
+    t.parts = reinterpret_cast<std::int32_t*>(own + room.parts_at);
+    run_panel(t, rows, reinterpret_cast<std::int16_t*>(own));
+  }
+};
+
+#if defined(ATHANOR_QUANT_CODES)
+// The tile in 8 bits.
+struct CodesScheme {
+  using X = std::int8_t;
+  static void sum_row(const X* x, const quant::Panels& w, std::int32_t* sums) { negated_sums(x, w, sums); }
+  static std::int32_t shift(const float* act) { return act == nullptr ? 0 : static_cast<std::int32_t>(act[1]) - 128; }
+  static void panel(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0, Index rows,
+                    const std::byte* panel, std::byte* own) {
+    CodesTile t{};
+    t.w = &a.w, t.panel = panel, t.table = a.packed;
+    t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
+    t.x_sums = reinterpret_cast<const std::int32_t*>(base + room.x_sums_at) + m0 * room.ld_sums;
+    t.ld_sums = room.ld_sums, t.shift = shift(a.act);
+    t.sums = reinterpret_cast<float*>(own + room.sums_at);
+    t.parts = reinterpret_cast<std::int32_t*>(own + room.parts_at);
+    run_codes_panel(t, rows, reinterpret_cast<std::uint8_t*>(own));
+  }
+};
+#endif
+
+inline quant::Layout layout([[maybe_unused]] const quant::Weights& w, [[maybe_unused]] bool is_static) {
+#if defined(ATHANOR_ISA_AVX512)
+  return {kQuantColumns, kCodesDepth, kCodesAlign, false, is_static};
+#elif defined(ATHANOR_ISA_AVX2)
+  // Groups are padded to 32, which must not make much more of them.
+  const Index group = w.group < w.K ? w.group : w.K;
+  const bool codes = w.bits() <= 4 && w.kind() != quant::Kind::codebook && !is_static;
+  if (codes && 8 * up(group, kCodesAlign) <= 9 * group) return {kQuantColumns, kCodesDepth, kCodesAlign, false, false};
+#endif
+  return wide_layout();
+}
 
 // Panels in a task: enough work to be worth a thread's while.
 inline Index panels_in_task(const QuantMatmulArgs& a) {
@@ -54,47 +104,48 @@ inline void finish(const float* sums, const float* factors, Index rows, float* y
   }
 }
 
-inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
-  if (a.M == 0 || a.w.N == 0) return;
+template <class Scheme>
+inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
+  using X = typename Scheme::X;
   const Room room = room_of(a, parallel.workers());
   auto* const base = static_cast<std::byte*>(memory);
   auto* const factors = reinterpret_cast<float*>(base);
-  auto* const x = reinterpret_cast<std::int16_t*>(base + room.rows_at);
   float unit;
   std::memcpy(&unit, a.packed + quant::kUnitAt, 4);
-  const Index rows_at_once = up(parts_of(Index{1} << 16, a.w.K + 1), 1);
+  const Index rows_at_once = parts_of(Index{1} << 16, a.w.K + 1);
   parallel.run(static_cast<int>(parts_of(a.M, rows_at_once)), [&](int task, int) {
     const Index end = (task + 1) * rows_at_once < a.M ? (task + 1) * rows_at_once : a.M;
-    for (Index m = task * rows_at_once; m < end; ++m)
-      factors[m] = quantize_row(a, a.x + m * a.w.K, unit, x + m * room.ldx);
+    for (Index m = task * rows_at_once; m < end; ++m) {
+      X* const row = reinterpret_cast<X*>(base + room.rows_at) + m * room.ldx;
+      factors[m] = quantize_row(a, a.x + m * a.w.K, unit, Scheme::shift(a.act), row);
+      Scheme::sum_row(row, a.w, reinterpret_cast<std::int32_t*>(base + room.x_sums_at) + m * room.ld_sums);
+    }
   });
   const Index strip = panels_in_task(a), strips = parts_of(a.w.count, strip);
   const Index chunks = parts_of(a.M, kRowsInTask);
   parallel.run(static_cast<int>(strips * chunks), [&](int task, int worker) {
     std::byte* const own = base + room.worker_at + worker * room.worker_bytes;
+    auto* const sums = reinterpret_cast<float*>(own + room.sums_at);
     const Index m0 = task % chunks * kRowsInTask, rows = a.M - m0 < kRowsInTask ? a.M - m0 : kRowsInTask;
     const Index first = task / chunks * strip, last = first + strip < a.w.count ? first + strip : a.w.count;
-    Tile t{&a.w,
-           nullptr,
-           a.packed,
-           nullptr,
-           0,
-           0,
-           x + m0 * room.ldx,
-           room.ldx,
-           reinterpret_cast<float*>(own + room.sums_at),
-           reinterpret_cast<std::int32_t*>(own + room.parts_at)};
-    if (a.w.groups == 0) std::memset(t.sums, 0, static_cast<std::size_t>(rows * kQuantColumns) * 4);
+    if (a.w.groups == 0) std::memset(sums, 0, static_cast<std::size_t>(rows * kQuantColumns) * 4);
     for (Index panel = first; panel < last; ++panel) {
-      t.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
-      run_panel(t, rows, reinterpret_cast<std::int16_t*>(own));
+      Scheme::panel(a, room, base, m0, rows, a.packed + quant::kPanelHeader + panel * a.w.panel_bytes, own);
       const Index n = panel * kQuantColumns, cols = a.w.N - n < kQuantColumns ? a.w.N - n : kQuantColumns;
-      finish(t.sums, factors + m0, rows, a.y + m0 * a.w.N + n, a.w.N, cols);
+      finish(sums, factors + m0, rows, a.y + m0 * a.w.N + n, a.w.N, cols);
     }
     if (a.epilogue == nullptr) return;
     const Index n0 = first * kQuantColumns, n1 = last * kQuantColumns < a.w.N ? last * kQuantColumns : a.w.N;
     for (Index m = m0; m < m0 + rows; ++m) a.epilogue(a.epilogue_self, a.y + m * a.w.N + n0, m, n0, n1 - n0, 0);
   });
+}
+
+inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
+  if (a.M == 0 || a.w.N == 0) return;
+#if defined(ATHANOR_QUANT_CODES)
+  if (!a.w.layout.is_signed) return matmul_as<CodesScheme>(a, parallel, memory);
+#endif
+  matmul_as<WideScheme>(a, parallel, memory);
 }
 
 }  // namespace quantized

@@ -40,22 +40,31 @@ class Rounding {
   Vec step_, low_, high_;
 };
 
-// One row; returns the factor of its row of y.
-inline float quantize_row(const QuantMatmulArgs& a, const float* x, float unit, std::int16_t* to) {
+ATHANOR_INLINE void store_narrow(std::int16_t* to, IVec x) { store_s16(to, x); }
+ATHANOR_INLINE void store_narrow(std::int8_t* to, IVec x) {
+  std::int16_t wide[kLanes];
+  store_s16(wide, x);
+  for (int i = 0; i < kLanes; ++i) to[i] = static_cast<std::int8_t>(wide[i]);
+}
+
+// One row, `shift` added to its integers; returns the factor of its row of y.
+template <class X>
+inline float quantize_row(const QuantMatmulArgs& a, const float* x, float unit, std::int32_t shift, X* to) {
   const ActivationStep s = activation_step(x, a.w.K, a.act);
-  const Rounding round(s);
+  const Rounding rounding(s);
+  const auto round = [&](Vec v) __attribute__((always_inline)) { return rounding(v) + IVec::broadcast(shift); };
   for (Index g = 0; g < a.w.groups; ++g) {
     const Index n = g + 1 < a.w.groups ? a.w.group : a.w.K - g * a.w.group;
     const float* from = x + g * a.w.group;
-    std::int16_t* row = to + g * a.w.padded_group;
+    X* row = to + g * a.w.padded_group;
     Index k = 0;
-    for (; k + kLanes <= n; k += kLanes) store_s16(row + k, round(Vec::load(from + k)));
+    for (; k + kLanes <= n; k += kLanes) store_narrow(row + k, round(Vec::load(from + k)));
     if (k < n) {
-      std::int16_t last[kLanes];
-      store_s16(last, round(Vec::load(from + k, n - k)));
-      std::memcpy(row + k, last, static_cast<std::size_t>(n - k) * 2);
+      X last[kLanes];
+      store_narrow(last, round(Vec::load(from + k, n - k)));
+      std::memcpy(row + k, last, static_cast<std::size_t>(n - k) * sizeof(X));
     }
-    std::memset(row + n, 0, static_cast<std::size_t>(a.w.padded_group - n) * 2);
+    std::memset(row + n, 0, static_cast<std::size_t>(a.w.padded_group - n) * sizeof(X));
   }
   return s.step * unit;
 }

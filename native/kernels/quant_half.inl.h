@@ -24,11 +24,21 @@ ATHANOR_INLINE Half half_broadcast(const std::int16_t* x) {
   return {_mm512_set1_epi32(pair)};
 }
 ATHANOR_INLINE IVec half_dot(IVec acc, Half w, Half x) {
+#if defined(ATHANOR_SIMDE)  // 0.7 names its masked form so
+  return {_mm512_add_epi32(acc.v, simde_mm512_madd_epi16(w.v, x.v))};
+#else
   return {_mm512_add_epi32(acc.v, _mm512_madd_epi16(w.v, x.v))};
+#endif
 }
 ATHANOR_INLINE Half operator-(Half a, Half b) { return {_mm512_sub_epi16(a.v, b.v)}; }
 ATHANOR_INLINE void store_s16(std::int16_t* p, IVec a) {
+#if defined(ATHANOR_SIMDE)  // not in 0.7
+  std::int32_t wide[16];
+  a.store(wide);
+  for (int i = 0; i < 16; ++i) p[i] = static_cast<std::int16_t>(wide[i]);
+#else
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
+#endif
 }
 
 // The cells of a step, and the two steps of a step's worth of nibbles.
@@ -41,8 +51,13 @@ ATHANOR_INLINE void cells_signed(CellBytes c, Half out[2]) {
   out[1].v = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(c.v, 1));
 }
 ATHANOR_INLINE void cells_unsigned(CellBytes c, Half out[2]) {
+#if defined(ATHANOR_SIMDE)  // not in 0.7
+  cells_signed(c, out);
+  for (int v = 0; v < 2; ++v) out[v].v = _mm512_and_si512(out[v].v, _mm512_set1_epi16(255));
+#else
   out[0].v = _mm512_cvtepu8_epi16(_mm512_castsi512_si256(c.v));
   out[1].v = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(c.v, 1));
+#endif
 }
 struct CellTable {
   __m512i v;

@@ -43,10 +43,10 @@ struct Tile {
   std::int32_t* parts;  // (R, kQuantColumns): of a group that a block before began
 };
 
-ATHANOR_INLINE Vec load_scale(const Tile& t, Index g, int v) {
+ATHANOR_INLINE Vec load_panel_scale(const quant::Panels& w, const std::byte* panel, Index g, int v) {
   const Index at = g * kQuantColumns + v * kLanes;
-  const std::byte* scales = t.panel + t.w->scale_at;
-  if (t.w->bf16) return load_as(reinterpret_cast<const Bf16*>(scales) + at);
+  const std::byte* scales = panel + w.scale_at;
+  if (w.bf16) return load_as(reinterpret_cast<const Bf16*>(scales) + at);
   return Vec::load(reinterpret_cast<const float*>(scales) + at);
 }
 
@@ -131,7 +131,7 @@ void run_tile(const Tile& t) {
         for (int r = 0; r < R; ++r) acc[r][v].store(t.parts + r * kQuantColumns + v * kLanes);
         continue;
       }
-      const Vec scale = load_scale(t, g, v);
+      const Vec scale = load_panel_scale(*t.w, t.panel, g, v);
       for (int r = 0; r < R; ++r) {
         float* sum = t.sums + r * kQuantColumns + v * kLanes;
         const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);

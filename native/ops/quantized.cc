@@ -39,7 +39,7 @@ void lower_integers(LowerContext& context, const QuantWeight& weight, Index m) {
   const bool is_static = weight.operands().act >= 0;
   QuantMatmulArgs args;
   args.M = m;
-  args.w = quant::panels_of(weight.sizes(), context.kernels.quant.layout(weight.sizes().format, is_static));
+  args.w = quant::panels_of(weight.sizes(), context.kernels.quant.layout(weight.sizes(), is_static));
   const Slot packed = weight.panels(context, args.w, 1);
   const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 1, m);
   args.epilogue = epilogue ? Epilogue::call : nullptr;

@@ -1,0 +1,169 @@
+// Integer products with quantized weights, on every instruction set, against the same sums of whole numbers: the integers to the
+// bit (scales that are powers of two leave every sum exact), any number of threads, and what stands beside y untouched.
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "isas.h"
+#include "quant/panels.h"
+#include "runtime/memory.h"
+#include "test.h"
+#include "threads.h"
+
+using namespace athanor;
+
+namespace {
+
+struct Case {
+  quant::Format format = quant::Format::int8;
+  Index M = 1, N = 1, K = 1, group = 1 << 20;
+  bool is_static = false, bf16 = false, bitmap = false;
+  int extreme = 0;  // 1: the least codes, 2: the largest, and x as large as can be
+};
+
+// Operands of a case, and y by its definition.
+struct Problem {
+  std::vector<std::uint8_t> q, zero, bitmap;
+  std::vector<float> scale, table, x, want;
+  std::vector<Bf16> scale_bf16;
+  float act[2] = {0.5f, 37};
+  quant::Weights w;
+
+  Problem(const Case& c, unsigned seed) {
+    std::mt19937 draw(seed);
+    const quant::FormatInfo& format = quant::info(c.format);
+    w.format = c.format, w.N = c.N, w.K = c.K, w.group = c.group < c.K ? c.group : c.K;
+    const Index groups = w.groups(), row = w.row_bytes();
+    std::vector<std::uint8_t> codes(static_cast<std::size_t>(c.N * c.K));
+    const int top = 1 << format.bits;
+    const bool symmetric = format.kind == quant::Kind::symmetric;
+    for (auto& code : codes) {
+      code = static_cast<std::uint8_t>(draw() % static_cast<unsigned>(top));
+      if (c.extreme == 1) code = static_cast<std::uint8_t>(symmetric ? top / 2 : 0);
+      if (c.extreme == 2) code = static_cast<std::uint8_t>(symmetric ? top / 2 - 1 : top - 1);
+    }
+    std::vector<bool> kept(codes.size(), true);
+    if (c.bitmap) {
+      bitmap.assign(static_cast<std::size_t>(c.N * ((c.K + 7) / 8)), 0);
+      for (std::size_t i = 0; i < kept.size(); ++i) kept[i] = draw() % 3 == 0;
+    }
+    q.assign(static_cast<std::size_t>(c.N * row), 0);
+    Index next = 0;
+    for (Index n = 0; n < c.N; ++n)
+      for (Index k = 0; k < c.K; ++k) {
+        const std::size_t i = static_cast<std::size_t>(n * c.K + k);
+        if (!c.bitmap) {
+          quant::set_cell(q.data() + n * row, k, format.bits, codes[i]);
+        } else if (kept[i]) {
+          quant::set_cell(q.data(), next++, format.bits, codes[i]);
+          quant::set_cell(bitmap.data() + n * ((c.K + 7) / 8), k, 1, 1);
+        }
+      }
+    for (Index i = 0; i < c.N * groups; ++i) {
+      scale.push_back(1.0f / static_cast<float>(1 << draw() % 4));
+      scale_bf16.push_back(to_bf16(scale.back()));
+      zero.push_back(static_cast<std::uint8_t>(draw() % static_cast<unsigned>(top)));
+    }
+    for (int i = 0; i < top; ++i) table.push_back(static_cast<float>(static_cast<int>(draw() % 255) - 127));
+    table[0] = 127;  // so that the unit is 1
+    w.q = q.data();
+    if (c.bf16)
+      w.scale_bf16 = scale_bf16.data();
+    else
+      w.scale = scale.data();
+    if (format.kind == quant::Kind::affine) w.zero = zero.data();
+    if (format.kind == quant::Kind::codebook) w.table = table.data(), w.table_size = top;
+    if (c.bitmap) w.bitmap = bitmap.data();
+    fill_x(c, draw);
+    want_y(c, codes, kept);
+  }
+
+ private:
+  // Whole numbers whose step is exactly 1 (dynamic, the largest being 127) or 1/2 (static, some past the clamp).
+  void fill_x(const Case& c, std::mt19937& draw) {
+    for (Index i = 0; i < c.M * c.K; ++i) {
+      const int value = c.extreme != 0 ? (c.extreme == 1 ? -127 : 127) : static_cast<int>(draw() % 255) - 127;
+      x.push_back(static_cast<float>(i % c.K == 0 ? 127 : value));
+    }
+  }
+
+  void want_y(const Case& c, const std::vector<std::uint8_t>& codes, const std::vector<bool>& kept) {
+    for (Index m = 0; m < c.M; ++m)
+      for (Index n = 0; n < c.N; ++n) {
+        double sum = 0;
+        for (Index k = 0; k < c.K; ++k) {
+          const std::size_t i = static_cast<std::size_t>(n * c.K + k);
+          const Index g = k / w.group;
+          double integer = quant::signed_code(codes[i], w.bits());
+          if (w.zero != nullptr) integer = codes[i] - w.zero_of(n, g);
+          if (w.table != nullptr) integer = w.table[codes[i]];
+          double xi = x[static_cast<std::size_t>(m * c.K + k)];
+          if (c.is_static) xi = std::fmin(std::fmax(2 * xi, -37.0), 218.0) / 2;
+          if (kept[i]) sum += integer * xi * static_cast<double>(w.scale_of(n, g));
+        }
+        want.push_back(static_cast<float>(sum));
+      }
+  }
+};
+
+void check_case(const Case& c) {
+  const Problem problem(c, static_cast<unsigned>(c.M * 31 + c.N * 7 + c.K + static_cast<int>(c.format)));
+  test::for_each_isa([&](const KernelTable& kernels) {
+    QuantMatmulArgs args;
+    args.M = c.M;
+    args.w = quant::panels_of(problem.w, kernels.quant.layout(problem.w, c.is_static));
+    Block packed(args.w.bytes);
+    Sequential sequential;
+    quant::pack_panels(problem.w, args.w, 1, packed.data(), sequential);
+    args.packed = packed.data(), args.x = problem.x.data();
+    if (c.is_static) args.act = problem.act;
+    for (const int threads : {1, 2, 7}) {
+      constexpr float kGuard = -12345;
+      std::vector<float> y(problem.want.size() + 32, kGuard);
+      args.y = y.data() + 16;
+      Block workspace(kernels.quant.workspace(args, threads));
+      test::Threads parallel(threads);
+      kernels.quant.matmul(args, parallel, workspace.data());
+      for (std::size_t i = 0; i < problem.want.size(); ++i) CHECK_EQ(y[i + 16], problem.want[i]);
+      for (std::size_t i = 0; i < 16; ++i) CHECK(y[i] == kGuard && y[y.size() - 1 - i] == kGuard);
+    }
+  });
+}
+
+}  // namespace
+
+TEST(quant_products_are_exact_in_every_format) {
+  for (const quant::FormatInfo& format : quant::kFormats)
+    for (const bool is_static : {false, true})
+      for (const Index group : {1 << 20, 32, 16, 5})
+        for (const Index M : {1, 3, 4, 5, 13}) {
+          check_case({.format = format.format, .M = M, .N = 37, .K = 71, .group = group, .is_static = is_static});
+          check_case({.format = format.format,
+                      .M = M,
+                      .N = 16,
+                      .K = 96,
+                      .group = group,
+                      .is_static = is_static,
+                      .bf16 = true,
+                      .bitmap = group == 32});
+        }
+}
+
+TEST(quant_products_of_many_rows_and_blocks) {
+  for (const quant::Format format : {quant::Format::int8, quant::Format::uint4, quant::Format::codebook4})
+    for (const Index group : {1 << 20, 128})
+      check_case({.format = format, .M = 129, .N = 50, .K = 1100, .group = group});
+}
+
+TEST(quant_sums_hold_the_largest_products) {
+  for (const quant::FormatInfo& format : quant::kFormats)
+    for (const int extreme : {1, 2})
+      for (const Index M : {1, 6})
+        for (const bool is_static : {false, true})
+          check_case({.format = format.format, .M = M, .N = 18, .K = 250, .is_static = is_static, .extreme = extreme});
+}
+
+TEST(quant_products_of_size_zero) {
+  check_case({.M = 0, .N = 3, .K = 4});
+  check_case({.M = 3, .N = 0, .K = 4});
+}
