@@ -4,11 +4,11 @@
 #include <random>
 #include <vector>
 
-#include "isas.h"
 #include "quant/panels.h"
 #include "runtime/memory.h"
-#include "test.h"
-#include "threads.h"
+#include "test/isas.h"
+#include "test/test.h"
+#include "test/threads.h"
 
 using namespace athanor;
 
