@@ -12,7 +12,7 @@ namespace sparse {
 
 // spread_picks<i>: bits 2 · (i · kLanes + lane) and up of a word in every lane, of which the low two count. pick: in every quad of
 // lanes, lanes 0 and 1 are those elements of a's quad, lanes 2 and 3 those of b's.
-#if defined(ATHANOR_ISA_AVX512)
+#if defined(ATHANOR_ISA_AVX512) && !defined(ATHANOR_SIMDE)  // _mm512_permutevar_ps is not in SIMDe 0.7
 template <int i>
 ATHANOR_INLINE IVec spread_picks(IVec word) {
   const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
