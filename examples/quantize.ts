@@ -64,4 +64,4 @@ const schemes = [quantize.int8(), quantize.int4(), two];
 const found = await quantize.search(model, { schemes, calibrate, bytes: 3000 });
 export const mixed = await accuracyOf(found.model, "a mixture within 3,000 bytes");
 export const { bytes } = found;
-console.log(`${found}`);
+console.log(String(found));

@@ -1,8 +1,11 @@
 // All commands of `athanor`: each reads artifacts, and those that change one write another.
 import { Command } from "commander";
 import { addon } from "../native/index.js";
+import { distillCommand } from "./distill.js";
 import { evalCommand } from "./eval.js";
 import { inspectCommand } from "./inspect.js";
+import { pruneCommand } from "./prune.js";
+import { quantizeCommand } from "./quantize.js";
 
 /** What every command is given. */
 export interface Context {
@@ -17,7 +20,7 @@ export function commands(signal: AbortSignal): Command {
     .version(addon.version)
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .exitOverride();
-  for (const make of [inspectCommand, evalCommand]) {
+  for (const make of [inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand]) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }
   return program;

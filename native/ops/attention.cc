@@ -1,3 +1,4 @@
+// Long because the operation comes in two forms, each with its gradient, and in plain operations for gradients of gradients.
 // Fused scaled-dot-product attention. `attention` takes q [B, H, Tq, D], k and v [B, Hkv, Tk, D] and, with "mask", a bool or f32
 // mask that broadcasts to [B, H, Tq, Tk]. `attention_packed` takes a fused projection [B, T, (H + 2 Hkv) D] and gives
 // [B, T, H D], without any transpose. Attributes: causal, scale (default 1/√D), causal_offset; heads and kv_heads when packed.

@@ -69,6 +69,56 @@ describe("athanor", () => {
     expect(results[0]!.accuracy! * 20).toBeCloseTo(Math.round(results[0]!.accuracy! * 20), 9);
   });
 
+  const about = async (path: string) => {
+    const { out } = await athanor("inspect", path, "--json");
+    return JSON.parse(out) as { nonzero: number; weights: { name: string; kind: string; nonzero: number }[] };
+  };
+  const accuracyOf = async (path: string) => {
+    const { out } = await athanor("eval", path, "--data", table, "--label", "side", "--json");
+    return (JSON.parse(out) as { results: { accuracy: number }[] }).results[0]!.accuracy;
+  };
+  const onTable = ["--data", "TABLE", "--label", "side"];
+  const points = (...args: string[]) => athanor(...args.map((arg) => (arg === "TABLE" ? table : arg)));
+
+  test("prune trains on under masks and saves a sparse form", async () => {
+    const out = join(folder, "pruned");
+    const training = ["--epochs", "60", "--lr", "0.03", "--batch", "16", "--quiet"];
+    const result = await points("prune", model, "-o", out, "--amount", "0.5", ...onTable, ...training);
+    expect(result).toMatchObject({ status: 0, err: "" });
+    expect(result.out).toContain("50.00 % of the weights are zero");
+    const { weights } = await about(out);
+    const kept = weights.filter(({ name }) => name.endsWith("weight")).reduce((sum, { nonzero }) => sum + nonzero, 0);
+    expect(kept).toBe(16);
+    expect(weights.map(({ kind }) => kind)).toContain("sparse");
+    expect(await accuracyOf(out)).toBeGreaterThan(0.85);
+  });
+
+  test("quantize holds weights in few bits", async () => {
+    for (const [scheme, ...more] of [
+      ["int8", "--activations", "static"],
+      ["int4", "--group", "8", "--method", "gptq"],
+      ["nf4"],
+    ]) {
+      const out = join(folder, scheme!);
+      const result = await points("quantize", model, "-o", out, "--scheme", scheme!, ...more, ...onTable, "--json");
+      expect(result.status).toBe(0);
+      expect((JSON.parse(result.out) as { scheme: string }).scheme).toBe(scheme);
+      expect((await about(out)).weights.map(({ kind }) => kind)).toContain(scheme);
+      expect(await accuracyOf(out)).toBeGreaterThanOrEqual(0);
+    }
+    const wrong = await athanor("quantize", model, "-o", join(folder, "no"), "--scheme", "int9");
+    expect(wrong).toMatchObject({ status: 2, out: "" });
+    expect(wrong.err).toContain('there is no scheme "int9"; there are int8, int4');
+  });
+
+  test("distill trains a student on what a teacher thinks", async () => {
+    const out = join(folder, "student");
+    const training = ["--epochs", "30", "--lr", "0.03", "--batch", "16", "--quiet", "--json"];
+    const result = await points("distill", join(folder, "pruned"), model, "-o", out, ...onTable, ...training);
+    expect(result).toMatchObject({ status: 0, err: "" });
+    expect((JSON.parse(result.out) as { accuracy: number }).accuracy).toBeGreaterThan(0.85);
+  });
+
   test("says what is wrong, on the error stream, with a status of its own", async () => {
     const missing = await athanor("inspect", join(folder, "nothing"));
     expect(missing).toMatchObject({ status: 1, out: "" });
@@ -83,6 +133,6 @@ describe("athanor", () => {
   test("--help reads well", async () => {
     const { status, out } = await athanor("--help");
     expect(status).toBe(0);
-    for (const command of ["inspect", "eval"]) expect(out).toContain(`  ${command} `);
+    for (const command of ["inspect", "eval", "prune", "quantize", "distill"]) expect(out).toContain(`  ${command} `);
   });
 });

