@@ -111,7 +111,7 @@ export class PackedForm implements Form {
     const input = smooth ? scaleInputs(x, trace.parameter(smooth), op === "quantized_conv2d") : x;
     const more = act ? (["act"] as const) : [];
     const operands = this.operands(trace, more);
-    return trace.apply(op as OpName, [input, ...operands], { ...attrs, ...this.attrs(this.scheme.activations, more) });
+    return trace.apply(op, [input, ...operands], { ...attrs, ...this.attrs(this.scheme.activations, more) });
   }
 
   private present(more: readonly string[]): string[] {
