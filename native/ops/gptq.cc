@@ -50,6 +50,7 @@ void lower_gptq(LowerContext& context) {
   args.entries = has_table ? context.input_type(4).count() : 0;
   args.damp = attrs.real("damp", 0.01);
   args.by_activation = attrs.flag("act_order");
+  args.product = context.kernels.gemm.run_f64;
   const Slot w = context.input(0), moments = context.input(1), scale = context.input(2), zero = context.input(3);
   const Slot table = has_table ? context.input(4) : w, mask = has_mask ? context.input(has_table ? 5 : 4) : w;
   const Slot codes = context.output();

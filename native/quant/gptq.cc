@@ -7,12 +7,34 @@
 namespace athanor::quant {
 namespace {
 
-constexpr Index kPanel = 32;        // columns factored before they update the rest
-constexpr Index kRowsPerTask = 16;  // rows of w, or of H, that a task takes: 16 rows of 4,096 doubles are an L2 cache
-constexpr Index kColumnsPerTask = 128;
-constexpr Index kBlock = 64;  // columns rounded before their errors reach the columns after the block
+constexpr Index kPanel = 64;        // columns factored, inverted or rounded before they reach the rest
+constexpr Index kRowsPerTask = 16;  // rows of w that a task rounds
+constexpr Index kStripe = 256;      // rows of H that are updated up to the same column
+
+using Product = decltype(GptqArgs::product);
 
 int tasks_of(Index count, Index each) { return static_cast<int>((count + each - 1) / each); }
+
+// C (M, N) += A (M, K) · B (K, N); A by its strides, B and C by rows of length ld.
+struct Update {
+  Index M, N, K;
+  const double* a;
+  Index a_row, a_col;
+  const double* b;
+  double* c;
+  Index ld;
+};
+
+void add(Product product, const Update& u, Parallel& parallel) {
+  if (u.M <= 0 || u.N <= 0 || u.K <= 0) return;
+  GemmF64Args args;
+  args.M = u.M, args.N = u.N, args.K = u.K;
+  args.a = u.a, args.a_row = u.a_row, args.a_col = u.a_col;
+  args.b = u.b, args.b_row = u.ld, args.b_col = 1;
+  args.c = u.c, args.ldc = u.ld;
+  args.accumulate = true;
+  product(args, parallel);
+}
 
 // H with dead inputs (H_kk = 0, their weights do not matter) made harmless, damped, in the order of `order`.
 std::vector<double> damped(const GptqArgs& args, const std::vector<Index>& order) {
@@ -30,53 +52,63 @@ std::vector<double> damped(const GptqArgs& args, const std::vector<Index>& order
   return h;
 }
 
-// The lower half of `a` becomes Rᵀ of H = R Rᵀ: row k holds column k of R up to the diagonal. Panels of columns from the last on;
-// within a panel each column updates the panel alone, then the panel updates what is left of it.
-bool factor(std::vector<double>& a, Index n, Parallel& parallel) {
-  for (Index high = n; high > 0; high -= std::min(kPanel, high)) {
-    const Index low = std::max<Index>(0, high - kPanel);
-    for (Index k = high - 1; k >= low; --k) {
-      double* row = &a[k * n];  // H_k0 … H_kk, what is left of it
-      if (!(row[k] > 0)) return false;
-      const double pivot = std::sqrt(row[k]);
-      for (Index j = 0; j < k; ++j) row[j] /= pivot;
-      row[k] = pivot;
-      // Rows of the panel above this one, all their columns: they are what later pivots read.
-      for (Index i = low; i < k; ++i) {
-        const double factor = row[i];
-        for (Index j = 0; j <= i; ++j) a[i * n + j] -= factor * row[j];
-      }
+// One panel: rows low … high - 1 of the lower half, all their columns, last row first.
+bool factor_panel(std::vector<double>& a, Index n, Index low, Index high) {
+  for (Index k = high - 1; k >= low; --k) {
+    double* row = &a[k * n];  // H_k0 … H_kk, what is left of it
+    if (!(row[k] > 0)) return false;
+    const double pivot = std::sqrt(row[k]);
+    for (Index j = 0; j < k; ++j) row[j] /= pivot;
+    row[k] = pivot;
+    for (Index i = low; i < k; ++i) {
+      const double factor = row[i];
+      for (Index j = 0; j <= i; ++j) a[i * n + j] -= factor * row[j];
     }
-    parallel.run(tasks_of(low, kRowsPerTask), [&](int task, int) {
-      const Index end = std::min(low, (task + 1) * kRowsPerTask);
-      for (Index i = task * kRowsPerTask; i < end; ++i) {
-        double* to = &a[i * n];
-        for (Index k = high - 1; k >= low; --k) {
-          const double *row = &a[k * n], factor = row[i];
-          for (Index j = 0; j <= i; ++j) to[j] -= factor * row[j];
-        }
-      }
-    });
   }
   return true;
 }
 
-// U = R⁻¹ from the rows Rᵀ: U_i = (e_i − Σ_{p > i} R_ip U_p) / R_ii, columns of U apart from each other.
-void invert(const std::vector<double>& a, Index n, std::vector<double>& u, Parallel& parallel) {
+// The lower half of `a` becomes Rᵀ of H = R Rᵀ: row k holds column k of R up to the diagonal. Panels of rows from the last on; a
+// panel P takes Pᵀ P off the rows before it, in stripes that end at their last diagonal element's column.
+bool factor(std::vector<double>& a, Index n, Product product, Parallel& parallel) {
+  std::vector<double> minus(static_cast<std::size_t>(kPanel * n));
+  for (Index high = n; high > 0; high -= std::min(kPanel, high)) {
+    const Index low = std::max<Index>(0, high - kPanel);
+    if (!factor_panel(a, n, low, high)) return false;
+    for (Index k = low; k < high; ++k) {
+      for (Index j = 0; j < low; ++j) minus[(k - low) * n + j] = -a[k * n + j];
+    }
+    for (Index first = 0; first < low; first += kStripe) {
+      const Index last = std::min(low, first + kStripe);
+      add(product, {last - first, last, high - low, &minus[first], 1, n, &a[low * n], &a[first * n], n}, parallel);
+    }
+  }
+  return true;
+}
+
+// U = R⁻¹ from the rows Rᵀ: U_i = (e_i − Σ_{p > i} R_ip U_p) / R_ii, rows from the last on, the sum over later panels as a product.
+void invert(const std::vector<double>& a, Index n, std::vector<double>& u, Product product, Parallel& parallel) {
   u.assign(static_cast<std::size_t>(n * n), 0);
-  parallel.run(tasks_of(n, kColumnsPerTask), [&](int task, int) {
-    const Index first = task * kColumnsPerTask, last = std::min(n, first + kColumnsPerTask);
-    for (Index i = last - 1; i >= 0; --i) {
+  std::vector<double> minus(static_cast<std::size_t>(n * kPanel));  // −R_pi, (p, i)
+  for (Index high = n; high > 0; high -= std::min(kPanel, high)) {
+    const Index low = std::max<Index>(0, high - kPanel), width = high - low;
+    for (Index p = high; p < n; ++p) {
+      for (Index i = 0; i < width; ++i) minus[p * kPanel + i] = -a[p * n + low + i];
+    }
+    add(product,
+        {width, n - high, n - high, &minus[high * kPanel], 1, kPanel, &u[high * n + high], &u[low * n + high], n},
+        parallel);
+    for (Index i = high - 1; i >= low; --i) {
       double* row = &u[i * n];
-      if (i >= first) row[i] = 1;
-      for (Index p = i + 1; p < last; ++p) {
+      row[i] = 1;
+      for (Index p = i + 1; p < high; ++p) {
         const double *other = &u[p * n], factor = a[p * n + i];
-        for (Index j = std::max(first, p); j < last; ++j) row[j] -= factor * other[j];
+        for (Index j = p; j < n; ++j) row[j] -= factor * other[j];
       }
       const double pivot = a[i * n + i];
-      for (Index j = std::max(first, i); j < last; ++j) row[j] /= pivot;
+      for (Index j = i; j < n; ++j) row[j] /= pivot;
     }
-  });
+  }
 }
 
 std::int32_t nearest(double x, const float* table, Index entries) {
@@ -102,38 +134,41 @@ double rounded(const GptqArgs& args, double w, Index row, Index column, std::int
   return scale * (integer - zero);
 }
 
-// kRowsPerTask rows at a time: every row of U is read once for all of them.
-void round_rows(const GptqArgs& args, const std::vector<Index>& order, const std::vector<double>& u, Index first,
-                Index last, std::int32_t* codes) {
-  const Index n = args.inner, rows = last - first;
-  std::vector<double> w(static_cast<std::size_t>(rows * n)), errors(static_cast<std::size_t>(rows * kBlock));
-  for (Index r = 0; r < rows; ++r) {
-    const float* from = args.w + (first + r) * n;
-    for (Index k = 0; k < n; ++k) w[r * n + k] = args.moments[order[k] * (n + 1)] == 0 ? 0 : from[order[k]];
+// What the rounding of rows needs: w in the order of `order`, and the errors of a panel's columns with their sign turned.
+struct Rounding {
+  const GptqArgs& args;
+  const std::vector<Index>& order;
+  const std::vector<double>& u;
+  std::vector<double> w, minus_errors;
+
+  Rounding(const GptqArgs& args, const std::vector<Index>& order, const std::vector<double>& u)
+      : args(args),
+        order(order),
+        u(u),
+        w(static_cast<std::size_t>(args.rows * args.inner)),
+        minus_errors(static_cast<std::size_t>(args.rows * kPanel)) {
+    for (Index row = 0; row < args.rows; ++row) {
+      for (Index k = 0; k < args.inner; ++k) {
+        const bool dead = args.moments[order[k] * (args.inner + 1)] == 0;
+        w[row * args.inner + k] = dead ? 0 : args.w[row * args.inner + order[k]];
+      }
+    }
   }
-  for (Index begin = 0; begin < n; begin += kBlock) {
-    const Index end = std::min(n, begin + kBlock);
+
+  // Columns begin … end - 1 of some rows, each making up for those before it within the panel.
+  void round_panel(Index first, Index last, Index begin, Index end, std::int32_t* codes) {
+    const Index n = args.inner;
     for (Index k = begin; k < end; ++k) {
       const double* column = &u[k * n];
-      for (Index r = 0; r < rows; ++r) {
+      for (Index r = first; r < last; ++r) {
         double* row = &w[r * n];
-        const Index row_number = first + r;
-        const double value = rounded(args, row[k], row_number, order[k], codes + row_number * n + order[k]);
-        const double error = (row[k] - value) / column[k];
-        errors[r * kBlock + k - begin] = error;
+        const double error = (row[k] - rounded(args, row[k], r, order[k], codes + r * n + order[k])) / column[k];
+        minus_errors[r * kPanel + k - begin] = -error;
         for (Index j = k + 1; j < end; ++j) row[j] -= error * column[j];
       }
     }
-    for (Index k = begin; k < end; ++k) {
-      const double* column = &u[k * n];
-      for (Index r = 0; r < rows; ++r) {
-        double* row = &w[r * n];
-        const double error = errors[r * kBlock + k - begin];
-        for (Index j = end; j < n; ++j) row[j] -= error * column[j];
-      }
-    }
   }
-}
+};
 
 }  // namespace
 
@@ -148,8 +183,8 @@ std::vector<Index> gptq_order(const GptqArgs& args) {
 
 bool gptq_factor(const GptqArgs& args, const std::vector<Index>& order, std::vector<double>& u, Parallel& parallel) {
   std::vector<double> h = damped(args, order);
-  if (!factor(h, args.inner, parallel)) return false;
-  invert(h, args.inner, u, parallel);
+  if (!factor(h, args.inner, args.product, parallel)) return false;
+  invert(h, args.inner, u, args.product, parallel);
   return true;
 }
 
@@ -157,10 +192,19 @@ bool gptq(const GptqArgs& args, std::int32_t* codes, Parallel& parallel) {
   const std::vector<Index> order = gptq_order(args);
   std::vector<double> u;
   if (!gptq_factor(args, order, u, parallel)) return false;
-  parallel.run(tasks_of(args.rows, kRowsPerTask), [&](int task, int) {
-    const Index first = task * kRowsPerTask;
-    round_rows(args, order, u, first, std::min(args.rows, first + kRowsPerTask), codes);
-  });
+  Rounding rounding(args, order, u);
+  const Index n = args.inner;
+  for (Index begin = 0; begin < n; begin += kPanel) {
+    const Index end = std::min(n, begin + kPanel);
+    parallel.run(tasks_of(args.rows, kRowsPerTask), [&](int task, int) {
+      const Index first = task * kRowsPerTask;
+      rounding.round_panel(first, std::min(args.rows, first + kRowsPerTask), begin, end, codes);
+    });
+    add(args.product,
+        {args.rows, n - end, end - begin, rounding.minus_errors.data(), kPanel, 1, &u[begin * n] + end,
+         rounding.w.data() + end, n},
+        parallel);
+  }
   return true;
 }
 

@@ -3,6 +3,8 @@
 // e = (w_k − q_k) / U_kk, and every later column j becomes w_j − e U_kj. All of it in float64.
 //
 // U comes from one factorization: H = R Rᵀ with R upper triangular (Cholesky from the last column on) gives U = R⁻¹.
+// The work, K³ · 2/3 + N K² multiply-adds, is done in matrix products of panels and blocks.
+//
 // Scales are given, one a group of `group` columns, so that the order of the columns is free ("static groups").
 #pragma once
 #include <cstdint>
@@ -10,6 +12,7 @@
 
 #include "base/index.h"
 #include "base/parallel.h"
+#include "kernels/gemm.h"
 
 namespace athanor::quant {
 
@@ -23,9 +26,10 @@ struct GptqArgs {
   double low = 0, high = 0;         // bounds of the integers, without a table
   const float* table = nullptr;     // ascending [entries]: values in units of the scale, in place of integers
   Index entries = 0;
-  const std::uint8_t* mask = nullptr;  // [N, K]: where 0 the weight stays 0
-  double damp = 0.01;                  // added to H's diagonal, in units of its mean
-  bool by_activation = false;          // columns of large H_kk first
+  const std::uint8_t* mask = nullptr;                        // [N, K]: where 0 the weight stays 0
+  double damp = 0.01;                                        // added to H's diagonal, in units of its mean
+  void (*product)(const GemmF64Args&, Parallel&) = nullptr;  // of the chosen instruction set
+  bool by_activation = false;                                // columns of large H_kk first
 };
 
 // Columns of H in the order in which they are rounded.

@@ -180,7 +180,8 @@ export const codebooks = {
         evenly(15),
         whole([6, 24], 0, 2, "u8"),
       ]),
-      gptqSample("more than a block", 19, 150, 32, int4),
+      gptqSample("more than a panel", 19, 150, 32, int4),
+      gptqSample("more than a stripe of panels", 2, 330, 32, int4),
     ],
     reference: (inputs, attrs) => [
       { dtype: "i32", shape: inputs[0]!.shape, data: Float64Array.from(gptqOf(inputs, attrs)) },
