@@ -89,20 +89,21 @@ export function mse(): Observer {
 
 /**
  * The range whose 256 levels keep the distribution best, by the Kullback-Leibler divergence of what is left from what was
- * (Migacz 2017). Zeros, which every range has a level for, do not count.
+ * (Migacz 2017). Single values that many inputs share, such as the zeros of a ReLU or what a layer makes of an empty background,
+ * count as much as those around them: a level serves them whatever the range, and they would drown the rest.
  */
 export function entropy(): Observer {
-  return { name: "entropy", choose: (histogram) => narrowest(withoutZeros(histogram), divergence) };
+  return { name: "entropy", choose: (histogram) => narrowest(withoutSpikes(histogram), divergence) };
 }
 
-// The bin around 0 with the mean of its neighbours in place of the zeros that ReLU and padding leave there.
-function withoutZeros({ range, counts }: Histogram): Histogram {
-  const [low, high] = range;
-  const bin = Math.min(bins - 1, Math.max(0, Math.floor((-low / (high - low || 1)) * bins)));
-  const beside = [bin - 1, bin + 1].filter((at) => at >= 0 && at < bins);
-  const kept = counts.slice();
-  kept[bin] = Math.min(counts[bin]!, beside.reduce((sum, at) => sum + counts[at]!, 0) / beside.length);
-  return { range, counts: kept };
+// Every bin limited to four times the median of the sixteen on either side.
+function withoutSpikes({ range, counts }: Histogram): Histogram {
+  const limited = counts.map((count, bin) => {
+    if (count === 0) return 0;
+    const around = counts.slice(Math.max(0, bin - 16), bin + 17).sort();
+    return Math.min(count, 4 * Math.max(1, around[around.length >> 1]!));
+  });
+  return { range, counts: limited };
 }
 
 // The best of the range's shrunken copies; the wider one of equals.

@@ -144,6 +144,12 @@ describe("observers", () => {
     expect(low).toBeCloseTo(-high, 9);
   });
 
+  it("entropy: values that many inputs share do not narrow the range", () => {
+    // Half normal, with a spike at each of sixteen values, as ReLU and constant backgrounds leave them.
+    const spiked = Float64Array.from({ length: 2048 }, (_, bin) => 500 * Math.exp(-((bin / 700) ** 2)) + (bin % 40 === 7 && bin < 640 ? 60_000 : 0)); // prettier-ignore
+    expect(quantize.entropy().choose!({ range: [0, 2], counts: spiked })[1]).toBeGreaterThan(1);
+  });
+
   it("mse: no other range of its grid has a smaller squared error", () => {
     const cost = (top: number) =>
       counts.reduce((sum, count, bin) => {
