@@ -2,7 +2,6 @@
 import type { Conv2dGeometry, Form } from "../tensor/form.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { NativeAttrs } from "../native/index.js";
-import { operations, type OpName } from "../native/operations.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
@@ -69,7 +68,7 @@ export class PackedForm implements Form {
   }
 
   conv2d(x: Tensor, _master: Tensor | undefined, geometry: Conv2dGeometry): Tensor | undefined {
-    if (x.trace.training || !("quantized_conv2d" in operations)) {
+    if (x.trace.training) {
       return x.trace.apply("conv2d", [this.input(x, true), this.rounded(x.trace)], { ...geometry });
     }
     return this.apply("quantized_conv2d", x, { ...geometry, window: this.shape.slice(2) });
