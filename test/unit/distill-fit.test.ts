@@ -199,7 +199,7 @@ describe("distillation in train.fit", () => {
     await run();
     const before = nativeBytes();
     for (let i = 0; i < 3; i++) await run();
-    expect(nativeBytes()).toBe(before);
+    expect(nativeBytes()).toBeLessThanOrEqual(before); // less, where what earlier tests left is collected meanwhile
   });
 
   it("a moving average teaches: it follows the student", async () => {

@@ -2,7 +2,7 @@
 export { sliceStates, StructuredPlan } from "./plan.js";
 export type { PlannedCut, PlannedGroup } from "./plan-types.js";
 export { applyStructured, planStructured } from "./planning.js";
-export { pruneStructured, type StructuredPruneOptions } from "./prune.js";
+export type { StructuredPruneOptions } from "./prune.js";
 export type { KeptMaker } from "./groups.js";
 export type { StructuredOptions, UnitAmount } from "./options.js";
 export type { UnitScope } from "./selection.js";
