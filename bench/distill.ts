@@ -3,8 +3,8 @@
 //   node scripts/run-ts.mjs bench/distill.ts [--seeds 5] [--epochs 4] [--json FILE]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { array, data, distill, isa, loss, metrics, nn, optim, schedule, seed, threads, train } from "athanor";
-import { build, options, recipes } from "../examples/digits/recipes.js";
+import { array, data, distill, isa, loss, metrics, nn, optim, schedule, threads, train } from "athanor";
+import { build, options, recipes, student as studentRecipe } from "../examples/digits/recipes.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -25,25 +25,15 @@ const teacher = build(recipe, 1);
 await train.fit(teacher, training, options(recipe, { on: validation }, 1)).result;
 const taught = distill.cached(teacher);
 
-function student(at: number): nn.Module {
-  seed(at);
-  return nn.sequential(
-    nn.conv2d(1, 8, { kernel: 3 }),
-    nn.relu(),
-    nn.maxPool2d(2),
-    nn.conv2d(8, 16, { kernel: 3 }),
-    nn.relu(),
-    nn.maxPool2d(2),
-    nn.flatten(),
-    nn.linear(400, 20),
-    nn.relu(),
-    nn.linear(20, 10),
-  );
-}
+const student = (at: number): nn.Module => build(studentRecipe, at);
 
 const recipeOf = (at: number, passes: number) => ({
   loss: loss.crossEntropy({ ignoreIndex: unlabelled }),
-  optimizer: optim.adamW({ lr: schedule.cosine({ peak: 3e-3, warmup: 0.05 }), weightDecay: 0.01, clipNorm: 1 }),
+  optimizer: optim.adamW({
+    lr: schedule.cosine({ peak: studentRecipe.peakRate, warmup: 0.05 }),
+    weightDecay: 0.01,
+    clipNorm: 1,
+  }),
   batchSize: 128,
   epochs: passes,
   seed: at,

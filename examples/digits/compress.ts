@@ -1,6 +1,6 @@
 // What becomes of the trained CNN: pruned, quantized, shrunk, and taught to a student of a tenth of its size.
-import { distill, nn, prune, quantize, seed, type data, type train } from "athanor";
-import { options, recipes, type Recipe } from "./recipes.js";
+import { distill, prune, quantize, type data, type nn, type train } from "athanor";
+import { build, options, recipes, student as studentRecipe, type Recipe } from "./recipes.js";
 import { trained, type Made, type Study } from "./study.js";
 
 /** The data of the run, and the model that everything starts from. */
@@ -40,7 +40,7 @@ export async function* compressed(study: Study, start: Start): AsyncGenerator<Ma
   );
   masked.dispose();
   yield await shrunk(study, start);
-  yield await student(study, start, "student", "a tenth of the size, taught by the CNN", {
+  yield await student(study, start, "student", "a twelfth of the size, taught by the CNN", {
     distill: distill.kd({ teacher: cnn, temperature: 4, alpha: 0.7 }),
   });
   yield await student(study, start, "student-alone", "the same student, without a teacher", {});
@@ -90,24 +90,10 @@ async function student(
   description: string,
   extra: Pick<train.FitOptions, "distill">,
 ): Promise<Made> {
-  seed(start.seed);
-  const model = smallNet();
-  const how = await trained(study, model, start.training, { ...fineTune(start, 6, 4e-3), ...extra });
+  const model = build(studentRecipe, start.seed);
+  const how = await trained(study, model, start.training, {
+    ...fineTune(start, studentRecipe.epochs, studentRecipe.peakRate),
+    ...extra,
+  });
   return { name, description, model, ...how };
-}
-
-/** conv 3×3 1 → 8, pool, conv 3×3 8 → 16, pool, 400 → 16 → 10: 7,834 parameters, a fourteenth of the CNN. */
-export function smallNet(): nn.Module {
-  return nn.sequential(
-    nn.conv2d(1, 8, { kernel: 3 }),
-    nn.relu(),
-    nn.maxPool2d(2),
-    nn.conv2d(8, 16, { kernel: 3 }),
-    nn.relu(),
-    nn.maxPool2d(2),
-    nn.flatten(),
-    nn.linear(400, 16),
-    nn.relu(),
-    nn.linear(16, 10),
-  );
 }

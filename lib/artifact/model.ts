@@ -19,8 +19,10 @@ export class SavedModel extends Module {
   override readonly readsPixels: boolean;
   /** @internal */
   readonly manifest: Manifest;
-  private readonly weights: Readonly<Record<string, Parameter>>;
-  private readonly constants: Readonly<Record<string, NdArray>>;
+  private readonly weights: readonly Parameter[];
+  // By the names in the file, which may be any: where among the weights, and constants.
+  private readonly places: ReadonlyMap<string, number>;
+  private readonly constants: ReadonlyMap<string, NdArray>;
   private readonly file: string;
 
   /** @internal Made by `artifact.loadModel`. */
@@ -29,16 +31,19 @@ export class SavedModel extends Module {
     this.manifest = manifest;
     this.readsPixels = manifest.input.dtype === "u8";
     this.file = file;
-    const weights: Record<string, Parameter> = {};
-    const constants: Record<string, NdArray> = {};
+    const weights: Parameter[] = [];
+    const places = new Map<string, number>();
+    const constants = new Map<string, NdArray>();
     for (const node of manifest.nodes) {
-      if (node.tensor === undefined || node.tensor in weights || node.tensor in constants) continue;
-      const values = take(variables.get(node.tensor)!);
-      if (node.op === "constant") constants[node.tensor] = values;
-      else weights[node.tensor] = parameterOf(node, values);
+      const { tensor } = node;
+      if (tensor === undefined || places.has(tensor) || constants.has(tensor)) continue;
+      const values = take(variables.get(tensor)!);
+      if (node.op === "constant") constants.set(tensor, values);
+      else places.set(tensor, weights.push(parameterOf(node, values)) - 1);
     }
     for (const variable of variables.values()) variable.dispose();
     this.weights = weights;
+    this.places = places;
     this.constants = constants;
     this.assignNames();
     noteInput(this, manifest.input);
@@ -49,7 +54,7 @@ export class SavedModel extends Module {
   }
 
   override members(): [string, unknown][] {
-    return Object.entries(this.weights);
+    return [...this.places].map(([name, place]) => [name, this.weights[place]]);
   }
 
   override describe(): string {
@@ -79,8 +84,10 @@ export class SavedModel extends Module {
     const { trace } = x;
     if (node.op === "input") return [x];
     if (node.value !== undefined) return [trace.scalar(node.value, node.type!.dtype as DType)];
-    if (node.op === "parameter") return [this.weights[node.tensor!]!];
-    if (node.op === "constant") return [trace.constant(this.constants[node.tensor!]!)];
+    if (node.tensor !== undefined) {
+      const place = this.places.get(node.tensor);
+      return [place === undefined ? trace.constant(this.constants.get(node.tensor)!) : this.weights[place]!];
+    }
     const [first, second] = node.inputs?.map((value) => values[value]!) ?? [];
     const attrs = attrsFor(node, batch);
     const run = (): Tensor[] => {

@@ -31,7 +31,7 @@ export class Served {
   readonly input: Manifest["input"];
   /** What was saved with the model. */
   readonly metadata: Manifest["metadata"];
-  private readonly described: readonly SavedWeight[] | undefined;
+  private described: readonly SavedWeight[] | undefined;
   /** @internal What it computes. */
   readonly graph: Pick<Manifest, "nodes" | "outputs">;
   private readonly variables: ReadonlyMap<string, NativeVariable>;
@@ -67,10 +67,13 @@ export class Served {
 
   /** The model's parameters as its layers see them, whatever form they are held in: what tables show. */
   get layout(): readonly SavedWeight[] {
-    const stored = ({ name, dtype, shape }: (typeof this.weights)[number]): SavedWeight => {
-      return { name, shape, kind: dtype, nonzero: countOf(shape) };
-    };
-    return this.described ?? this.weights.map(stored);
+    // An artifact of a version that did not say is looked through once.
+    this.described ??= this.weights.map(({ name, dtype, shape }) => {
+      let nonzero = 0;
+      for (const value of this.readWeight(name).data) nonzero += value === 0 ? 0 : 1;
+      return { name, shape, kind: dtype, nonzero };
+    });
+    return this.described;
   }
 
   /** Number of parameters, as the layers see them. */

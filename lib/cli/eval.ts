@@ -5,10 +5,11 @@ import type { Dataset } from "../data/index.js";
 import { AbortedError, ArgumentError } from "../errors.js";
 import { accuracy } from "../metrics/index.js";
 import { bytes, micros, percent, whole } from "../report/figures.js";
+import { textTable } from "../tensor/text-table.js";
 import { count } from "../train/format.js";
 import type { Context } from "./commands.js";
 import { loadData, withData, wholeNumber, type DataOptions } from "./data.js";
-import { print, table } from "./output.js";
+import { print } from "./output.js";
 
 /** What a model reaches and costs. */
 export interface Figures {
@@ -49,7 +50,7 @@ export function evalCommand(context: Context): Command {
         `${micros(r.latencyMicros.p50)} / ${micros(r.latencyMicros.p99)}`,
         count(r.samplesPerSecond),
       ]);
-      return `${whole(test.length)} samples of ${name}\n\n${table(head, rows)}`;
+      return `${whole(test.length)} samples of ${name}\n\n${textTable(head, rows)}`;
     });
   });
 }

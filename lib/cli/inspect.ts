@@ -3,7 +3,8 @@ import { Command } from "commander";
 import { load } from "../artifact/index.js";
 import { bytes, percent, whole } from "../report/figures.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
-import { print, table } from "./output.js";
+import { textTable } from "../tensor/text-table.js";
+import { print } from "./output.js";
 
 /** The command `inspect`. */
 export function inspectCommand(): Command {
@@ -29,7 +30,7 @@ export function inspectCommand(): Command {
           `${path}: takes ${input.dtype} [batch${input.shape.map((extent) => `, ${extent}`).join("")}], ${bytes(size)} on disk`,
           ...notes,
           "",
-          table(["parameter", "shape", "form", "elements", "zero"], rows, [0, 1, 2]),
+          textTable(["parameter", "shape", "form", "elements", "zero"], rows, 3),
           "",
           `${whole(parameters)} parameters, ${whole(nonzero)} of them not zero`,
         ].join("\n");

@@ -41,6 +41,7 @@ export interface NativeVariable {
   fill(kind: "constant" | "uniform" | "normal" | "truncated", a: number, b: number, seed: number, stream: number): void;
   /** Keeps elements at zero where a u8 variable of the same shape is 0, in optimizers' steps too; it is not to be written any more. */
   setMask(mask: NativeVariable | null): void;
+  copy(): NativeVariable;
   dispose(): void;
 }
 

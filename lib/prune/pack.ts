@@ -2,10 +2,10 @@
 import { ArgumentError } from "../errors.js";
 import { Embedding } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
+import { keptElements, keptPositions, packMask } from "../ops/bits.js";
 import { compile } from "../tensor/compile.js";
 import { array } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
-import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
 import { SparseForm } from "./sparse-form.js";
 import { matrixOf } from "./structure.js";
@@ -47,7 +47,7 @@ export async function pack<M extends Module>(model: M): Promise<M> {
 
 async function packWeight(parameter: Parameter): Promise<void> {
   const mask = parameter.readMask()!;
-  const kept = await positions(mask);
+  const kept = await keptPositions(mask);
   const [rows, inputs] = matrixOf(parameter.shape);
   const stride = Math.ceil(inputs / 8);
   if (rows * stride + 4 * kept.length >= 4 * parameter.size) return;
@@ -56,8 +56,8 @@ async function packWeight(parameter: Parameter): Promise<void> {
   const program = compile(
     () => {
       const trace = currentTrace(where);
-      trace.update(values, trace.parameter(parameter).reshape([-1]).gather(0, array(kept)));
-      trace.update(bitmap, bits(trace.constant(array(mask, [rows, inputs]))));
+      trace.update(values, keptElements(trace.parameter(parameter), kept));
+      trace.update(bitmap, packMask(trace.constant(array(mask, [rows, inputs]))));
       return {};
     },
     { name: where },
@@ -68,28 +68,4 @@ async function packWeight(parameter: Parameter): Promise<void> {
     program.dispose();
   }
   parameter.setForm(new SparseForm(parameter.shape, { bitmap, values }));
-}
-
-// Where the mask keeps; in slices, so that the event loop runs in between.
-async function positions(mask: Uint8Array): Promise<Int32Array> {
-  const kept = new Int32Array(mask.reduce((count, byte) => count + Number(byte !== 0), 0));
-  let at = 0;
-  for (let i = 0; i < mask.length; i++) {
-    if (mask[i] !== 0) kept[at++] = i;
-    if ((i & 0x7ffff) === 0x7ffff) await new Promise((resolve) => setImmediate(resolve));
-  }
-  return kept;
-}
-
-// u8 [N, K] of zeros and others → u8 [N, ⌈K / 8⌉], low bits first.
-function bits(mask: Tensor): Tensor {
-  const [rows, inputs] = mask.shape as [number, number];
-  const stride = Math.ceil(inputs / 8);
-  const weights = array([1, 2, 4, 8, 16, 32, 64, 128], [8, 1]);
-  const ones = mask.ne(0).cast("f32").pad([[0, 0], [0, stride * 8 - inputs]]); // prettier-ignore
-  return ones
-    .reshape([rows * stride, 8])
-    .matmul(weights)
-    .reshape([rows, stride])
-    .cast("u8");
 }

@@ -135,7 +135,7 @@ async function drawTicket({ clone, masker, cancellation, during }: Job, schedule
       if (round === rounds) return;
       await masker.update((amount) => schedule.after(round + 1, amount), cancellation, round);
       await early.restore();
-      for (const parameter of clone.parameters()) parameter.setMask(parameter.readMask()); // hides its weights again
+      for (const parameter of clone.parameters()) parameter.applyMask();
     }
   } finally {
     early.dispose();

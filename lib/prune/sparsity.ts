@@ -1,9 +1,9 @@
 // How many weights of a model are zero, by layer.
 import { ArgumentError } from "../errors.js";
-import { compile } from "../tensor/compile.js";
+import { describeWeights } from "../artifact/weights.js";
 import { Module } from "../nn/module.js";
 import { showShape, type Shape } from "../tensor/nd-array.js";
-import type { Parameter } from "../tensor/parameter.js";
+import { alignedRows } from "../tensor/text-table.js";
 
 /** One parameter of {@link Sparsity}. */
 export interface LayerSparsity {
@@ -47,10 +47,7 @@ export class Sparsity {
       ]),
       ["all", "", whole(this.size), whole(this.nonzero), percent(this.sparsity)],
     ];
-    const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-    return rows
-      .map((row) => row.map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  "))
-      .join("\n");
+    return alignedRows(rows, 2).join("\n");
   }
 }
 
@@ -68,16 +65,12 @@ export async function sparsity(model: Module): Promise<Sparsity> {
     .namedWeights()
     .filter(({ parameter }) => parameter.dtype === "f32" && (parameter.shape.length >= 2 || parameter.mask));
   if (counted.length === 0) return new Sparsity([]);
-  using count = compile(() => counted.map(({ parameter }) => nonzeros(parameter)));
-  const counts = await count.run();
+  const described = await describeWeights(counted.map(({ parameter }) => parameter));
   return new Sparsity(
     counted.map(({ name, parameter: { shape, size, mask, form } }, i) => {
-      const nonzero = counts[i]!.item();
+      const { nonzero } = described[i]!;
       const masked = mask !== undefined || form?.parts.bitmap !== undefined;
       return { name, shape, size, nonzero, sparsity: 1 - nonzero / size, masked };
     }),
   );
 }
-
-// In f64: a sum of ones in f32 stops at 2²⁴.
-const nonzeros = (parameter: Parameter) => parameter.tensor().ne(0).cast("f64").sum();

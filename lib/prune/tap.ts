@@ -21,12 +21,11 @@ export function withTaps(parameters: readonly Parameter[], forward: () => Tensor
     const [term] = y.trace.gradients(y.sum(), [master]);
     squares[i] = squares[i]?.add(term!) ?? term;
   };
-  const forms = parameters.map(({ form }) => form);
-  parameters.forEach((parameter, i) => parameter.setForm(tap((y, master) => note(i, y, master))));
+  const forms = parameters.map((parameter, i) => parameter.exchangeForm(tap((y, master) => note(i, y, master))));
   try {
     return { result: forward(), inputSquares: squares };
   } finally {
-    parameters.forEach((parameter, i) => parameter.setForm(forms[i]));
+    parameters.forEach((parameter, i) => parameter.exchangeForm(forms[i]));
   }
 }
 

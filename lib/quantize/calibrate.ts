@@ -26,8 +26,6 @@ class Tap implements Form {
   readonly packed = false;
   readonly parts = {};
   readonly uses: Use[] = [];
-  /** Whether the weight was asked for beside products. */
-  alone = false;
 
   tensor(_: unknown, master: Tensor | undefined): Tensor {
     return master!;
@@ -83,7 +81,7 @@ export async function overUses(
 ): Promise<void> {
   const x = inputsOf(where, samples);
   const taps = new Map(parameters.map((parameter) => [parameter, new Tap()] as const));
-  for (const [parameter, tap] of taps) parameter.setForm(tap);
+  const forms = new Map([...taps].map(([parameter, tap]) => [parameter, parameter.exchangeForm(tap)] as const));
   const run = compile(
     (batch: Tensor): Measured<Tensor> => {
       for (const tap of taps.values()) tap.uses.length = 0;
@@ -99,7 +97,7 @@ export async function overUses(
     }
   } finally {
     run.dispose();
-    for (const parameter of taps.keys()) parameter.setForm(undefined);
+    for (const [parameter, form] of forms) parameter.exchangeForm(form);
   }
 }
 

@@ -1,4 +1,5 @@
 // From a fake-quantized weight to its packed form, in one compiled program off the event loop: the same steps, the same integers.
+import { keptElements, keptPositions, packBits, packMask } from "../ops/bits.js";
 import { array, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import { Parameter } from "../tensor/parameter.js";
@@ -6,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
 import type { FakeForm } from "./fake-form.js";
 import { codesOf, type Steps } from "./grid.js";
-import { packBits, type Layout } from "./layout.js";
+import type { Layout } from "./layout.js";
 import { PackedForm, type PackedParts } from "./packed-form.js";
 import { float8Bytes, float8Table } from "./tables.js";
 
@@ -43,10 +44,10 @@ export async function pack(
       const column = (t: Tensor) => (layout.whole ? t.slice([0, 1]) : t).reshape(parts.scale.shape);
       const stored = storedCodes(codes, form);
       if (kept) {
-        const inRows = stored.reshape([-1]).gather(0, array(kept)).reshape([1, -1]);
+        const inRows = keptElements(stored, kept).reshape([1, -1]);
         trace.update(parts.q, packBits(inRows, scheme.storage).reshape([-1]));
         const mask = trace.constant(array(parameter.readMask()!, [layout.rows, layout.inner]));
-        trace.update(parts.bitmap!, packBits(mask, 1));
+        trace.update(parts.bitmap!, packMask(mask));
       } else {
         trace.update(parts.q, packBits(stored, scheme.storage));
       }
@@ -64,18 +65,13 @@ export async function pack(
   return new PackedForm(scheme, parameter.shape, layout, parts);
 }
 
-// The elements that a mask keeps, where a bitmap and their codes alone take less room than all codes. Looked for in slices, so that
-// the event loop runs in between.
+// The elements that a mask keeps, where a bitmap and their codes alone take less room than all codes.
 async function keptOf(parameter: Parameter, { rows, inner }: Layout, storage: number): Promise<Int32Array | undefined> {
   const mask = parameter.readMask();
   if (!mask) return undefined;
-  const kept: number[] = [];
-  for (let i = 0; i < mask.length; ++i) {
-    if (mask[i] !== 0) kept.push(i);
-    if ((i & 0x7ffff) === 0x7ffff) await new Promise((resolve) => setImmediate(resolve));
-  }
+  const kept = await keptPositions(mask);
   const sparse = rows * Math.ceil(inner / 8) + (kept.length * storage) / 8;
-  return kept.length > 0 && sparse < (rows * inner * storage) / 8 ? Int32Array.from(kept) : undefined;
+  return kept.length > 0 && sparse < (rows * inner * storage) / 8 ? kept : undefined;
 }
 
 async function emptyParts({ scheme, layout, parts: own }: FakeForm, kept: number | undefined): Promise<Parts> {

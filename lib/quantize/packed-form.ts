@@ -2,11 +2,12 @@
 import type { Conv2dGeometry, Form } from "../tensor/form.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { NativeAttrs } from "../native/index.js";
+import { unpackBits } from "../ops/bits.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
 import { valuesOf } from "./grid.js";
-import { unpackBits, type Layout } from "./layout.js";
+import type { Layout } from "./layout.js";
 import { isAffineInput, type Activations, type Scheme } from "./scheme.js";
 import { fakeDynamic, fakeStatic } from "./inputs.js";
 import { scaleColumns, scaleInputs } from "./smoothing.js";

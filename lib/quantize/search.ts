@@ -14,6 +14,7 @@ import { PackedForm } from "./packed-form.js";
 import { formsOf, quantizeModel, requireModel, type QuantizeOptions } from "./quantize.js";
 import { describeScheme, requireScheme, type Scheme } from "./scheme.js";
 import { targetsOf } from "./targets.js";
+import { alignedRows } from "../tensor/text-table.js";
 
 /** Options of {@link search}. */
 export interface SearchOptions extends Omit<QuantizeOptions, "signal"> {
@@ -210,11 +211,8 @@ async function byScore(
 }
 
 function table(choices: readonly Choice[]): string {
-  const width = Math.max(...choices.map(({ name }) => name.length));
-  return choices
-    .map(
-      ({ name, scheme, bytes, error }) =>
-        `${name.padEnd(width)}  ${bytes} B  error ${error.toExponential(2)}  ${describeScheme(scheme)}`,
-    )
-    .join("\n");
+  const rows = choices.map(({ name, scheme, bytes, error }) => {
+    return [name, describeScheme(scheme), `${bytes} B`, `error ${error.toExponential(2)}`];
+  });
+  return alignedRows(rows, 2).join("\n");
 }

@@ -1,5 +1,6 @@
 // Figures as a reader of a report wants them, and the columns of the summary: one list for the page and the terminal.
 
+import { textTable as tableOf } from "../tensor/text-table.js";
 import { count, duration } from "../train/format.js";
 import type { ModelSummary } from "./run-report.js";
 
@@ -74,14 +75,10 @@ export function bestIn(column: Column, summaries: readonly ModelSummary[]): numb
 /** The summary as lines of text, columns aligned, for a terminal. */
 export function textTable(models: readonly { readonly name: string; readonly summary: ModelSummary }[]): string {
   const shown = columns.filter(({ value }) => models.some(({ summary }) => value(summary) !== undefined));
-  const rows = [
+  return tableOf(
     ["model", ...shown.map(({ title }) => title)],
-    ...models.map(({ name, summary }) => [name, ...shown.map(({ text }) => text(summary) ?? "–")]),
-  ];
-  const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]!.length)));
-  const line = (row: string[]) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ");
-  return [line(rows[0]!), widths.map((width) => "─".repeat(width)).join("──"), ...rows.slice(1).map(line)].join("\n");
+    models.map(({ name, summary }) => [name, ...shown.map(({ text }) => text(summary) ?? "–")]),
+  );
 }
 
 function parametersOf({ parameters, nonzero }: ModelSummary): string | undefined {

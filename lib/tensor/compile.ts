@@ -4,6 +4,7 @@ import { call } from "../native/index.js";
 import { NdArray, showShape } from "./nd-array.js";
 import { Program, type RunOptions } from "./program.js";
 import { Tensor } from "./tensor.js";
+import { alignedRows } from "./text-table.js";
 import { Trace, within, type TraceOptions } from "./trace.js";
 import { leavesOf, mapTree, type Host } from "./tree.js";
 
@@ -184,13 +185,7 @@ export function explain(program: Program): string {
     engineering(flops, "FLOP"),
     engineering(bytes, "B"),
   ]);
-  const widths = [0, 1, 2, 3].map((column) => Math.max(0, ...rows.map((row) => row[column]!.length)));
-  const lines = rows.map((row) =>
-    row
-      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!)))
-      .join("  ")
-      .trimEnd(),
-  );
+  const lines = alignedRows(rows, 2);
   const total = steps.reduce((sum, step) => sum + step.flops, 0);
   lines.push(
     `${steps.length} steps, ${engineering(total, "FLOP")}, arena ${engineering(arenaBytes, "B")} (${engineering(unplannedBytes, "B")} without reuse)`,

@@ -136,6 +136,16 @@ export class Parameter {
     if (this.label !== "") this.name = this.label;
   }
 
+  /**
+   * @internal Puts another form in place for a while, to look at what it meets; the one that was there is handed out unharmed, and
+   * put back by the same way.
+   */
+  exchangeForm(form: Form | undefined): Form | undefined {
+    const former = this.formHeld;
+    this.formHeld = form;
+    return former;
+  }
+
   /** One byte an element, 0 where the value is kept at zero; undefined without a mask. A view of the engine's side. */
   get mask(): NativeVariable | undefined {
     return this.maskHeld;
@@ -157,6 +167,11 @@ export class Parameter {
     if (held || this.maskHeld) call(() => this.native.setMask(held ?? null));
     this.maskHeld?.dispose();
     this.maskHeld = held;
+  }
+
+  /** @internal Zeroes what the mask hides once more, after other values were written. */
+  applyMask(): void {
+    if (this.maskHeld) call(() => this.native.setMask(this.maskHeld!));
   }
 
   // Always a new one: a step that is running still goes by the former.
@@ -242,15 +257,10 @@ export class Parameter {
     this.requireLife();
     const copy = Object.create(Object.getPrototypeOf(this) as object) as Parameter;
     Object.assign(copy, this);
-    copy.held = undefined;
-    copy.maskHeld = undefined;
+    copy.held = this.held && call(() => this.held!.copy());
+    copy.maskHeld = this.maskHeld && call(() => this.maskHeld!.copy());
+    copy.applyMask();
     copy.formHeld = this.formHeld?.clone();
-    if (this.held) {
-      copy.held = call(() => new addon.Variable(this.dtype, this.shape, this.label));
-      copy.write(this.readSync());
-    }
-    const mask = this.readMask();
-    if (mask) copy.setMask(mask);
     return copy;
   }
 

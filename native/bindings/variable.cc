@@ -54,6 +54,7 @@ Napi::Function AddonVariable::define(Napi::Env env) {
                          InstanceMethod("write", &AddonVariable::write),
                          InstanceMethod("fill", &AddonVariable::fill),
                          InstanceMethod("setMask", &AddonVariable::set_mask),
+                         InstanceMethod("copy", &AddonVariable::copy),
                          InstanceMethod("dispose", &AddonVariable::dispose),
                      });
 }
@@ -113,6 +114,17 @@ Napi::Value AddonVariable::set_mask(const Napi::CallbackInfo& info) {
     get()->set_mask(none ? nullptr
                          : unwrap<AddonVariable>(info[0], Environment::of(info.Env()).variable, "mask").get());
     return info.Env().Undefined();
+  });
+}
+
+// copy(): a Variable with the same name, type and values; without the mask.
+Napi::Value AddonVariable::copy(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto source = get();
+    auto made = std::make_shared<Variable>(source->name(), source->type());
+    source->read(made->data());
+    Environment::of(info.Env()).report_memory(info.Env());
+    return wrap(info.Env(), std::move(made));
   });
 }
 

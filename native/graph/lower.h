@@ -74,6 +74,9 @@ class LowerContext {
   // Memory for this node's steps alone, 64-byte aligned.
   Slot workspace(Index bytes);
 
+  // Whether an operand is a parameter or constant that this program does not change.
+  bool is_fixed(int operand) const { return state_.fixed[node.inputs[operand]]; }
+
   // A slot bound to what `make` makes of the named operands' values: weights in the layout of a kernel. It is made when a run first
   // needs it and again only when a weight has changed, and programs that ask for the same `key` share it, so the key tells all that
   // the layout depends on but the weights. -1 if an operand is no parameter or constant, or this program changes it: then the

@@ -41,6 +41,11 @@ struct ConvForwardArgs {
   const void* epilogue_self = nullptr;
 };
 
+// Whether packing weights ahead saves a convolution of this shape anything; a depthwise one reads them as they are.
+constexpr bool wants_packed_weights(const ConvShape& shape) {
+  return shape.groups != shape.c_in && shape.c_out > 0 && shape.c_in > 0;
+}
+
 struct ConvBackwardDataArgs {
   ConvShape shape;
   const float* dy = nullptr;        // (N, C_out, OH, OW)

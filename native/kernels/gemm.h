@@ -47,6 +47,14 @@ struct GemmArgs {
   const void* epilogue_self = nullptr;
 };
 
+// So many rows of A (or columns of B) go to kernels that stream the other operand where it lies.
+inline constexpr Index kGemmFewRows = 4;
+
+// Whether packing B ahead saves a product of these sizes anything.
+constexpr bool wants_packed_b(const GemmArgs& args) {
+  return args.M > kGemmFewRows && args.N > kGemmFewRows && args.K > 0;
+}
+
 // The same product in double precision, for references and f64 graphs: correct and threaded, without packing.
 struct GemmF64Args {
   Index M = 0, N = 0, K = 0;

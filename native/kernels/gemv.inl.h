@@ -11,7 +11,7 @@ namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace gemm {
 
-inline constexpr int kGemvRows = 4;
+inline constexpr int kGemvRows = kGemmFewRows;
 inline constexpr Index kGemvTask = 1 << 17;  // elements of W in a task: 512 KiB, some 15 µs
 
 struct Gemv {

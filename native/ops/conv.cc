@@ -58,13 +58,12 @@ void vjp_grad_weight(VjpContext& context) {
 
 // Weights that no step of this program changes are packed once for all runs; -1 where they are not packed.
 Slot packed_weights(LowerContext& context, const ConvShape& shape) {
+  if (!wants_packed_weights(shape)) return -1;
   const ConvKernels& conv = context.kernels.conv;
-  const Index floats = conv.packed_size(shape);
-  if (floats == 0 || shape.groups == shape.c_in) return -1;
   const std::string key = std::string(context.kernels.isa) + " " + to_string(context.input_type(1).shape) + " " +
                           to_string(context.attrs());
   return context.prepared({1}, key, [=](std::span<const std::byte* const> operands, Parallel& parallel) {
-    Block block(floats * static_cast<Index>(sizeof(float)));
+    Block block(conv.packed_size(shape) * static_cast<Index>(sizeof(float)));
     conv.pack_forward(shape, reinterpret_cast<const float*>(operands[0]), reinterpret_cast<float*>(block.data()),
                       parallel);
     return block;

@@ -149,12 +149,10 @@ Geometry geometry_of(LowerContext& context) {
   return g;
 }
 
-// A weight that no step of this program changes is packed once for all runs, where the kernels for a few rows would not read it
-// in place. -1 where it is not packed.
+// A weight that no step of this program changes is packed once for all runs. -1 where it is not packed.
 Slot packed_weight(LowerContext& context, const GemmArgs& args) {
-  constexpr Index kFewRows = 4;
   const bool one = args.b.batch[0] == 0 && args.b.batch[1] == 0;
-  if (!one || args.M <= kFewRows || args.N <= kFewRows || args.K == 0) return -1;
+  if (!one || !wants_packed_b(args)) return -1;
   const GemmKernels& gemm = context.kernels.gemm;
   const std::string key = std::string(context.kernels.isa) + " " + std::to_string(args.K) + " " +
                           std::to_string(args.b.row) + " " + std::to_string(args.b.col);

@@ -56,15 +56,25 @@ void lower_integers(LowerContext& context, const QuantWeight& weight, Index m) {
   });
 }
 
-// Dequantized once for all runs, and then as fast as a dense weight.
+// Dequantized once for all runs into what the product of a dense weight reads: that one's speed, and its memory.
 void lower_float(LowerContext& context, const QuantWeight& weight, Index m) {
   const quant::Weights sizes = weight.sizes();
-  const Slot dense = weight.dequantized(context);
   GemmArgs args;
   args.M = m, args.N = sizes.N, args.K = sizes.K;
   args.a.row = sizes.K, args.a.col = 1;
   args.b.row = 1, args.b.col = sizes.K;
   args.ldc = sizes.N;
+  args.b_packed = wants_packed_b(args) && weight.is_fixed(context);
+  const GemmKernels& gemm = context.kernels.gemm;
+  const auto pack = [&gemm, args](const float* values, std::byte* to, Parallel& parallel) {
+    GemmArgs whole = args;
+    whole.b.data = values;
+    gemm.pack_b(whole, reinterpret_cast<float*>(to), parallel);
+  };
+  const Slot dense =
+      args.b_packed ? weight.dequantized(context, std::string("packed ") + context.kernels.isa,
+                                         gemm.packed_size(args.K, args.N) * static_cast<Index>(sizeof(float)), pack)
+                    : weight.dequantized(context);
   const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 1, m);
   args.epilogue = epilogue ? Epilogue::call : nullptr;
   args.epilogue_self = epilogue.get();

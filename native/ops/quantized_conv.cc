@@ -63,9 +63,18 @@ void lower_integers(LowerContext& context, const QuantWeight& weight, const Conv
 }
 
 void lower_float(LowerContext& context, const QuantWeight& weight, const ConvShape& shape) {
-  const Slot w = weight.dequantized(context);
   ConvForwardArgs args;
   args.shape = shape;
+  args.w_packed = wants_packed_weights(shape) && weight.is_fixed(context);
+  const ConvKernels& conv = context.kernels.conv;
+  const auto pack = [&conv, shape](const float* values, std::byte* to, Parallel& parallel) {
+    conv.pack_forward(shape, values, reinterpret_cast<float*>(to), parallel);
+  };
+  const Slot w =
+      args.w_packed
+          ? weight.dequantized(context, std::string("packed ") + context.kernels.isa + " " + to_string(context.attrs()),
+                               conv.packed_size(shape) * static_cast<Index>(sizeof(float)), pack)
+          : weight.dequantized(context);
   const std::shared_ptr<Epilogue> epilogue = add_epilogue(context, args);
   const Slot x = context.input(0), y = context.output();
   const Slot workspace = context.workspace(context.kernels.conv.forward_workspace(args, context.workers));

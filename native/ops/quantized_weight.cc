@@ -202,15 +202,39 @@ Slot QuantWeight::panels(LowerContext& context, const quant::Panels& panels, Ind
   });
 }
 
+namespace {
+
+void dequantize_rows(const quant::Weights& w, float* to, Parallel& parallel) {
+  constexpr Index kRows = 64;
+  parallel.run(static_cast<int>((w.N + kRows - 1) / kRows), [&](int task, int) {
+    Index first = quant::kept_before(w, task * kRows);
+    for (Index n = task * kRows; n < (task + 1) * kRows && n < w.N; first += quant::kept_in_row(w, n++))
+      quant::dequantize(w, n, first, to + n * w.K);
+  });
+}
+
+}  // namespace
+
+bool QuantWeight::is_fixed(const LowerContext& context) const {
+  bool fixed = true;
+  for (int i = 1; i < at_.count; ++i) fixed = fixed && (i == at_.act || context.is_fixed(i));
+  return fixed;
+}
+
 Slot QuantWeight::dequantized(LowerContext& context) const {
   return make(context, "f32", sizes_.N * sizes_.K * 4, [](const quant::Weights& w, std::byte* to, Parallel& parallel) {
-    constexpr Index kRows = 64;
-    parallel.run(static_cast<int>((w.N + kRows - 1) / kRows), [&](int task, int) {
-      Index first = quant::kept_before(w, task * kRows);
-      for (Index n = task * kRows; n < (task + 1) * kRows && n < w.N; first += quant::kept_in_row(w, n++))
-        quant::dequantize(w, n, first, reinterpret_cast<float*>(to) + n * w.K);
-    });
+    dequantize_rows(w, reinterpret_cast<float*>(to), parallel);
   });
+}
+
+Slot QuantWeight::dequantized(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const {
+  const auto put = [arrange](const quant::Weights& w, std::byte* to, Parallel& parallel) {
+    const Block dense(w.N * w.K * 4);
+    float* values = reinterpret_cast<float*>(dense.data());
+    dequantize_rows(w, values, parallel);
+    arrange(values, to, parallel);
+  };
+  return make(context, "f32 " + name, bytes, put);
 }
 
 }  // namespace athanor

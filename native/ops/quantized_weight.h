@@ -31,10 +31,17 @@ class QuantWeight {
   // The weight at its addresses in a run. Throws where its values contradict each other.
   quant::Weights bind(const Execution& run) const;
 
-  // In the layout of a kernel, or dequantized to f32 [N, K]: data that the programs share, or else a workspace that a step
-  // emitted here fills in every run.
+  // In the layout of a kernel: data that the programs share, or else a workspace that a step emitted here fills in every run.
   Slot panels(LowerContext& context, const quant::Panels& panels, Index taps) const;
+
+  // Whether nothing in the program changes it.
+  bool is_fixed(const LowerContext& context) const;
+
+  // Dequantized to f32 [N, K], and then in the layout that `arrange` gives it in `bytes` bytes (its `name` tells layouts apart);
+  // without one as it is.
+  using Arrange = std::function<void(const float* dense, std::byte* to, Parallel& parallel)>;
   Slot dequantized(LowerContext& context) const;
+  Slot dequantized(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const;
 
  private:
   using Make = std::function<void(const quant::Weights&, std::byte* to, Parallel& parallel)>;

@@ -86,7 +86,7 @@ struct Preparation {
   Block dense(const sparse::Bitmap& bitmap, const float* values, Parallel& parallel) const {
     GemmArgs args = gemm_of(product);
     const Index floats = product.N * product.K, packed = kernels->gemm.packed_size(args.K, args.N);
-    const bool pack = product.M > 4;
+    const bool pack = product.M > kGemmFewRows;
     Block expanded = with_head(Way::dense, floats * 4);
     float* weight = reinterpret_cast<float*>(expanded.data() + kHead);
     std::vector<Index> starts(static_cast<std::size_t>(bitmap.rows + 1));

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "kernels/gemm.h"
 #include "kernels/sparse.h"
 #include "kernels/sparse_conv.h"
 #include "kernels/sparse_quads.h"
@@ -14,7 +15,6 @@ namespace athanor::sparse {
 namespace {
 
 constexpr const char* kNames[kSparseShapeCount] = {"1x1", "1x4", "4x1", "4x4"};
-constexpr Index kFewRows = 4;             // the dense product streams the weight for so many rows of x
 constexpr double kConvCycles = 0.54;      // of the dense convolution, a multiply-add by a vector
 constexpr double kMargin = 0.95;          // sparse where it promises at least this of dense's time
 constexpr Index kTileColumns = 1024;      // columns by vectors of a tile's part that L1 holds
@@ -30,7 +30,7 @@ Index tile_vectors(Index M, int lanes) {
 
 double dense_cycles(const Pattern& p, Index M, int lanes) {
   const double weights = static_cast<double>(p.rows) * static_cast<double>(p.columns), m = static_cast<double>(M);
-  if (M <= kFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.22) + 0.075 * (m - 1));
+  if (M <= kGemmFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.22) + 0.075 * (m - 1));
   return weights * m * 0.54 / lanes;
 }
 
@@ -131,7 +131,7 @@ Choice choose_conv(const Pattern& pattern, const ConvShape& shape, int lanes, co
 }
 
 std::string batch_class(Index M, int lanes) {
-  if (M <= std::max(kFewRows, Index{lanes})) return "rows " + std::to_string(M);
+  if (M <= std::max(kGemmFewRows, Index{lanes})) return "rows " + std::to_string(M);
   return "vectors " + std::to_string(tile_vectors(M, lanes));
 }
 

@@ -1,5 +1,5 @@
 // A parameter's form, mask and copy, and weights that programs hold packed.
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -151,6 +151,16 @@ describe("clone", () => {
     expect(() => compile((x: Tensor) => copy.forward(x)).runSync(array([1, 2, 3], [1, 3]))).toThrow('(layer "1")');
   });
 
+  test("a look at what a form meets leaves it unharmed", async () => {
+    const layer = nn.linear(2, 2, { bias: false });
+    const form = new Negated(filled([1, 2, 3, 4], [2, 2]), false);
+    layer.weight.setForm(form);
+    expect(layer.weight.exchangeForm(undefined)).toBe(form);
+    expect(layer.weight.exchangeForm(form)).toBeUndefined();
+    const f = compile((x: Tensor) => layer.forward(x));
+    expect((await f.run(array([1, 0], [1, 2]))).toArray()).toEqual([[-1, -3]]);
+  });
+
   test("takes masks and forms along", () => {
     const model = nn.linear(2, 2, { bias: false });
     model.weight.setMask(Uint8Array.of(1, 0, 0, 1));
@@ -241,6 +251,41 @@ test("a saved model can be trained on: pixels, statistics and names are as they 
     await artifact.save(loaded, join(folder, "again"));
     using again = await artifact.load(join(folder, "again"));
     expect(again.predictSync(x).toArray()).toEqual(run(loaded));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("a loaded model takes whatever names a file has for its tensors", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "names-"));
+  try {
+    for (const name of ["__proto__", "constructor"]) {
+      const model = nn.linear(2, 2, { bias: false });
+      const path = join(folder, name);
+      await artifact.save(model, path, { input: { dtype: "f32", shape: [2] } });
+      // The same name, letter by letter, in the graph and in the header of the weights, padded to the length that the file says.
+      const graph = await readFile(join(path, "graph.json"), "utf8");
+      await writeFile(join(path, "graph.json"), graph.replaceAll('"weight"', JSON.stringify(name)));
+      const weights = await readFile(join(path, "weights.safetensors"));
+      const length = Number(weights.readBigUInt64LE(0));
+      const header = weights
+        .subarray(8, 8 + length)
+        .toString()
+        .trimEnd()
+        .replace('"weight"', JSON.stringify(name));
+      const padded = Buffer.from(header.padEnd(Math.ceil(header.length / 8) * 8));
+      const size = Buffer.alloc(8);
+      size.writeBigUInt64LE(BigInt(padded.length));
+      await writeFile(join(path, "weights.safetensors"), Buffer.concat([size, padded, weights.subarray(8 + length)]));
+      const loaded = await artifact.loadModel(path);
+      expect(loaded.namedParameters().map((named) => named.name)).toEqual([name]);
+      const x = array([1, -2], [1, 2]);
+      const run = (m: nn.Module) =>
+        compile((t: Tensor) => m.forward(t))
+          .runSync(x)
+          .toArray();
+      expect(run(loaded.clone())).toEqual(run(model));
+    }
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -1,7 +1,7 @@
 // What weights become: codes and scales by their definitions in float64, tables from their papers, packing bit by bit.
 import { describe, expect, it } from "vitest";
 import { array, compile, nn, quantize, type NdArray, type Scheme, type Tensor } from "../../lib/index.js";
-import { packBits, unpackBits } from "../../lib/quantize/layout.js";
+import { keptPositions, packBits, packMask, unpackBits } from "../../lib/ops/bits.js";
 import { additivePowers, float8Bytes, float8Table, normalFloat4 } from "../../lib/quantize/tables.js";
 import { bf16Bits, fromBf16, random } from "../ops/value.js";
 
@@ -194,4 +194,11 @@ describe("masked weights", () => {
       expect((await (await quantize(unmasked, scheme)).weight.read()).data.map((v) => v + 0)).toEqual(values.map((v) => v + 0)); // prettier-ignore
     }
   });
+});
+
+it("a mask may mark what it keeps by any byte but 0", async () => {
+  const mask = Uint8Array.of(1, 0, 2, 255, 4, 0, 0, 8, 16);
+  const bitmap = compile((m: Tensor) => packMask(m));
+  expect((await bitmap.run(array(mask, [1, 9]))).toArray()).toEqual([[0b10011101, 1]]);
+  expect([...(await keptPositions(mask))]).toEqual([0, 2, 3, 4, 7, 8]);
 });

@@ -1,6 +1,7 @@
 // A plan as text.
 import type { KeptMaker } from "./groups.js";
 import type { PlannedCut, PlannedGroup } from "./plan-types.js";
+import { alignedRows } from "../../tensor/text-table.js";
 import type { UnitKind } from "./value.js";
 
 const count = (n: number): string => n.toLocaleString("en-US");
@@ -23,12 +24,12 @@ export function printPlan({ groups, kept, cuts, size, untouched }: Printable): s
       ...kept.map(({ name, kind, count: n, reason }) => [name, `${count(n)} ${kind}`, reason]),
       ...untouched.map(({ name, kind, count: n }) => [name, `${count(n)} ${kind}`, "not asked for"]),
     ];
-    lines.push("stays as it is", ...aligned(rows));
+    lines.push("stays as it is", ...inset(rows));
   }
   if (cuts.length > 0) {
     lines.push(
       "shapes",
-      ...aligned(cuts.map(({ name, before, after }) => [name, `[${before.join(", ")}]`, `→ [${after.join(", ")}]`])),
+      ...inset(cuts.map(({ name, before, after }) => [name, `[${before.join(", ")}]`, `→ [${after.join(", ")}]`])),
     );
   }
   const share = size.before === 0 ? 100 : (100 * size.after) / size.before;
@@ -43,10 +44,7 @@ function printGroup({ name, kind, units, removed, members }: PlannedGroup): stri
     `axis ${member.axis}`,
     member.perUnit === 1 ? "" : `${count(member.perUnit)} places`,
   ]);
-  return [head, ...aligned(rows)];
+  return [head, ...inset(rows)];
 }
 
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => `  ${row.map((cell, i) => cell.padEnd(widths[i]!)).join("  ")}`.trimEnd());
-}
+const inset = (rows: readonly (readonly string[])[]): string[] => alignedRows(rows, 3).map((row) => `  ${row}`);
