@@ -19,7 +19,7 @@ export interface StructuredPruneOptions<Metrics extends ScalarMetrics = ScalarMe
 
 const dataNames = ["calibrate", "loss", "batchSize", "signal", "during"];
 
-/** @internal A shrunk copy of the model, trained by `during` if that is given. Nothing heavy runs on the event loop. */
+/** @internal A shrunk copy of the model, trained by `during` if that is given. Scores and training run off the event loop, tracing and cutting on it. */
 export async function pruneStructured<M extends Module, const Metrics extends ScalarMetrics>(
   model: M,
   options: StructuredPruneOptions<Metrics>,
