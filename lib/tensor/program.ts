@@ -69,16 +69,15 @@ export class Program {
 
   /** Runs on this thread: for work of microseconds, where a promise would cost more than it. */
   runSync(feeds: Arrays, options: Omit<RunOptions, "signal"> = {}): Record<string, NdArray> {
+    return this.name(this.runBound(this.bind(feeds), options.seed, options.step));
+  }
+
+  /** {@link runSync} of values that fit the inputs, in their order; results in the order of the outputs. */
+  runBound(feeds: readonly NdArray["data"][], seed = 0, step = 0): NdArray[] {
     const results = this.allocateResults();
-    call(() =>
-      this.native.runSync(
-        this.bind(feeds),
-        results.map((r) => r.data),
-        options.seed ?? 0,
-        options.step ?? 0,
-      ),
-    );
-    return this.name(results);
+    const values = results.map((result) => result.data);
+    call(() => this.native.runSync(feeds, values, seed, step));
+    return results;
   }
 
   /** Seconds that every step of {@link report} takes in one run. */

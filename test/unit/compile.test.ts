@@ -47,6 +47,18 @@ describe("a compiled function", () => {
     f.dispose();
   });
 
+  it("gives every call its own arguments and result, however alike calls are", () => {
+    const f = compile((x: Tensor, unused: Tensor, y: Tensor) => x.sub(y));
+    const [one, two] = [array([1, 2]), array([10, 20])];
+    const nothing = zeros([3]);
+    const results = [f.runSync(one, nothing, two), f.runSync(two, nothing, one), f.runSync(two, zeros([1]), two)];
+    results.push(f.runSync(two, zeros([1]), one), f.runSync(two, zeros([1]), array([1])));
+    expect(results.map((result) => result.toArray())).toEqual([[-9, -18], [9, 18], [0, 0], [9, 18], [9, 19]]); // prettier-ignore
+    f.dispose();
+    expect(f.runSync(one, nothing, two).toArray()).toEqual([-9, -18]);
+    f.dispose();
+  });
+
   it("takes and gives trees of lists and records", async () => {
     const f = compile(({ a, more }: { a: Tensor; more: [Tensor, { deep: Tensor }] }, b: Tensor) => ({
       sum: a.add(b),
