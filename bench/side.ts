@@ -1,6 +1,5 @@
 // Athanor's side of bench/peers/run.mjs: prepares one case of a suite and measures it once for every line on stdin.
 //   bench/side.ts --suite train --case w1 --threads 1
-// --system names a side that stands beside another of Athanor's own.
 import { parseArgs } from "node:util";
 import { isa, version } from "athanor";
 import { loadSuite } from "./suite.js";
@@ -14,7 +13,6 @@ const { values } = parseArgs({
     suite: { type: "string", default: "" },
     case: { type: "string", default: "" },
     threads: { type: "string", default: "1" },
-    system: { type: "string", default: "athanor" },
   },
 });
 const suite = await loadSuite(values.suite);
@@ -29,7 +27,7 @@ const { step, dispose } = await item.prepare();
 await serve({
   suite: suite.name,
   case: item.name,
-  system: values.system,
+  system: "athanor",
   variant: version,
   threads: Number(values.threads),
   isa: isa(),

@@ -7,12 +7,6 @@
 #pragma once
 #include "simd/vec.h"
 
-#if defined(__clang__)
-#define ATHANOR_UNROLL _Pragma("unroll")
-#else
-#define ATHANOR_UNROLL _Pragma("GCC unroll 16")
-#endif
-
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace gemm {

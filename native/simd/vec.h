@@ -20,6 +20,11 @@
 #include "kernels/isa/isa.h"
 
 #define ATHANOR_INLINE inline __attribute__((always_inline))
+#if defined(__clang__)
+#define ATHANOR_UNROLL _Pragma("unroll")
+#else
+#define ATHANOR_UNROLL _Pragma("GCC unroll 16")
+#endif
 
 #if defined(ATHANOR_ISA_AVX512)
 #include "simd/vec_avx512.inl.h"
