@@ -11,6 +11,11 @@ interface Definition {
   /** Widths of the layers, in the inference suite. */
   readonly dims?: readonly number[];
   readonly batch?: number;
+  /** What weights are quantized to; `group` inputs share a scale. */
+  readonly scheme?: string;
+  readonly group?: number;
+  /** Rows of x, in the quant suite. */
+  readonly M?: number;
 }
 
 const all = JSON.parse(readFileSync(new URL("peers/cases.json", import.meta.url), "utf8")) as Record<

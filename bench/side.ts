@@ -1,5 +1,6 @@
 // Athanor's side of bench/peers/run.mjs: prepares one case of a suite and measures it once for every line on stdin.
 //   bench/side.ts --suite train --case w1 --threads 1
+// --system names a side that stands beside another of Athanor's own.
 import { parseArgs } from "node:util";
 import { isa, version } from "athanor";
 import { loadSuite } from "./suite.js";
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     suite: { type: "string", default: "" },
     case: { type: "string", default: "" },
     threads: { type: "string", default: "1" },
+    system: { type: "string", default: "athanor" },
   },
 });
 const suite = await loadSuite(values.suite);
@@ -27,7 +29,7 @@ const { step, dispose } = await item.prepare();
 await serve({
   suite: suite.name,
   case: item.name,
-  system: "athanor",
+  system: values.system,
   variant: version,
   threads: Number(values.threads),
   isa: isa(),

@@ -1,10 +1,11 @@
 // What this machine can do, measured in the same run as the work: the ceilings of the rows.
 //
 //   cc -O3 -march=native -ffp-contract=fast -pthread limits.c -o limits
-//   limits KIND THREADS        KIND: fma-f32, dot-bf16, dot-u8s8, read, r4w3
+//   limits KIND THREADS        KIND: fma-f32, dot-bf16, dot-int8, read, r4w3
 //
 // Speaks the protocol of README.md: a ready line, then one row for every line on stdin. fma-f32 keeps independent chains in
-// registers, enough of them to cover latency 4 or 5 at two a cycle; read streams 256 MiB; r4w3 is the traffic of an AdamW step
+// registers, enough of them to cover latency 4 or 5 at two a cycle; dot-int8 does so with the products of bytes of the instruction set
+// (VNNI) or else the products of 16 bits that bytes become; read streams 256 MiB; r4w3 is the traffic of an AdamW step
 // (four reads, three writes in place, 28 bytes an element) on four arrays of 128 MiB. Vectors are as wide as -march=native allows.
 
 #define _GNU_SOURCE
@@ -14,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#if defined(__AVX512F__)
+#if defined(__AVX2__)
 #include <immintrin.h>
 #endif
 
@@ -73,15 +74,28 @@ static void dot_bf16(int thread) {
 #endif
 
 #if defined(__AVX512VNNI__)
-static void dot_u8s8(int thread) {
-  __m512i sum[kChains];
-  const __m512i x = _mm512_set1_epi8(1);
-  for (int chain = 0; chain < kChains; chain++) sum[chain] = _mm512_set1_epi32(thread);
+typedef __m512i Integers;
+enum { kProducts = 64 };
+static inline Integers all(int value) { return _mm512_set1_epi32(value); }
+static inline Integers dot(Integers sum, Integers x) { return _mm512_dpbusd_epi32(sum, x, x); }
+#elif defined(__AVX2__)
+typedef __m256i Integers;
+enum { kProducts = 16 };
+static inline Integers all(int value) { return _mm256_set1_epi32(value); }
+static inline Integers dot(Integers sum, Integers x) { return _mm256_madd_epi16(sum, x); }  // sums have ports of their own
+#endif
+
+#if defined(__AVX2__)
+static void dot_int8(int thread) {
+  Integers sum[kChains], x = all(0x01010101);
+  for (int chain = 0; chain < kChains; chain++) sum[chain] = all(thread);
   for (long turn = 0; turn < kTurns; turn++) {
 #pragma GCC unroll 24
     for (int chain = 0; chain < kChains; chain++) {
-      sum[chain] = _mm512_dpbusd_epi32(sum[chain], x, x);
-      __asm__ volatile("" : "+v"(sum[chain]));
+      __asm__ volatile("" : "+v"(x));  // or a product would be taken once for all
+      Integers next = dot(sum[chain], x);
+      __asm__ volatile("" : "+v"(next));
+      sum[chain] = next;
     }
   }
   for (int chain = 0; chain < kChains; chain++) sink += (float)sum[chain][0];
@@ -122,8 +136,8 @@ static Kind kinds[] = {
 #if defined(__AVX512BF16__)
     {"dot-bf16", "GFLOP/s", dot_bf16, 64.0 * kChains * kTurns, 0, 0},
 #endif
-#if defined(__AVX512VNNI__)
-    {"dot-u8s8", "GOP/s", dot_u8s8, 128.0 * kChains * kTurns, 0, 0},
+#if defined(__AVX2__)
+    {"dot-int8", "GOP/s", dot_int8, 2.0 * kProducts * kChains * kTurns, 0, 0},
 #endif
     {"read", "GB/s", stream_read, 4, 256, 1},
     {"r4w3", "GB/s", stream_r4w3, 28, 128, 4},

@@ -1,59 +1,88 @@
-// A multilayer perceptron (Gemm and Relu) as an ONNX file, written field by field so that the benchmark needs no Python and no
-// ONNX library. Protocol buffers: a field is (number << 3 | wire type), then a varint (type 0) or a length and bytes (type 2).
-// Field numbers are those of onnx.proto, ir_version 8, opset 13.
+// The models that onnxruntime-node is measured on: multilayer perceptrons with relu between the layers in f32 or in int8, and
+// a product with 4-bit weights. Inputs `x` (N, K), results `y`; He-normal weights from a fixed sequence, biases 0.
 
-const FLOAT = 1;
+import { constant, FLOAT, model, node } from "./onnx-file.mjs";
 
-function varint(value) {
-  const bytes = [];
-  for (; value > 127; value = Math.floor(value / 128)) bytes.push((value % 128) | 128);
-  return Buffer.from([...bytes, value]);
-}
-
-const number = (field, value) => Buffer.concat([varint(field << 3), varint(value)]);
-
-function message(field, ...parts) {
-  const body = Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part) : part)));
-  return Buffer.concat([varint((field << 3) | 2), varint(body.length), body]);
-}
-
-const node = (kind, inputs, output) => [
-  ...inputs.map((input) => message(1, input)), // NodeProto: input 1, output 2, op_type 4
-  message(2, output),
-  message(4, kind),
-];
-
-const tensor = (name, dims, values) => [
-  ...dims.map((dim) => number(1, dim)), // TensorProto: dims 1, data_type 2, name 8, raw_data 9
-  number(2, FLOAT),
-  message(8, name),
-  message(9, Buffer.from(values.buffer)),
-];
-
-// ValueInfoProto: name 1, type 2; TypeProto: tensor_type 1; Tensor: elem_type 1, shape 2; dim 1: dim_value 1 or dim_param 2
-const value = (name, width) => [
-  message(1, name),
-  message(2, message(1, number(1, FLOAT), message(2, message(1, message(2, "N")), message(1, number(1, width))))),
-];
-
-/** The model file of widths `dims` with inputs `x` (N, dims[0]); He-normal weights from a fixed sequence, biases 0. */
-export function mlpModel(dims) {
+const sequence = () => {
   let state = 1;
-  const uniform = () => (state = (state * 48271) % 2147483647) / 2147483647;
-  const normal = () => Math.sqrt(-2 * Math.log(uniform())) * Math.cos(2 * Math.PI * uniform());
-  const graph = [message(2, "mlp")]; // GraphProto: node 1, name 2, initializer 5, input 11, output 12
-  let x = "x";
-  dims.slice(1).forEach((width, i) => {
-    const fan = dims[i];
-    const weights = Float32Array.from({ length: fan * width }, () => normal() * Math.sqrt(2 / fan));
-    graph.push(message(5, ...tensor(`w${i}`, [fan, width], weights)));
-    graph.push(message(5, ...tensor(`b${i}`, [width], new Float32Array(width))));
-    const last = i === dims.length - 2;
-    graph.push(message(1, ...node("Gemm", [x, `w${i}`, `b${i}`], last ? "y" : `z${i}`)));
-    if (!last) graph.push(message(1, ...node("Relu", [`z${i}`], `a${i}`)));
-    x = `a${i}`;
+  return () => (state = (state * 48271) % 2147483647) / 2147483647;
+};
+
+/** He-normal weights [fan, width], the next of a repeatable sequence. */
+export function weightsOf(fan, width, random = sequence()) {
+  const normal = () => Math.sqrt(-2 * Math.log(random())) * Math.cos(2 * Math.PI * random());
+  return Float32Array.from({ length: fan * width }, () => normal() * Math.sqrt(2 / fan));
+}
+
+const denseLayer = (i, x, y, w, fan, width) => [
+  constant(`w${i}`, [fan, width], w),
+  constant(`b${i}`, [width], new Float32Array(width)),
+  node("Gemm", [x, `w${i}`, `b${i}`], [y]),
+];
+
+/** The largest |w| of every column of w [fan, width] / 127, or of all columns. */
+function scalesOf(w, width, perChannel) {
+  const largest = new Float32Array(perChannel ? width : 1);
+  w.forEach((value, k) => {
+    const n = perChannel ? k % width : 0;
+    largest[n] = Math.max(largest[n], Math.abs(value));
   });
-  graph.push(message(11, ...value("x", dims[0])), message(12, ...value("y", dims.at(-1))));
-  // ModelProto: ir_version 1, graph 7, opset_import 8 (version 2)
-  return Buffer.concat([number(1, 8), message(7, ...graph), message(8, number(2, 13))]);
+  return largest.map((value) => value / 127);
+}
+
+// y = float(integers of x · integers of w) · (scale of x · scale of w) + b; onnxruntime fuses these into one operation.
+function integerLayer(i, x, y, w, fan, width, perChannel) {
+  const scales = scalesOf(w, width, perChannel);
+  const integers = Int8Array.from(w, (value, k) => Math.round(value / scales[perChannel ? k % width : 0]));
+  const dims = perChannel ? [width] : [];
+  return [
+    constant(`w${i}`, [fan, width], integers),
+    constant(`s${i}`, dims, scales),
+    constant(`wz${i}`, dims, new Int8Array(scales.length)),
+    constant(`b${i}`, [width], new Float32Array(width)),
+    node("DynamicQuantizeLinear", [x], [`q${i}`, `qs${i}`, `qz${i}`]),
+    node("MatMulInteger", [`q${i}`, `w${i}`, `qz${i}`, `wz${i}`], [`i${i}`]),
+    node("Cast", [`i${i}`], [`f${i}`], { to: FLOAT }),
+    node("Mul", [`qs${i}`, `s${i}`], [`m${i}`]),
+    node("Mul", [`f${i}`, `m${i}`], [`d${i}`]),
+    node("Add", [`d${i}`, `b${i}`], [y]),
+  ];
+}
+
+function network(dims, layer) {
+  const random = sequence();
+  const last = dims.length - 2;
+  const parts = dims.slice(1).flatMap((width, i) => {
+    const [x, y] = [i === 0 ? "x" : `a${i - 1}`, i === last ? "y" : `z${i}`];
+    const w = weightsOf(dims[i], width, random);
+    return [...layer(i, x, y, w, dims[i], width), ...(i === last ? [] : [node("Relu", [y], [`a${i}`])])];
+  });
+  return model(dims[0], dims.at(-1), parts);
+}
+
+/** f32 layers of widths `dims`. */
+export const mlpModel = (dims) => network(dims, denseLayer);
+
+/** Layers with int8 weights, symmetric for each channel or for all, whose inputs are rounded to bytes as they come. */
+export const integerModel = (dims, perChannel) => network(dims, (...layer) => integerLayer(...layer, perChannel));
+
+/** y (N, N) = x (N, K) · W [N, K]ᵀ of 4-bit weights in blocks that share a scale; their inputs rounded to int8. */
+export function fourBitModel(K, N, block) {
+  const w = weightsOf(K, N); // read as [N, K]
+  const blocks = Math.ceil(K / block);
+  const packed = new Uint8Array(N * blocks * (block / 2));
+  const scales = new Float32Array(N * blocks);
+  for (let g = 0; g < N * blocks; g++) {
+    const at = Math.floor(g / blocks) * K + (g % blocks) * block;
+    const values = w.subarray(at, at + block);
+    const scale = (scales[g] = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 7);
+    const codes = values.map((value) => Math.round(value / scale) + 8); // the zero point is 8 where none is given
+    for (let k = 0; k < block; k += 2) packed[(g * block + k) / 2] = codes[k] | (codes[k + 1] << 4);
+  }
+  const attributes = { K, N, bits: 4, block_size: block, accuracy_level: 4 };
+  return model(K, N, [
+    constant("w", [N, blocks, block / 2], packed),
+    constant("s", [N * blocks], scales),
+    node("MatMulNBits", ["x", "w", "s"], ["y"], attributes, "com.microsoft"),
+  ]);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Measures Athanor and its peers on the same work, in turns, beside the machine's ceiling. README.md has the protocol.
 //
-//   node bench/peers/run.mjs [--suite train,optim,gemm,inference] [--case w1,…] [--threads 1,2] [--rounds 5] [--seconds 1]
+//   node bench/peers/run.mjs [--suite train,optim,gemm,inference,quant] [--case w1,…] [--threads 1,2] [--rounds 5] [--seconds 1]
 //                            [--athanor "COMMAND"] [--no-athanor] [--systems torch,torch-fused,…] [--out bench/results/peers]
 
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -16,15 +16,28 @@ const torch =
   (script, extra = []) =>
   (name, threads) => [python(), [`${here}${script}`, "--case", name, "--threads", String(threads), ...extra]];
 
+const onnxruntime = (script) => (name, threads) => {
+  installOnnxruntime();
+  return [process.execPath, [`${here}${script}`, "--case", name, "--threads", String(threads)]];
+};
+
+/** Another case of Athanor's own with the same number of rows, as a peer. */
+const own = (system, scheme) => (name, threads) => {
+  const [command, args] = athanorCommand("quant", name.replace(/.*(?=-m)/, scheme), threads) ?? [];
+  return command && [command, [...args, "--system", system]];
+};
+
 const peers = {
   train: { torch: torch("torch_train.py"), "torch-fused": torch("torch_train.py", ["--fused"]) },
   optim: { torch: torch("torch_optim.py") },
   gemm: { torch: torch("torch_gemm.py") },
-  inference: {
-    onnxruntime: (name, threads) => {
-      installOnnxruntime();
-      return [process.execPath, [`${here}ort-inference.mjs`, "--case", name, "--threads", String(threads)]];
-    },
+  inference: { onnxruntime: onnxruntime("ort-inference.mjs") },
+  quant: {
+    "torch-onednn": torch("torch_quant.py", ["--form", "onednn"]),
+    "torch-fbgemm": torch("torch_quant.py", ["--form", "fbgemm"]),
+    onnxruntime: onnxruntime("ort-quant.mjs"),
+    "athanor-int4-g64": own("athanor-int4-g64", "int4-g64"),
+    "athanor-f32": own("athanor-f32", "f32"),
   },
 };
 
@@ -60,20 +73,21 @@ function athanorCommand(suite, name, threads) {
 
 async function measure(suite, name, threads) {
   const env = environment(threads);
-  const wanted = list(options.systems) ?? Object.keys(peers[suite]);
-  const { ceiling } = cases[suite][name];
-  const own = athanorCommand(suite, name, threads);
+  const { ceiling, peers: systems = Object.keys(peers[suite]) } = cases[suite][name];
+  const wanted = systems.filter((system) => list(options.systems)?.includes(system) ?? true);
+  const athanor = athanorCommand(suite, name, threads);
   const commands = [
-    ...(own ? [own] : []),
-    ...wanted.flatMap((system) => (peers[suite][system] ? [peers[suite][system](name, threads)] : [])),
+    athanor,
+    ...wanted.map((system) => peers[suite][system](name, threads)),
     [limitsProgram(), [ceiling, String(threads)]],
-  ];
+  ].filter((command) => command);
   const turns = await alternate(
     commands.map(([command, args]) => new Side(command, args, env)),
     { rounds, seconds },
   );
   const limits = turns.pop();
-  return attachRatios(turns.map((rows) => summarise(rows, own ? turns[0] : undefined, limits)));
+  const rows = turns.map((each) => summarise(each, athanor ? turns[0] : undefined, limits));
+  return attachRatios(rows.map((row) => ({ ...row, case: name }))); // our own dense layer is a case of another name
 }
 
 const result = { date: new Date().toISOString().slice(0, 10), machine: machine(), rounds, seconds, rows: [] };

@@ -54,11 +54,13 @@ def fastest(variants, window=0.4):
     return name, variants[name]
 
 
-def serve(suite, options, variants):
-    """Announces the fastest variant, then measures it for as many seconds as each line on stdin says."""
+def serve(suite, options, variants, form=None):
+    """Announces the fastest variant, then measures it for as many seconds as each line on stdin says; `form` tells apart what
+    one suite asks of PyTorch."""
     case = CASES[suite][options.case]
     variant, step = fastest(variants)
-    system = "torch-" + ".".join(torch.__version__.split(".")[:2]) + ("-fused" if options.fused else "")
+    form = form or ("fused" if options.fused else None)
+    system = "torch-" + ".".join(torch.__version__.split(".")[:2]) + (f"-{form}" if form else "")
     head = {
         "suite": suite, "case": options.case, "system": system, "variant": variant, "threads": options.threads,
         "isa": torch.backends.cpu.get_cpu_capability().lower(), "unit": case["unit"], "work": case["work"],

@@ -1,10 +1,12 @@
 // Forward passes seen from JavaScript: an NdArray in, an NdArray out, on the calling thread.
-import { compile, type Tensor } from "athanor";
+import { compile, quantize, type Tensor } from "athanor";
 import { sharedSuite } from "../definitions.js";
 import { mlp, uniform } from "../networks.js";
 
-export default sharedSuite("inference", (_, { dims = [], batch = 1 }) => {
-  const model = mlp(...dims);
+export default sharedSuite("inference", async (_, { dims = [], batch = 1, scheme }) => {
+  const dense = mlp(...dims);
+  const model = scheme === "int8" ? await quantize(dense, quantize.int8({ activations: "dynamic" })) : dense;
+  if (model !== dense) dense.dispose();
   const forward = compile((x: Tensor) => model.forward(x));
   const x = uniform([batch, dims[0]!]);
   return {
