@@ -10,25 +10,41 @@ namespace {
 namespace quantized {
 
 inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
+inline constexpr Index kPanelsInTask = 4;              // that read a block of x while it is in L2
 
-// The memory of a call: factors, integer rows, sums of them, then for each worker a decoded block, sums and parts.
+// How a product is cut, by its sizes alone, into tasks of `strip` panels by `rows` rows. The memory of a call: factors, integer
+// rows, sums of them, then for each worker a decoded block, and sums and parts of every panel of a task.
 struct Room {
+  Index rows, chunks, strip, strips;
   Index ldx;  // a cache line off a power of two, so that the rows of a tile do not meet in one set
   Index ld_sums;
   Index rows_at, x_sums_at, worker_at, sums_at, parts_at, worker_bytes, bytes;
+  Index panel_sums() const { return rows * kQuantColumns; }
 };
+
+// Panels in a task: enough work to be worth a thread's while, and a block of x read by some panels where that leaves tasks enough.
+inline Index panels_in_task(const QuantMatmulArgs& a, Index chunks) {
+  const Index rows = a.M < 8 ? 8 : a.M < kRowsInTask ? a.M : kRowsInTask;
+  Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (a.w.padded_k + 1));
+  const Index sharing = a.w.count * chunks / 8 < kPanelsInTask ? a.w.count * chunks / 8 : kPanelsInTask;
+  if (a.M > kDirectRows && panels < sharing) panels = sharing;
+  return panels < 1 ? 1 : panels < a.w.count ? panels : a.w.count;
+}
 
 inline Room room_of(const QuantMatmulArgs& a, int workers) {
   Room room;
+  room.chunks = parts_of(a.M, kRowsInTask);
+  room.rows = room.chunks <= 1 ? a.M : up(parts_of(a.M, room.chunks), kTileRows);
+  room.strip = panels_in_task(a, room.chunks);
+  room.strips = parts_of(a.w.count, room.strip);
   room.ldx = up(a.w.padded_k, 64) + 64;
   room.ld_sums = a.w.layout.is_signed ? 0 : a.w.groups > a.w.padded_k / 32 ? a.w.groups : a.w.padded_k / 32;
   room.rows_at = up(a.M * 4, 64);
   room.x_sums_at = room.rows_at + up(a.M * room.ldx * (a.w.layout.is_signed ? 2 : 1), 64);
   room.worker_at = room.x_sums_at + up(a.M * room.ld_sums * 4, 64);
-  const Index rows = a.M < kRowsInTask ? a.M : kRowsInTask;
-  room.sums_at = rows > kDirectRows ? kBlockK * kQuantColumns * 2 : 0;
-  room.parts_at = room.sums_at + rows * kQuantColumns * 4;
-  room.worker_bytes = up(room.parts_at + rows * kQuantColumns * 4, 64);
+  room.sums_at = room.rows > kDirectRows ? kBlockK * kQuantColumns * 2 : 0;
+  room.parts_at = room.sums_at + room.strip * room.panel_sums() * 4;
+  room.worker_bytes = up(room.parts_at + room.strip * room.panel_sums() * 4, 64);
   room.bytes = room.worker_at + workers * room.worker_bytes;
   return room;
 }
@@ -40,14 +56,15 @@ struct WideScheme {
   using X = std::int16_t;
   static void sum_row(const X*, const quant::Panels&, std::int32_t*) {}
   static std::int32_t shift(const float*) { return 0; }
-  static void panel(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0, Index rows,
-                    const std::byte* panel, std::byte* own) {
+  static Tile tile(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0) {
     Tile t{};
-    t.w = &a.w, t.panel = panel, t.table = a.packed;
+    t.w = &a.w, t.table = a.packed;
     t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
-    t.sums = reinterpret_cast<float*>(own + room.sums_at);
-    t.parts = reinterpret_cast<std::int32_t*>(own + room.parts_at);
-    run_panel(t, rows, reinterpret_cast<std::int16_t*>(own));
+    return t;
+  }
+  static void direct(const Tile& t, Index rows) { run_direct(t, rows); }
+  static void block(const Tile& t, Index rows, std::byte* decoded) {
+    run_block(t, rows, reinterpret_cast<std::int16_t*>(decoded));
   }
 };
 
@@ -57,16 +74,17 @@ struct CodesScheme {
   using X = std::int8_t;
   static void sum_row(const X* x, const quant::Panels& w, std::int32_t* sums) { negated_sums(x, w, sums); }
   static std::int32_t shift(const float* act) { return act == nullptr ? 0 : static_cast<std::int32_t>(act[1]) - 128; }
-  static void panel(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0, Index rows,
-                    const std::byte* panel, std::byte* own) {
+  static CodesTile tile(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0) {
     CodesTile t{};
-    t.w = &a.w, t.panel = panel, t.table = a.packed;
+    t.w = &a.w, t.table = a.packed;
     t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
     t.x_sums = reinterpret_cast<const std::int32_t*>(base + room.x_sums_at) + m0 * room.ld_sums;
     t.ld_sums = room.ld_sums, t.shift = shift(a.act);
-    t.sums = reinterpret_cast<float*>(own + room.sums_at);
-    t.parts = reinterpret_cast<std::int32_t*>(own + room.parts_at);
-    run_codes_panel(t, rows, reinterpret_cast<std::uint8_t*>(own));
+    return t;
+  }
+  static void direct(const CodesTile& t, Index rows) { run_codes_direct(t, rows); }
+  static void block(const CodesTile& t, Index rows, std::byte* decoded) {
+    run_codes_block(t, rows, reinterpret_cast<std::uint8_t*>(decoded));
   }
 };
 #endif
@@ -81,13 +99,6 @@ inline quant::Layout layout([[maybe_unused]] const quant::Weights& w, [[maybe_un
   if (codes && 8 * up(group, kCodesAlign) <= 9 * group) return {kQuantColumns, kCodesDepth, kCodesAlign, false, false};
 #endif
   return wide_layout();
-}
-
-// Panels in a task: enough work to be worth a thread's while.
-inline Index panels_in_task(const QuantMatmulArgs& a) {
-  const Index rows = a.M < 8 ? 8 : a.M < kRowsInTask ? a.M : kRowsInTask;
-  const Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (a.w.padded_k + 1));
-  return panels < 1 ? 1 : panels < a.w.count ? panels : a.w.count;
 }
 
 // Sums to y: row by row, cols <= kQuantColumns.
@@ -121,18 +132,32 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
       Scheme::sum_row(row, a.w, reinterpret_cast<std::int32_t*>(base + room.x_sums_at) + m * room.ld_sums);
     }
   });
-  const Index strip = panels_in_task(a), strips = parts_of(a.w.count, strip);
-  const Index chunks = parts_of(a.M, kRowsInTask);
-  parallel.run(static_cast<int>(strips * chunks), [&](int task, int worker) {
+  parallel.run(static_cast<int>(room.strips * room.chunks), [&](int task, int worker) {
     std::byte* const own = base + room.worker_at + worker * room.worker_bytes;
     auto* const sums = reinterpret_cast<float*>(own + room.sums_at);
-    const Index m0 = task % chunks * kRowsInTask, rows = a.M - m0 < kRowsInTask ? a.M - m0 : kRowsInTask;
-    const Index first = task / chunks * strip, last = first + strip < a.w.count ? first + strip : a.w.count;
-    if (a.w.groups == 0) std::memset(sums, 0, static_cast<std::size_t>(rows * kQuantColumns) * 4);
+    auto* const parts = reinterpret_cast<std::int32_t*>(own + room.parts_at);
+    const Index m0 = task % room.chunks * room.rows, rows = a.M - m0 < room.rows ? a.M - m0 : room.rows;
+    const Index first = task / room.chunks * room.strip;
+    const Index last = first + room.strip < a.w.count ? first + room.strip : a.w.count;
+    if (rows <= 0) return;
+    if (a.w.groups == 0) std::memset(sums, 0, static_cast<std::size_t>(room.strip * room.panel_sums()) * 4);
+    auto tile = Scheme::tile(a, room, base, m0);
+    const auto at = [&](Index panel) {
+      tile.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
+      tile.sums = sums + (panel - first) * room.panel_sums();
+      tile.parts = parts + (panel - first) * room.panel_sums();
+    };
+    if (rows <= kDirectRows) {
+      for (Index panel = first; panel < last; ++panel) at(panel), Scheme::direct(tile, rows);
+    } else {
+      for (tile.k0 = 0; tile.k0 < a.w.padded_k; tile.k0 = tile.k1) {
+        tile.k1 = block_end(a.w, tile.k0);
+        for (Index panel = first; panel < last; ++panel) at(panel), Scheme::block(tile, rows, own);
+      }
+    }
     for (Index panel = first; panel < last; ++panel) {
-      Scheme::panel(a, room, base, m0, rows, a.packed + quant::kPanelHeader + panel * a.w.panel_bytes, own);
       const Index n = panel * kQuantColumns, cols = a.w.N - n < kQuantColumns ? a.w.N - n : kQuantColumns;
-      finish(sums, factors + m0, rows, a.y + m0 * a.w.N + n, a.w.N, cols);
+      finish(sums + (panel - first) * room.panel_sums(), factors + m0, rows, a.y + m0 * a.w.N + n, a.w.N, cols);
     }
     if (a.epilogue == nullptr) return;
     const Index n0 = first * kQuantColumns, n1 = last * kQuantColumns < a.w.N ? last * kQuantColumns : a.w.N;

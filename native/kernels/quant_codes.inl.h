@@ -37,6 +37,7 @@ ATHANOR_INLINE Codes x_broadcast(const std::int8_t* x) {
 }
 ATHANOR_INLINE CodeAcc codes_dot(CodeAcc acc, Codes c, Codes x) { return _mm512_dpbusd_epi32(acc, c, x); }
 ATHANOR_INLINE IVec codes_widen(CodeAcc acc) { return {acc}; }
+ATHANOR_INLINE IVec codes_scale(IVec sums, IVec zero) { return sums * zero; }
 #else
 inline constexpr Index kCodesAlign = 32;
 inline constexpr Index kSumsBlock = 32;
@@ -56,17 +57,23 @@ ATHANOR_INLINE Codes x_broadcast(const std::int8_t* x) {
   return _mm256_set1_epi32(four);
 }
 ATHANOR_INLINE CodeAcc codes_dot(CodeAcc acc, Codes c, Codes x) {
-  return _mm256_add_epi16(acc, _mm256_maddubs_epi16(c, x));
+  acc = _mm256_add_epi16(acc, _mm256_maddubs_epi16(c, x));
+  asm("" : "+x"(acc));  // as in quant_half.inl.h
+  return acc;
 }
 ATHANOR_INLINE IVec codes_widen(CodeAcc acc) { return {_mm256_madd_epi16(acc, _mm256_set1_epi16(1))}; }
+ATHANOR_INLINE IVec codes_scale(IVec sums, IVec zero) { return {_mm256_mullo_epi16(sums.v, zero.v)}; }
 #endif
 
-// A row of x beside its negated sums: for every group one of 32 bits, or for every 32 k two of 16, of k % 4 below 2 and the others.
+// A row of x beside its negated sums, times the code of 0 where all columns share one: for every group one of 32 bits, or for
+// every 32 k two of 16, of k % 4 below 2 and the others.
 inline void negated_sums(const std::int8_t* x, const quant::Panels& w, std::int32_t* sums) {
   const Index block = kSumsBlock > 0 ? kSumsBlock : w.padded_group;
+  const std::int32_t zero = w.zeros ? 1 : w.offset;
   for (Index b = 0; b * block < w.padded_k; ++b, x += block) {
     std::int32_t low = 0, high = 0;
     for (Index k = 0; k < block; k += 4) low += x[k] + x[k + 1], high += x[k + 2] + x[k + 3];
+    low *= zero, high *= zero;
     sums[b] = kSumsBlock > 0 ? (-low & 0xffff) | static_cast<std::int32_t>(static_cast<std::uint32_t>(-high) << 16)
                              : -(low + high);
   }
@@ -87,21 +94,47 @@ struct CodesTile {
   std::int32_t* parts;
 };
 
-// What the codes of a group stand for: z of every column, in the lanes that the correction is made in.
+// The code of 0 of every column of a group, in the lanes that the correction is made in.
 ATHANOR_INLINE IVec zero_codes(const CodesTile& t, Index g, int v) {
-  if (!t.w->zeros) return IVec::broadcast(kSumsBlock > 0 ? t.w->offset * 0x10001 : t.w->offset);
   const IVec z =
       load_u8(reinterpret_cast<const std::uint8_t*>(t.panel + t.w->zero_at) + g * kQuantColumns + v * kLanes);
   return kSumsBlock > 0 ? z | shl<16>(z) : z;
 }
 
+// - z · Σ x of each row and column, of the group g or the block at k.
+template <int R>
+ATHANOR_INLINE void load_corrections(const CodesTile& t, Index g, Index k, IVec out[R][2]) {
+  const std::int32_t* sums = t.x_sums + (kSumsBlock > 0 ? k / kCodesAlign : g);
+  for (int v = 0; v < 2; ++v)
+    for (int r = 0; r < R; ++r) out[r][v] = IVec::broadcast(sums[r * t.ld_sums]);
+  if (!t.w->zeros) return;
+  for (int v = 0; v < 2; ++v) {
+    const IVec z = zero_codes(t, g, v);
+    for (int r = 0; r < R; ++r) out[r][v] = codes_scale(out[r][v], z);
+  }
+}
+
+// Where sums have 32 bits: what a whole group is corrected by.
+template <int R>
+ATHANOR_INLINE void correct_group(const CodesTile& t, Index g, IVec sums[R][2]) {
+  IVec corrections[R][2];
+  load_corrections<R>(t, g, 0, corrections);
+  for (int v = 0; v < 2; ++v) {
+    IVec shift = IVec::broadcast(0);
+    if (t.w->sums) {
+      const auto* of_group = reinterpret_cast<const std::int32_t*>(t.panel + t.w->sum_at) + g * kQuantColumns;
+      shift = IVec::load(of_group + v * kLanes) * IVec::broadcast(t.shift);
+    }
+    for (int r = 0; r < R; ++r) sums[r][v] = sums[r][v] + corrections[r][v] - shift;
+  }
+}
+
 struct DecodedCodes {
   const std::uint8_t* cells;
   explicit DecodedCodes(const CodesTile& t) : cells(t.decoded) {}
-  ATHANOR_INLINE void next(Codes out[2][2]) {
-    for (int s = 0; s < 2; ++s)
-      for (int v = 0; v < 2; ++v) out[s][v] = codes_load(cells + s * kCodesStep + v * kVectorCells);
-    cells += 2 * kCodesStep;
+  ATHANOR_INLINE void next(int, Codes out[2]) {
+    for (int v = 0; v < 2; ++v) out[v] = codes_load(cells + v * kVectorCells);
+    cells += kCodesStep;
   }
 };
 
@@ -109,85 +142,91 @@ template <int bits, bool lookup>
 struct PanelCodes {
   const std::uint8_t* cells;
   Codes table;
+  Codes pair[2];
   explicit PanelCodes(const CodesTile& t)
       : cells(reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns * bits / 8),
         table(codes_table(t.table)) {}
-  ATHANOR_INLINE void next(Codes out[2][2]) {
-    __builtin_prefetch(cells + 1024);
-    if constexpr (bits == 8) {
-      for (int s = 0; s < 2; ++s)
-        for (int v = 0; v < 2; ++v) out[s][v] = codes_load(cells + s * kCodesStep + v * kVectorCells);
-      cells += 2 * kCodesStep;
-    } else {
-      for (int v = 0; v < 2; ++v) {
-        const Codes both = codes_load(cells + v * kVectorCells);
-        out[0][v] = codes_low(both), out[1][v] = codes_high(both);
-        if constexpr (lookup) {
-          for (int s = 0; s < 2; ++s) out[s][v] = codes_look_up(table, out[s][v]);
-        }
-      }
-      cells += kCodesStep;
+  ATHANOR_INLINE void next(int s, Codes out[2]) {
+    if (s == 0) __builtin_prefetch(cells + kAhead);
+    for (int v = 0; v < 2; ++v) {
+      if (bits == 8 || s == 0) pair[v] = codes_load(cells + v * kVectorCells);
+      if constexpr (bits == 8)
+        out[v] = pair[v];
+      else
+        out[v] = s == 0 ? codes_low(pair[v]) : codes_high(pair[v]);
+      if constexpr (lookup) out[v] = codes_look_up(table, out[v]);
     }
+    if (bits == 8 || s == 0) cells += kCodesStep;
   }
 };
+
+// The end of a block: sums go to the parts of a group that goes on, or to the totals.
+template <int R>
+ATHANOR_INLINE void put_codes(const CodesTile& t, Index g, bool begins, bool ends, const IVec sums[R][2]) {
+  if (!ends) {
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < 2; ++v) {
+        std::int32_t* part = t.parts + r * kQuantColumns + v * kLanes;
+        (begins ? sums[r][v] : sums[r][v] + IVec::load(part)).store(part);
+      }
+    return;
+  }
+  const Vec scale[2] = {load_panel_scale(*t.w, t.panel, g, 0), load_panel_scale(*t.w, t.panel, g, 1)};
+  if (begins) {
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < 2; ++v) {
+        float* total = t.sums + r * kQuantColumns + v * kLanes;
+        fma(to_float(sums[r][v]), scale[v], Vec::load(total)).store(total);
+      }
+    return;
+  }
+  for (int r = 0; r < R; ++r)
+    for (int v = 0; v < 2; ++v) {
+      const Index at = r * kQuantColumns + v * kLanes;
+      fma(to_float(sums[r][v] + IVec::load(t.parts + at)), scale[v], Vec::load(t.sums + at)).store(t.sums + at);
+    }
+}
 
 template <int R, class Source>
 void run_codes_tile(const CodesTile& t) {
   Source source(t);
   const Index group = t.w->padded_group;
+  if (t.k0 == 0) {
+    for (int i = 0; i < R * 2; ++i) Vec::zero().store(t.sums + i * kLanes);
+  }
   for (Index k = t.k0, g = k / group; k < t.k1;) {
     const Index group_end = (g + 1) * group;
     Index end = group_end < t.k1 ? group_end : t.k1;
     if constexpr (kSumsBlock > 0) end = k + kSumsBlock;
     const bool begins = k == g * group, ends = end == group_end;
-    CodeAcc acc[R][2];
+    IVec sums[R][2];
     if constexpr (kSumsBlock > 0) {
-#if !defined(ATHANOR_ISA_AVX512)
-      for (int v = 0; v < 2; ++v) {
-        const IVec z = zero_codes(t, g, v);
-        for (int r = 0; r < R; ++r) {
-          const IVec sums = IVec::broadcast(t.x_sums[r * t.ld_sums + k / kSumsBlock]);
-          acc[r][v] = _mm256_mullo_epi16(z.v, sums.v);
-        }
-      }
-#endif
+      load_corrections<R>(t, g, k, sums);
     } else {
       for (int r = 0; r < R; ++r)
-        for (int v = 0; v < 2; ++v) acc[r][v] = IVec::broadcast(0).v;
+        for (int v = 0; v < 2; ++v) sums[r][v] = IVec::broadcast(0);
     }
+    CodeAcc acc[R][2];
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < 2; ++v) acc[r][v] = sums[r][v].v;
     const std::int8_t* x = t.x + k;
     const std::int8_t* const x_end = t.x + end;
     for (; x < x_end; x += 2 * kCodesDepth) {
-      Codes w[2][2];
-      source.next(w);
-      for (int s = 0; s < 2; ++s)
+      for (int s = 0; s < 2; ++s) {
+        Codes w[2];
+        source.next(s, w);
         for (int r = 0; r < R; ++r) {
           const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
-          for (int v = 0; v < 2; ++v) acc[r][v] = codes_dot(acc[r][v], w[s][v], xv);
+          for (int v = 0; v < 2; ++v) acc[r][v] = codes_dot(acc[r][v], w[v], xv);
         }
-    }
-    for (int v = 0; v < 2; ++v) {
-      const Vec scale = load_panel_scale(*t.w, t.panel, g, v);
-      for (int r = 0; r < R; ++r) {
-        IVec sum = codes_widen(acc[r][v]);
-        std::int32_t* part = t.parts + r * kQuantColumns + v * kLanes;
-        if (!begins) sum = sum + IVec::load(part);
-        if (!ends) {
-          sum.store(part);
-          continue;
-        }
-        if constexpr (kSumsBlock == 0) {
-          sum = sum + zero_codes(t, g, v) * IVec::broadcast(t.x_sums[r * t.ld_sums + g]);
-          if (t.w->sums) {
-            const auto* of_group = reinterpret_cast<const std::int32_t*>(t.panel + t.w->sum_at) + g * kQuantColumns;
-            sum = sum - IVec::load(of_group + v * kLanes) * IVec::broadcast(t.shift);
-          }
-        }
-        float* total = t.sums + r * kQuantColumns + v * kLanes;
-        const Vec before = g == 0 ? Vec::zero() : Vec::load(total);
-        fma(to_float(sum), scale, before).store(total);
       }
     }
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < 2; ++v) sums[r][v] = codes_widen(acc[r][v]);
+    if constexpr (kSumsBlock == 0) {
+      if (ends) correct_group<R>(t, g, sums);
+    }
+    put_codes<R>(t, g, begins, ends, sums);
     k = end;
     g += ends;
   }
@@ -222,39 +261,31 @@ inline const CodesKernel* direct_codes([[maybe_unused]] const quant::Panels& w) 
 template <class Source>
 void unfold(const CodesTile& t, std::uint8_t* to) {
   Source source(t);
-  for (Index k = t.k0; k < t.k1; k += 2 * kCodesDepth, to += 2 * kCodesStep) {
-    Codes w[2][2];
-    source.next(w);
-    for (int s = 0; s < 2; ++s)
-      for (int v = 0; v < 2; ++v) codes_store(to + s * kCodesStep + v * kVectorCells, w[s][v]);
-  }
+  for (Index k = t.k0; k < t.k1; k += 2 * kCodesDepth)
+    for (int s = 0; s < 2; ++s, to += kCodesStep) {
+      Codes w[2];
+      source.next(s, w);
+      for (int v = 0; v < 2; ++v) codes_store(to + v * kVectorCells, w[v]);
+    }
 }
 
-// The sums of one panel for `rows` rows from t.x on.
-inline void run_codes_panel(CodesTile t, Index rows, std::uint8_t* decoded) {
-  if (rows <= kDirectRows) {
-    t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
-    direct_codes(*t.w)[rows - 1](t);
-    return;
+inline void run_codes_direct(CodesTile t, Index rows) {
+  t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
+  direct_codes(*t.w)[rows - 1](t);
+}
+
+// The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
+inline void run_codes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
+  if (t.w->bits == 8) {
+    t.decoded = reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns;  // as they are
+  } else {
+    t.w->lookup ? unfold<PanelCodes<4, true>>(t, decoded) : unfold<PanelCodes<4, false>>(t, decoded);
+    t.decoded = decoded;
   }
-  const CodesTile whole = t;
-  for (Index k0 = 0; k0 < t.w->padded_k; k0 = t.k1) {
-    t = whole;
-    t.k0 = k0, t.k1 = block_end(*t.w, k0);
-    if (t.w->bits == 8) {
-      t.decoded = reinterpret_cast<const std::uint8_t*>(t.panel) + k0 * kQuantColumns;  // as they are
-    } else {
-      t.w->lookup ? unfold<PanelCodes<4, true>>(t, decoded) : unfold<PanelCodes<4, false>>(t, decoded);
-      t.decoded = decoded;
-    }
-    for (Index row = 0; row < rows; row += kTileRows) {
-      const Index n = rows - row < kTileRows ? rows - row : kTileRows;
-      t.x = whole.x + row * t.ldx;
-      t.x_sums = whole.x_sums + row * t.ld_sums;
-      t.sums = whole.sums + row * kQuantColumns;
-      t.parts = whole.parts + row * kQuantColumns;
-      kDecodedCodes.kernels[n - 1](t);
-    }
+  for (Index row = 0; row < rows; row += kTileRows) {
+    const Index n = rows - row < kTileRows ? rows - row : kTileRows;
+    kDecodedCodes.kernels[n - 1](t);
+    t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }
 

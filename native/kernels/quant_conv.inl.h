@@ -129,7 +129,11 @@ inline void conv_chunk(const QuantConvArgs& a, const ConvRoom& room, const std::
       const Index o0 = panel * kQuantColumns;
       const Index j0 = begin > o0 ? begin - o0 : 0, j1 = end - o0 < kQuantColumns ? end - o0 : kQuantColumns;
       t.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
-      run_panel(t, rows, reinterpret_cast<std::int16_t*>(own + room.decoded_at));
+      if (rows <= kDirectRows)
+        run_direct(t, rows);
+      else
+        for (t.k0 = 0; t.k0 < a.w.padded_k; t.k0 = t.k1)
+          t.k1 = block_end(a.w, t.k0), run_block(t, rows, reinterpret_cast<std::int16_t*>(own + room.decoded_at));
       float* const y = a.y + (n * s.c_out + o0 + j0) * room.pixels + p0;
       finish_planes(t.sums, factor, rows, j0, j1, y, room.pixels);
       if (a.epilogue == nullptr) continue;

@@ -85,7 +85,9 @@ ATHANOR_INLINE Half half_broadcast(const std::int16_t* x) {
   return {_mm256_set1_epi32(pair)};
 }
 ATHANOR_INLINE IVec half_dot(IVec acc, Half w, Half x) {
-  return {_mm256_add_epi32(acc.v, _mm256_madd_epi16(w.v, x.v))};
+  acc.v = _mm256_add_epi32(acc.v, _mm256_madd_epi16(w.v, x.v));
+  asm("" : "+x"(acc.v));  // GCC would add the products of several steps first, and spill every sum for it
+  return acc;
 }
 ATHANOR_INLINE Half operator-(Half a, Half b) { return {_mm256_sub_epi16(a.v, b.v)}; }
 ATHANOR_INLINE void store_s16(std::int16_t* p, IVec a) {

@@ -21,8 +21,9 @@ inline constexpr int kTileRows = 6;
 #else
 inline constexpr int kTileRows = 4;
 #endif
-inline constexpr Index kRowsInTask = 120;  // a multiple of every kTileRows
+inline constexpr Index kRowsInTask = 192;  // a multiple of every kTileRows
 inline constexpr int kDirectRows = 4;
+inline constexpr Index kAhead = 2048;  // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
 
 constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
@@ -50,15 +51,14 @@ ATHANOR_INLINE Vec load_panel_scale(const quant::Panels& w, const std::byte* pan
   return Vec::load(reinterpret_cast<const float*>(scales) + at);
 }
 
-// Sources of two steps at a time: out[step][half].
+// Sources of the cells of a step, in pairs of steps: next(0, …), next(1, …), and so on.
 struct DecodedSource {
   const std::int16_t* cells;
   DecodedSource(const Tile& t) : cells(t.decoded) {}
   ATHANOR_INLINE void start_group(const Tile&, Index) {}
-  ATHANOR_INLINE void next(Half out[2][2]) {
-    for (int s = 0; s < 2; ++s)
-      for (int v = 0; v < 2; ++v) out[s][v] = half_load(cells + s * kStepCells + v * (kStepCells / 2));
-    cells += 2 * kStepCells;
+  ATHANOR_INLINE void next(int, Half out[2]) {
+    for (int v = 0; v < 2; ++v) out[v] = half_load(cells + v * (kStepCells / 2));
+    cells += kStepCells;
   }
 };
 
@@ -66,6 +66,7 @@ template <int bits, bool zeros>
 struct PanelSource {
   const std::uint8_t* cells;
   CellTable table;
+  CellBytes pair[2];
   Half zero[2];
   PanelSource(const Tile& t)
       : cells(reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns * bits / 8),
@@ -80,25 +81,24 @@ struct PanelSource {
       for (int v = 0; v < 2; ++v) zero[v] = half_load(wide + v * (kStepCells / 2));
     }
   }
-  ATHANOR_INLINE void next(Half out[2][2]) {
-    __builtin_prefetch(cells + 1024);
+  ATHANOR_INLINE void next(int s, Half out[2]) {
     if constexpr (bits == 4) {
-      CellBytes pair[2];
-      cells_split(cells_load(cells), table, pair);
-      for (int s = 0; s < 2; ++s) cells_signed(pair[s], out[s]);
-      cells += kStepCells;
-    } else {
-      for (int s = 0; s < 2; ++s) {
-        if constexpr (zeros)
-          cells_unsigned(cells_load(cells + s * kStepCells), out[s]);
-        else
-          cells_signed(cells_load(cells + s * kStepCells), out[s]);
+      if (s == 0) {
+        __builtin_prefetch(cells + kAhead);
+        cells_split(cells_load(cells), table, pair);
+        cells += kStepCells;
       }
-      cells += 2 * kStepCells;
+      cells_signed(pair[s], out);
+    } else {
+      if (s == 0) __builtin_prefetch(cells + kAhead);
+      if constexpr (zeros)
+        cells_unsigned(cells_load(cells), out);
+      else
+        cells_signed(cells_load(cells), out);
+      cells += kStepCells;
     }
     if constexpr (zeros) {
-      for (int s = 0; s < 2; ++s)
-        for (int v = 0; v < 2; ++v) out[s][v] = out[s][v] - zero[v];
+      for (int v = 0; v < 2; ++v) out[v] = out[v] - zero[v];
     }
   }
 };
@@ -118,13 +118,14 @@ void run_tile(const Tile& t) {
     const std::int16_t* x = t.x + k;
     const std::int16_t* const x_end = t.x + end;
     for (; x < x_end; x += 2 * kQuantDepth) {
-      Half w[2][2];
-      source.next(w);
-      for (int s = 0; s < 2; ++s)
+      for (int s = 0; s < 2; ++s) {
+        Half w[2];
+        source.next(s, w);
         for (int r = 0; r < R; ++r) {
           const Half xv = half_broadcast(x + r * t.ldx + s * kQuantDepth);
-          for (int v = 0; v < 2; ++v) acc[r][v] = half_dot(acc[r][v], w[s][v], xv);
+          for (int v = 0; v < 2; ++v) acc[r][v] = half_dot(acc[r][v], w[v], xv);
         }
+      }
     }
     for (int v = 0; v < 2; ++v) {
       if (!ends) {
@@ -176,11 +177,11 @@ void decode(const Tile& t, std::int16_t* to) {
   const Index group = t.w->padded_group;
   for (Index k = t.k0; k < t.k1; k += 2 * kQuantDepth) {
     if (k % group == 0) source.start_group(t, k / group);
-    Half w[2][2];
-    source.next(w);
-    for (int s = 0; s < 2; ++s)
-      for (int v = 0; v < 2; ++v) half_store(to + s * kStepCells + v * (kStepCells / 2), w[s][v]);
-    to += 2 * kStepCells;
+    for (int s = 0; s < 2; ++s, to += kStepCells) {
+      Half w[2];
+      source.next(s, w);
+      for (int v = 0; v < 2; ++v) half_store(to + v * (kStepCells / 2), w[v]);
+    }
   }
 }
 
@@ -202,26 +203,20 @@ inline Index block_end(const quant::Panels& w, Index k0) {
   return k0 + kBlockK < group_end ? k0 + kBlockK : group_end;
 }
 
-// All sums of one panel for `rows` rows from t.x on.
-inline void run_panel(Tile t, Index rows, std::int16_t* decoded) {
-  if (rows <= kDirectRows) {
-    t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
-    direct_tiles(*t.w)[rows - 1](t);
-    return;
-  }
-  const Tile whole = t;
-  for (Index k0 = 0; k0 < t.w->padded_k; k0 = t.k1) {
-    t = whole;
-    t.k0 = k0, t.k1 = block_end(*t.w, k0);
-    decode_block(t, decoded);
-    t.decoded = decoded;
-    for (Index row = 0; row < rows; row += kTileRows) {
-      const Index n = rows - row < kTileRows ? rows - row : kTileRows;
-      t.x = whole.x + row * t.ldx;
-      t.sums = whole.sums + row * kQuantColumns;
-      t.parts = whole.parts + row * kQuantColumns;
-      kDecodedTiles.kernels[n - 1](t);
-    }
+// All sums of one panel for at most kDirectRows rows.
+inline void run_direct(Tile t, Index rows) {
+  t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
+  direct_tiles(*t.w)[rows - 1](t);
+}
+
+// The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
+inline void run_block(Tile t, Index rows, std::int16_t* decoded) {
+  decode_block(t, decoded);
+  t.decoded = decoded;
+  for (Index row = 0; row < rows; row += kTileRows) {
+    const Index n = rows - row < kTileRows ? rows - row : kTileRows;
+    kDecodedTiles.kernels[n - 1](t);
+    t.x += n * t.ldx, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }
 
