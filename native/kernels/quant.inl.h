@@ -22,12 +22,13 @@ struct Room {
   Index panel_sums() const { return rows * kQuantColumns; }
 };
 
-// Panels in a task: enough work to be worth a thread's while, and a block of x read by some panels where that leaves tasks enough.
+// Panels in a task: enough work to be worth a thread's while, and some that share a block of x, or are read together, where that
+// leaves tasks enough.
 inline Index panels_in_task(const QuantMatmulArgs& a, Index chunks) {
   const Index rows = a.M < 8 ? 8 : a.M < kRowsInTask ? a.M : kRowsInTask;
   Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (a.w.padded_k + 1));
   const Index sharing = a.w.count * chunks / 8 < kPanelsInTask ? a.w.count * chunks / 8 : kPanelsInTask;
-  if (a.M > kDirectRows && panels < sharing) panels = sharing;
+  if (panels < sharing) panels = sharing;
   return panels < 1 ? 1 : panels < a.w.count ? panels : a.w.count;
 }
 
@@ -62,7 +63,7 @@ struct WideScheme {
     t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
     return t;
   }
-  static void direct(const Tile& t, Index rows) { run_direct(t, rows); }
+  static void direct(const Tile& t, Index rows, Index panels) { run_direct(t, rows, panels); }
   static void block(const Tile& t, Index rows, std::byte* decoded) {
     run_block(t, rows, reinterpret_cast<std::int16_t*>(decoded));
   }
@@ -82,7 +83,7 @@ struct CodesScheme {
     t.ld_sums = room.ld_sums, t.shift = shift(a.act);
     return t;
   }
-  static void direct(const CodesTile& t, Index rows) { run_codes_direct(t, rows); }
+  static void direct(const CodesTile& t, Index rows, Index panels) { run_codes_direct(t, rows, panels); }
   static void block(const CodesTile& t, Index rows, std::byte* decoded) {
     run_codes_block(t, rows, reinterpret_cast<std::uint8_t*>(decoded));
   }
@@ -142,13 +143,14 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
     if (rows <= 0) return;
     if (a.w.groups == 0) std::memset(sums, 0, static_cast<std::size_t>(room.strip * room.panel_sums()) * 4);
     auto tile = Scheme::tile(a, room, base, m0);
+    tile.stride = room.panel_sums();
     const auto at = [&](Index panel) {
       tile.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
       tile.sums = sums + (panel - first) * room.panel_sums();
       tile.parts = parts + (panel - first) * room.panel_sums();
     };
     if (rows <= kDirectRows) {
-      for (Index panel = first; panel < last; ++panel) at(panel), Scheme::direct(tile, rows);
+      at(first), Scheme::direct(tile, rows, last - first);
     } else {
       for (tile.k0 = 0; tile.k0 < a.w.padded_k; tile.k0 = tile.k1) {
         tile.k1 = block_end(a.w, tile.k0);

@@ -92,37 +92,40 @@ struct CodesTile {
   std::int32_t shift;  // zp - 128, for static activations
   float* sums;
   std::int32_t* parts;
+  Index stride;
 };
 
+ATHANOR_INLINE const std::byte* panel_at(const CodesTile& t, int p) { return t.panel + p * t.w->panel_bytes; }
+
 // The code of 0 of every column of a group, in the lanes that the correction is made in.
-ATHANOR_INLINE IVec zero_codes(const CodesTile& t, Index g, int v) {
-  const IVec z =
-      load_u8(reinterpret_cast<const std::uint8_t*>(t.panel + t.w->zero_at) + g * kQuantColumns + v * kLanes);
+ATHANOR_INLINE IVec zero_codes(const CodesTile& t, int p, Index g, int v) {
+  const auto* zeros = reinterpret_cast<const std::uint8_t*>(panel_at(t, p) + t.w->zero_at);
+  const IVec z = load_u8(zeros + g * kQuantColumns + v * kLanes);
   return kSumsBlock > 0 ? z | shl<16>(z) : z;
 }
 
 // - z · Σ x of each row and column, of the group g or the block at k.
 template <int R>
-ATHANOR_INLINE void load_corrections(const CodesTile& t, Index g, Index k, IVec out[R][2]) {
+ATHANOR_INLINE void load_corrections(const CodesTile& t, int p, Index g, Index k, IVec out[R][2]) {
   const std::int32_t* sums = t.x_sums + (kSumsBlock > 0 ? k / kCodesAlign : g);
   for (int v = 0; v < 2; ++v)
     for (int r = 0; r < R; ++r) out[r][v] = IVec::broadcast(sums[r * t.ld_sums]);
   if (!t.w->zeros) return;
   for (int v = 0; v < 2; ++v) {
-    const IVec z = zero_codes(t, g, v);
+    const IVec z = zero_codes(t, p, g, v);
     for (int r = 0; r < R; ++r) out[r][v] = codes_scale(out[r][v], z);
   }
 }
 
 // Where sums have 32 bits: what a whole group is corrected by.
 template <int R>
-ATHANOR_INLINE void correct_group(const CodesTile& t, Index g, IVec sums[R][2]) {
+ATHANOR_INLINE void correct_group(const CodesTile& t, int p, Index g, IVec sums[R][2]) {
   IVec corrections[R][2];
-  load_corrections<R>(t, g, 0, corrections);
+  load_corrections<R>(t, p, g, 0, corrections);
   for (int v = 0; v < 2; ++v) {
     IVec shift = IVec::broadcast(0);
     if (t.w->sums) {
-      const auto* of_group = reinterpret_cast<const std::int32_t*>(t.panel + t.w->sum_at) + g * kQuantColumns;
+      const auto* of_group = reinterpret_cast<const std::int32_t*>(panel_at(t, p) + t.w->sum_at) + g * kQuantColumns;
       shift = IVec::load(of_group + v * kLanes) * IVec::broadcast(t.shift);
     }
     for (int r = 0; r < R; ++r) sums[r][v] = sums[r][v] + corrections[r][v] - shift;
@@ -131,7 +134,7 @@ ATHANOR_INLINE void correct_group(const CodesTile& t, Index g, IVec sums[R][2]) 
 
 struct DecodedCodes {
   const std::uint8_t* cells;
-  explicit DecodedCodes(const CodesTile& t) : cells(t.decoded) {}
+  ATHANOR_INLINE void open(const CodesTile& t, int) { cells = t.decoded; }
   ATHANOR_INLINE void next(int, Codes out[2]) {
     for (int v = 0; v < 2; ++v) out[v] = codes_load(cells + v * kVectorCells);
     cells += kCodesStep;
@@ -143,9 +146,10 @@ struct PanelCodes {
   const std::uint8_t* cells;
   Codes table;
   Codes pair[2];
-  explicit PanelCodes(const CodesTile& t)
-      : cells(reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns * bits / 8),
-        table(codes_table(t.table)) {}
+  ATHANOR_INLINE void open(const CodesTile& t, int p) {
+    cells = reinterpret_cast<const std::uint8_t*>(panel_at(t, p)) + t.k0 * kQuantColumns * bits / 8;
+    if constexpr (lookup) table = codes_table(t.table);
+  }
   ATHANOR_INLINE void next(int s, Codes out[2]) {
     if (s == 0) __builtin_prefetch(cells + kAhead);
     for (int v = 0; v < 2; ++v) {
@@ -162,71 +166,65 @@ struct PanelCodes {
 
 // The end of a block: sums go to the parts of a group that goes on, or to the totals.
 template <int R>
-ATHANOR_INLINE void put_codes(const CodesTile& t, Index g, bool begins, bool ends, const IVec sums[R][2]) {
+ATHANOR_INLINE void put_codes(const CodesTile& t, int p, Index g, bool begins, bool ends, const IVec sums[R][2]) {
+  std::int32_t* const parts = t.parts + p * t.stride;
+  float* const totals = t.sums + p * t.stride;
   if (!ends) {
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < 2; ++v) {
-        std::int32_t* part = t.parts + r * kQuantColumns + v * kLanes;
-        (begins ? sums[r][v] : sums[r][v] + IVec::load(part)).store(part);
-      }
-    return;
-  }
-  const Vec scale[2] = {load_panel_scale(*t.w, t.panel, g, 0), load_panel_scale(*t.w, t.panel, g, 1)};
-  if (begins) {
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < 2; ++v) {
-        float* total = t.sums + r * kQuantColumns + v * kLanes;
-        fma(to_float(sums[r][v]), scale[v], Vec::load(total)).store(total);
-      }
-    return;
-  }
-  for (int r = 0; r < R; ++r)
-    for (int v = 0; v < 2; ++v) {
-      const Index at = r * kQuantColumns + v * kLanes;
-      fma(to_float(sums[r][v] + IVec::load(t.parts + at)), scale[v], Vec::load(t.sums + at)).store(t.sums + at);
+    for (int i = 0; i < 2 * R; ++i) {
+      const IVec sum = sums[i / 2][i % 2];
+      (begins ? sum : sum + IVec::load(parts + i * kLanes)).store(parts + i * kLanes);
     }
+    return;
+  }
+  const std::byte* panel = panel_at(t, p);
+  const Vec scale[2] = {load_panel_scale(*t.w, panel, g, 0), load_panel_scale(*t.w, panel, g, 1)};
+  for (int i = 0; i < 2 * R; ++i) {
+    IVec sum = sums[i / 2][i % 2];
+    if (!begins) sum = sum + IVec::load(parts + i * kLanes);
+    fma(to_float(sum), scale[i % 2], Vec::load(totals + i * kLanes)).store(totals + i * kLanes);
+  }
 }
 
-template <int R, class Source>
+// R rows by P panels that lie next to each other.
+template <int R, int P, class Source>
 void run_codes_tile(const CodesTile& t) {
-  Source source(t);
-  const Index group = t.w->padded_group;
-  if (t.k0 == 0) {
-    for (int i = 0; i < R * 2; ++i) Vec::zero().store(t.sums + i * kLanes);
+  Source source[P];
+  for (int p = 0; p < P; ++p) {
+    source[p].open(t, p);
+    for (int i = 0; t.k0 == 0 && i < R * 2; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
   }
+  const Index group = t.w->padded_group;
   for (Index k = t.k0, g = k / group; k < t.k1;) {
     const Index group_end = (g + 1) * group;
     Index end = group_end < t.k1 ? group_end : t.k1;
     if constexpr (kSumsBlock > 0) end = k + kSumsBlock;
     const bool begins = k == g * group, ends = end == group_end;
-    IVec sums[R][2];
-    if constexpr (kSumsBlock > 0) {
-      load_corrections<R>(t, g, k, sums);
-    } else {
-      for (int r = 0; r < R; ++r)
-        for (int v = 0; v < 2; ++v) sums[r][v] = IVec::broadcast(0);
+    CodeAcc acc[P][R][2];
+    for (int p = 0; p < P; ++p) {
+      IVec sums[R][2] = {};
+      if constexpr (kSumsBlock > 0) load_corrections<R>(t, p, g, k, sums);
+      for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = sums[i / 2][i % 2].v;
     }
-    CodeAcc acc[R][2];
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < 2; ++v) acc[r][v] = sums[r][v].v;
     const std::int8_t* x = t.x + k;
     const std::int8_t* const x_end = t.x + end;
-    for (; x < x_end; x += 2 * kCodesDepth) {
-      for (int s = 0; s < 2; ++s) {
-        Codes w[2];
-        source.next(s, w);
-        for (int r = 0; r < R; ++r) {
-          const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
-          for (int v = 0; v < 2; ++v) acc[r][v] = codes_dot(acc[r][v], w[v], xv);
+    for (; x < x_end; x += 2 * kCodesDepth)
+      for (int s = 0; s < 2; ++s)
+        for (int p = 0; p < P; ++p) {
+          Codes w[2];
+          source[p].next(s, w);
+          for (int r = 0; r < R; ++r) {
+            const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+            for (int v = 0; v < 2; ++v) acc[p][r][v] = codes_dot(acc[p][r][v], w[v], xv);
+          }
         }
+    for (int p = 0; p < P; ++p) {
+      IVec sums[R][2];
+      for (int i = 0; i < 2 * R; ++i) sums[i / 2][i % 2] = codes_widen(acc[p][i / 2][i % 2]);
+      if constexpr (kSumsBlock == 0) {
+        if (ends) correct_group<R>(t, p, g, sums);
       }
+      put_codes<R>(t, p, g, begins, ends, sums);
     }
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < 2; ++v) sums[r][v] = codes_widen(acc[r][v]);
-    if constexpr (kSumsBlock == 0) {
-      if (ends) correct_group<R>(t, g, sums);
-    }
-    put_codes<R>(t, g, begins, ends, sums);
     k = end;
     g += ends;
   }
@@ -236,31 +234,30 @@ using CodesKernel = void (*)(const CodesTile&);
 
 template <class Source, int... R>
 struct CodesRow {
-  CodesKernel kernels[sizeof...(R)] = {run_codes_tile<R, Source>...};
+  CodesKernel kernels[sizeof...(R)] = {run_codes_tile<R, 1, Source>...};
 };
 template <class Source>
-using DirectCodes = CodesRow<Source, 1, 2, 3, 4>;
+struct DirectCodes {
+  CodesKernel together[kDirectRows] = {
+      run_codes_tile<1, panels_at_once(1), Source>, run_codes_tile<2, panels_at_once(2), Source>,
+      run_codes_tile<3, panels_at_once(3), Source>, run_codes_tile<4, panels_at_once(4), Source>};
+  CodesKernel single[kDirectRows] = {run_codes_tile<1, 1, Source>, run_codes_tile<2, 1, Source>,
+                                     run_codes_tile<3, 1, Source>, run_codes_tile<4, 1, Source>};
+};
 
 #if defined(ATHANOR_ISA_AVX512)
 constexpr CodesRow<DecodedCodes, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> kDecodedCodes{};
 constexpr DirectCodes<PanelCodes<8, false>> kDirectBytes{};
 constexpr DirectCodes<PanelCodes<4, true>> kDirectLookups{};
 #else
-constexpr CodesRow<DecodedCodes, 1, 2, 3, 4, 5, 6> kDecodedCodes{};
+constexpr CodesRow<DecodedCodes, 1, 2, 3, 4, 5> kDecodedCodes{};
 #endif
 constexpr DirectCodes<PanelCodes<4, false>> kDirectNibbles{};
 
-inline const CodesKernel* direct_codes([[maybe_unused]] const quant::Panels& w) {
-#if defined(ATHANOR_ISA_AVX512)
-  if (w.bits == 8) return kDirectBytes.kernels;
-  if (w.lookup) return kDirectLookups.kernels;
-#endif
-  return kDirectNibbles.kernels;
-}
-
 template <class Source>
 void unfold(const CodesTile& t, std::uint8_t* to) {
-  Source source(t);
+  Source source;
+  source.open(t, 0);
   for (Index k = t.k0; k < t.k1; k += 2 * kCodesDepth)
     for (int s = 0; s < 2; ++s, to += kCodesStep) {
       Codes w[2];
@@ -269,9 +266,13 @@ void unfold(const CodesTile& t, std::uint8_t* to) {
     }
 }
 
-inline void run_codes_direct(CodesTile t, Index rows) {
-  t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
-  direct_codes(*t.w)[rows - 1](t);
+inline void run_codes_direct(CodesTile t, Index rows, Index panels) {
+  t.k0 = 0, t.k1 = t.w->padded_k;
+#if defined(ATHANOR_ISA_AVX512)
+  if (t.w->bits == 8) return run_panels(kDirectBytes, t, rows, panels);
+  if (t.w->lookup) return run_panels(kDirectLookups, t, rows, panels);
+#endif
+  run_panels(kDirectNibbles, t, rows, panels);
 }
 
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
@@ -282,8 +283,8 @@ inline void run_codes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
     t.w->lookup ? unfold<PanelCodes<4, true>>(t, decoded) : unfold<PanelCodes<4, false>>(t, decoded);
     t.decoded = decoded;
   }
-  for (Index row = 0; row < rows; row += kTileRows) {
-    const Index n = rows - row < kTileRows ? rows - row : kTileRows;
+  for (Index n; rows > 0; rows -= n) {
+    n = rows_in_tile(rows);
     kDecodedCodes.kernels[n - 1](t);
     t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }

@@ -115,7 +115,8 @@ inline void conv_chunk(const QuantConvArgs& a, const ConvRoom& room, const std::
          x,
          room.ldx,
          reinterpret_cast<float*>(own + room.sums_at),
-         reinterpret_cast<std::int32_t*>(own + room.parts_at)};
+         reinterpret_cast<std::int32_t*>(own + room.parts_at),
+         0};
   std::memset(t.sums, 0, static_cast<std::size_t>((room.chunk + kLanes) * kQuantColumns) * 4);
   std::memset(x, 0, static_cast<std::size_t>(rows * room.ldx) * 2);
   const Index in = s.c_in / s.groups, out = s.c_out / s.groups;
@@ -130,7 +131,7 @@ inline void conv_chunk(const QuantConvArgs& a, const ConvRoom& room, const std::
       const Index j0 = begin > o0 ? begin - o0 : 0, j1 = end - o0 < kQuantColumns ? end - o0 : kQuantColumns;
       t.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
       if (rows <= kDirectRows)
-        run_direct(t, rows);
+        run_direct(t, rows, 1);
       else
         for (t.k0 = 0; t.k0 < a.w.padded_k; t.k0 = t.k1)
           t.k1 = block_end(a.w, t.k0), run_block(t, rows, reinterpret_cast<std::int16_t*>(own + room.decoded_at));

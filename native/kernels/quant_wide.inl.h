@@ -1,7 +1,7 @@
 // The register tile of products in 16-bit integers: R rows of x by one panel of 2 * kLanes columns, over a block of k that is
 // whole groups, or part of one. Cells come out of the panel as they are read (few rows), or from a block that was decoded to 16
 // bits in L1 for all rows (many).
-// AVX2: 6 x 2 accumulators, two registers of weights, one of x: all 16. vpmaddwd runs twice a cycle there, 16 products each, so
+// AVX2: 5 x 2 accumulators, two registers of weights, one of x, and products. vpmaddwd runs twice a cycle there, 16 products each, so
 // the bound is 32 products a cycle, twice that of f32. u8 x s8 (vpmaddubsw) would need a second multiply to widen its sums of 16
 // bits, so it has the same bound, and it saturates: 255 * 127 * 2 > 32767.
 #pragma once
@@ -17,13 +17,13 @@ inline constexpr int kTileRows = 12;
 #elif defined(ATHANOR_ISA_NEON)
 inline constexpr int kTileRows = 8;
 #elif defined(ATHANOR_ISA_AVX2)
-inline constexpr int kTileRows = 6;
+inline constexpr int kTileRows = 5;
 #else
 inline constexpr int kTileRows = 4;
 #endif
 inline constexpr Index kRowsInTask = 192;  // a multiple of every kTileRows
 inline constexpr int kDirectRows = 4;
-inline constexpr Index kAhead = 2048;  // bytes of weights that are asked for before they are read
+inline constexpr Index kAhead = 512;  // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
 
 constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
@@ -42,7 +42,14 @@ struct Tile {
   Index ldx;
   float* sums;          // (R, kQuantColumns): Σ scale · I over groups
   std::int32_t* parts;  // (R, kQuantColumns): of a group that a block before began
+  Index stride;         // from sums and parts of a panel to those of the next one
 };
+
+// At few rows memory is the bound, and several panels at once are as many streams to the prefetchers: 26 GB/s where one after the
+// other gives 17 (Zen 3). More rows leave no registers for it.
+constexpr int panels_at_once(Index rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+
+ATHANOR_INLINE const std::byte* panel_at(const Tile& t, int p) { return t.panel + p * t.w->panel_bytes; }
 
 ATHANOR_INLINE Vec load_panel_scale(const quant::Panels& w, const std::byte* panel, Index g, int v) {
   const Index at = g * kQuantColumns + v * kLanes;
@@ -51,11 +58,11 @@ ATHANOR_INLINE Vec load_panel_scale(const quant::Panels& w, const std::byte* pan
   return Vec::load(reinterpret_cast<const float*>(scales) + at);
 }
 
-// Sources of the cells of a step, in pairs of steps: next(0, …), next(1, …), and so on.
+// Sources of the cells of a step of panel p of a tile, in pairs of steps: next(0, …), next(1, …), and so on.
 struct DecodedSource {
   const std::int16_t* cells;
-  DecodedSource(const Tile& t) : cells(t.decoded) {}
-  ATHANOR_INLINE void start_group(const Tile&, Index) {}
+  ATHANOR_INLINE void open(const Tile& t, int) { cells = t.decoded; }
+  ATHANOR_INLINE void start_group(const Tile&, int, Index) {}
   ATHANOR_INLINE void next(int, Half out[2]) {
     for (int v = 0; v < 2; ++v) out[v] = half_load(cells + v * (kStepCells / 2));
     cells += kStepCells;
@@ -68,29 +75,28 @@ struct PanelSource {
   CellTable table;
   CellBytes pair[2];
   Half zero[2];
-  PanelSource(const Tile& t)
-      : cells(reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns * bits / 8),
-        table(table_load(t.table)) {
-    start_group(t, t.k0 / t.w->padded_group);
+  ATHANOR_INLINE void open(const Tile& t, int p) {
+    cells = reinterpret_cast<const std::uint8_t*>(panel_at(t, p)) + t.k0 * kQuantColumns * bits / 8;
+    if constexpr (bits == 4) table = table_load(t.table);
+    start_group(t, p, t.k0 / t.w->padded_group);
   }
-  ATHANOR_INLINE void start_group(const Tile& t, Index g) {
+  ATHANOR_INLINE void start_group(const Tile& t, int p, Index g) {
     if constexpr (zeros) {
-      const auto* codes = reinterpret_cast<const std::uint8_t*>(t.panel + t.w->zero_at) + g * kQuantColumns;
+      const auto* codes = reinterpret_cast<const std::uint8_t*>(panel_at(t, p) + t.w->zero_at) + g * kQuantColumns;
       std::int16_t wide[kStepCells];
       for (int i = 0; i < kStepCells; ++i) wide[i] = codes[i / kQuantDepth];
       for (int v = 0; v < 2; ++v) zero[v] = half_load(wide + v * (kStepCells / 2));
     }
   }
   ATHANOR_INLINE void next(int s, Half out[2]) {
+    if (s == 0) __builtin_prefetch(cells + kAhead);
     if constexpr (bits == 4) {
       if (s == 0) {
-        __builtin_prefetch(cells + kAhead);
         cells_split(cells_load(cells), table, pair);
         cells += kStepCells;
       }
       cells_signed(pair[s], out);
     } else {
-      if (s == 0) __builtin_prefetch(cells + kAhead);
       if constexpr (zeros)
         cells_unsigned(cells_load(cells), out);
       else
@@ -103,42 +109,49 @@ struct PanelSource {
   }
 };
 
-template <int R, class Source>
+// R rows by P panels that lie next to each other.
+template <int R, int P, class Source>
 void run_tile(const Tile& t) {
-  Source source(t);
+  Source source[P];
+  for (int p = 0; p < P; ++p) source[p].open(t, p);
   const Index group = t.w->padded_group;
   for (Index k = t.k0; k < t.k1;) {
     const Index g = k / group, end = (g + 1) * group < t.k1 ? (g + 1) * group : t.k1;
     const bool begins = k == g * group, ends = end == (g + 1) * group;
-    IVec acc[R][2];
-    for (int r = 0; r < R; ++r)
-      for (int v = 0; v < 2; ++v)
-        acc[r][v] = begins ? IVec::broadcast(0) : IVec::load(t.parts + r * kQuantColumns + v * kLanes);
-    source.start_group(t, g);
+    const auto part = [&](int p, int r, int v) { return t.parts + p * t.stride + r * kQuantColumns + v * kLanes; };
+    IVec acc[P][R][2];
+    for (int p = 0; p < P; ++p) {
+      for (int r = 0; r < R; ++r)
+        for (int v = 0; v < 2; ++v) acc[p][r][v] = begins ? IVec::broadcast(0) : IVec::load(part(p, r, v));
+      source[p].start_group(t, p, g);
+    }
     const std::int16_t* x = t.x + k;
     const std::int16_t* const x_end = t.x + end;
     for (; x < x_end; x += 2 * kQuantDepth) {
       for (int s = 0; s < 2; ++s) {
-        Half w[2];
-        source.next(s, w);
-        for (int r = 0; r < R; ++r) {
-          const Half xv = half_broadcast(x + r * t.ldx + s * kQuantDepth);
-          for (int v = 0; v < 2; ++v) acc[r][v] = half_dot(acc[r][v], w[v], xv);
+        for (int p = 0; p < P; ++p) {
+          Half w[2];
+          source[p].next(s, w);
+          for (int r = 0; r < R; ++r) {
+            const Half xv = half_broadcast(x + r * t.ldx + s * kQuantDepth);
+            for (int v = 0; v < 2; ++v) acc[p][r][v] = half_dot(acc[p][r][v], w[v], xv);
+          }
         }
       }
     }
-    for (int v = 0; v < 2; ++v) {
-      if (!ends) {
-        for (int r = 0; r < R; ++r) acc[r][v].store(t.parts + r * kQuantColumns + v * kLanes);
-        continue;
+    for (int p = 0; p < P; ++p)
+      for (int v = 0; v < 2; ++v) {
+        if (!ends) {
+          for (int r = 0; r < R; ++r) acc[p][r][v].store(part(p, r, v));
+          continue;
+        }
+        const Vec scale = load_panel_scale(*t.w, panel_at(t, p), g, v);
+        for (int r = 0; r < R; ++r) {
+          float* sum = t.sums + p * t.stride + r * kQuantColumns + v * kLanes;
+          const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
+          fma(to_float(acc[p][r][v]), scale, before).store(sum);
+        }
       }
-      const Vec scale = load_panel_scale(*t.w, t.panel, g, v);
-      for (int r = 0; r < R; ++r) {
-        float* sum = t.sums + r * kQuantColumns + v * kLanes;
-        const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
-        fma(to_float(acc[r][v]), scale, before).store(sum);
-      }
-    }
     k = end;
   }
 }
@@ -147,17 +160,24 @@ using TileKernel = void (*)(const Tile&);
 
 template <class Source, int... R>
 struct TileRow {
-  TileKernel kernels[sizeof...(R)] = {run_tile<R, Source>...};
+  TileKernel kernels[sizeof...(R)] = {run_tile<R, 1, Source>...};
 };
+
+// By rows: panels_at_once(rows) together, or a single one.
 template <class Source>
-using DirectRow = TileRow<Source, 1, 2, 3, 4>;
+struct DirectRow {
+  TileKernel together[kDirectRows] = {run_tile<1, panels_at_once(1), Source>, run_tile<2, panels_at_once(2), Source>,
+                                      run_tile<3, panels_at_once(3), Source>, run_tile<4, panels_at_once(4), Source>};
+  TileKernel single[kDirectRows] = {run_tile<1, 1, Source>, run_tile<2, 1, Source>, run_tile<3, 1, Source>,
+                                    run_tile<4, 1, Source>};
+};
 
 #if defined(ATHANOR_ISA_AVX512)
 constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> kDecodedTiles{};
 #elif defined(ATHANOR_ISA_NEON)
 constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6, 7, 8> kDecodedTiles{};
 #elif defined(ATHANOR_ISA_AVX2)
-constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6> kDecodedTiles{};
+constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5> kDecodedTiles{};
 #else
 constexpr TileRow<DecodedSource, 1, 2, 3, 4> kDecodedTiles{};
 #endif
@@ -166,17 +186,13 @@ constexpr DirectRow<PanelSource<8, true>> kDirect8Zeros{};
 constexpr DirectRow<PanelSource<4, false>> kDirect4{};
 constexpr DirectRow<PanelSource<4, true>> kDirect4Zeros{};
 
-inline const TileKernel* direct_tiles(const quant::Panels& w) {
-  if (w.bits == 8) return w.zeros ? kDirect8Zeros.kernels : kDirect8.kernels;
-  return w.zeros ? kDirect4Zeros.kernels : kDirect4.kernels;
-}
-
 template <class Source>
 void decode(const Tile& t, std::int16_t* to) {
-  Source source(t);
+  Source source;
+  source.open(t, 0);
   const Index group = t.w->padded_group;
   for (Index k = t.k0; k < t.k1; k += 2 * kQuantDepth) {
-    if (k % group == 0) source.start_group(t, k / group);
+    if (k % group == 0) source.start_group(t, 0, k / group);
     for (int s = 0; s < 2; ++s, to += kStepCells) {
       Half w[2];
       source.next(s, w);
@@ -203,18 +219,36 @@ inline Index block_end(const quant::Panels& w, Index k0) {
   return k0 + kBlockK < group_end ? k0 + kBlockK : group_end;
 }
 
-// All sums of one panel for at most kDirectRows rows.
-inline void run_direct(Tile t, Index rows) {
-  t.k0 = 0, t.k1 = t.w->padded_k, t.decoded = nullptr;
-  direct_tiles(*t.w)[rows - 1](t);
+// Panels one after the other, or several together: row is a DirectRow, tile its first panel's.
+template <class Row, class AnyTile>
+inline void run_panels(const Row& row, AnyTile tile, Index rows, Index panels) {
+  const Index together = panels_at_once(rows);
+  for (Index p = 0; p < panels;) {
+    const Index n = p + together <= panels ? together : 1;
+    (n == together ? row.together : row.single)[rows - 1](tile);
+    tile.panel += n * tile.w->panel_bytes, tile.sums += n * tile.stride;
+    p += n;
+  }
 }
+
+// All sums of `panels` panels for at most kDirectRows rows.
+inline void run_direct(Tile t, Index rows, Index panels) {
+  t.k0 = 0, t.k1 = t.w->padded_k;
+  if (t.w->bits == 8)
+    t.w->zeros ? run_panels(kDirect8Zeros, t, rows, panels) : run_panels(kDirect8, t, rows, panels);
+  else
+    t.w->zeros ? run_panels(kDirect4Zeros, t, rows, panels) : run_panels(kDirect4, t, rows, panels);
+}
+
+// Rows of the next tile where `rows` are left: tiles as even as can be, for one of few rows is slow.
+constexpr Index rows_in_tile(Index rows) { return parts_of(rows, parts_of(rows, kTileRows)); }
 
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
 inline void run_block(Tile t, Index rows, std::int16_t* decoded) {
   decode_block(t, decoded);
   t.decoded = decoded;
-  for (Index row = 0; row < rows; row += kTileRows) {
-    const Index n = rows - row < kTileRows ? rows - row : kTileRows;
+  for (Index n; rows > 0; rows -= n) {
+    n = rows_in_tile(rows);
     kDecodedTiles.kernels[n - 1](t);
     t.x += n * t.ldx, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
