@@ -88,7 +88,7 @@ void report(const std::string& what, double work, Index bytes, const std::vector
   std::fflush(stdout);
 }
 
-void product(const std::string& what, const Weight& weight, Index M, const float* act) {
+void product(const std::string& what, const Weight& weight, Index M, const float* act, bool positive) {
   const KernelTable& table = kernel_table();
   Sequential one;
   QuantMatmulArgs a;
@@ -97,6 +97,7 @@ void product(const std::string& what, const Weight& weight, Index M, const float
   const Memory panels(a.w.bytes), room(table.quant.workspace(a, 1));
   quant::pack_panels(weight.w, a.w, 1, panels.bytes(), one);
   const Floats x(M * K), y(M * N), w(N * K), dense(M * N), packed(table.gemm.packed_size(K, N));
+  for (Index i = 0; positive && i < M * K; ++i) x.floats()[i] = std::max(x.floats()[i], 0.0f);
   a.packed = panels.bytes(), a.x = x.floats(), a.y = y.floats();
   GemmArgs g;
   g.M = M, g.N = N, g.K = K;
@@ -108,8 +109,9 @@ void product(const std::string& what, const Weight& weight, Index M, const float
     g.b.data = packed.floats(), g.b_packed = true;
   }
   const Memory gemm_room(table.gemm.workspace(g, 1));
-  report(what, 2.0 * static_cast<double>(M * N * K), a.w.bytes,
-         best_of({[&] { table.quant.matmul(a, one, room.bytes()); }, [&] { table.gemm.run(g, one, gemm_room.bytes()); }}));
+  report(
+      what, 2.0 * static_cast<double>(M * N * K), a.w.bytes,
+      best_of({[&] { table.quant.matmul(a, one, room.bytes()); }, [&] { table.gemm.run(g, one, gemm_room.bytes()); }}));
 }
 
 void convolution(const std::string& what, const ConvShape& s, const float* act) {
@@ -121,7 +123,8 @@ void convolution(const std::string& what, const ConvShape& s, const float* act) 
   a.shape = s, a.w = quant::panels_of(weight.w, table.quant.conv_layout()), a.act = act;
   const Memory panels(a.w.bytes), room(table.quant.conv_workspace(a, 1));
   quant::pack_panels(weight.w, a.w, s.kh * s.kw, panels.bytes(), one);
-  const Floats x(s.n * s.c_in * s.h * s.w), y(outputs), w(s.c_out * K), dense(outputs), packed(table.conv.packed_size(s));
+  const Floats x(s.n * s.c_in * s.h * s.w), y(outputs), w(s.c_out * K), dense(outputs),
+      packed(table.conv.packed_size(s));
   a.packed = panels.bytes(), a.x = x.floats(), a.y = y.floats();
   ConvForwardArgs f;
   f.shape = s, f.x = x.floats(), f.w = w.floats(), f.y = dense.floats();
@@ -131,7 +134,8 @@ void convolution(const std::string& what, const ConvShape& s, const float* act) 
   }
   const Memory conv_room(table.conv.forward_workspace(f, 1));
   report(what, 2.0 * static_cast<double>(outputs * K), a.w.bytes,
-         best_of({[&] { table.quant.conv(a, one, room.bytes()); }, [&] { table.conv.forward(f, one, conv_room.bytes()); }}));
+         best_of({[&] { table.quant.conv(a, one, room.bytes()); },
+                  [&] { table.conv.forward(f, one, conv_room.bytes()); }}));
 }
 
 }  // namespace
@@ -150,24 +154,37 @@ int main(int count, char** arguments) {
   };
   const float act[2] = {0.004f, 128};
   for (const Index size : {4096, 1024, 512})
-    for (const Row& row : {Row{"int8", quant::Format::int8, size}, {"uint8", quant::Format::uint8, size},
-                           {"int4 g32", quant::Format::int4, 32}, {"int4 g128", quant::Format::int4, 128},
-                           {"uint4 g32", quant::Format::uint4, 32}, {"codebook4 g64", quant::Format::codebook4, 64}})
+    for (const Row& row : {Row{"int8", quant::Format::int8, size},
+                           {"uint8", quant::Format::uint8, size},
+                           {"int4 g32", quant::Format::int4, 32},
+                           {"int4 g128", quant::Format::int4, 128},
+                           {"uint4 g32", quant::Format::uint4, 32},
+                           {"codebook4 g64", quant::Format::codebook4, 64}})
       for (const Index M : {1, 4, 16, 64, 128})
-        for (const bool is_static : {false, true}) {
-          const std::string what = std::string(row.name) + " " + std::to_string(M) + "x" + std::to_string(size) +
-                                   (is_static ? " static" : " dynamic");
-          if (wanted(what)) product(what, Weight(row.format, size, size, row.group), M, is_static ? act : nullptr);
+        for (const char* kind : {"dynamic", "positive", "static"}) {  // positive: dynamic, after a ReLU
+          const std::string what =
+              std::string(row.name) + " " + std::to_string(M) + "x" + std::to_string(size) + " " + kind;
+          if (wanted(what))
+            product(what, Weight(row.format, size, size, row.group), M, kind[0] == 's' ? act : nullptr, kind[0] == 'p');
         }
   for (const Index n : {1, 32})
     for (const ConvShape& s : {ConvShape{.n = n, .c_in = 1, .h = 28, .w = 28, .c_out = 16, .kh = 3, .kw = 3},
                                ConvShape{.n = n, .c_in = 16, .h = 13, .w = 13, .c_out = 32, .kh = 3, .kw = 3},
-                               ConvShape{.n = n, .c_in = 64, .h = 14, .w = 14, .c_out = 64, .kh = 3, .kw = 3,
-                                         .pad_top = 1, .pad_bottom = 1, .pad_left = 1, .pad_right = 1},
+                               ConvShape{.n = n,
+                                         .c_in = 64,
+                                         .h = 14,
+                                         .w = 14,
+                                         .c_out = 64,
+                                         .kh = 3,
+                                         .kw = 3,
+                                         .pad_top = 1,
+                                         .pad_bottom = 1,
+                                         .pad_left = 1,
+                                         .pad_right = 1},
                                ConvShape{.n = n, .c_in = 64, .h = 14, .w = 14, .c_out = 128}}) {
-      const std::string what = "conv " + std::to_string(s.kh) + "x" + std::to_string(s.kw) + " " + std::to_string(s.c_in) +
-                               " -> " + std::to_string(s.c_out) + " of " + std::to_string(s.h) + ", batch " +
-                               std::to_string(n);
+      const std::string what = "conv " + std::to_string(s.kh) + "x" + std::to_string(s.kw) + " " +
+                               std::to_string(s.c_in) + " -> " + std::to_string(s.c_out) + " of " +
+                               std::to_string(s.h) + ", batch " + std::to_string(n);
       if (wanted(what)) convolution(what, s, act);
     }
 }

@@ -1,6 +1,7 @@
 // The driver of products with quantized weights: rows of x are quantized, then tasks of some panels by some rows run the tile.
 #pragma once
 #include "kernels/quant_activations.inl.h"
+#include "kernels/quant_bytes.inl.h"
 #include "kernels/quant_codes.inl.h"
 #include "kernels/quant_conv.inl.h"
 #include "kernels/quant_wide.inl.h"
@@ -32,6 +33,15 @@ inline Index panels_in_task(const QuantMatmulArgs& a, Index chunks) {
   return panels < 1 ? 1 : panels < a.w.count ? panels : a.w.count;
 }
 
+constexpr bool is_bytes([[maybe_unused]] const quant::Layout& layout) {
+#if defined(ATHANOR_QUANT_BYTES)
+  return layout.is_signed && layout.depth == kCodesDepth;
+#else
+  return false;
+#endif
+}
+constexpr bool is_wide(const quant::Layout& layout) { return layout.is_signed && !is_bytes(layout); }
+
 inline Room room_of(const QuantMatmulArgs& a, int workers) {
   Room room;
   room.chunks = parts_of(a.M, kRowsInTask);
@@ -39,9 +49,12 @@ inline Room room_of(const QuantMatmulArgs& a, int workers) {
   room.strip = panels_in_task(a, room.chunks);
   room.strips = parts_of(a.w.count, room.strip);
   room.ldx = up(a.w.padded_k, 64) + 64;
-  room.ld_sums = a.w.layout.is_signed ? 0 : a.w.groups > a.w.padded_k / 32 ? a.w.groups : a.w.padded_k / 32;
+  if (!a.w.layout.is_signed)
+    room.ld_sums = a.w.groups > a.w.padded_k / 32 ? a.w.groups : a.w.padded_k / 32;
+  else
+    room.ld_sums = is_bytes(a.w.layout) ? 1 : 0;
   room.rows_at = up(a.M * 4, 64);
-  room.x_sums_at = room.rows_at + up(a.M * room.ldx * (a.w.layout.is_signed ? 2 : 1), 64);
+  room.x_sums_at = room.rows_at + up(a.M * room.ldx * (is_wide(a.w.layout) ? 2 : 1), 64);
   room.worker_at = room.x_sums_at + up(a.M * room.ld_sums * 4, 64);
   room.sums_at = room.rows > kDirectRows ? kBlockK * kQuantColumns * 2 : 0;
   room.parts_at = room.sums_at + room.strip * room.panel_sums() * 4;
@@ -90,6 +103,18 @@ struct CodesScheme {
 };
 #endif
 
+#if defined(ATHANOR_QUANT_BYTES)
+// The tile of signed bytes.
+struct BytesScheme : CodesScheme {
+  static void sum_row(const X* x, const quant::Panels& w, std::int32_t* mark) { mark_negative(x, w.padded_k, mark); }
+  static std::int32_t shift(const float*) { return 0; }
+  static void direct(const CodesTile& t, Index rows, Index panels) { run_bytes_direct(t, rows, panels); }
+  static void block(const CodesTile& t, Index rows, std::byte* decoded) {
+    run_bytes_block(t, rows, reinterpret_cast<std::uint8_t*>(decoded));
+  }
+};
+#endif
+
 inline quant::Layout layout([[maybe_unused]] const quant::Weights& w, [[maybe_unused]] bool is_static) {
 #if defined(ATHANOR_ISA_AVX512)
   return {kQuantColumns, kCodesDepth, kCodesAlign, false, is_static};
@@ -98,6 +123,7 @@ inline quant::Layout layout([[maybe_unused]] const quant::Weights& w, [[maybe_un
   const Index group = w.group < w.K ? w.group : w.K;
   const bool codes = w.bits() <= 4 && w.kind() != quant::Kind::codebook && !is_static;
   if (codes && 8 * up(group, kCodesAlign) <= 9 * group) return {kQuantColumns, kCodesDepth, kCodesAlign, false, false};
+  if (!is_static && w.kind() != quant::Kind::affine) return bytes_layout();
 #endif
   return wide_layout();
 }
@@ -171,6 +197,9 @@ inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
   if (a.M == 0 || a.w.N == 0) return;
 #if defined(ATHANOR_QUANT_CODES)
   if (!a.w.layout.is_signed) return matmul_as<CodesScheme>(a, parallel, memory);
+#endif
+#if defined(ATHANOR_QUANT_BYTES)
+  if (is_bytes(a.w.layout)) return matmul_as<BytesScheme>(a, parallel, memory);
 #endif
   matmul_as<WideScheme>(a, parallel, memory);
 }

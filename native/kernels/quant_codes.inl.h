@@ -87,7 +87,7 @@ struct CodesTile {
   Index k0, k1;
   const std::int8_t* x;
   Index ldx;
-  const std::int32_t* x_sums;  // negated
+  const std::int32_t* x_sums;  // negated; in quant_bytes.inl.h marks
   Index ld_sums;
   std::int32_t shift;  // zp - 128, for static activations
   float* sums;
@@ -185,7 +185,6 @@ ATHANOR_INLINE void put_codes(const CodesTile& t, int p, Index g, bool begins, b
   }
 }
 
-// R rows by P panels that lie next to each other.
 template <int R, int P, class Source>
 void run_codes_tile(const CodesTile& t) {
   Source source[P];
@@ -275,14 +274,19 @@ inline void run_codes_direct(CodesTile t, Index rows, Index panels) {
   run_panels(kDirectNibbles, t, rows, panels);
 }
 
-// The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
-inline void run_codes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
+// The cells of [t.k0, t.k1) as bytes for all rows.
+inline void unfold_block(CodesTile& t, std::uint8_t* decoded) {
   if (t.w->bits == 8) {
     t.decoded = reinterpret_cast<const std::uint8_t*>(t.panel) + t.k0 * kQuantColumns;  // as they are
-  } else {
-    t.w->lookup ? unfold<PanelCodes<4, true>>(t, decoded) : unfold<PanelCodes<4, false>>(t, decoded);
-    t.decoded = decoded;
+    return;
   }
+  t.w->lookup ? unfold<PanelCodes<4, true>>(t, decoded) : unfold<PanelCodes<4, false>>(t, decoded);
+  t.decoded = decoded;
+}
+
+// The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
+inline void run_codes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
+  unfold_block(t, decoded);
   for (Index n; rows > 0; rows -= n) {
     n = rows_in_tile(rows);
     kDecodedCodes.kernels[n - 1](t);

@@ -95,6 +95,11 @@ ATHANOR_INLINE void store_s16(std::int16_t* p, IVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), packed);
 }
 
+ATHANOR_INLINE void store_s8(std::int8_t* p, IVec a) {
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
+}
+
 struct CellBytes {
   __m256i v;
 };

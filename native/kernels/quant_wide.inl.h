@@ -23,7 +23,7 @@ inline constexpr int kTileRows = 4;
 #endif
 inline constexpr Index kRowsInTask = 192;  // a multiple of every kTileRows
 inline constexpr int kDirectRows = 4;
-inline constexpr Index kAhead = 512;  // bytes of weights that are asked for before they are read
+inline constexpr Index kAhead = 512;   // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
 
 constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
@@ -241,7 +241,7 @@ inline void run_direct(Tile t, Index rows, Index panels) {
 }
 
 // Rows of the next tile where `rows` are left: tiles as even as can be, for one of few rows is slow.
-constexpr Index rows_in_tile(Index rows) { return parts_of(rows, parts_of(rows, kTileRows)); }
+constexpr Index rows_in_tile(Index rows, Index most = kTileRows) { return parts_of(rows, parts_of(rows, most)); }
 
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
 inline void run_block(Tile t, Index rows, std::int16_t* decoded) {

@@ -1,6 +1,7 @@
 // Integer products with quantized weights, on every instruction set, against the same sums of whole numbers: the integers to the
 // bit (scales that are powers of two leave every sum exact), any number of threads, and what stands beside y untouched.
 #include <cstdint>
+#include <cstdlib>
 #include <random>
 #include <vector>
 
@@ -18,7 +19,8 @@ struct Case {
   quant::Format format = quant::Format::int8;
   Index M = 1, N = 1, K = 1, group = 1 << 20;
   bool is_static = false, bf16 = false, bitmap = false;
-  int extreme = 0;  // 1: the least codes, 2: the largest, and x as large as can be
+  Index positive = 0;  // rows without negatives
+  int extreme = 0;     // 1: the least codes, 2: the largest, and x as large as can be
 };
 
 // Operands of a case, and y by its definition.
@@ -82,7 +84,8 @@ struct Problem {
   // Whole numbers whose step is exactly 1 (dynamic, the largest being 127) or 1/2 (static, some past the clamp).
   void fill_x(const Case& c, std::mt19937& draw) {
     for (Index i = 0; i < c.M * c.K; ++i) {
-      const int value = c.extreme != 0 ? (c.extreme == 1 ? -127 : 127) : static_cast<int>(draw() % 255) - 127;
+      int value = c.extreme != 0 ? (c.extreme == 1 ? -127 : 127) : static_cast<int>(draw() % 255) - 127;
+      if (i / c.K < c.positive) value = std::abs(value);
       x.push_back(static_cast<float>(i % c.K == 0 ? 127 : value));
     }
   }
@@ -155,12 +158,35 @@ TEST(quant_products_of_many_rows_and_blocks) {
       check_case({.format = format, .M = 129, .N = 50, .K = 1100, .group = group});
 }
 
+TEST(quant_products_of_few_rows_and_many_panels) {
+  for (const quant::FormatInfo& format : quant::kFormats)
+    for (const Index group : {1 << 20, 32})
+      for (const Index M : {1, 2})
+        for (const Index positive : {0, 1})
+          check_case({.format = format.format, .M = M, .N = 150, .K = 130, .group = group, .positive = positive});
+}
+
+TEST(quant_products_of_rows_with_and_without_negatives) {
+  for (const quant::Format format : {quant::Format::int8, quant::Format::codebook4, quant::Format::codebook8})
+    for (const Index group : {1 << 20, 96})
+      for (const Index positive : {5, 12, 40})
+        check_case({.format = format, .M = 40, .N = 40, .K = 700, .group = group, .positive = positive});
+}
+
 TEST(quant_sums_hold_the_largest_products) {
   for (const quant::FormatInfo& format : quant::kFormats)
     for (const int extreme : {1, 2})
       for (const Index M : {1, 6})
-        for (const bool is_static : {false, true})
+        for (const bool is_static : {false, true}) {
           check_case({.format = format.format, .M = M, .N = 18, .K = 250, .is_static = is_static, .extreme = extreme});
+          check_case({.format = format.format,
+                      .M = M,
+                      .N = 18,
+                      .K = 250,
+                      .is_static = is_static,
+                      .positive = M,
+                      .extreme = extreme});
+        }
 }
 
 TEST(quant_products_of_size_zero) {

@@ -1,0 +1,120 @@
+// The register tile of products of signed bytes on AVX2, four k a column at a time, without loss: x and w are in [-127, 127] (or w
+// is -128), so a pair of products is at most 2 * 127 * 128 = 32512, which vpmaddubsw does not saturate at, given one operand
+// without a sign.
+//   a row of x without negatives (after a ReLU)   vpmaddubsw(x, w)
+//   any other                                     vpmaddubsw(|w|, x · sign(w)), one instruction more
+// then vpmaddwd by ones and an addition: 3 or 4 instructions for 32 products, where 16 bits take 4 and a decoded block. Which of
+// the two a row takes does not show: the integers are the same.
+#pragma once
+#include "kernels/quant_codes.inl.h"
+
+#if defined(ATHANOR_ISA_AVX2)
+#define ATHANOR_QUANT_BYTES
+
+namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
+namespace {
+namespace quantized {
+
+inline constexpr int kSignedTileRows = 4;  // |w| takes registers
+inline constexpr int kPositiveTileRows = 5;
+
+inline quant::Layout bytes_layout() { return {kQuantColumns, kCodesDepth, 2 * kCodesDepth, true, false}; }
+
+// Whether a row of x has a negative integer, where the tiles of codes have sums.
+inline void mark_negative(const std::int8_t* x, Index n, std::int32_t* mark) {
+  std::int32_t signs = 0;
+  for (Index k = 0; k < n; ++k) signs |= x[k];
+  *mark = signs < 0;
+}
+
+ATHANOR_INLINE bool has_negative(const CodesTile& t, Index rows) {
+  std::int32_t marks = 0;
+  for (Index r = 0; r < rows; ++r) marks |= t.x_sums[r * t.ld_sums];
+  return marks != 0;
+}
+
+template <bool positive>
+ATHANOR_INLINE IVec bytes_dot(IVec acc, Codes w, Codes magnitude, Codes x) {
+  const __m256i pairs = positive ? _mm256_maddubs_epi16(x, w) : _mm256_maddubs_epi16(magnitude, _mm256_sign_epi8(x, w));
+  acc.v = _mm256_add_epi32(acc.v, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+  asm("" : "+x"(acc.v));  // as in quant_half.inl.h
+  return acc;
+}
+
+// R rows by P panels that lie next to each other.
+template <bool positive, int R, int P, class Source>
+void run_bytes_tile(const CodesTile& t) {
+  Source source[P];
+  for (int p = 0; p < P; ++p) {
+    source[p].open(t, p);
+    for (int i = 0; t.k0 == 0 && i < R * 2; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
+  }
+  const Index group = t.w->padded_group;
+  for (Index k = t.k0; k < t.k1;) {
+    const Index g = k / group, end = (g + 1) * group < t.k1 ? (g + 1) * group : t.k1;
+    IVec acc[P][R][2];
+    for (int p = 0; p < P; ++p)
+      for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = IVec::broadcast(0);
+    const std::int8_t* x = t.x + k;
+    const std::int8_t* const x_end = t.x + end;
+    for (; x < x_end; x += 2 * kCodesDepth)
+      for (int s = 0; s < 2; ++s)
+        for (int p = 0; p < P; ++p) {
+          Codes w[2], magnitude[2];
+          source[p].next(s, w);
+          for (int v = 0; v < 2; ++v) magnitude[v] = positive ? w[v] : _mm256_abs_epi8(w[v]);
+          for (int r = 0; r < R; ++r) {
+            const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+            for (int v = 0; v < 2; ++v) acc[p][r][v] = bytes_dot<positive>(acc[p][r][v], w[v], magnitude[v], xv);
+          }
+        }
+    for (int p = 0; p < P; ++p) put_codes<R>(t, p, g, k == g * group, end == (g + 1) * group, acc[p]);
+    k = end;
+  }
+}
+
+template <bool positive, class Source, int... R>
+struct BytesRow {
+  CodesKernel kernels[sizeof...(R)] = {run_bytes_tile<positive, R, 1, Source>...};
+};
+template <bool positive, class Source>
+struct DirectBytes {
+  CodesKernel together[kDirectRows] = {
+      run_bytes_tile<positive, 1, panels_at_once(1), Source>, run_bytes_tile<positive, 2, panels_at_once(2), Source>,
+      run_bytes_tile<positive, 3, panels_at_once(3), Source>, run_bytes_tile<positive, 4, panels_at_once(4), Source>};
+  CodesKernel single[kDirectRows] = {run_bytes_tile<positive, 1, 1, Source>, run_bytes_tile<positive, 2, 1, Source>,
+                                     run_bytes_tile<positive, 3, 1, Source>, run_bytes_tile<positive, 4, 1, Source>};
+};
+
+constexpr BytesRow<true, DecodedCodes, 1, 2, 3, 4, 5> kPositiveTiles{};
+constexpr BytesRow<false, DecodedCodes, 1, 2, 3, 4> kSignedTiles{};
+constexpr DirectBytes<true, PanelCodes<8, false>> kPositiveBytes{};
+constexpr DirectBytes<false, PanelCodes<8, false>> kSignedBytes{};
+constexpr DirectBytes<true, PanelCodes<4, true>> kPositiveLookups{};
+constexpr DirectBytes<false, PanelCodes<4, true>> kSignedLookups{};
+
+inline void run_bytes_direct(CodesTile t, Index rows, Index panels) {
+  t.k0 = 0, t.k1 = t.w->padded_k;
+  const bool negative = has_negative(t, rows);
+  if (t.w->bits == 8)
+    negative ? run_panels(kSignedBytes, t, rows, panels) : run_panels(kPositiveBytes, t, rows, panels);
+  else
+    negative ? run_panels(kSignedLookups, t, rows, panels) : run_panels(kPositiveLookups, t, rows, panels);
+}
+
+// The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
+inline void run_bytes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
+  unfold_block(t, decoded);
+  for (Index n; rows > 0; rows -= n) {
+    n = rows_in_tile(rows, kPositiveTileRows);
+    const bool negative = has_negative(t, n);
+    if (negative) n = rows_in_tile(rows, kSignedTileRows);
+    (negative ? kSignedTiles.kernels : kPositiveTiles.kernels)[n - 1](t);
+    t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
+  }
+}
+
+}  // namespace quantized
+}  // namespace
+}  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE
+#endif
