@@ -39,6 +39,16 @@ struct QuantConvArgs {
   const void* epilogue_self = nullptr;
 };
 
+// Rows of x as integers in f32.
+struct QuantRoundArgs {
+  Index rows = 0, length = 0;
+  const float* x = nullptr;    // (rows, length), contiguous
+  const float* act = nullptr;  // null: dynamic
+  float unit = 1;
+  float* to = nullptr;       // (rows, length)
+  float* factors = nullptr;  // (rows): s · unit, NaN for a row that becomes NaN
+};
+
 struct QuantKernels {
   // The panels that matmul wants of a weight, of which only format and sizes count, and for activations of a kind.
   quant::Layout (*layout)(const quant::Weights& weights, bool is_static) = nullptr;
@@ -51,6 +61,10 @@ struct QuantKernels {
   quant::Layout (*conv_layout)() = nullptr;
   Index (*conv_workspace)(const QuantConvArgs& args, int workers) = nullptr;
   void (*conv)(const QuantConvArgs& args, Parallel& parallel, void* workspace) = nullptr;
+
+  // For products that f32 kernels make of integers; then c[i] = (c[i] · scale) · factor for i < count.
+  void (*round)(const QuantRoundArgs& args, Parallel& parallel) = nullptr;
+  void (*scale)(float* c, Index count, float scale, float factor) = nullptr;
 };
 
 }  // namespace athanor

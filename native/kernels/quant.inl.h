@@ -207,8 +207,8 @@ inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
 }  // namespace quantized
 
 constexpr QuantKernels quant_kernels() {
-  return {quantized::layout,      quantized::workspace,      quantized::matmul,
-          quantized::wide_layout, quantized::conv_workspace, quantized::conv};
+  return {quantized::layout,         quantized::workspace, quantized::matmul,     quantized::wide_layout,
+          quantized::conv_workspace, quantized::conv,      quantized::round_rows, quantized::scale};
 }
 
 }  // namespace

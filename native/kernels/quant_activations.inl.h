@@ -7,6 +7,9 @@ namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace quantized {
 
+constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
+constexpr Index parts_of(Index value, Index part) { return (value + part - 1) / part; }
+
 struct ActivationStep {
   float step, low, high;  // integers are clamped to [low, high]
 };
@@ -34,7 +37,8 @@ class Rounding {
  public:
   explicit Rounding(const ActivationStep& s)
       : step_(Vec::broadcast(s.step)), low_(Vec::broadcast(s.low)), high_(Vec::broadcast(s.high)) {}
-  ATHANOR_INLINE IVec operator()(Vec x) const { return to_int_even(max(min(round_even(x / step_), high_), low_)); }
+  ATHANOR_INLINE Vec whole(Vec x) const { return max(min(round_even(x / step_), high_), low_); }
+  ATHANOR_INLINE IVec operator()(Vec x) const { return to_int_even(whole(x)); }
 
  private:
   Vec step_, low_, high_;
@@ -71,6 +75,30 @@ inline float quantize_row(const QuantMatmulArgs& a, const float* x, float unit, 
     std::memset(row + n, 0, static_cast<std::size_t>(a.w.padded_group - n) * sizeof(X));
   }
   return s.step * unit;
+}
+
+inline void round_rows(const QuantRoundArgs& a, Parallel& parallel) {
+  const Index at_once = parts_of(Index{1} << 14, a.length + 1);
+  parallel.run(static_cast<int>(parts_of(a.rows, at_once)), [&](int task, int) {
+    const Index end = (task + 1) * at_once < a.rows ? (task + 1) * at_once : a.rows;
+    for (Index row = task * at_once; row < end; ++row) {
+      const float* x = a.x + row * a.length;
+      float* to = a.to + row * a.length;
+      const ActivationStep s = activation_step(x, a.length, a.act);
+      const Rounding rounding(s);
+      Index i = 0;
+      for (; i + kLanes <= a.length; i += kLanes) rounding.whole(Vec::load(x + i)).store(to + i);
+      if (i < a.length) rounding.whole(Vec::load(x + i, a.length - i)).store(to + i, a.length - i);
+      a.factors[row] = s.step * a.unit;
+    }
+  });
+}
+
+inline void scale(float* c, Index count, float scale, float factor) {
+  const Vec s = Vec::broadcast(scale), f = Vec::broadcast(factor);
+  Index i = 0;
+  for (; i + kLanes <= count; i += kLanes) (Vec::load(c + i) * s * f).store(c + i);
+  if (i < count) (Vec::load(c + i, count - i) * s * f).store(c + i, count - i);
 }
 
 }  // namespace quantized

@@ -5,6 +5,7 @@
 // the bound is 32 products a cycle, twice that of f32. u8 x s8 (vpmaddubsw) would need a second multiply to widen its sums of 16
 // bits, so it has the same bound, and it saturates: 255 * 127 * 2 > 32767.
 #pragma once
+#include "kernels/quant_activations.inl.h"
 #include "kernels/quant_half.inl.h"
 #include "quant/panels.h"
 
@@ -25,9 +26,6 @@ inline constexpr Index kRowsInTask = 192;  // a multiple of every kTileRows
 inline constexpr int kDirectRows = 4;
 inline constexpr Index kAhead = 512;   // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
-
-constexpr Index up(Index value, Index to) { return (value + to - 1) / to * to; }
-constexpr Index parts_of(Index value, Index part) { return (value + part - 1) / part; }
 
 inline quant::Layout wide_layout() { return {kQuantColumns, kQuantDepth, 2 * kQuantDepth, true, false}; }
 

@@ -1,4 +1,6 @@
 // Convolution with a quantized weight; the contract is at the head of ops/quantized.cc.
+#include <cstring>
+
 #include "base/error.h"
 #include "graph/body.h"
 #include "ops/conv_geometry.h"
@@ -87,6 +89,69 @@ void lower_float(LowerContext& context, const QuantWeight& weight, const ConvSha
   });
 }
 
+// Sums of at most 2^24 are exact in f32, in which convolutions read images where they lie: faster than to gather windows of
+// integers, and the same bits. 255 · 128 · 513 < 2^24.
+bool fits_f32(const quant::Weights& w) {
+  const Index largest = w.kind() == quant::Kind::affine ? 255 : 128;
+  return w.groups() == 1 && w.K * 255 * largest <= Index{1} << 24;
+}
+
+// What the f32 convolution calls on its segments of y: scales, then the program's own epilogue.
+struct ScalingEpilogue {
+  void (*scale)(float* c, Index count, float scale, float factor);
+  const float* scales;
+  const float* factors;
+  const Epilogue* next;
+  static void call(const void* self, float* c, Index row, Index col, Index cols, Index batch) {
+    const auto& s = *static_cast<const ScalingEpilogue*>(self);
+    s.scale(c, cols, s.scales[row], s.factors[batch]);
+    if (s.next != nullptr) Epilogue::call(s.next, c, row, col, cols, batch);
+  }
+};
+
+void lower_exact_f32(LowerContext& context, const QuantWeight& weight, const ConvShape& shape) {
+  ConvForwardArgs args;
+  args.shape = shape;
+  args.w_packed = wants_packed_weights(shape) && weight.is_fixed(context);
+  const ConvKernels& conv = context.kernels.conv;
+  const Index count = weight.sizes().N * weight.sizes().K;
+  const auto arrange = [&conv, shape, count, packs = args.w_packed](const float* w, std::byte* to, Parallel& parallel) {
+    if (packs)
+      conv.pack_forward(shape, w, reinterpret_cast<float*>(to), parallel);
+    else
+      std::memcpy(to, w, static_cast<std::size_t>(count) * 4);
+  };
+  const std::string name =
+      args.w_packed ? std::string("packed ") + context.kernels.isa + " " + to_string(context.attrs()) : "f32";
+  const Slot w = weight.integers(context, name, (args.w_packed ? conv.packed_size(shape) : count) * 4, arrange);
+  const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 2, shape.c_out);
+  args.epilogue = ScalingEpilogue::call;
+  const int act_at = weight.operands().act;
+  const Slot x = context.input(0), y = context.output(), act = act_at >= 0 ? context.input(act_at) : -1;
+  const Index length = shape.c_in * shape.h * shape.w, factors_at = (shape.n * length * 4 + 63) / 64 * 64;
+  const Slot images = context.workspace(factors_at + shape.n * 4);
+  const Slot workspace = context.workspace(conv.forward_workspace(args, context.workers));
+  const auto round = context.kernels.quant.round;
+  const auto scale = context.kernels.quant.scale;
+  context.emit({conv_flops(shape), 0}, [=, kernel = conv.forward, at = weight.integers_at()](Execution& run) {
+    const auto* weights = run.at<const std::byte>(w);
+    auto* const integers = run.at<std::byte>(images);
+    auto* const factors = reinterpret_cast<float*>(integers + factors_at);
+    QuantWeight::IntegersHead head;
+    std::memcpy(&head, weights, sizeof head);
+    QuantRoundArgs rounding{shape.n, length, run.at<const float>(x)};
+    if (act >= 0) rounding.act = run.at<const float>(act);
+    rounding.unit = head.unit, rounding.to = reinterpret_cast<float*>(integers), rounding.factors = factors;
+    round(rounding, run.parallel);
+    if (epilogue) epilogue->bind(run);
+    const ScalingEpilogue scaling{scale, reinterpret_cast<const float*>(weights + 64), factors, epilogue.get()};
+    ConvForwardArgs now = args;
+    now.x = rounding.to, now.w = reinterpret_cast<const float*>(weights + at), now.y = run.at<float>(y);
+    now.epilogue_self = &scaling;
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
 void lower(LowerContext& context) {
   const QuantWeight weight(context);
   const Type& x = context.input_type(0);
@@ -94,6 +159,8 @@ void lower(LowerContext& context) {
       conv_shape(x.shape, dense_weight(x, weight.sizes().N, context.attrs()).shape, context.attrs());
   if (activations_of("quantized_conv2d", context.attrs()) == Activations::f32)
     lower_float(context, weight, shape);
+  else if (fits_f32(weight.sizes()))
+    lower_exact_f32(context, weight, shape);
   else
     lower_integers(context, weight, shape);
 }

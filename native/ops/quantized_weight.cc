@@ -1,5 +1,8 @@
 #include "ops/quantized_weight.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "base/error.h"
 
 namespace athanor {
@@ -235,6 +238,29 @@ Slot QuantWeight::dequantized(LowerContext& context, const std::string& name, In
     arrange(values, to, parallel);
   };
   return make(context, "f32 " + name, bytes, put);
+}
+
+Index QuantWeight::integers_at() const { return (64 + sizes_.N * 4 + 63) / 64 * 64; }
+
+Slot QuantWeight::integers(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const {
+  const auto put = [at = integers_at(), arrange](const quant::Weights& w, std::byte* to, Parallel& parallel) {
+    auto* scales = reinterpret_cast<float*>(to + 64);
+    std::int8_t rounded[256] = {};
+    const bool has_table = w.kind() == quant::Kind::codebook;
+    if (has_table) quant::round_table(w.table, w.table_size, rounded);
+    const IntegersHead head{has_table ? quant::table_unit(w.table, w.table_size) : 1.0f};
+    std::memcpy(to, &head, sizeof head);
+    const Block dense(w.N * w.K * 4);
+    auto* values = reinterpret_cast<float*>(dense.data());
+    std::vector<std::int16_t> row(static_cast<std::size_t>(w.K));
+    for (Index n = 0, first = 0; n < w.N; first += quant::kept_in_row(w, n++)) {
+      quant::integers(w, n, first, rounded, row.data());
+      std::copy(row.begin(), row.end(), values + n * w.K);
+      scales[n] = w.scale_of(n, 0);
+    }
+    arrange(values, to + at, parallel);
+  };
+  return make(context, "integers " + name, integers_at() + bytes, put);
 }
 
 }  // namespace athanor

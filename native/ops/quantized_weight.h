@@ -43,6 +43,14 @@ class QuantWeight {
   Slot dequantized(LowerContext& context) const;
   Slot dequantized(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const;
 
+  // The integers of a weight with one group, in f32 as above: IntegersHead, the scales f32 [N], and from integers_at() on what
+  // `arrange` makes.
+  struct IntegersHead {
+    float unit;
+  };
+  Index integers_at() const;
+  Slot integers(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const;
+
  private:
   using Make = std::function<void(const quant::Weights&, std::byte* to, Parallel& parallel)>;
   Slot make(LowerContext& context, const std::string& key, Index bytes, Make make) const;

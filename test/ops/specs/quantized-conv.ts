@@ -83,6 +83,20 @@ const layouts: readonly Case[] = [
   },
   { name: "scales by group", format: "int4", x: [1, 4, 6, 5], w: [9, 4, 3, 3], group: 16, scale: "bf16" },
   { name: "deep", format: "int8", x: [1, 70, 5, 5], w: [16, 70, 3, 3] },
+  {
+    name: "deep, many pixels, padded",
+    format: "int8",
+    x: [2, 60, 13, 11],
+    w: [35, 60, 3, 3],
+    geometry: { padding: [1, 1, 1, 1] },
+  },
+  {
+    name: "deep, groups, stride",
+    format: "uint8",
+    x: [2, 66, 9, 8],
+    w: [6, 33, 3, 3],
+    geometry: { groups: 2, stride: [1, 2] },
+  },
   { name: "1 × 1, sparse", format: "int8", x: [2, 20, 4, 5], w: [18, 20, 1, 1], sparse: true },
   { name: "an empty batch", format: "int8", x: [0, 2, 4, 4], w: [3, 2, 3, 3] },
 ];
