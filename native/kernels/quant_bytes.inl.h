@@ -45,29 +45,37 @@ ATHANOR_INLINE IVec bytes_dot(IVec acc, Codes w, Codes magnitude, Codes x) {
 template <bool positive, int R, int P, class Source>
 void run_bytes_tile(const CodesTile& t) {
   Source source[P];
+  ATHANOR_UNROLL
   for (int p = 0; p < P; ++p) {
     source[p].open(t, p);
-    for (int i = 0; t.k0 == 0 && i < R * 2; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
+    if (t.k0 > 0) continue;
+    ATHANOR_UNROLL
+    for (int i = 0; i < R * 2; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
   }
   const Index group = t.w->padded_group;
   for (Index k = t.k0; k < t.k1;) {
     const Index g = k / group, end = (g + 1) * group < t.k1 ? (g + 1) * group : t.k1;
     IVec acc[P][R][2];
-    for (int p = 0; p < P; ++p)
-      for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = IVec::broadcast(0);
+    ATHANOR_UNROLL
+    for (int p = 0; p < P; ++p) ATHANOR_UNROLL
+    for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = IVec::broadcast(0);
     const std::int8_t* x = t.x + k;
     const std::int8_t* const x_end = t.x + end;
-    for (; x < x_end; x += 2 * kCodesDepth)
-      for (int s = 0; s < 2; ++s)
-        for (int p = 0; p < P; ++p) {
-          Codes w[2], magnitude[2];
-          source[p].next(s, w);
-          for (int v = 0; v < 2; ++v) magnitude[v] = positive ? w[v] : _mm256_abs_epi8(w[v]);
-          for (int r = 0; r < R; ++r) {
-            const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
-            for (int v = 0; v < 2; ++v) acc[p][r][v] = bytes_dot<positive>(acc[p][r][v], w[v], magnitude[v], xv);
-          }
-        }
+    for (; x < x_end; x += 2 * kCodesDepth) ATHANOR_UNROLL
+    for (int s = 0; s < 2; ++s) ATHANOR_UNROLL
+    for (int p = 0; p < P; ++p) {
+      Codes w[2], magnitude[2];
+      source[p].next(s, w);
+      ATHANOR_UNROLL
+      for (int v = 0; v < 2; ++v) magnitude[v] = positive ? w[v] : _mm256_abs_epi8(w[v]);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) {
+        const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+        ATHANOR_UNROLL
+        for (int v = 0; v < 2; ++v) acc[p][r][v] = bytes_dot<positive>(acc[p][r][v], w[v], magnitude[v], xv);
+      }
+    }
+    ATHANOR_UNROLL
     for (int p = 0; p < P; ++p) put_codes<R>(t, p, g, k == g * group, end == (g + 1) * group, acc[p]);
     k = end;
   }

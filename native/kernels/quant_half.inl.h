@@ -6,6 +6,9 @@
 
 #include "simd/vec.h"
 
+// Before a loop over registers: unrolled before GCC decides what lives in memory.
+#define ATHANOR_UNROLL _Pragma("GCC unroll 16")
+
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
@@ -59,6 +62,7 @@ ATHANOR_INLINE void cells_unsigned(CellBytes c, Half out[2]) {
   out[1].v = _mm512_cvtepu8_epi16(_mm512_extracti64x4_epi64(c.v, 1));
 #endif
 }
+ATHANOR_INLINE void cells_signed_at(const std::uint8_t* p, Half out[2]) { cells_signed(cells_load(p), out); }
 struct CellTable {
   __m512i v;
 };
@@ -114,6 +118,10 @@ ATHANOR_INLINE void cells_unsigned(CellBytes c, Half out[2]) {
   out[0].v = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(c.v));
   out[1].v = _mm256_cvtepu8_epi16(_mm256_extracti128_si256(c.v, 1));
 }
+ATHANOR_INLINE void cells_signed_at(const std::uint8_t* p, Half out[2]) {  // widens as it loads
+  for (int v = 0; v < 2; ++v)
+    out[v].v = _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 16 * v)));
+}
 struct CellTable {
   __m256i v;
 };
@@ -149,6 +157,7 @@ ATHANOR_INLINE void cells_unsigned(CellBytes c, Half out[2]) {
   const int16x8_t wide = vreinterpretq_s16_u16(vmovl_u8(c.v));
   out[0].v = vget_low_s16(wide), out[1].v = vget_high_s16(wide);
 }
+ATHANOR_INLINE void cells_signed_at(const std::uint8_t* p, Half out[2]) { cells_signed(cells_load(p), out); }
 struct CellTable {
   uint8x16_t v;
 };
@@ -185,6 +194,7 @@ ATHANOR_INLINE void cells_signed(CellBytes c, Half out[2]) {
 ATHANOR_INLINE void cells_unsigned(CellBytes c, Half out[2]) {
   for (int i = 0; i < 8; ++i) out[i / 4].v[i % 4] = c.v[i];
 }
+ATHANOR_INLINE void cells_signed_at(const std::uint8_t* p, Half out[2]) { cells_signed(cells_load(p), out); }
 struct CellTable {
   const std::uint8_t* v;
 };

@@ -98,7 +98,7 @@ struct PanelSource {
       if constexpr (zeros)
         cells_unsigned(cells_load(cells), out);
       else
-        cells_signed(cells_load(cells), out);
+        cells_signed_at(cells, out);
       cells += kStepCells;
     }
     if constexpr (zeros) {
@@ -111,6 +111,7 @@ struct PanelSource {
 template <int R, int P, class Source>
 void run_tile(const Tile& t) {
   Source source[P];
+  ATHANOR_UNROLL
   for (int p = 0; p < P; ++p) source[p].open(t, p);
   const Index group = t.w->padded_group;
   for (Index k = t.k0; k < t.k1;) {
@@ -118,38 +119,47 @@ void run_tile(const Tile& t) {
     const bool begins = k == g * group, ends = end == (g + 1) * group;
     const auto part = [&](int p, int r, int v) { return t.parts + p * t.stride + r * kQuantColumns + v * kLanes; };
     IVec acc[P][R][2];
+    ATHANOR_UNROLL
     for (int p = 0; p < P; ++p) {
-      for (int r = 0; r < R; ++r)
-        for (int v = 0; v < 2; ++v) acc[p][r][v] = begins ? IVec::broadcast(0) : IVec::load(part(p, r, v));
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) ATHANOR_UNROLL
+      for (int v = 0; v < 2; ++v) acc[p][r][v] = begins ? IVec::broadcast(0) : IVec::load(part(p, r, v));
       source[p].start_group(t, p, g);
     }
     const std::int16_t* x = t.x + k;
     const std::int16_t* const x_end = t.x + end;
     for (; x < x_end; x += 2 * kQuantDepth) {
+      ATHANOR_UNROLL
       for (int s = 0; s < 2; ++s) {
+        ATHANOR_UNROLL
         for (int p = 0; p < P; ++p) {
           Half w[2];
           source[p].next(s, w);
+          ATHANOR_UNROLL
           for (int r = 0; r < R; ++r) {
             const Half xv = half_broadcast(x + r * t.ldx + s * kQuantDepth);
+            ATHANOR_UNROLL
             for (int v = 0; v < 2; ++v) acc[p][r][v] = half_dot(acc[p][r][v], w[v], xv);
           }
         }
       }
     }
-    for (int p = 0; p < P; ++p)
-      for (int v = 0; v < 2; ++v) {
-        if (!ends) {
-          for (int r = 0; r < R; ++r) acc[p][r][v].store(part(p, r, v));
-          continue;
-        }
-        const Vec scale = load_panel_scale(*t.w, panel_at(t, p), g, v);
-        for (int r = 0; r < R; ++r) {
-          float* sum = t.sums + p * t.stride + r * kQuantColumns + v * kLanes;
-          const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
-          fma(to_float(acc[p][r][v]), scale, before).store(sum);
-        }
+    ATHANOR_UNROLL
+    for (int p = 0; p < P; ++p) ATHANOR_UNROLL
+    for (int v = 0; v < 2; ++v) {
+      if (!ends) {
+        ATHANOR_UNROLL
+        for (int r = 0; r < R; ++r) acc[p][r][v].store(part(p, r, v));
+        continue;
       }
+      const Vec scale = load_panel_scale(*t.w, panel_at(t, p), g, v);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) {
+        float* sum = t.sums + p * t.stride + r * kQuantColumns + v * kLanes;
+        const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
+        fma(to_float(acc[p][r][v]), scale, before).store(sum);
+      }
+    }
     k = end;
   }
 }
