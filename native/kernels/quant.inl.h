@@ -30,7 +30,8 @@ inline Index panels_in_task(const QuantMatmulArgs& a, Index chunks) {
   Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (a.w.padded_k + 1));
   const Index sharing = a.w.count * chunks / 8 < kPanelsInTask ? a.w.count * chunks / 8 : kPanelsInTask;
   if (panels < sharing) panels = sharing;
-  return panels < 1 ? 1 : panels < a.w.count ? panels : a.w.count;
+  if (panels > a.w.count) panels = a.w.count;
+  return panels < 1 ? 1 : panels;
 }
 
 constexpr bool is_bytes([[maybe_unused]] const quant::Layout& layout) {
