@@ -6,9 +6,6 @@
 
 #include "simd/vec.h"
 
-// Before a loop over registers: unrolled before GCC decides what lives in memory.
-#define ATHANOR_UNROLL _Pragma("GCC unroll 16")
-
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
