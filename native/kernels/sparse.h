@@ -60,7 +60,7 @@ struct SparseArgs {
 
 struct ConvShape;
 struct SparseConvArgs;
-struct SparseQuadsArgs;
+struct SparseSlotsArgs;
 
 struct SparseKernels {
   int lanes = 0;  // rows of x in a vector; a tile has up to eight
@@ -73,9 +73,9 @@ struct SparseKernels {
   Index (*conv_workspace)(const ConvShape& shape, int workers) = nullptr;
   void (*conv)(const SparseConvArgs& args, Parallel& parallel, void* workspace) = nullptr;
 
-  // The same for a few rows of x by quads (kernels/sparse_quads.h).
-  Index (*quads_workspace)(Index M, Index K) = nullptr;
-  void (*quads)(const SparseQuadsArgs& args, Parallel& parallel, void* workspace) = nullptr;
+  // The same for a few rows of x by slots (kernels/sparse_slots.h).
+  Index (*slots_workspace)(Index M, Index K) = nullptr;
+  void (*slots)(const SparseSlotsArgs& args, Parallel& parallel, void* workspace) = nullptr;
 };
 
 inline constexpr Index kSparsePanelRows = 128;  // 32 KiB of sums a tile

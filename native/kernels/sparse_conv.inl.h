@@ -4,7 +4,7 @@
 
 #include "kernels/sparse.inl.h"
 #include "kernels/sparse_conv.h"
-#include "kernels/sparse_quads.inl.h"
+#include "kernels/sparse_slots.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
@@ -136,7 +136,7 @@ inline void sparse_conv_run(const SparseConvArgs& a, Parallel& parallel, void* w
 
 constexpr SparseKernels kernels() {
   return {kLanes,          sparse_workspace,       sparse_run,      sparse_conv_workspace,
-          sparse_conv_run, sparse_quads_workspace, sparse_quads_run};
+          sparse_conv_run, sparse_slots_workspace, sparse_slots_run};
 }
 
 }  // namespace sparse

@@ -2,7 +2,7 @@
 //   sparse_matmul(x f32 […, K], bitmap, values) → f32 […, N] = x · Wᵀ
 //   sparse_matmul_grad_input(dy […, N], bitmap, values; k = K) → […, K] = dy · W
 //   sparse_matmul_grad_values(dy […, N], x […, K], bitmap; nnz) → [nnz] = those of dyᵀ · x that the bitmap marks
-// layout ("auto", "dense", "1x1", "1x4", "4x1", "4x4", "2:4") overrides the choice of sparse/choice.h, for tests and measurements.
+// layout ("auto", "dense", "1x1", "1x4", "4x1", "4x4", "slots") overrides the choice of sparse/choice.h, for tests and measurements.
 // The pattern is fixed: it has no gradient. A bitmap that marks another number of weights than there are values is refused with a
 // sentence when it is read.
 #include "base/error.h"

@@ -7,7 +7,7 @@
 #include "ops/sparse_weight.h"
 #include "sparse/choice.h"
 #include "sparse/panels.h"
-#include "sparse/quads.h"
+#include "sparse/slots.h"
 
 namespace athanor {
 namespace {
@@ -15,7 +15,7 @@ namespace {
 constexpr Index kHead = 64;  // bytes before the payload of a prepared block
 
 // What a prepared block holds behind its head.
-enum class Way : std::int32_t { panels, quads, dense, dense_packed };
+enum class Way : std::int32_t { panels, slots, dense, dense_packed };
 
 struct Head {
   Way way;
@@ -59,7 +59,7 @@ struct Preparation {
     const sparse::Choice choice = choose(pattern, values != nullptr);
     if (choice.way == Chosen::dense)
       return values == nullptr ? with_head(Way::dense, 0) : dense(bitmap, values, parallel);
-    if (choice.way == Chosen::quads) return holding(Way::quads, sparse::pack_quads(pattern, kernels->lanes, values));
+    if (choice.way == Chosen::slots) return holding(Way::slots, sparse::pack_slots(pattern, kernels->lanes, values));
     return holding(Way::panels,
                    sparse::pack_panels(
                        pattern, {choice.shape, choice.block_columns, kSparsePanelRows, {}, values == nullptr}, values));
@@ -115,12 +115,12 @@ struct Runner {
     kernels->sparse.run(args, run.parallel, run.at(workspace));
   }
 
-  void quads(Execution& run, const SparseQuads& w) const {
-    SparseQuadsArgs args;
+  void slots(Execution& run, const SparseSlots& w) const {
+    SparseSlotsArgs args;
     args.w = w;
     args.M = product.M, args.x = run.at<const float>(product.x), args.y = run.at<float>(product.y);
     args.epilogue = bind(run), args.epilogue_self = epilogue.get();
-    kernels->sparse.quads(args, run.parallel, run.at(workspace));
+    kernels->sparse.slots(args, run.parallel, run.at(workspace));
   }
 
   void dense(Execution& run, const float* weight, bool packed) const {
@@ -136,7 +136,7 @@ struct Runner {
     const Index direct = kernels->gemm.workspace(args, workers);
     args.b_packed = true;
     return std::max({direct, kernels->gemm.workspace(args, workers),
-                     product.M <= kQuadRows ? kernels->sparse.quads_workspace(product.M, args.K) : 0,
+                     product.M <= kSlotRows ? kernels->sparse.slots_workspace(product.M, args.K) : 0,
                      kernels->sparse.workspace(product.M, args.N, args.K, workers)});
   }
 
@@ -166,7 +166,7 @@ void lower_sparse_product(LowerContext& context, const SparseProduct& product) {
       const auto* block = run.at<const std::byte>(whole);
       const Way way = head_of(block).way;
       if (way == Way::panels) return runner.panels(run, sparse::panels_at(block + kHead));
-      if (way == Way::quads) return runner.quads(run, sparse::quads_at(block + kHead));
+      if (way == Way::slots) return runner.slots(run, sparse::slots_at(block + kHead));
       runner.dense(run, reinterpret_cast<const float*>(block + kHead), way == Way::dense_packed);
     });
     return;

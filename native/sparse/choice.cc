@@ -8,8 +8,9 @@
 #include "kernels/gemm.h"
 #include "kernels/sparse.h"
 #include "kernels/sparse_conv.h"
-#include "kernels/sparse_quads.h"
-#include "sparse/quads.h"
+#include "kernels/sparse_slots.h"
+#include "sparse/matching.h"
+#include "sparse/slots.h"
 
 namespace athanor::sparse {
 namespace {
@@ -19,6 +20,7 @@ constexpr double kConvCycles = 0.54;      // of the dense convolution, a multipl
 constexpr double kMargin = 0.95;          // sparse where it promises at least this of dense's time
 constexpr Index kTileColumns = 1024;      // columns by vectors of a tile's part that L1 holds
 constexpr double kFewEntries = 8;         // of a row in a piece: fewer, and the pieces are made wider
+constexpr Index kMatchedRows = 16;        // of W, for the model of slots
 constexpr double kNearWeights = 1 << 16;  // a dense weight of so many elements stays in L2
 
 // Vectors of the widest tile that M rows are cut into.
@@ -30,7 +32,7 @@ Index tile_vectors(Index M, int lanes) {
 
 double dense_cycles(const Pattern& p, Index M, int lanes) {
   const double weights = static_cast<double>(p.rows) * static_cast<double>(p.columns), m = static_cast<double>(M);
-  if (M <= kGemmFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.22) + 0.075 * (m - 1));
+  if (M <= kGemmFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.195) + 0.055 * (m - 1));
   return weights * m * 0.54 / lanes;
 }
 
@@ -59,29 +61,41 @@ Candidate panels(const Pattern& p, int shape, Index M, int lanes) {
   return {width, tiles * (blocks * entry_cycles(R, C, T) + visits * visit_cycles(R, T) + moves)};
 }
 
-bool takes_quads(const Pattern& p, Index M) { return M <= kQuadRows && p.columns <= 65536; }
+bool takes_slots(const Pattern& p, Index M) { return M <= kSlotRows && p.columns > 0 && p.columns <= 65536; }
 
-double quads_cycles(const Pattern& p, Index M) {
-  const double weights = static_cast<double>(p.rows) * static_cast<double>(p.columns), m = static_cast<double>(M);
-  return weights * (0.05 + 0.115 * m) + static_cast<double>(count_rest(p)) * 1.8 * m;
+// A few rows of W are matched, to see how much of them is left over; what is left of eight rows is as long as the longest of them.
+double slots_cycles(const Pattern& p, Index M, int lanes) {
+  const double m = static_cast<double>(M), slot = 0.26 * m * std::max(1.0, 8.0 / lanes);
+  Matching matching(p.columns);
+  const Index step = std::max(Index{1}, p.rows / kMatchedRows), group = Index{kSlotVectors} * lanes;
+  double cycles = 0, longest = 0, rows = 0;
+  for (Index n = step / 2; n < p.rows; n += step, ++rows) {
+    const Index begin = p.start[static_cast<std::size_t>(n)];
+    const Index count = p.start[static_cast<std::size_t>(n + 1)] - begin, windows = windows_for(count, p.columns);
+    const double left = static_cast<double>(matching.match(p.column.data() + begin, count, windows));
+    cycles += static_cast<double>(windows) * slot + (left + 1.4 * std::sqrt(left)) * 1.6 * m + 6 + 2 * m;
+    longest = std::max(longest, static_cast<double>(windows));
+  }
+  const double all = static_cast<double>((p.rows + group - 1) / group * group), arranged = longest * m;
+  return cycles / std::max(1.0, rows) * all + arranged;
 }
 
 }  // namespace
 
 void check_layout(const std::string& where, const std::string& layout) {
-  const bool known = layout == "auto" || layout == "dense" || layout == "2:4" ||
+  const bool known = layout == "auto" || layout == "dense" || layout == "slots" ||
                      std::count(kNames, kNames + kSparseShapeCount, layout) > 0;
   check(known, Code::argument,
-        [&] { return where + ": layout is auto, dense, 1x1, 1x4, 4x1, 4x4 or 2:4, got " + layout; });
+        [&] { return where + ": layout is auto, dense, 1x1, 1x4, 4x1, 4x4 or slots, got " + layout; });
 }
 
 Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& layout) {
   using Way = Choice::Way;
   Choice best;
   if (layout == "dense") return best;
-  if (layout == "2:4") {
-    if (!takes_quads(pattern, M)) return choose(pattern, M, lanes, "1x1");
-    best.way = Way::quads;
+  if (layout == "slots") {
+    if (!takes_slots(pattern, M)) return choose(pattern, M, lanes, "1x1");
+    best.way = Way::slots;
     return best;
   }
   double least = layout == "auto" ? kMargin * dense_cycles(pattern, M, lanes) : -1;
@@ -92,7 +106,7 @@ Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& lay
     least = candidate.cycles;
     best = {Way::panels, shape, candidate.block_columns};
   }
-  if (layout == "auto" && takes_quads(pattern, M) && quads_cycles(pattern, M) < least) best = {Way::quads, 0, 0};
+  if (layout == "auto" && takes_slots(pattern, M) && slots_cycles(pattern, M, lanes) < least) best = {Way::slots, 0, 0};
   return best;
 }
 

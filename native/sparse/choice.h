@@ -1,5 +1,5 @@
-// Which way a product with a sparse weight is the fastest for a batch of M rows: one of the block shapes of kernels/sparse.h, the quads
-// of kernels/sparse_quads.h, or the dense product. A model of the processor's cycles, with constants measured with
+// Which way a product with a sparse weight is the fastest for a batch of M rows: one of the block shapes of kernels/sparse.h, the slots
+// of kernels/sparse_slots.h, or the dense product. A model of the processor's cycles, with constants measured with
 // bench/native/sparse_bench.cc on AVX2 (Zen 3) and scaled by the width of the vectors elsewhere; the same pattern and sizes always
 // get the same answer.
 #pragma once
@@ -9,13 +9,13 @@
 namespace athanor::sparse {
 
 struct Choice {
-  enum class Way { dense, panels, quads } way = Way::dense;
+  enum class Way { dense, panels, slots } way = Way::dense;
   int shape = 0;            // of panels: of kSparseShapes
   Index block_columns = 0;  // of panels: columns of a piece
 };
 
-// `lanes`: floats in a vector. `layout` is "auto", "dense", a shape of panels by name ("1x1", "1x4", "4x1", "4x4"), or "2:4" for quads; it
-// is then taken, but for quads where they cannot hold the weight or take the rows, which fall back on 1x1.
+// `lanes`: floats in a vector. `layout` is "auto", "dense", a shape of panels by name ("1x1", "1x4", "4x1", "4x4"), or "slots"; it
+// is then taken, but for slots where they cannot hold the weight or take the rows, which fall back on 1x1.
 Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& layout);
 
 // The same for a convolution; `pattern` is [O, C * KH * KW]. Only "1x1" and "4x1" are layouts here.

@@ -13,7 +13,7 @@
 #include "kernels/sparse_conv.h"
 #include "sparse/choice.h"
 #include "sparse/panels.h"
-#include "sparse/quads.h"
+#include "sparse/slots.h"
 #include "test/isas.h"
 #include "test/test.h"
 #include "test/threads.h"
@@ -144,17 +144,17 @@ void check_panels(const KernelTable& table, const Weight& w, Index M, const char
   CHECK(filled.empty() || std::memcmp(filled.data(), sparse::panels_at(block.data()).values, filled.size() * 4) == 0);
 }
 
-void check_quads(const KernelTable& table, const Weight& w, Index M) {
-  const std::string what = std::string(table.isa) + " quads M " + std::to_string(M) + " N " + std::to_string(w.N) +
+void check_slots(const KernelTable& table, const Weight& w, Index M) {
+  const std::string what = std::string(table.isa) + " slots M " + std::to_string(M) + " N " + std::to_string(w.N) +
                            " K " + std::to_string(w.K);
   const std::vector<float> x = random(M * w.K, 4);
-  const auto block = sparse::pack_quads(sparse::pattern_of(w.bitmap()), table.lanes, w.values.data());
+  const auto block = sparse::pack_slots(sparse::pattern_of(w.bitmap()), table.lanes, w.values.data());
   const std::vector<float> y = same_for_workers(M * w.N, what, [&](Parallel& parallel, float* to) {
-    Memory room(table.sparse.quads_workspace(M, w.K) / 4);
-    SparseQuadsArgs args;
-    args.w = sparse::quads_at(block.data());
+    Memory room(table.sparse.slots_workspace(M, w.K) / 4);
+    SparseSlotsArgs args;
+    args.w = sparse::slots_at(block.data());
     args.M = M, args.x = x.data(), args.y = to, args.epilogue = epilogue_of;
-    table.sparse.quads(args, parallel, room.data());
+    table.sparse.slots(args, parallel, room.data());
     CHECK_MESSAGE(room.intact(), what + ": the workspace was overrun");
   });
   check_product(w, M, x, y, what);
@@ -176,10 +176,10 @@ TEST(every_layout_of_panels_is_the_product) {
   });
 }
 
-TEST(quads_are_the_product) {
+TEST(slots_are_the_product) {
   test::for_each_isa([](const KernelTable& table) {
     for (const Weight& w : weights())
-      for (const Index M : {1, 2, 3, 4}) check_quads(table, w, M);
+      for (const Index M : {1, 2, 3, 4}) check_slots(table, w, M);
   });
 }
 
@@ -277,8 +277,9 @@ TEST(the_choice_follows_the_pattern_and_the_batch) {
   CHECK(way(0.1, 128).way == Way::panels && way(0.1, 128).shape == 0);
   CHECK(way(0.1, 128, 4, 4).shape == 3);
   CHECK(way(0.1, 128, 1, 4).shape == 1);
-  CHECK(way(0.6, 1).way == Way::dense);
-  CHECK(way(0.2, 1).way == Way::quads);
+  CHECK(way(0.9, 1).way == Way::dense);
+  CHECK(way(0.5, 1).way == Way::slots);
+  CHECK(way(0.2, 1).way == Way::slots);
 }
 
 }  // namespace

@@ -13,7 +13,7 @@ import { sparseConvolutions } from "./specs/sparse-conv.js";
 import { sparseProducts } from "./specs/sparse.js";
 import { pack, type Value } from "./value.js";
 
-const layouts = ["auto", "dense", "1x1", "1x4", "4x1", "4x4", "2:4"];
+const layouts = ["auto", "dense", "1x1", "1x4", "4x1", "4x4", "slots"];
 const convLayouts = ["auto", "dense", "1x1", "4x1"];
 const parameters: Parameter[] = [];
 

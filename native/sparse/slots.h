@@ -1,0 +1,18 @@
+// The layout of kernels/sparse_slots.h in one relocatable block.
+#pragma once
+#include <vector>
+
+#include "kernels/sparse_slots.h"
+#include "sparse/pattern.h"
+
+namespace athanor::sparse {
+
+// How many slots a row of `count` weights gets: some more than it needs, because few choices fill them badly; none where the rest
+// alone is the faster.
+Index windows_for(Index count, Index columns);
+
+std::vector<std::byte> pack_slots(const Pattern& pattern, int lanes, const float* values);
+
+SparseSlots slots_at(const std::byte* block);
+
+}  // namespace athanor::sparse
