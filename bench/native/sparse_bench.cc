@@ -16,80 +16,15 @@
 #include "kernels/sparse_conv.h"
 #include "sparse/choice.h"
 #include "sparse/panels.h"
-#include "sparse/quads.h"
+#include "sparse/slots.h"
+#include "sparse_cases.h"
 
 using namespace athanor;
+using athanor::bench::Floats, athanor::bench::processor, athanor::bench::Weight;
 
 namespace {
 
 constexpr double kSecondsEach = 0.06;
-
-double processor() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-struct Random {
-  std::uint64_t state = 1;
-  double next() {  // in [0, 1)
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<double>(state >> 33) * 0x1p-31;
-  }
-  float centred() { return static_cast<float>(next() - 0.5); }
-};
-
-class Floats {
- public:
-  explicit Floats(Index count)
-      : data_(static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>((count * 4 + 127) / 64 * 64)))) {
-    Random random;
-    for (Index i = 0; i < count; ++i) data_[i] = random.centred();
-  }
-  ~Floats() { std::free(data_); }
-  Floats(const Floats&) = delete;
-  Floats& operator=(const Floats&) = delete;
-  operator float*() const { return data_; }
-
- private:
-  float* data_;
-};
-
-// A weight [N, K] whose elements are kept in blocks of R × C, or of which `of_4` of every four neighbours are.
-struct Weight {
-  Index N, K;
-  double density;
-  int R = 1, C = 1, of_4 = 0;
-  std::vector<std::uint8_t> bits{};
-  std::vector<float> values{}, dense{};
-
-  void make() {
-    Random random;
-    std::vector<bool> mask(static_cast<std::size_t>(N * K));
-    for (Index n = 0; n < N; n += R)
-      for (Index k = 0; k < K; k += C) {
-        if (of_4 > 0 || random.next() >= density) continue;
-        for (Index r = n; r < std::min(N, n + R); ++r)
-          for (Index c = k; c < std::min(K, k + C); ++c) mask[static_cast<std::size_t>(r * K + c)] = true;
-      }
-    for (std::size_t i = 0; of_4 > 0 && i < mask.size(); i += 4)
-      for (int left = of_4; left > 0;) {
-        const std::size_t at = i + static_cast<std::size_t>(random.next() * 4);
-        if (!mask[at]) mask[at] = true, --left;
-      }
-    const Index row_bytes = sparse::bitmap_row_bytes(K);
-    bits.assign(static_cast<std::size_t>(N * row_bytes), 0);
-    dense.assign(mask.size(), 0);
-    for (Index i = 0; i < N * K; ++i) {
-      if (!mask[static_cast<std::size_t>(i)]) continue;
-      bits[static_cast<std::size_t>(i / K * row_bytes + i % K / 8)] |= static_cast<std::uint8_t>(1 << i % K % 8);
-      values.push_back(random.centred());
-      dense[static_cast<std::size_t>(i)] = values.back();
-    }
-  }
-  sparse::Bitmap bitmap() const { return {N, K, bits.data()}; }
-  double sparsity() const { return 1 - static_cast<double>(values.size()) / static_cast<double>(dense.size()); }
-};
 
 // The best time of each body, in turns.
 std::vector<double> best_of(const std::vector<std::function<void()>>& bodies) {
@@ -103,10 +38,10 @@ std::vector<double> best_of(const std::vector<std::function<void()>>& bodies) {
   return best;
 }
 
-constexpr int kQuads = kSparseShapeCount;  // the layout behind the shapes
+constexpr int kSlots = kSparseShapeCount;  // the layout behind the shapes
 
 const char* name_of(int shape) {
-  static const char* const names[] = {"1x1", "1x4", "4x1", "4x4", "2:4"};
+  static const char* const names[] = {"1x1", "1x4", "4x1", "4x4", "slots"};
   return names[shape];
 }
 
@@ -115,7 +50,7 @@ void report(const std::string& what, const Weight& w, const std::vector<int>& sh
   std::printf("%-34s %5.1f %% | dense %8.1f us |", what.c_str(), 100 * w.sparsity(), seconds[0] * 1e6);
   double chosen = seconds[0];
   for (std::size_t i = 0; i < shapes.size(); ++i) {
-    const bool picked = shapes[i] == kQuads ? choice.way == sparse::Choice::Way::quads
+    const bool picked = shapes[i] == kSlots ? choice.way == sparse::Choice::Way::slots
                                             : choice.way == sparse::Choice::Way::panels && choice.shape == shapes[i];
     if (picked) chosen = seconds[i + 1];
     std::printf(" %s %8.1f us %5.2fx%s", name_of(shapes[i]), seconds[i + 1] * 1e6, seconds[0] / seconds[i + 1],
@@ -159,9 +94,9 @@ void product(Weight w, Index M) {
         sparse::pack_panels(pattern, {shape, forced.block_columns, kSparsePanelRows, {}, false}, w.values.data()));
     shapes.push_back(shape);
   }
-  const std::vector<std::byte> quads =
-      M <= kQuadRows ? sparse::pack_quads(pattern, table.lanes, w.values.data()) : std::vector<std::byte>();
-  const Floats quads_room(table.sparse.quads_workspace(M, w.K) / 4);
+  const std::vector<std::byte> slots =
+      M <= kSlotRows ? sparse::pack_slots(pattern, table.lanes, w.values.data()) : std::vector<std::byte>();
+  const Floats slots_room(table.sparse.slots_workspace(M, w.K) / 4);
   for (const auto& block : blocks)
     bodies.push_back([&] {
       SparseArgs args;
@@ -169,13 +104,13 @@ void product(Weight w, Index M) {
       args.M = M, args.x = x, args.y = y;
       table.sparse.run(args, one, room);
     });
-  if (M <= kQuadRows) {
-    shapes.push_back(kQuads);
+  if (M <= kSlotRows) {
+    shapes.push_back(kSlots);
     bodies.push_back([&] {
-      SparseQuadsArgs args;
-      args.w = sparse::quads_at(quads.data());
+      SparseSlotsArgs args;
+      args.w = sparse::slots_at(slots.data());
       args.M = M, args.x = x, args.y = y;
-      table.sparse.quads(args, one, quads_room);
+      table.sparse.slots(args, one, slots_room);
     });
   }
   const std::vector<double> seconds = best_of(bodies);
