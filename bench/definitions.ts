@@ -14,6 +14,8 @@ interface Definition {
   /** What weights are quantized to; `group` inputs share a scale. */
   readonly scheme?: string;
   readonly group?: number;
+  /** The signs of x, which some integer kernels are faster without: networks of images take it positive, layers take both. */
+  readonly x?: "positive" | "both";
   /** Rows of x, in the quant suite. */
   readonly M?: number;
 }

@@ -19,6 +19,15 @@ export function uniform(shape: readonly number[], seed = 1): NdArray {
   return array(Float32Array.from({ length: size }, next), shape);
 }
 
+/** Numbers of either sign, as a layer sees them that no ReLU goes before. */
+export function centred(shape: readonly number[], seed = 1): NdArray {
+  const { data } = uniform(shape, seed);
+  return array(
+    Float32Array.from(data as Float32Array, (value) => value - 0.5),
+    shape,
+  );
+}
+
 /** Whole numbers below `limit`. */
 export function whole(shape: readonly number[], limit: number, seed = 1): NdArray {
   const next = numbers(seed);
