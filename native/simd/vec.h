@@ -20,7 +20,10 @@
 #include "kernels/isa/isa.h"
 
 #define ATHANOR_INLINE inline __attribute__((always_inline))
-#if defined(__clang__)
+// Before a loop over registers: unrolled before GCC decides what lives in memory. Not under a sanitizer, which takes minutes for it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define ATHANOR_UNROLL
+#elif defined(__clang__)
 #define ATHANOR_UNROLL _Pragma("unroll")
 #else
 #define ATHANOR_UNROLL _Pragma("GCC unroll 16")
