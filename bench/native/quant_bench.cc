@@ -1,66 +1,24 @@
 // Products and convolutions with quantized weights beside our own f32 ones (weights packed once) in one run: the two take turns on
 // one thread, and each figure is the best of the runs that fit into its time, in processor time. GOP/s count a multiplication and an
-// addition as two; GB/s are the bytes of the panels, which at one row are all there is to read. Arguments select cases by substring.
+// addition as two; GB/s are the bytes of the panels, which at one row are all there is to read. Convolutions are
+// those of integers, which the engine takes for deep ones alone (ops/quantized_conv.cc). Arguments select cases by substring.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
-#include <ctime>
-#include <functional>
 #include <string>
 #include <vector>
 
 #include "kernels/dispatch.h"
+#include "timing.h"
 
 using namespace athanor;
+using athanor::bench::best_of, athanor::bench::Floats;
 
 namespace {
 
 constexpr double kSecondsEach = 0.25;
 
-double processor() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-std::vector<double> best_of(const std::vector<std::function<void()>>& bodies) {
-  std::vector<double> best(bodies.size(), 1e9);
-  for (const double until = processor() + kSecondsEach * static_cast<double>(bodies.size()); processor() < until;)
-    for (std::size_t i = 0; i < bodies.size(); ++i) {
-      const double begun = processor();
-      bodies[i]();
-      best[i] = std::min(best[i], processor() - begun);
-    }
-  return best;
-}
-
-class Memory {
- public:
-  explicit Memory(Index bytes)
-      : data_(static_cast<std::byte*>(std::aligned_alloc(64, static_cast<std::size_t>((bytes + 127) / 64 * 64)))) {
-    std::fill_n(data_, (bytes + 127) / 64 * 64, std::byte{0});
-  }
-  ~Memory() { std::free(data_); }
-  Memory(const Memory&) = delete;
-  Memory& operator=(const Memory&) = delete;
-  std::byte* bytes() const { return data_; }
-  float* floats() const { return reinterpret_cast<float*>(data_); }
-
- private:
-  std::byte* data_;
-};
-
-class Floats : public Memory {
- public:
-  explicit Floats(Index count) : Memory(count * 4) {
-    std::uint64_t state = 1;
-    for (Index i = 0; i < count; ++i) {
-      state = state * 6364136223846793005u + 1442695040888963407u;
-      floats()[i] = static_cast<float>(static_cast<double>(state >> 33) * 0x1p-31 - 0.5);
-    }
-  }
-};
+std::byte* bytes_of(const Floats& floats) { return reinterpret_cast<std::byte*>(static_cast<float*>(floats)); }
 
 // A weight of random codes.
 struct Weight {
@@ -94,24 +52,24 @@ void product(const std::string& what, const Weight& weight, Index M, const float
   QuantMatmulArgs a;
   a.M = M, a.w = quant::panels_of(weight.w, table.quant.layout(weight.w, act != nullptr)), a.act = act;
   const Index N = a.w.N, K = a.w.K;
-  const Memory panels(a.w.bytes), room(table.quant.workspace(a, 1));
-  quant::pack_panels(weight.w, a.w, 1, panels.bytes(), one);
+  const Floats panels(a.w.bytes / 4 + 1), room(table.quant.workspace(a, 1) / 4 + 1);
+  quant::pack_panels(weight.w, a.w, 1, bytes_of(panels), one);
   const Floats x(M * K), y(M * N), w(N * K), dense(M * N), packed(table.gemm.packed_size(K, N));
-  for (Index i = 0; positive && i < M * K; ++i) x.floats()[i] = std::max(x.floats()[i], 0.0f);
-  a.packed = panels.bytes(), a.x = x.floats(), a.y = y.floats();
+  for (Index i = 0; positive && i < M * K; ++i) x[i] = std::max(x[i], 0.0f);
+  a.packed = bytes_of(panels), a.x = x, a.y = y;
   GemmArgs g;
   g.M = M, g.N = N, g.K = K;
-  g.a.data = x.floats(), g.a.row = K, g.a.col = 1;
-  g.b.data = w.floats(), g.b.row = 1, g.b.col = K;
-  g.c = dense.floats(), g.ldc = N;
+  g.a.data = x, g.a.row = K, g.a.col = 1;
+  g.b.data = w, g.b.row = 1, g.b.col = K;
+  g.c = dense, g.ldc = N;
   if (wants_packed_b(g)) {
-    table.gemm.pack_b(g, packed.floats(), one);
-    g.b.data = packed.floats(), g.b_packed = true;
+    table.gemm.pack_b(g, packed, one);
+    g.b.data = packed, g.b_packed = true;
   }
-  const Memory gemm_room(table.gemm.workspace(g, 1));
+  const Floats gemm_room(table.gemm.workspace(g, 1) / 4 + 1);
   report(
       what, 2.0 * static_cast<double>(M * N * K), a.w.bytes,
-      best_of({[&] { table.quant.matmul(a, one, room.bytes()); }, [&] { table.gemm.run(g, one, gemm_room.bytes()); }}));
+      best_of(kSecondsEach, {[&] { table.quant.matmul(a, one, room); }, [&] { table.gemm.run(g, one, gemm_room); }}));
 }
 
 void convolution(const std::string& what, const ConvShape& s, const float* act) {
@@ -121,21 +79,21 @@ void convolution(const std::string& what, const ConvShape& s, const float* act) 
   const Weight weight(quant::Format::int8, s.c_out, K, K);
   QuantConvArgs a;
   a.shape = s, a.w = quant::panels_of(weight.w, table.quant.conv_layout()), a.act = act;
-  const Memory panels(a.w.bytes), room(table.quant.conv_workspace(a, 1));
-  quant::pack_panels(weight.w, a.w, s.kh * s.kw, panels.bytes(), one);
+  const Floats panels(a.w.bytes / 4 + 1), room(table.quant.conv_workspace(a, 1) / 4 + 1);
+  quant::pack_panels(weight.w, a.w, s.kh * s.kw, bytes_of(panels), one);
   const Floats x(s.n * s.c_in * s.h * s.w), y(outputs), w(s.c_out * K), dense(outputs),
       packed(table.conv.packed_size(s));
-  a.packed = panels.bytes(), a.x = x.floats(), a.y = y.floats();
+  a.packed = bytes_of(panels), a.x = x, a.y = y;
   ConvForwardArgs f;
-  f.shape = s, f.x = x.floats(), f.w = w.floats(), f.y = dense.floats();
+  f.shape = s, f.x = x, f.w = w, f.y = dense;
   if (wants_packed_weights(s)) {
-    table.conv.pack_forward(s, w.floats(), packed.floats(), one);
-    f.w = packed.floats(), f.w_packed = true;
+    table.conv.pack_forward(s, w, packed, one);
+    f.w = packed, f.w_packed = true;
   }
-  const Memory conv_room(table.conv.forward_workspace(f, 1));
-  report(what, 2.0 * static_cast<double>(outputs * K), a.w.bytes,
-         best_of({[&] { table.quant.conv(a, one, room.bytes()); },
-                  [&] { table.conv.forward(f, one, conv_room.bytes()); }}));
+  const Floats conv_room(table.conv.forward_workspace(f, 1) / 4 + 1);
+  report(
+      what, 2.0 * static_cast<double>(outputs * K), a.w.bytes,
+      best_of(kSecondsEach, {[&] { table.quant.conv(a, one, room); }, [&] { table.conv.forward(f, one, conv_room); }}));
 }
 
 }  // namespace

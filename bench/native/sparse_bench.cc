@@ -20,23 +20,11 @@
 #include "sparse_cases.h"
 
 using namespace athanor;
-using athanor::bench::Floats, athanor::bench::processor, athanor::bench::Weight;
+using athanor::bench::best_of, athanor::bench::Floats, athanor::bench::processor, athanor::bench::Weight;
 
 namespace {
 
 constexpr double kSecondsEach = 0.06;
-
-// The best time of each body, in turns.
-std::vector<double> best_of(const std::vector<std::function<void()>>& bodies) {
-  std::vector<double> best(bodies.size(), 1e9);
-  for (const double until = processor() + kSecondsEach * static_cast<double>(bodies.size()); processor() < until;)
-    for (std::size_t i = 0; i < bodies.size(); ++i) {
-      const double begun = processor();
-      bodies[i]();
-      best[i] = std::min(best[i], processor() - begun);
-    }
-  return best;
-}
 
 constexpr int kSlots = kSparseShapeCount;  // the layout behind the shapes
 
@@ -113,7 +101,7 @@ void product(Weight w, Index M) {
       table.sparse.slots(args, one, slots_room);
     });
   }
-  const std::vector<double> seconds = best_of(bodies);
+  const std::vector<double> seconds = best_of(kSecondsEach, bodies);
   std::string what = "[" + std::to_string(M) + "," + std::to_string(w.K) + "]x[" + std::to_string(w.N) + "]";
   if (w.R * w.C > 1) what += " " + std::to_string(w.R) + "x" + std::to_string(w.C);
   if (w.of_4 > 0) what += " " + std::to_string(w.of_4) + ":4";
@@ -144,8 +132,8 @@ void convolution(const ConvShape& s, double density) {
   const std::vector<std::byte> block = sparse::pack_panels(pattern, options, w.values.data());
   SparseConvArgs args;
   args.shape = s, args.plan = plan, args.w = sparse::panels_at(block.data()), args.x = x, args.y = y;
-  const std::vector<double> seconds =
-      best_of({[&] { table.conv.forward(f, one, conv_room); }, [&] { table.sparse.conv(args, one, room); }});
+  const std::vector<double> seconds = best_of(
+      kSecondsEach, {[&] { table.conv.forward(f, one, conv_room); }, [&] { table.sparse.conv(args, one, room); }});
   const std::string what = std::to_string(s.n) + "x" + std::to_string(s.c_in) + "x" + std::to_string(s.h) + "x" +
                            std::to_string(s.w) + " " + std::to_string(s.kh) + "x" + std::to_string(s.kw) + " to " +
                            std::to_string(s.c_out) + " stride " + std::to_string(s.stride_h);

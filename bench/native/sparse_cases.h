@@ -1,45 +1,13 @@
-// Weights and memory that the benches of sparse products share.
+// Weights that the benches of sparse products share.
 #pragma once
 #include <algorithm>
 #include <cstdint>
-#include <cstdlib>
-#include <ctime>
 #include <vector>
 
 #include "sparse/bitmap.h"
+#include "timing.h"
 
 namespace athanor::bench {
-
-inline double processor() {
-  timespec t;
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-struct Random {
-  std::uint64_t state = 1;
-  double next() {  // in [0, 1)
-    state = state * 6364136223846793005u + 1442695040888963407u;
-    return static_cast<double>(state >> 33) * 0x1p-31;
-  }
-  float centred() { return static_cast<float>(next() - 0.5); }
-};
-
-class Floats {
- public:
-  explicit Floats(Index count)
-      : data_(static_cast<float*>(std::aligned_alloc(64, static_cast<std::size_t>((count * 4 + 127) / 64 * 64)))) {
-    Random random;
-    for (Index i = 0; i < count; ++i) data_[i] = random.centred();
-  }
-  ~Floats() { std::free(data_); }
-  Floats(const Floats&) = delete;
-  Floats& operator=(const Floats&) = delete;
-  operator float*() const { return data_; }
-
- private:
-  float* data_;
-};
 
 // A weight [N, K] whose elements are kept in blocks of R × C, or of which `of_4` of every four neighbours are.
 struct Weight {

@@ -82,7 +82,7 @@ static inline Integers dot(Integers sum, Integers x) { return _mm512_dpbusd_epi3
 typedef __m256i Integers;
 enum { kProducts = 16 };
 static inline Integers all(int value) { return _mm256_set1_epi32(value); }
-static inline Integers dot(Integers sum, Integers x) { return _mm256_madd_epi16(sum, x); }  // sums have ports of their own
+static inline Integers dot(Integers sum, Integers x) { return _mm256_madd_epi16(sum, x); }  // without the sums, which on Zen 3 take its ports
 #endif
 
 #if defined(__AVX2__)

@@ -45,15 +45,7 @@ class Rounding {
 };
 
 ATHANOR_INLINE void store_narrow(std::int16_t* to, IVec x) { store_s16(to, x); }
-ATHANOR_INLINE void store_narrow(std::int8_t* to, IVec x) {
-#if defined(ATHANOR_ISA_AVX2)
-  store_s8(to, x);
-#else
-  std::int16_t wide[kLanes];
-  store_s16(wide, x);
-  for (int i = 0; i < kLanes; ++i) to[i] = static_cast<std::int8_t>(wide[i]);
-#endif
-}
+ATHANOR_INLINE void store_narrow(std::int8_t* to, IVec x) { store_s8(to, x); }
 
 // One row, `shift` added to its integers; returns the factor of its row of y.
 template <class X>

@@ -45,34 +45,32 @@ ATHANOR_INLINE IVec bytes_dot(IVec acc, Codes w, Codes magnitude, Codes x) {
 template <bool positive, int R, int P, class Source>
 void run_bytes_tile(const CodesTile& t) {
   Source source[P];
-  ATHANOR_UNROLL
-  for (int p = 0; p < P; ++p) {
-    source[p].open(t, p);
-    if (t.k0 > 0) continue;
-    ATHANOR_UNROLL
-    for (int i = 0; i < R * 2; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
-  }
+  open_panels<R>(t, source);
   const Index group = t.w->padded_group;
   for (Index k = t.k0; k < t.k1;) {
     const Index g = k / group, end = (g + 1) * group < t.k1 ? (g + 1) * group : t.k1;
     IVec acc[P][R][2];
     ATHANOR_UNROLL
-    for (int p = 0; p < P; ++p) ATHANOR_UNROLL
-    for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = IVec::broadcast(0);
+    for (int p = 0; p < P; ++p) {
+      ATHANOR_UNROLL
+      for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = IVec::broadcast(0);
+    }
     const std::int8_t* x = t.x + k;
     const std::int8_t* const x_end = t.x + end;
-    for (; x < x_end; x += 2 * kCodesDepth) ATHANOR_UNROLL
-    for (int s = 0; s < 2; ++s) ATHANOR_UNROLL
-    for (int p = 0; p < P; ++p) {
-      Codes w[2], magnitude[2];
-      source[p].next(s, w);
+    for (; x < x_end; x += 2 * kCodesDepth) {
       ATHANOR_UNROLL
-      for (int v = 0; v < 2; ++v) magnitude[v] = positive ? w[v] : _mm256_abs_epi8(w[v]);
-      ATHANOR_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+      for (int s = 0; s < 2; ++s) {
         ATHANOR_UNROLL
-        for (int v = 0; v < 2; ++v) acc[p][r][v] = bytes_dot<positive>(acc[p][r][v], w[v], magnitude[v], xv);
+        for (int p = 0; p < P; ++p) {
+          Codes w[2], magnitude[2];
+          source[p].next(s, w);
+          for (int v = 0; v < 2; ++v) magnitude[v] = positive ? w[v] : _mm256_abs_epi8(w[v]);
+          ATHANOR_UNROLL
+          for (int r = 0; r < R; ++r) {
+            const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+            for (int v = 0; v < 2; ++v) acc[p][r][v] = bytes_dot<positive>(acc[p][r][v], w[v], magnitude[v], xv);
+          }
+        }
       }
     }
     ATHANOR_UNROLL
@@ -81,33 +79,22 @@ void run_bytes_tile(const CodesTile& t) {
   }
 }
 
-template <bool positive, class Source, int... R>
-struct BytesRow {
-  CodesKernel kernels[sizeof...(R)] = {run_bytes_tile<positive, R, 1, Source>...};
-};
-template <bool positive, class Source>
-struct DirectBytes {
-  CodesKernel together[kDirectRows] = {
-      run_bytes_tile<positive, 1, panels_at_once(1), Source>, run_bytes_tile<positive, 2, panels_at_once(2), Source>,
-      run_bytes_tile<positive, 3, panels_at_once(3), Source>, run_bytes_tile<positive, 4, panels_at_once(4), Source>};
-  CodesKernel single[kDirectRows] = {run_bytes_tile<positive, 1, 1, Source>, run_bytes_tile<positive, 2, 1, Source>,
-                                     run_bytes_tile<positive, 3, 1, Source>, run_bytes_tile<positive, 4, 1, Source>};
-};
+template <bool positive>
+constexpr auto kBytesTiles =
+    tile_row<CodesTile>([]<int R>() { return run_bytes_tile<positive, R, 1, DecodedCodes>; },
+                        std::make_integer_sequence<int, positive ? kPositiveTileRows : kSignedTileRows>{});
 
-constexpr BytesRow<true, DecodedCodes, 1, 2, 3, 4, 5> kPositiveTiles{};
-constexpr BytesRow<false, DecodedCodes, 1, 2, 3, 4> kSignedTiles{};
-constexpr DirectBytes<true, PanelCodes<8, false>> kPositiveBytes{};
-constexpr DirectBytes<false, PanelCodes<8, false>> kSignedBytes{};
-constexpr DirectBytes<true, PanelCodes<4, true>> kPositiveLookups{};
-constexpr DirectBytes<false, PanelCodes<4, true>> kSignedLookups{};
+template <bool positive, int bits>
+constexpr auto kDirectBytes =
+    direct_row<CodesTile>([]<int R, int P>() { return run_bytes_tile<positive, R, P, PanelCodes<bits, bits == 4>>; });
 
 inline void run_bytes_direct(CodesTile t, Index rows, Index panels) {
   t.k0 = 0, t.k1 = t.w->padded_k;
   const bool negative = has_negative(t, rows);
   if (t.w->bits == 8)
-    negative ? run_panels(kSignedBytes, t, rows, panels) : run_panels(kPositiveBytes, t, rows, panels);
+    run_panels(negative ? kDirectBytes<false, 8> : kDirectBytes<true, 8>, t, rows, panels);
   else
-    negative ? run_panels(kSignedLookups, t, rows, panels) : run_panels(kPositiveLookups, t, rows, panels);
+    run_panels(negative ? kDirectBytes<false, 4> : kDirectBytes<true, 4>, t, rows, panels);
 }
 
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
@@ -117,7 +104,8 @@ inline void run_bytes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
     n = rows_in_tile(rows, kPositiveTileRows);
     const bool negative = has_negative(t, n);
     if (negative) n = rows_in_tile(rows, kSignedTileRows);
-    (negative ? kSignedTiles.kernels : kPositiveTiles.kernels)[n - 1](t);
+    const auto at = static_cast<std::size_t>(n - 1);
+    (negative ? kBytesTiles<false>[at] : kBytesTiles<true>[at])(t);
     t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }

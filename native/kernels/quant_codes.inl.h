@@ -4,7 +4,7 @@
 // AVX2: vpmaddubsw sums pairs in 16 bits, which only codes of 4 bits leave room for: with x in [-127, 127] and codes up to 15 a
 // pair is at most 2 * 15 * 127 = 3810. A block of 32 k adds 8 pairs to a lane that starts at -z · Σ x of its own k, so it ends within
 // 16 * 15 * 127 = 30480 < 32768 (additions wrap, so what it passes on the way does not count). Then vpmaddwd widens it: 9 multiplies
-// for 256 products, a bound of 57 products a cycle where 16 bits have 32.
+// for 256 products, where 16 bits take 16.
 #pragma once
 #include "kernels/quant_codes_cells.inl.h"
 
@@ -84,16 +84,22 @@ ATHANOR_INLINE void put_codes(const CodesTile& t, int p, Index g, bool begins, b
   }
 }
 
+// The sources of P panels, and, where a product begins, totals of 0.
 template <int R, int P, class Source>
-void run_codes_tile(const CodesTile& t) {
-  Source source[P];
+ATHANOR_INLINE void open_panels(const CodesTile& t, Source (&source)[P]) {
   ATHANOR_UNROLL
   for (int p = 0; p < P; ++p) {
     source[p].open(t, p);
     if (t.k0 > 0) continue;
-    ATHANOR_UNROLL
-    for (int i = 0; i < R * 2; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
+    for (int i = 0; i < 2 * R; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
   }
+}
+
+// R rows by P panels that lie next to each other.
+template <int R, int P, class Source>
+void run_codes_tile(const CodesTile& t) {
+  Source source[P];
+  open_panels<R>(t, source);
   const Index group = t.w->padded_group;
   for (Index k = t.k0, g = k / group; k < t.k1;) {
     const Index group_end = (g + 1) * group;
@@ -110,16 +116,19 @@ void run_codes_tile(const CodesTile& t) {
     }
     const std::int8_t* x = t.x + k;
     const std::int8_t* const x_end = t.x + end;
-    for (; x < x_end; x += 2 * kCodesDepth) ATHANOR_UNROLL
-    for (int s = 0; s < 2; ++s) ATHANOR_UNROLL
-    for (int p = 0; p < P; ++p) {
-      Codes w[2];
-      source[p].next(s, w);
+    for (; x < x_end; x += 2 * kCodesDepth) {
       ATHANOR_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+      for (int s = 0; s < 2; ++s) {
         ATHANOR_UNROLL
-        for (int v = 0; v < 2; ++v) acc[p][r][v] = codes_dot(acc[p][r][v], w[v], xv);
+        for (int p = 0; p < P; ++p) {
+          Codes w[2];
+          source[p].next(s, w);
+          ATHANOR_UNROLL
+          for (int r = 0; r < R; ++r) {
+            const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+            for (int v = 0; v < 2; ++v) acc[p][r][v] = codes_dot(acc[p][r][v], w[v], xv);
+          }
+        }
       }
     }
     ATHANOR_UNROLL
@@ -137,37 +146,20 @@ void run_codes_tile(const CodesTile& t) {
   }
 }
 
-using CodesKernel = void (*)(const CodesTile&);
+constexpr auto kDecodedCodes =
+    tile_row<CodesTile>([]<int R>() { return run_codes_tile<R, 1, DecodedCodes>; }, TileRows{});
 
-template <class Source, int... R>
-struct CodesRow {
-  CodesKernel kernels[sizeof...(R)] = {run_codes_tile<R, 1, Source>...};
-};
-template <class Source>
-struct DirectCodes {
-  CodesKernel together[kDirectRows] = {
-      run_codes_tile<1, panels_at_once(1), Source>, run_codes_tile<2, panels_at_once(2), Source>,
-      run_codes_tile<3, panels_at_once(3), Source>, run_codes_tile<4, panels_at_once(4), Source>};
-  CodesKernel single[kDirectRows] = {run_codes_tile<1, 1, Source>, run_codes_tile<2, 1, Source>,
-                                     run_codes_tile<3, 1, Source>, run_codes_tile<4, 1, Source>};
-};
-
-#if defined(ATHANOR_ISA_AVX512)
-constexpr CodesRow<DecodedCodes, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> kDecodedCodes{};
-constexpr DirectCodes<PanelCodes<8, false>> kDirectBytes{};
-constexpr DirectCodes<PanelCodes<4, true>> kDirectLookups{};
-#else
-constexpr CodesRow<DecodedCodes, 1, 2, 3, 4, 5> kDecodedCodes{};
-#endif
-constexpr DirectCodes<PanelCodes<4, false>> kDirectNibbles{};
+template <int bits, bool lookup>
+constexpr auto kDirectCodes =
+    direct_row<CodesTile>([]<int R, int P>() { return run_codes_tile<R, P, PanelCodes<bits, lookup>>; });
 
 inline void run_codes_direct(CodesTile t, Index rows, Index panels) {
   t.k0 = 0, t.k1 = t.w->padded_k;
 #if defined(ATHANOR_ISA_AVX512)
-  if (t.w->bits == 8) return run_panels(kDirectBytes, t, rows, panels);
-  if (t.w->lookup) return run_panels(kDirectLookups, t, rows, panels);
+  if (t.w->bits == 8) return run_panels(kDirectCodes<8, false>, t, rows, panels);
+  if (t.w->lookup) return run_panels(kDirectCodes<4, true>, t, rows, panels);
 #endif
-  run_panels(kDirectNibbles, t, rows, panels);
+  run_panels(kDirectCodes<4, false>, t, rows, panels);
 }
 
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
@@ -175,7 +167,7 @@ inline void run_codes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
   unfold_block(t, decoded);
   for (Index n; rows > 0; rows -= n) {
     n = rows_in_tile(rows);
-    kDecodedCodes.kernels[n - 1](t);
+    kDecodedCodes[static_cast<std::size_t>(n - 1)](t);
     t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }

@@ -204,6 +204,15 @@ ATHANOR_INLINE void cells_split(CellBytes c, CellTable table, CellBytes out[2]) 
 }
 #endif
 
+// The low bytes of lanes in [-128, 127].
+#if !defined(ATHANOR_ISA_AVX2)
+ATHANOR_INLINE void store_s8(std::int8_t* p, IVec a) {
+  std::int16_t wide[kLanes];
+  store_s16(wide, a);
+  for (int i = 0; i < kLanes; ++i) p[i] = static_cast<std::int8_t>(wide[i]);
+}
+#endif
+
 inline constexpr Index kStepCells = kQuantColumns * kQuantDepth;
 
 }  // namespace

@@ -1,10 +1,12 @@
 // The register tile of products in 16-bit integers: R rows of x by one panel of 2 * kLanes columns, over a block of k that is
 // whole groups, or part of one. Cells come out of the panel as they are read (few rows), or from a block that was decoded to 16
 // bits in L1 for all rows (many).
-// AVX2: 5 x 2 accumulators, two registers of weights, one of x, and products. vpmaddwd runs twice a cycle there, 16 products each, so
-// the bound is 32 products a cycle, twice that of f32. u8 x s8 (vpmaddubsw) would need a second multiply to widen its sums of 16
-// bits, so it has the same bound, and it saturates: 255 * 127 * 2 > 32767.
+// AVX2: 5 x 2 accumulators, two registers of weights, one of x, and products. vpmaddwd takes 16 products and runs twice a cycle, less
+// with the additions that share its ports (docs/internals/quantized.md). Bytes, where they are exact: quant_bytes.inl.h.
 #pragma once
+#include <array>
+#include <utility>
+
 #include "kernels/quant_activations.inl.h"
 #include "kernels/quant_half.inl.h"
 #include "quant/panels.h"
@@ -22,7 +24,7 @@ inline constexpr int kTileRows = 5;
 #else
 inline constexpr int kTileRows = 4;
 #endif
-inline constexpr Index kRowsInTask = 192;  // a multiple of every kTileRows
+inline constexpr Index kRowsInTask = 192;  // about: tasks are as even as whole tiles let them be
 inline constexpr int kDirectRows = 4;
 inline constexpr Index kAhead = 512;   // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
@@ -122,8 +124,9 @@ void run_tile(const Tile& t) {
     ATHANOR_UNROLL
     for (int p = 0; p < P; ++p) {
       ATHANOR_UNROLL
-      for (int r = 0; r < R; ++r) ATHANOR_UNROLL
-      for (int v = 0; v < 2; ++v) acc[p][r][v] = begins ? IVec::broadcast(0) : IVec::load(part(p, r, v));
+      for (int r = 0; r < R; ++r) {
+        for (int v = 0; v < 2; ++v) acc[p][r][v] = begins ? IVec::broadcast(0) : IVec::load(part(p, r, v));
+      }
       source[p].start_group(t, p, g);
     }
     const std::int16_t* x = t.x + k;
@@ -138,61 +141,57 @@ void run_tile(const Tile& t) {
           ATHANOR_UNROLL
           for (int r = 0; r < R; ++r) {
             const Half xv = half_broadcast(x + r * t.ldx + s * kQuantDepth);
-            ATHANOR_UNROLL
             for (int v = 0; v < 2; ++v) acc[p][r][v] = half_dot(acc[p][r][v], w[v], xv);
           }
         }
       }
     }
     ATHANOR_UNROLL
-    for (int p = 0; p < P; ++p) ATHANOR_UNROLL
-    for (int v = 0; v < 2; ++v) {
-      if (!ends) {
-        ATHANOR_UNROLL
-        for (int r = 0; r < R; ++r) acc[p][r][v].store(part(p, r, v));
-        continue;
-      }
-      const Vec scale = load_panel_scale(*t.w, panel_at(t, p), g, v);
+    for (int p = 0; p < P; ++p) {
       ATHANOR_UNROLL
-      for (int r = 0; r < R; ++r) {
-        float* sum = t.sums + p * t.stride + r * kQuantColumns + v * kLanes;
-        const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
-        fma(to_float(acc[p][r][v]), scale, before).store(sum);
+      for (int v = 0; v < 2; ++v) {
+        if (!ends) {
+          for (int r = 0; r < R; ++r) acc[p][r][v].store(part(p, r, v));
+          continue;
+        }
+        const Vec scale = load_panel_scale(*t.w, panel_at(t, p), g, v);
+        ATHANOR_UNROLL
+        for (int r = 0; r < R; ++r) {
+          float* sum = t.sums + p * t.stride + r * kQuantColumns + v * kLanes;
+          const Vec before = g == 0 ? Vec::zero() : Vec::load(sum);
+          fma(to_float(acc[p][r][v]), scale, before).store(sum);
+        }
       }
     }
     k = end;
   }
 }
 
-using TileKernel = void (*)(const Tile&);
+// Kernels of 1, 2, … rows: of.operator()<R>() is that of R.
+template <class AnyTile, class Of, int... I>
+constexpr auto tile_row(Of of, std::integer_sequence<int, I...>) {
+  return std::array<void (*)(const AnyTile&), sizeof...(I)>{of.template operator()<I + 1>()...};
+}
 
-template <class Source, int... R>
-struct TileRow {
-  TileKernel kernels[sizeof...(R)] = {run_tile<R, 1, Source>...};
-};
-
-// By rows: panels_at_once(rows) together, or a single one.
-template <class Source>
+// Kernels of up to kDirectRows rows by panels_at_once(rows) panels together, or by a single one: of.operator()<R, P>().
+template <class AnyTile>
 struct DirectRow {
-  TileKernel together[kDirectRows] = {run_tile<1, panels_at_once(1), Source>, run_tile<2, panels_at_once(2), Source>,
-                                      run_tile<3, panels_at_once(3), Source>, run_tile<4, panels_at_once(4), Source>};
-  TileKernel single[kDirectRows] = {run_tile<1, 1, Source>, run_tile<2, 1, Source>, run_tile<3, 1, Source>,
-                                    run_tile<4, 1, Source>};
+  void (*together[kDirectRows])(const AnyTile&);
+  void (*single[kDirectRows])(const AnyTile&);
 };
+template <class AnyTile, class Of>
+constexpr DirectRow<AnyTile> direct_row(Of of) {
+  return {{of.template operator()<1, panels_at_once(1)>(), of.template operator()<2, panels_at_once(2)>(),
+           of.template operator()<3, panels_at_once(3)>(), of.template operator()<4, panels_at_once(4)>()},
+          {of.template operator()<1, 1>(), of.template operator()<2, 1>(), of.template operator()<3, 1>(),
+           of.template operator()<4, 1>()}};
+}
 
-#if defined(ATHANOR_ISA_AVX512)
-constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12> kDecodedTiles{};
-#elif defined(ATHANOR_ISA_NEON)
-constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5, 6, 7, 8> kDecodedTiles{};
-#elif defined(ATHANOR_ISA_AVX2)
-constexpr TileRow<DecodedSource, 1, 2, 3, 4, 5> kDecodedTiles{};
-#else
-constexpr TileRow<DecodedSource, 1, 2, 3, 4> kDecodedTiles{};
-#endif
-constexpr DirectRow<PanelSource<8, false>> kDirect8{};
-constexpr DirectRow<PanelSource<8, true>> kDirect8Zeros{};
-constexpr DirectRow<PanelSource<4, false>> kDirect4{};
-constexpr DirectRow<PanelSource<4, true>> kDirect4Zeros{};
+using TileRows = std::make_integer_sequence<int, kTileRows>;
+constexpr auto kDecodedTiles = tile_row<Tile>([]<int R>() { return run_tile<R, 1, DecodedSource>; }, TileRows{});
+
+template <int bits, bool zeros>
+constexpr auto kDirect = direct_row<Tile>([]<int R, int P>() { return run_tile<R, P, PanelSource<bits, zeros>>; });
 
 template <class Source>
 void decode(const Tile& t, std::int16_t* to) {
@@ -227,9 +226,9 @@ inline Index block_end(const quant::Panels& w, Index k0) {
   return k0 + kBlockK < group_end ? k0 + kBlockK : group_end;
 }
 
-// Panels one after the other, or several together: row is a DirectRow, tile its first panel's.
-template <class Row, class AnyTile>
-inline void run_panels(const Row& row, AnyTile tile, Index rows, Index panels) {
+// Panels one after the other, or several together; tile is the first one's.
+template <class AnyTile>
+inline void run_panels(const DirectRow<AnyTile>& row, AnyTile tile, Index rows, Index panels) {
   const Index together = panels_at_once(rows);
   for (Index p = 0; p < panels;) {
     const Index n = p + together <= panels ? together : 1;
@@ -243,9 +242,9 @@ inline void run_panels(const Row& row, AnyTile tile, Index rows, Index panels) {
 inline void run_direct(Tile t, Index rows, Index panels) {
   t.k0 = 0, t.k1 = t.w->padded_k;
   if (t.w->bits == 8)
-    t.w->zeros ? run_panels(kDirect8Zeros, t, rows, panels) : run_panels(kDirect8, t, rows, panels);
+    run_panels(t.w->zeros ? kDirect<8, true> : kDirect<8, false>, t, rows, panels);
   else
-    t.w->zeros ? run_panels(kDirect4Zeros, t, rows, panels) : run_panels(kDirect4, t, rows, panels);
+    run_panels(t.w->zeros ? kDirect<4, true> : kDirect<4, false>, t, rows, panels);
 }
 
 // Rows of the next tile where `rows` are left: tiles as even as can be, for one of few rows is slow.
@@ -257,7 +256,7 @@ inline void run_block(Tile t, Index rows, std::int16_t* decoded) {
   t.decoded = decoded;
   for (Index n; rows > 0; rows -= n) {
     n = rows_in_tile(rows);
-    kDecodedTiles.kernels[n - 1](t);
+    kDecodedTiles[static_cast<std::size_t>(n - 1)](t);
     t.x += n * t.ldx, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }

@@ -131,22 +131,19 @@ void lower_exact_f32(LowerContext& context, const QuantWeight& weight, const Con
   const Index length = shape.c_in * shape.h * shape.w, factors_at = (shape.n * length * 4 + 63) / 64 * 64;
   const Slot images = context.workspace(factors_at + shape.n * 4);
   const Slot workspace = context.workspace(conv.forward_workspace(args, context.workers));
-  const auto round = context.kernels.quant.round;
-  const auto scale = context.kernels.quant.scale;
-  context.emit({conv_flops(shape), 0}, [=, kernel = conv.forward, at = weight.integers_at()](Execution& run) {
-    const auto* weights = run.at<const std::byte>(w);
-    auto* const integers = run.at<std::byte>(images);
-    auto* const factors = reinterpret_cast<float*>(integers + factors_at);
-    QuantWeight::IntegersHead head;
-    std::memcpy(&head, weights, sizeof head);
+  const QuantKernels& quantized = context.kernels.quant;
+  context.emit({conv_flops(shape), 0}, [=, &quantized, kernel = conv.forward](Execution& run) {
+    const QuantWeight::Integers integers = weight.integers_at(run.at<const std::byte>(w));
     QuantRoundArgs rounding{shape.n, length, run.at<const float>(x)};
-    if (act >= 0) rounding.act = run.at<const float>(act);
-    rounding.unit = head.unit, rounding.to = reinterpret_cast<float*>(integers), rounding.factors = factors;
-    round(rounding, run.parallel);
+    rounding.act = act >= 0 ? run.at<const float>(act) : nullptr;
+    rounding.unit = integers.unit;
+    rounding.to = run.at<float>(images);
+    rounding.factors = reinterpret_cast<float*>(run.at<std::byte>(images) + factors_at);
+    quantized.round(rounding, run.parallel);
     if (epilogue) epilogue->bind(run);
-    const ScalingEpilogue scaling{scale, reinterpret_cast<const float*>(weights + 64), factors, epilogue.get()};
+    const ScalingEpilogue scaling{quantized.scale, integers.scales, rounding.factors, epilogue.get()};
     ConvForwardArgs now = args;
-    now.x = rounding.to, now.w = reinterpret_cast<const float*>(weights + at), now.y = run.at<float>(y);
+    now.x = rounding.to, now.w = integers.values, now.y = run.at<float>(y);
     now.epilogue_self = &scaling;
     kernel(now, run.parallel, run.at(workspace));
   });

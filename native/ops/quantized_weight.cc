@@ -240,27 +240,40 @@ Slot QuantWeight::dequantized(LowerContext& context, const std::string& name, In
   return make(context, "f32 " + name, bytes, put);
 }
 
-Index QuantWeight::integers_at() const { return (64 + sizes_.N * 4 + 63) / 64 * 64; }
+namespace {
+
+constexpr Index kScalesAt = 64;  // behind the unit, in what integers() makes
+constexpr Index values_at(Index rows) { return (kScalesAt + rows * 4 + 63) / 64 * 64; }
+
+}  // namespace
 
 Slot QuantWeight::integers(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const {
-  const auto put = [at = integers_at(), arrange](const quant::Weights& w, std::byte* to, Parallel& parallel) {
-    auto* scales = reinterpret_cast<float*>(to + 64);
+  const auto put = [arrange](const quant::Weights& w, std::byte* to, Parallel& parallel) {
     std::int8_t rounded[256] = {};
     const bool has_table = w.kind() == quant::Kind::codebook;
     if (has_table) quant::round_table(w.table, w.table_size, rounded);
-    const IntegersHead head{has_table ? quant::table_unit(w.table, w.table_size) : 1.0f};
-    std::memcpy(to, &head, sizeof head);
+    const float unit = has_table ? quant::table_unit(w.table, w.table_size) : 1.0f;
+    std::memcpy(to, &unit, sizeof unit);
+    auto* const scales = reinterpret_cast<float*>(to + kScalesAt);
     const Block dense(w.N * w.K * 4);
-    auto* values = reinterpret_cast<float*>(dense.data());
+    auto* const values = reinterpret_cast<float*>(dense.data());
     std::vector<std::int16_t> row(static_cast<std::size_t>(w.K));
     for (Index n = 0, first = 0; n < w.N; first += quant::kept_in_row(w, n++)) {
       quant::integers(w, n, first, rounded, row.data());
       std::copy(row.begin(), row.end(), values + n * w.K);
       scales[n] = w.scale_of(n, 0);
     }
-    arrange(values, to + at, parallel);
+    arrange(values, to + values_at(w.N), parallel);
   };
-  return make(context, "integers " + name, integers_at() + bytes, put);
+  return make(context, "integers " + name, values_at(sizes_.N) + bytes, put);
+}
+
+QuantWeight::Integers QuantWeight::integers_at(const std::byte* made) const {
+  Integers integers{};
+  std::memcpy(&integers.unit, made, sizeof integers.unit);
+  integers.scales = reinterpret_cast<const float*>(made + kScalesAt);
+  integers.values = reinterpret_cast<const float*>(made + values_at(sizes_.N));
+  return integers;
 }
 
 }  // namespace athanor

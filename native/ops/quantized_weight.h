@@ -43,13 +43,14 @@ class QuantWeight {
   Slot dequantized(LowerContext& context) const;
   Slot dequantized(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const;
 
-  // The integers of a weight with one group, in f32 as above: IntegersHead, the scales f32 [N], and from integers_at() on what
-  // `arrange` makes.
-  struct IntegersHead {
+  // The integers of a weight with one group, in f32 as above, behind the scales of its rows and their unit.
+  struct Integers {
     float unit;
+    const float* scales;  // [N]
+    const float* values;  // what `arrange` made
   };
-  Index integers_at() const;
   Slot integers(LowerContext& context, const std::string& name, Index bytes, Arrange arrange) const;
+  Integers integers_at(const std::byte* made) const;
 
  private:
   using Make = std::function<void(const quant::Weights&, std::byte* to, Parallel& parallel)>;

@@ -20,7 +20,7 @@
 #include "kernels/isa/isa.h"
 
 #define ATHANOR_INLINE inline __attribute__((always_inline))
-// Before a loop over registers: unrolled before GCC decides what lives in memory. Not under a sanitizer, which takes minutes for it.
+// Before a loop over registers: unrolled before GCC decides what lives in memory. Not under GCC's sanitizers, which take minutes for it.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define ATHANOR_UNROLL
 #elif defined(__clang__)
