@@ -20,10 +20,8 @@
 #include "kernels/isa/isa.h"
 
 #define ATHANOR_INLINE inline __attribute__((always_inline))
-// Before a loop over registers: unrolled before GCC decides what lives in memory. Not under GCC's sanitizers, which take minutes for it.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define ATHANOR_UNROLL
-#elif defined(__clang__)
+// Before a loop over registers: unrolled before GCC decides what lives in memory.
+#if defined(__clang__)
 #define ATHANOR_UNROLL _Pragma("unroll")
 #else
 #define ATHANOR_UNROLL _Pragma("GCC unroll 16")

@@ -31,10 +31,14 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
       : filesBelow("native/test", (path) => path.endsWith("_test.cc"));
   const shared = filesBelow("native/test", isCc).filter((path) => !path.endsWith("_test.cc"));
 
+  // A configuration's level of optimization stands: instrumented kernels at -O3 take minutes each.
+  const setsLevel = configuration.flags.some((flag) => flag.startsWith("-O"));
+  const isKept = (flag) => !(setsLevel && flag.startsWith("-O"));
   const rules = [];
   const object = (source) => {
     const isa = isas.find((entry) => entry.name === isaOf(source));
-    const flags = [...base, ...(isa ? [`-DATHANOR_ISA_${isa.name.toUpperCase()}`, ...isa.flags] : [])].join(" ");
+    const own = isa ? [`-DATHANOR_ISA_${isa.name.toUpperCase()}`, ...isa.flags.filter(isKept)] : [];
+    const flags = [...base, ...own].join(" ");
     const target = `${out}/obj/${source}.o`;
     writeIfChanged(`${target}.flags`, `${compiler} ${flags}\n`);
     rules.push(
