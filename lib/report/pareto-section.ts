@@ -1,8 +1,10 @@
 // What accuracy costs: every model's accuracy against its size and against its latency, and the line of those that no other
 // model beats in both.
+import type { Channels, InitializerFunction, ScaleFunctions } from "@observablehq/plot";
 import type { Canvas } from "./canvas.js";
 import { bytes, micros, percent } from "./figures.js";
 import { html, type Html } from "./html.js";
+import { placeLabels, type Label } from "./labels.js";
 import type { ColoredModel } from "./summary-section.js";
 
 /** A model in a chart of cost and gain. */
@@ -66,29 +68,59 @@ interface Chart {
 function paretoChart(canvas: Canvas, { title, axis, format, points }: Chart): Html {
   const label = (point: CostPoint) => `${point.name}: ${percent(point.gain)}, ${format(point.cost)}`;
   const { Plot } = canvas;
+  // Both marks lay the labels out in pixels, once the scales are known, and find the same places.
+  const placed =
+    (channels: (labels: readonly Label[]) => Channels): InitializerFunction =>
+    (data: CostPoint[], facets, _, scales, { width, height, marginLeft, marginBottom }) => {
+      const named = data.map(({ name, cost, gain }) => ({
+        x: at(scales, "x", cost),
+        y: at(scales, "y", gain),
+        text: name,
+      }));
+      const frame = { left: marginLeft, right: width, top: 0, bottom: height - marginBottom };
+      return { data, facets, channels: channels(placeLabels(named, frame)) };
+    };
   return canvas.draw(
     {
       width: 520,
-      height: 300,
+      height: 320,
       marginLeft: 52,
       marginRight: 64,
       marginTop: 16,
       marginBottom: 40,
-      x: { type: "log", label: axis, labelArrow: "none", tickFormat: format, ticks: 4, tickSize: 0 },
+      x: { type: "log", label: axis, labelArrow: "none", tickFormat: format, ticks: 4, tickSize: 0, inset: 24 },
       y: {
         label: null,
         tickFormat: (gain: number) => `${(100 * gain).toFixed(1)} %`,
         ticks: 5,
         tickSize: 0,
-        inset: 12,
+        inset: 24,
       },
       marks: [
         Plot.gridY({ ticks: 5, stroke: "var(--line)", strokeOpacity: 1 }),
         Plot.line(frontier(points), { x: "cost", y: "gain", stroke: "var(--soft)", strokeDasharray: "2 4" }),
+        Plot.link(
+          points,
+          Plot.initializer(
+            { x1: "cost", y1: "gain", x2: "cost", y2: "gain", stroke: "color" },
+            placed((labels) => ({
+              x2: { value: labels.map(({ endX }) => endX) },
+              y2: { value: labels.map(({ endY }) => endY) },
+            })),
+          ),
+        ),
         Plot.dot(points, { x: "cost", y: "gain", r: 5, fill: "color", title: label }),
-        Plot.text(points, { x: "cost", y: "gain", text: "name", dy: -11, fill: "var(--ink)" }),
+        Plot.text(
+          points,
+          Plot.initializer(
+            { x: "cost", y: "gain", text: "name", fill: "color", stroke: "var(--card)", strokeWidth: 4 },
+            placed((labels) => ({ x: { value: labels.map(({ x }) => x) }, y: { value: labels.map(({ y }) => y) } })),
+          ),
+        ),
       ],
     },
     title,
   );
 }
+
+const at = (scales: ScaleFunctions, axis: "x" | "y", value: number) => scales[axis]!(value) as number;
