@@ -5,8 +5,10 @@ import { AthanorError, CorruptFileError, FileError } from "../errors.js";
 import { addon, call, callAsync, type NativeVariable, type StoredTensor } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import type { DType } from "../tensor/dtype.js";
+import { NdArray } from "../tensor/nd-array.js";
 import { viewOf } from "../tensor/parameter.js";
 import { parseManifest, type Manifest } from "./manifest.js";
+import { unpackedMask } from "./masks.js";
 import { Served, type BuildProgram } from "./served.js";
 import { SavedModel } from "./model.js";
 import { attrsFor, type SavedNode } from "./symbolic.js";
@@ -30,7 +32,7 @@ export async function load(path: string): Promise<Served> {
 
 /**
  * Loads a saved model as one that can be trained on, pruned and quantized: its layers are those of its graph, its parameters have
- * the names they were saved with. Dropout is gone from a saved model, and batch norms keep the statistics they have.
+ * the names they were saved with, and masks still hold. Dropout is gone from a saved model, and batch norms keep the statistics they have.
  *
  * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
  * @example
@@ -38,9 +40,9 @@ export async function load(path: string): Promise<Served> {
  * model.namedParameters().map(({ name }) => name); // ["0.weight", "0.bias", …]
  */
 export async function loadModel(path: string): Promise<SavedModel> {
-  const { graphFile, manifest, variables, build } = await open("artifact.loadModel", path);
+  const { graphFile, manifest, variables, masks, build } = await open("artifact.loadModel", path);
   build(1).dispose();
-  return new SavedModel(manifest, variables, graphFile);
+  return new SavedModel(manifest, variables, masks, graphFile);
 }
 
 async function open(where: string, path: string) {
@@ -48,9 +50,11 @@ async function open(where: string, path: string) {
   const weightsFile = join(path, "weights.safetensors");
   const manifest = parseManifest(where, graphFile, await readText(where, graphFile));
   const { tensors } = await callAsync(() => addon.readSafetensors(weightsFile, where));
-  const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
+  const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
+  const variables = makeVariables(where, weightsFile, graphFile, manifest, stored);
+  const masks = await readMasks(where, weightsFile, manifest, stored);
   const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch);
-  return { graphFile, weightsFile, manifest, variables, build };
+  return { graphFile, weightsFile, manifest, variables, masks, build };
 }
 
 async function readText(where: string, file: string): Promise<string> {
@@ -76,9 +80,8 @@ function makeVariables(
   weightsFile: string,
   graphFile: string,
   manifest: Manifest,
-  tensors: readonly StoredTensor<ArrayBuffer>[],
+  stored: ReadonlyMap<string, StoredTensor<ArrayBuffer>>,
 ): Map<string, NativeVariable> {
-  const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
   const variables = new Map<string, NativeVariable>();
   for (const node of manifest.nodes) {
     if ((node.op !== "parameter" && node.op !== "constant") || node.value !== undefined) continue;
@@ -100,6 +103,25 @@ function makeVariables(
     variables.set(tensor.name, variable);
   }
   return variables;
+}
+
+/** Masks, one byte an element, by the names of the tensors that they belong to. */
+async function readMasks(
+  where: string,
+  weightsFile: string,
+  { nodes }: Manifest,
+  stored: ReadonlyMap<string, StoredTensor<ArrayBuffer>>,
+): Promise<Map<string, Uint8Array>> {
+  const damaged = (what: string) => new CorruptFileError(`${where}: "${weightsFile}" is damaged: ${what}`);
+  const masks = new Map<string, Uint8Array>();
+  for (const { tensor, mask } of nodes) {
+    if (tensor === undefined || !mask) continue;
+    const { dtype, shape, data } = stored.get(tensor)!;
+    if (dtype !== "f32") throw damaged(`tensor "${tensor}" is ${dtype} and has a mask, which is for f32`);
+    const values = new NdArray(viewOf(dtype, data), shape, dtype);
+    masks.set(tensor, await unpackedMask(mask, stored.get(mask.tensor), values, damaged));
+  }
+  return masks;
 }
 
 function buildProgram(

@@ -3,7 +3,7 @@
 import { CorruptFileError, UnsupportedError } from "../errors.js";
 import { operations } from "../native/operations.js";
 import { dtypes, type DType } from "../tensor/dtype.js";
-import type { SavedAttr, SavedNode, Size } from "./symbolic.js";
+import type { SavedAttr, SavedMask, SavedNode, Size } from "./symbolic.js";
 
 /** The version of the format that this build writes. */
 export const formatVersion = 1;
@@ -85,13 +85,15 @@ function checkNode(node: unknown, index: number, damaged: (what: string) => neve
   if (!Object.hasOwn(operations, node.op) || node.op === "fused" || forbidden.has(node.op)) {
     return wrong(`has the operation "${node.op}", which an artifact cannot hold`);
   }
-  const { inputs = [], attrs = {}, scope = "", type, tensor, value, frozen = true } = node;
+  const { inputs = [], attrs = {}, scope = "", type, tensor, value, mask, frozen = true } = node;
   const stored = node.op === "parameter" || node.op === "constant";
   if (stored && tensor === undefined && (value === undefined || node.op === "parameter")) return wrong("has no value");
   if (value !== undefined && !(typeof value === "number" && isRecord(type)))
     return wrong("has a value that is no number");
   if (!Array.isArray(inputs) || !inputs.every(isCount)) return wrong("has inputs that are no values");
   if (!isRecord(attrs) || !Object.values(attrs).every(isAttr)) return wrong("has attributes of a strange kind");
+  if (mask !== undefined && !(node.op === "parameter" && value === undefined && isMask(mask)))
+    return wrong("has a mask that is none");
   if (frozen !== true) return wrong('says "frozen" with anything but true');
   if (typeof scope !== "string") return wrong("has a scope that is no text");
   if (type !== undefined && !(isRecord(type) && isDType(type.dtype) && isSizes(type.shape)))
@@ -111,6 +113,8 @@ const isWeight = (value: unknown): value is SavedWeight =>
   typeof value.kind === "string" &&
   isShape(value.shape) &&
   isCount(value.nonzero);
+const isMask = (value: unknown): value is SavedMask =>
+  isRecord(value) && typeof value.tensor === "string" && isCount(value.kept);
 const isSize = (value: unknown): value is Size =>
   typeof value === "number" ||
   (isRecord(value) && Array.isArray(value.b) && value.b.length === 2 && value.b.every(Number.isSafeInteger));

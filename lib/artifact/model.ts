@@ -26,7 +26,12 @@ export class SavedModel extends Module {
   private readonly file: string;
 
   /** @internal Made by `artifact.loadModel`. */
-  constructor(manifest: Manifest, variables: ReadonlyMap<string, NativeVariable>, file: string) {
+  constructor(
+    manifest: Manifest,
+    variables: ReadonlyMap<string, NativeVariable>,
+    masks: ReadonlyMap<string, Uint8Array>,
+    file: string,
+  ) {
     super();
     this.manifest = manifest;
     this.readsPixels = manifest.input.dtype === "u8";
@@ -39,7 +44,7 @@ export class SavedModel extends Module {
       if (tensor === undefined || places.has(tensor) || constants.has(tensor)) continue;
       const values = take(variables.get(tensor)!);
       if (node.op === "constant") constants.set(tensor, values);
-      else places.set(tensor, weights.push(parameterOf(node, values)) - 1);
+      else places.set(tensor, weights.push(parameterOf(node, values, masks.get(tensor))) - 1);
     }
     for (const variable of variables.values()) variable.dispose();
     this.weights = weights;
@@ -111,9 +116,10 @@ function take(variable: NativeVariable): NdArray {
   return new NdArray(viewOf(dtype, variable.read()), shape, dtype);
 }
 
-function parameterOf(node: SavedNode, values: NdArray): Parameter {
+function parameterOf(node: SavedNode, values: NdArray, mask: Uint8Array | undefined): Parameter {
   const { dtype } = values;
   const parameter = new Parameter(values.shape, { dtype, trainable: dtype === "f32" && node.frozen !== true });
   parameter.write(values);
+  if (mask) parameter.setMask(mask);
   return parameter;
 }

@@ -13,7 +13,8 @@ import { viewOf, type Parameter } from "../tensor/parameter.js";
 import type { TypedArray } from "../tensor/dtype.js";
 import { describeWeights } from "./weights.js";
 import { formatVersion, type Manifest } from "./manifest.js";
-import { describeAll, generalize, probes, type Description } from "./symbolic.js";
+import { packedMask } from "./masks.js";
+import { describeAll, generalize, probes, type Description, type SavedNode } from "./symbolic.js";
 
 /** Options of {@link save}. */
 export interface SaveOptions {
@@ -49,10 +50,11 @@ export async function save(model: ModuleLike, path: string, options: SaveOptions
         .filter(({ trainable }) => !trainable)
         .map(({ name }) => name),
     );
-    const nodes = generalize(where, descriptions, {
+    const plain = generalize(where, descriptions, {
       tensorOf: (node, index) => collect(tensors, node, index),
       isFrozen: (node) => node.variable !== undefined && frozen.has(node.variable.name),
     });
+    const nodes = await withMasks(where, plain, parametersByNode(traces[0]!, descriptions[0]), tensors);
     const manifest: Manifest = {
       format: "athanor",
       version: formatVersion,
@@ -78,6 +80,37 @@ function parametersOf(model: ModuleLike, trace: Trace): readonly Parameter[] {
     .filter((parameter) => used.has(parameter) || parts(parameter).some((part) => used.has(part)));
 }
 
+function parametersByNode(trace: Trace, { nodes }: Description): readonly (Parameter | undefined)[] {
+  const byValue = new Map(trace.usedParameters().map((parameter) => [trace.parameter(parameter).id, parameter]));
+  let value = 0;
+  return nodes.map(({ outputs }) => {
+    const parameter = byValue.get(value);
+    value += outputs;
+    return parameter;
+  });
+}
+
+// The masks become tensors beside their weights, and their nodes name them.
+async function withMasks(
+  where: string,
+  nodes: readonly SavedNode[],
+  parameters: readonly (Parameter | undefined)[],
+  tensors: Map<string, StoredTensor<TypedArray>>,
+): Promise<SavedNode[]> {
+  const named: SavedNode[] = [];
+  for (const [index, node] of nodes.entries()) {
+    const parameter = parameters[index];
+    if (!parameter?.mask) {
+      named.push(node);
+      continue;
+    }
+    const { saved, stored } = await packedMask(where, parameter, freeName(tensors, `${node.tensor}.mask`, index));
+    tensors.set(stored.name, stored);
+    named.push({ ...node, mask: saved });
+  }
+  return named;
+}
+
 function traceForUse(model: ModuleLike, input: InputSignature, batch: number): Trace {
   const trace = new Trace();
   within(trace, () => {
@@ -96,10 +129,14 @@ function collect(tensors: Map<string, StoredTensor<TypedArray>>, node: Node, ind
   const buffer = node.variable?.read() ?? node.constant;
   if (buffer === undefined || node.type === undefined) return undefined;
   const wanted = node.variable?.name ?? "";
-  const name = wanted !== "" && !tensors.has(wanted) ? wanted : `${node.op}.${index}`;
+  const name = wanted === "" ? `${node.op}.${index}` : freeName(tensors, wanted, index);
   const dtype = node.type.dtype;
   tensors.set(name, { name, dtype, shape: node.type.shape, data: viewOf(dtype, buffer) });
   return name;
+}
+
+function freeName(tensors: ReadonlyMap<string, unknown>, wanted: string, index: number): string {
+  return tensors.has(wanted) ? `${wanted}.${index}` : wanted;
 }
 
 async function writeWhole(

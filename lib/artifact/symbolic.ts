@@ -16,6 +16,12 @@ export type Size = number | Linear;
 /** An attribute as saved. */
 export type SavedAttr = boolean | string | Size | readonly Size[];
 
+/** A parameter's mask as saved: the name of its bitmap in the weights file, and how many elements it keeps. */
+export interface SavedMask {
+  readonly tensor: string;
+  readonly kept: number;
+}
+
 /** A node as saved. Values are numbered in the order in which nodes make them. */
 export interface SavedNode {
   readonly op: string;
@@ -28,6 +34,8 @@ export interface SavedNode {
   readonly tensor?: string;
   /** Of parameters: true for those that training leaves alone. */
   readonly frozen?: true;
+  /** Of parameters of which training leaves elements at zero. */
+  readonly mask?: SavedMask;
   /** Of a constant with no dimensions: its finite value, in place of a tensor. */
   readonly value?: number;
 }

@@ -7,15 +7,19 @@ import type { SavedWeight } from "./manifest.js";
 /** Describes parameters, each by the value that its form gives. */
 export async function describeWeights(parameters: readonly Parameter[]): Promise<SavedWeight[]> {
   if (parameters.length === 0) return [];
-  using count = compile(() => parameters.map((parameter) => nonzeros(parameter.tensor())));
-  const counts = await count.run();
+  using program = compile(() => parameters.map((parameter) => nonzeros(parameter.tensor())));
+  const counts = await program.run();
   return parameters.map(({ name, shape, dtype, form }, i) => {
     return { name, shape, kind: form?.kind ?? dtype, nonzero: counts[i]!.item() };
   });
 }
 
-// In f64: a sum of ones in f32 stops at 2²⁴.
 function nonzeros(values: Tensor): Tensor {
   const comparable = values.dtype === "f32" || values.dtype === "f64" ? values : values.cast("f32");
-  return comparable.ne(0).cast("f64").sum();
+  return count(comparable.ne(0));
+}
+
+/** How many are true. In f64: a sum of ones in f32 stops at 2²⁴. */
+export function count(flags: Tensor): Tensor {
+  return flags.cast("f64").sum();
 }

@@ -28,7 +28,7 @@ export function packBits(codes: Tensor, bits: 1 | 2 | 4 | 8): Tensor {
 }
 
 /** What {@link packBits} packed, f32 [N, K]; negative again where `signed`. */
-export function unpackBits(bytes: Tensor, bits: 2 | 4 | 8, inner: number, signed: boolean): Tensor {
+export function unpackBits(bytes: Tensor, bits: 1 | 2 | 4 | 8, inner: number, signed: boolean): Tensor {
   const rows = bytes.shape[0]!;
   const numbers = bytes.cast("f32");
   const perByte = 8 / bits;

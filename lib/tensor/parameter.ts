@@ -227,7 +227,7 @@ export class Parameter {
   }
 
   /**
-   * Copies values in.
+   * Copies values in; what a mask hides stays zero.
    *
    * @throws ShapeError for another shape or element type; ArgumentError while it is packed
    */
@@ -239,6 +239,7 @@ export class Parameter {
       );
     }
     call(() => this.native.write(values.data));
+    this.applyMask();
   }
 
   /** @internal Takes values of another shape, as structured pruning gives; what was compiled before keeps the former ones. */
