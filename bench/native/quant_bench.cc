@@ -46,13 +46,12 @@ void report(const std::string& what, double work, Index bytes, const std::vector
   std::fflush(stdout);
 }
 
-void product(const std::string& what, const Weight& weight, Index M, const float* act, bool positive) {
+template <class Args, class Workspace, class Run>
+void product(const std::string& what, const Weight& weight, Args a, bool positive, Workspace workspace, Run run) {
   const KernelTable& table = kernel_table();
   Sequential one;
-  QuantMatmulArgs a;
-  a.M = M, a.w = quant::panels_of(weight.w, table.quant.layout(weight.w, act != nullptr)), a.act = act;
-  const Index N = a.w.N, K = a.w.K;
-  const Floats panels(a.w.bytes / 4 + 1), room(table.quant.workspace(a, 1) / 4 + 1);
+  const Index M = a.M, N = a.w.N, K = a.w.K;
+  const Floats panels(a.w.bytes / 4 + 1), room(workspace(a, 1) / 4 + 1);
   quant::pack_panels(weight.w, a.w, 1, bytes_of(panels), one);
   const Floats x(M * K), y(M * N), w(N * K), dense(M * N), packed(table.gemm.packed_size(K, N));
   for (Index i = 0; positive && i < M * K; ++i) x[i] = std::max(x[i], 0.0f);
@@ -67,9 +66,22 @@ void product(const std::string& what, const Weight& weight, Index M, const float
     g.b.data = packed, g.b_packed = true;
   }
   const Floats gemm_room(table.gemm.workspace(g, 1) / 4 + 1);
-  report(
-      what, 2.0 * static_cast<double>(M * N * K), a.w.bytes,
-      best_of(kSecondsEach, {[&] { table.quant.matmul(a, one, room); }, [&] { table.gemm.run(g, one, gemm_room); }}));
+  report(what, 2.0 * static_cast<double>(M * N * K), a.w.bytes,
+         best_of(kSecondsEach, {[&] { run(a, one, room); }, [&] { table.gemm.run(g, one, gemm_room); }}));
+}
+
+void product_of(const std::string& what, const Weight& weight, Index M, const std::string& kind) {
+  static const float act[2] = {0.004f, 128};
+  const QuantKernels& kernels = kernel_table().quant;
+  if (kind == "float") {
+    QuantFloatArgs a;
+    a.M = M, a.w = quant::panels_of(weight.w, kernels.float_layout(weight.w));
+    return product(what, weight, a, false, kernels.float_workspace, kernels.float_matmul);
+  }
+  QuantMatmulArgs a;
+  a.M = M, a.w = quant::panels_of(weight.w, kernels.layout(weight.w, kind == "static"));
+  if (kind == "static") a.act = act;
+  product(what, weight, a, kind == "positive", kernels.workspace, kernels.matmul);
 }
 
 void convolution(const std::string& what, const ConvShape& s, const float* act) {
@@ -118,12 +130,11 @@ int main(int count, char** arguments) {
                            {"int4 g128", quant::Format::int4, 128},
                            {"uint4 g32", quant::Format::uint4, 32},
                            {"codebook4 g64", quant::Format::codebook4, 64}})
-      for (const Index M : {1, 4, 16, 64, 128})
-        for (const char* kind : {"dynamic", "positive", "static"}) {  // positive: dynamic, after a ReLU
+      for (const Index M : {1, 4, 8, 16, 64, 128})
+        for (const char* kind : {"dynamic", "positive", "static", "float"}) {  // positive: dynamic, after a ReLU
           const std::string what =
               std::string(row.name) + " " + std::to_string(M) + "x" + std::to_string(size) + " " + kind;
-          if (wanted(what))
-            product(what, Weight(row.format, size, size, row.group), M, kind[0] == 's' ? act : nullptr, kind[0] == 'p');
+          if (wanted(what)) product_of(what, Weight(row.format, size, size, row.group), M, kind);
         }
   for (const Index n : {1, 32})
     for (const ConvShape& s : {ConvShape{.n = n, .c_in = 1, .h = 28, .w = 28, .c_out = 16, .kh = 3, .kw = 3},

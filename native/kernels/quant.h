@@ -27,6 +27,17 @@ struct QuantMatmulArgs {
   const void* epilogue_self = nullptr;
 };
 
+// The same product with x as it is, in f32: y[m, n] = Σ x[m, k] · scale[n, g] · value[n, k], summed in f32.
+struct QuantFloatArgs {
+  Index M = 0;
+  quant::Panels w;
+  const std::byte* packed = nullptr;
+  const float* x = nullptr;  // (M, K), contiguous
+  float* y = nullptr;        // (M, N), contiguous
+  GemmEpilogue epilogue = nullptr;
+  const void* epilogue_self = nullptr;
+};
+
 // Convolution: rows are images in what is said of x above, and y[n, o, oh, ow] of conv.h is made of integers in the same way.
 struct QuantConvArgs {
   ConvShape shape;
@@ -56,6 +67,11 @@ struct QuantKernels {
   // Bytes for up to `workers` workers, 64-byte aligned; no pointer in args is read.
   Index (*workspace)(const QuantMatmulArgs& args, int workers) = nullptr;
   void (*matmul)(const QuantMatmulArgs& args, Parallel& parallel, void* workspace) = nullptr;
+
+  // The same with x in f32.
+  quant::Layout (*float_layout)(const quant::Weights& weights) = nullptr;
+  Index (*float_workspace)(const QuantFloatArgs& args, int workers) = nullptr;
+  void (*float_matmul)(const QuantFloatArgs& args, Parallel& parallel, void* workspace) = nullptr;
 
   // The same of a convolution.
   quant::Layout (*conv_layout)() = nullptr;

@@ -4,14 +4,12 @@
 #include "kernels/quant_bytes.inl.h"
 #include "kernels/quant_codes.inl.h"
 #include "kernels/quant_conv.inl.h"
+#include "kernels/quant_float.inl.h"
 #include "kernels/quant_wide.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace quantized {
-
-inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
-inline constexpr Index kPanelsInTask = 4;              // that read a block of x while it is in L2
 
 // How a product is cut, by its sizes alone, into tasks of `strip` panels by `rows` rows. The memory of a call: factors, integer
 // rows, sums of them, then for each worker a decoded block, and sums and parts of every panel of a task.
@@ -22,17 +20,6 @@ struct Room {
   Index rows_at, x_sums_at, worker_at, sums_at, parts_at, worker_bytes, bytes;
   Index panel_sums() const { return rows * kQuantColumns; }
 };
-
-// Panels in a task: enough work to be worth a thread's while, and some that share a block of x, or are read together, where that
-// leaves tasks enough.
-inline Index panels_in_task(const QuantMatmulArgs& a, Index chunks) {
-  const Index rows = a.M < 8 ? 8 : a.M < kRowsInTask ? a.M : kRowsInTask;
-  Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (a.w.padded_k + 1));
-  const Index sharing = a.w.count * chunks / 8 < kPanelsInTask ? a.w.count * chunks / 8 : kPanelsInTask;
-  if (panels < sharing) panels = sharing;
-  if (panels > a.w.count) panels = a.w.count;
-  return panels < 1 ? 1 : panels;
-}
 
 constexpr bool is_bytes([[maybe_unused]] const quant::Layout& layout) {
 #if defined(ATHANOR_QUANT_BYTES)
@@ -47,7 +34,7 @@ inline Room room_of(const QuantMatmulArgs& a, int workers) {
   Room room;
   room.chunks = parts_of(a.M, kRowsInTask);
   room.rows = room.chunks <= 1 ? a.M : up(parts_of(a.M, room.chunks), kTileRows);
-  room.strip = panels_in_task(a, room.chunks);
+  room.strip = panels_in_task(a.M, a.w, room.chunks);
   room.strips = parts_of(a.w.count, room.strip);
   room.ldx = up(a.w.padded_k, 64) + 64;
   if (!a.w.layout.is_signed)
@@ -129,20 +116,6 @@ inline quant::Layout layout([[maybe_unused]] const quant::Weights& w, [[maybe_un
   return wide_layout();
 }
 
-// Sums to y: row by row, cols <= kQuantColumns.
-inline void finish(const float* sums, const float* factors, Index rows, float* y, Index ldy, Index cols) {
-  for (Index r = 0; r < rows; ++r, sums += kQuantColumns, y += ldy) {
-    const Vec factor = Vec::broadcast(factors[r]);
-    for (int v = 0; v < 2 && v * kLanes < cols; ++v) {
-      const Vec value = Vec::load(sums + v * kLanes) * factor;
-      if (cols - v * kLanes >= kLanes)
-        value.store(y + v * kLanes);
-      else
-        value.store(y + v * kLanes, cols - v * kLanes);
-    }
-  }
-}
-
 template <class Scheme>
 inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
   using X = typename Scheme::X;
@@ -208,8 +181,17 @@ inline void matmul(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
 }  // namespace quantized
 
 constexpr QuantKernels quant_kernels() {
-  return {quantized::layout,         quantized::workspace, quantized::matmul,     quantized::wide_layout,
-          quantized::conv_workspace, quantized::conv,      quantized::round_rows, quantized::scale};
+  return {quantized::layout,
+          quantized::workspace,
+          quantized::matmul,
+          quantized::float_layout,
+          quantized::float_workspace,
+          quantized::float_matmul,
+          quantized::wide_layout,
+          quantized::conv_workspace,
+          quantized::conv,
+          quantized::round_rows,
+          quantized::scale};
 }
 
 }  // namespace

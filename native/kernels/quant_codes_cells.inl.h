@@ -76,8 +76,6 @@ struct CodesTile {
   Index stride;
 };
 
-ATHANOR_INLINE const std::byte* panel_at(const CodesTile& t, int p) { return t.panel + p * t.w->panel_bytes; }
-
 struct DecodedCodes {
   const std::uint8_t* cells;
   ATHANOR_INLINE void open(const CodesTile& t, int) { cells = t.decoded; }

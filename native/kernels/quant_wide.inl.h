@@ -29,6 +29,34 @@ inline constexpr int kDirectRows = 4;
 inline constexpr Index kAhead = 512;   // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
 
+inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
+inline constexpr Index kPanelsInTask = 4;              // that read a block of x while it is in L2
+
+// Panels in a task: enough work to be worth a thread's while, and some that share a block of x, or are read together, where that
+// leaves tasks enough.
+inline Index panels_in_task(Index M, const quant::Panels& w, Index chunks) {
+  const Index rows = M < 8 ? 8 : M < kRowsInTask ? M : kRowsInTask;
+  Index panels = kCellsInTask * 8 / (rows * kQuantColumns * (w.padded_k + 1));
+  const Index sharing = w.count * chunks / 8 < kPanelsInTask ? w.count * chunks / 8 : kPanelsInTask;
+  if (panels < sharing) panels = sharing;
+  if (panels > w.count) panels = w.count;
+  return panels < 1 ? 1 : panels;
+}
+
+// Sums to y: row by row, cols <= kQuantColumns.
+inline void finish(const float* sums, const float* factors, Index rows, float* y, Index ldy, Index cols) {
+  for (Index r = 0; r < rows; ++r, sums += kQuantColumns, y += ldy) {
+    const Vec factor = Vec::broadcast(factors[r]);
+    for (int v = 0; v < 2 && v * kLanes < cols; ++v) {
+      const Vec value = Vec::load(sums + v * kLanes) * factor;
+      if (cols - v * kLanes >= kLanes)
+        value.store(y + v * kLanes);
+      else
+        value.store(y + v * kLanes, cols - v * kLanes);
+    }
+  }
+}
+
 inline quant::Layout wide_layout() { return {kQuantColumns, kQuantDepth, 2 * kQuantDepth, true, false}; }
 
 // What a tile works on. k counts padded elements.
@@ -49,7 +77,10 @@ struct Tile {
 // other gives 17 (Zen 3). More rows leave no registers for it.
 constexpr int panels_at_once(Index rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
 
-ATHANOR_INLINE const std::byte* panel_at(const Tile& t, int p) { return t.panel + p * t.w->panel_bytes; }
+template <class AnyTile>
+ATHANOR_INLINE const std::byte* panel_at(const AnyTile& t, int p) {
+  return t.panel + p * t.w->panel_bytes;
+}
 
 ATHANOR_INLINE Vec load_panel_scale(const quant::Panels& w, const std::byte* panel, Index g, int v) {
   const Index at = g * kQuantColumns + v * kLanes;

@@ -56,8 +56,27 @@ void lower_integers(LowerContext& context, const QuantWeight& weight, Index m) {
   });
 }
 
-// Dequantized once for all runs into what the product of a dense weight reads: that one's speed, and its memory.
 void lower_float(LowerContext& context, const QuantWeight& weight, Index m) {
+  QuantFloatArgs args;
+  args.M = m;
+  args.w = quant::panels_of(weight.sizes(), context.kernels.quant.float_layout(weight.sizes()));
+  const Slot packed = weight.panels(context, args.w, 1);
+  const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 1, m);
+  args.epilogue = epilogue ? Epilogue::call : nullptr;
+  args.epilogue_self = epilogue.get();
+  const Slot x = context.input(0), y = context.output();
+  const Slot workspace = context.workspace(context.kernels.quant.float_workspace(args, context.workers));
+  const auto kernel = context.kernels.quant.float_matmul;
+  context.emit({products(m, weight.sizes()), 0}, [=](Execution& run) {
+    QuantFloatArgs now = args;
+    now.x = run.at<const float>(x), now.y = run.at<float>(y), now.packed = run.at<const std::byte>(packed);
+    if (epilogue) epilogue->bind(run);
+    kernel(now, run.parallel, run.at(workspace));
+  });
+}
+
+// Dequantized once for all runs into what the product of a dense weight reads: that one's speed, and its memory.
+void lower_dense(LowerContext& context, const QuantWeight& weight, Index m) {
   const quant::Weights sizes = weight.sizes();
   GemmArgs args;
   args.M = m, args.N = sizes.N, args.K = sizes.K;
@@ -93,10 +112,12 @@ void lower(LowerContext& context) {
   const QuantWeight weight(context);
   const Shape& x = context.input_type(0).shape;
   const Index m = x.count(0, x.rank() - 1);
-  if (activations_of("quantized_matmul", context.attrs()) == Activations::f32)
+  if (activations_of("quantized_matmul", context.attrs()) != Activations::f32)
+    lower_integers(context, weight, m);
+  else if (quant::has_f32_panels(weight.sizes()))
     lower_float(context, weight, m);
   else
-    lower_integers(context, weight, m);
+    lower_dense(context, weight, m);
 }
 
 }  // namespace

@@ -199,7 +199,10 @@ Slot QuantWeight::make(LowerContext& context, const std::string& key, Index byte
 }
 
 Slot QuantWeight::panels(LowerContext& context, const quant::Panels& panels, Index taps) const {
-  const std::string key = std::string("panels ") + context.kernels.isa + " " + std::to_string(taps);
+  const quant::Layout& layout = panels.layout;
+  const std::string key = std::string("panels ") + context.kernels.isa + " " + std::to_string(taps) + " " +
+                          std::to_string(layout.depth) + (layout.is_signed ? "s" : "u") + (layout.sums ? " sums" : "") +
+                          (layout.f32 ? " f32" : "");
   return make(context, key, panels.bytes, [=](const quant::Weights& w, std::byte* to, Parallel& parallel) {
     quant::pack_panels(w, panels, taps, to, parallel);
   });

@@ -1,5 +1,6 @@
 #include "quant/panels.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -8,13 +9,17 @@ namespace {
 
 constexpr Index round_up(Index value, Index to) { return (value + to - 1) / to * to; }
 
-// A rounded table index has no code of its own for 0, which holes need.
-bool is_nibble(const Weights& weights) {
-  return weights.bits() <= 4 && !(weights.kind() == Kind::codebook && weights.bitmap != nullptr);
+// A rounded table index has no code of its own for 0, which holes need; one into 16 values has where the table is shorter.
+bool is_nibble(const Weights& weights, const Layout& layout) {
+  return weights.bits() <= 4 && (layout.f32 || weights.kind() != Kind::codebook || weights.bitmap == nullptr);
 }
 
 void write_header(const Weights& weights, const Panels& panels, const std::int8_t* rounded, std::byte* to) {
   std::memset(to, 0, kPanelHeader);
+  if (panels.layout.f32) {
+    if (panels.lookup) std::memcpy(to, weights.table, static_cast<std::size_t>(weights.table_size) * 4);
+    return;
+  }
   for (int code = 0; code < 16; ++code) {
     int value = code;
     if (weights.kind() == Kind::symmetric && panels.layout.is_signed)
@@ -45,7 +50,7 @@ class PanelWriter {
  private:
   bool keeps_codes() const { return p_.zeros || (p_.bits == 4 && w_.kind() == Kind::codebook); }
 
-  // The cells' values. A hole in affine codes is the zero of its group.
+  // The cells' values. A hole in affine codes is the zero of its group; in a codebook's, the code past its table.
   void read(Index n, Index first) {
     if (!keeps_codes()) {
       integers(w_, n, first, rounded_, row_.data());
@@ -55,7 +60,7 @@ class PanelWriter {
     unpack_codes(w_, n, first, row_.data());
     for (Index k = 0; k < w_.K; ++k) {
       std::int16_t& code = row_[static_cast<std::size_t>(k)];
-      if (code < 0) code = static_cast<std::int16_t>(w_.zero_of(n, k / w_.group));
+      if (code < 0) code = static_cast<std::int16_t>(p_.zeros ? w_.zero_of(n, k / w_.group) : w_.table_size);
     }
   }
 
@@ -96,15 +101,20 @@ class PanelWriter {
 
 }  // namespace
 
+bool has_f32_panels(const Weights& weights) {
+  return weights.kind() != Kind::codebook ||
+         (weights.bits() <= 4 && (weights.bitmap == nullptr || weights.table_size < 16));
+}
+
 Panels panels_of(const Weights& weights, const Layout& layout) {
   Panels p;
   p.layout = layout;
   p.N = weights.N, p.K = weights.K, p.group = weights.group, p.groups = weights.groups();
-  p.padded_group = round_up(weights.group < weights.K ? weights.group : weights.K, layout.align);
+  p.padded_group = round_up(std::max<Index>(1, std::min(weights.group, weights.K)), layout.align);
   p.padded_k = p.groups * p.padded_group;
   p.count = (p.N + layout.columns - 1) / layout.columns;
-  p.bits = is_nibble(weights) ? 4 : 8;
-  p.lookup = p.bits == 4 && (layout.is_signed || weights.kind() == Kind::codebook);
+  p.bits = is_nibble(weights, layout) ? 4 : 8;
+  p.lookup = p.bits == 4 && ((layout.is_signed && !layout.f32) || weights.kind() == Kind::codebook);
   p.zeros = weights.kind() == Kind::affine;
   p.bf16 = weights.scale_bf16 != nullptr;
   p.sums = layout.sums;

@@ -9,6 +9,7 @@
 //   reduce_add (fixed tree: halves are folded onto each other), reduce_max, reduce_min (NaN rule of max and min)
 //   IVec: + - * (low half) mulhi_u32 & | ^ shl<k> shr<k> (logical) sra<k>; == and > (signed); as_int, as_float (bits);
 //   to_float (nearest), to_int (truncated; out of range unspecified), to_int_even (nearest even; the same)
+//   load_u8 load_s8: bytes to i32 lanes
 //   load and store of Bf16, u8 and i32 elements as f32 lanes: load_as(p), load_as(p, n), store_as(p, v), store_as(p, v, n)
 //
 // In load(p, n) and store(p, n) only the first n lanes, 0 <= n <= kLanes, touch memory; the other lanes load as zero.

@@ -117,6 +117,9 @@ ATHANOR_INLINE IVec to_int_even(Vec a) { return {_mm256_cvtps_epi32(a.v)}; }
 ATHANOR_INLINE IVec load_u8(const std::uint8_t* p) {
   return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
 }
+ATHANOR_INLINE IVec load_s8(const std::uint8_t* p) {
+  return {_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
+}
 ATHANOR_INLINE IVec load_u16(const std::uint16_t* p) {
   return {_mm256_cvtepu16_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }

@@ -80,6 +80,9 @@ ATHANOR_INLINE __m512i srai_epi32(__m512i a) {
 ATHANOR_INLINE __m512i cvtepu8_epi32(__m128i a) {
   return each<std::int32_t, std::uint8_t, __m512i>(a, [](std::uint8_t x) { return std::int32_t{x}; });
 }
+ATHANOR_INLINE __m512i cvtepi8_epi32(__m128i a) {
+  return each<std::int32_t, std::int8_t, __m512i>(a, [](std::int8_t x) { return std::int32_t{x}; });
+}
 ATHANOR_INLINE __m512i cvtepu16_epi32(__m256i a) {
   return each<std::int32_t, std::uint16_t, __m512i>(a, [](std::uint16_t x) { return std::int32_t{x}; });
 }
@@ -225,6 +228,9 @@ ATHANOR_INLINE IVec to_int_even(Vec a) { return {ATHANOR_MM512(cvtps_epi32)(a.v)
 
 ATHANOR_INLINE IVec load_u8(const std::uint8_t* p) {
   return {ATHANOR_MM512(cvtepu8_epi32)(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+ATHANOR_INLINE IVec load_s8(const std::uint8_t* p) {
+  return {ATHANOR_MM512(cvtepi8_epi32)(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
 ATHANOR_INLINE IVec load_u16(const std::uint16_t* p) {
   return {ATHANOR_MM512(cvtepu16_epi32)(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};

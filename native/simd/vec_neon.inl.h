@@ -135,11 +135,16 @@ ATHANOR_INLINE Vec to_float(IVec a) { return {vcvtq_f32_s32(a.v)}; }
 ATHANOR_INLINE IVec to_int(Vec a) { return {vcvtq_s32_f32(a.v)}; }
 ATHANOR_INLINE IVec to_int_even(Vec a) { return {vcvtnq_s32_f32(a.v)}; }
 
-ATHANOR_INLINE IVec load_u8(const std::uint8_t* p) {
+ATHANOR_INLINE uint8x8_t load_four_bytes(const std::uint8_t* p) {
   std::uint32_t word;
   __builtin_memcpy(&word, p, 4);
-  const uint8x8_t bytes = vreinterpret_u8_u32(vdup_n_u32(word));
-  return {vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(bytes))))};
+  return vreinterpret_u8_u32(vdup_n_u32(word));
+}
+ATHANOR_INLINE IVec load_u8(const std::uint8_t* p) {
+  return {vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(load_four_bytes(p)))))};
+}
+ATHANOR_INLINE IVec load_s8(const std::uint8_t* p) {
+  return {vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(load_four_bytes(p)))))};
 }
 ATHANOR_INLINE IVec load_u16(const std::uint16_t* p) { return {vreinterpretq_s32_u32(vmovl_u16(vld1_u16(p)))}; }
 ATHANOR_INLINE void store_low_u16(std::uint16_t* p, IVec a) { vst1_u16(p, vmovn_u32(vreinterpretq_u32_s32(a.v))); }

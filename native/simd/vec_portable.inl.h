@@ -163,6 +163,7 @@ ATHANOR_INLINE IVec to_int(Vec a) {
 ATHANOR_INLINE IVec to_int_even(Vec a) { return to_int(round_even(a)); }
 
 ATHANOR_INLINE IVec load_u8(const std::uint8_t* p) { return {Int4{p[0], p[1], p[2], p[3]}}; }
+ATHANOR_INLINE IVec load_s8(const std::uint8_t* p) { return sra<24>(shl<24>(load_u8(p))); }
 ATHANOR_INLINE IVec load_u16(const std::uint16_t* p) { return {Int4{p[0], p[1], p[2], p[3]}}; }
 ATHANOR_INLINE void store_low_u8(std::uint8_t* p, IVec a) {
   for (int i = 0; i < 4; ++i) p[i] = static_cast<std::uint8_t>(a.v[i]);

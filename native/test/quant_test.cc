@@ -1,5 +1,5 @@
-// Integer products with quantized weights, on every instruction set, against the same sums of whole numbers: the integers to the
-// bit (scales that are powers of two leave every sum exact), any number of threads, and what stands beside y untouched.
+// Products with quantized weights, on every instruction set, against the same sums of whole numbers: to the bit, in integers and in
+// f32 (scales that are powers of two leave every sum exact), any number of threads, and what stands beside y untouched.
 #include <cstdint>
 #include <cstdlib>
 #include <random>
@@ -18,9 +18,10 @@ namespace {
 struct Case {
   quant::Format format = quant::Format::int8;
   Index M = 1, N = 1, K = 1, group = 1 << 20;
-  bool is_static = false, bf16 = false, bitmap = false;
+  bool is_static = false, bf16 = false, bitmap = false, is_float = false;
   Index positive = 0;  // rows without negatives
   int extreme = 0;     // 1: the least codes, 2: the largest, and x as large as can be
+  int codes = 256;     // of a codebook, where its bits leave more
 };
 
 // Operands of a case, and y by its definition.
@@ -37,7 +38,7 @@ struct Problem {
     w.format = c.format, w.N = c.N, w.K = c.K, w.group = c.group < c.K ? c.group : c.K;
     const Index groups = w.groups(), row = w.row_bytes();
     std::vector<std::uint8_t> codes(static_cast<std::size_t>(c.N * c.K));
-    const int top = 1 << format.bits;
+    const int top = std::min(1 << format.bits, c.codes);
     const bool symmetric = format.kind == quant::Kind::symmetric;
     for (auto& code : codes) {
       code = static_cast<std::uint8_t>(draw() % static_cast<unsigned>(top));
@@ -81,9 +82,14 @@ struct Problem {
   }
 
  private:
-  // Whole numbers whose step is exactly 1 (dynamic, the largest being 127) or 1/2 (static, some past the clamp).
+  // Whole numbers whose step is exactly 1 (dynamic, the largest being 127) or 1/2 (static, some past the clamp); in f32 up to 7, so
+  // that sums of 1100 products with an eighth of up to 255 stay below 2^24 eighths.
   void fill_x(const Case& c, std::mt19937& draw) {
     for (Index i = 0; i < c.M * c.K; ++i) {
+      if (c.is_float) {
+        x.push_back(static_cast<float>(draw() % 15) - 7);
+        continue;
+      }
       int value = c.extreme != 0 ? (c.extreme == 1 ? -127 : 127) : static_cast<int>(draw() % 255) - 127;
       if (i / c.K < c.positive) value = std::abs(value);
       x.push_back(static_cast<float>(i % c.K == 0 ? 127 : value));
@@ -109,26 +115,37 @@ struct Problem {
   }
 };
 
+template <class Args, class Workspace, class Run>
+void check_product(const Problem& problem, Args args, Workspace workspace_of, Run run) {
+  Block packed(args.w.bytes);
+  Sequential sequential;
+  quant::pack_panels(problem.w, args.w, 1, packed.data(), sequential);
+  args.packed = packed.data(), args.x = problem.x.data();
+  for (const int threads : {1, 2, 7}) {
+    constexpr float kGuard = -12345;
+    std::vector<float> y(problem.want.size() + 32, kGuard);
+    args.y = y.data() + 16;
+    Block workspace(workspace_of(args, threads));
+    test::Threads parallel(threads);
+    run(args, parallel, workspace.data());
+    for (std::size_t i = 0; i < problem.want.size(); ++i) CHECK_EQ(y[i + 16], problem.want[i]);
+    for (std::size_t i = 0; i < 16; ++i) CHECK(y[i] == kGuard && y[y.size() - 1 - i] == kGuard);
+  }
+}
+
 void check_case(const Case& c) {
   const Problem problem(c, static_cast<unsigned>(c.M * 31 + c.N * 7 + c.K + static_cast<int>(c.format)));
   test::for_each_isa([&](const KernelTable& kernels) {
-    QuantMatmulArgs args;
-    args.M = c.M;
-    args.w = quant::panels_of(problem.w, kernels.quant.layout(problem.w, c.is_static));
-    Block packed(args.w.bytes);
-    Sequential sequential;
-    quant::pack_panels(problem.w, args.w, 1, packed.data(), sequential);
-    args.packed = packed.data(), args.x = problem.x.data();
-    if (c.is_static) args.act = problem.act;
-    for (const int threads : {1, 2, 7}) {
-      constexpr float kGuard = -12345;
-      std::vector<float> y(problem.want.size() + 32, kGuard);
-      args.y = y.data() + 16;
-      Block workspace(kernels.quant.workspace(args, threads));
-      test::Threads parallel(threads);
-      kernels.quant.matmul(args, parallel, workspace.data());
-      for (std::size_t i = 0; i < problem.want.size(); ++i) CHECK_EQ(y[i + 16], problem.want[i]);
-      for (std::size_t i = 0; i < 16; ++i) CHECK(y[i] == kGuard && y[y.size() - 1 - i] == kGuard);
+    const QuantKernels& quant = kernels.quant;
+    if (c.is_float) {
+      QuantFloatArgs args;
+      args.M = c.M, args.w = quant::panels_of(problem.w, quant.float_layout(problem.w));
+      check_product(problem, args, quant.float_workspace, quant.float_matmul);
+    } else {
+      QuantMatmulArgs args;
+      args.M = c.M, args.w = quant::panels_of(problem.w, quant.layout(problem.w, c.is_static));
+      if (c.is_static) args.act = problem.act;
+      check_product(problem, args, quant.workspace, quant.matmul);
     }
   });
 }
@@ -190,6 +207,48 @@ TEST(quant_sums_hold_the_largest_products) {
 }
 
 TEST(quant_products_of_size_zero) {
-  check_case({.M = 0, .N = 3, .K = 4});
-  check_case({.M = 3, .N = 0, .K = 4});
+  for (const bool is_float : {false, true}) {
+    check_case({.M = 0, .N = 3, .K = 4, .is_float = is_float});
+    check_case({.M = 3, .N = 0, .K = 4, .is_float = is_float});
+    for (const Index M : {3, 9}) check_case({.M = M, .N = 5, .K = 0, .is_float = is_float});
+  }
+}
+
+TEST(quant_products_in_f32_of_every_format) {
+  for (const quant::FormatInfo& format : quant::kFormats) {
+    if (format.format == quant::Format::codebook8) continue;
+    for (const Index group : {1 << 20, 32, 16, 5})
+      for (const Index M : {1, 2, 3, 4, 5, 13}) {
+        check_case({.format = format.format, .M = M, .N = 37, .K = 71, .group = group, .is_float = true});
+        check_case({.format = format.format,
+                    .M = M,
+                    .N = 16,
+                    .K = 96,
+                    .group = group,
+                    .bf16 = true,
+                    .bitmap = group == 32,
+                    .is_float = true,
+                    .codes = 15});
+      }
+  }
+}
+
+TEST(quant_products_in_f32_of_many_rows_blocks_and_panels) {
+  for (const quant::Format format : {quant::Format::int8, quant::Format::uint4, quant::Format::codebook4})
+    for (const Index group : {1 << 20, 128, 100}) {
+      for (const Index M : {129, 400})
+        check_case({.format = format, .M = M, .N = 50, .K = 1100, .group = group, .is_float = true});
+      for (const Index M : {1, 2})
+        check_case({.format = format, .M = M, .N = 150, .K = 1100, .group = group, .is_float = true});
+    }
+}
+
+TEST(quant_f32_panels_hold_what_fits_nibbles_or_integers) {
+  const auto has = [](quant::Format format, int codes, bool bitmap) {
+    return quant::has_f32_panels(
+        Problem({.format = format, .N = 2, .K = 3, .bitmap = bitmap, .is_float = true, .codes = codes}, 1).w);
+  };
+  CHECK(has(quant::Format::int8, 256, true) && has(quant::Format::uint8, 256, true));
+  CHECK(has(quant::Format::codebook4, 16, false) && has(quant::Format::codebook4, 15, true));
+  CHECK(!has(quant::Format::codebook4, 16, true) && !has(quant::Format::codebook8, 200, false));
 }

@@ -77,6 +77,8 @@ const edges: readonly Case[] = [
   { format: "uint4", lead: [37], N: 33, K: 1100, group: 128 },
   { format: "codebook4", lead: [40], N: 65, K: 640, group: 64, tableSize: 11 },
   { format: "uint8", lead: [5], N: 48, K: 1300 },
+  { format: "codebook4", lead: [3], N: 20, K: 50, tableSize: 15, sparse: true },
+  { format: "int4", lead: [1], N: 70, K: 1100, group: 100 },
 ];
 
 // Every product as large as can be: sums of 16 bits would saturate or wrap.
@@ -119,6 +121,8 @@ const spec: OpSpec = {
     ),
     sample(odd([NaN, Infinity, -Infinity, 1, -1, 3e38]), "dynamic"),
     sample(odd([NaN, 1, -1, 3e38]), "static"),
+    sample(odd([NaN, Infinity, -Infinity, 1]), "float"),
+    sample(odd([NaN, Infinity, -Infinity, 1, -1, 0.5]), "float"),
     sample({ format: "int8", lead: [2], N: 3, K: 9, x: value("f32", [2, 9], new Float64Array(18)) }, "dynamic"),
   ],
   reference: ([x, ...rest], attrs) => [multiply(x!, rest, attrs)],
