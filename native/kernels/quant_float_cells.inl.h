@@ -47,7 +47,7 @@ struct ValueTable {
   ATHANOR_INLINE Vec pick(IVec words) const {
     const IVec index = shr<at>(words);
     const Mask upper{as_float(shl<28 - at>(words)).v};  // a blend looks at the sign
-    return select(upper, {_mm256_permutevar8x32_ps(high.v, index.v)}, {_mm256_permutevar8x32_ps(low.v, index.v)});
+    return select(upper, Vec{_mm256_permutevar8x32_ps(high.v, index.v)}, Vec{_mm256_permutevar8x32_ps(low.v, index.v)});
   }
 };
 #elif defined(ATHANOR_ISA_NEON)

@@ -27,11 +27,11 @@ struct Panels {
   Layout layout;
   Index N = 0, K = 0, group = 0, groups = 0;
   Index padded_group = 0, padded_k = 0;  // the first 1 or more, whatever K
-  Index count = 0;      // panels
-  int bits = 8;         // of a cell: 8 or 4
-  bool lookup = false;  // nibbles index the table
-  bool zeros = false;   // affine
-  bool bf16 = false;    // scales
+  Index count = 0;                       // panels
+  int bits = 8;                          // of a cell: 8 or 4
+  bool lookup = false;                   // nibbles index the table
+  bool zeros = false;                    // affine
+  bool bf16 = false;                     // scales
   bool sums = false;
   int offset = 0;
   Index scale_at = 0, zero_at = 0, sum_at = 0, panel_bytes = 0;  // from a panel's first byte

@@ -139,6 +139,27 @@ describe("quantize", () => {
     copy.dispose();
   });
 
+  it("runs weights in 4 and 8 bits without a copy of them in f32", async () => {
+    const size = 512;
+    for (const [scheme, bits] of [
+      [quantize.int4(), 4],
+      [quantize.int8(), 8],
+      [quantize.nf4(), 4],
+    ] as const) {
+      const small = await quantize(nn.linear(size, size), scheme);
+      for (const rows of [1, 9]) {
+        const layer = compile((x: Tensor) => small.forward(x));
+        const x = numbers(rows, size);
+        const before = nativeBytes();
+        await layer.run(x);
+        const panels = (size * size * bits) / 8 + 4 * size * (size / 32);
+        // Beside the panels there are rows of x and y and a block of 16 or 32 KiB a worker: less than a byte a weight, not 4.
+        expect(nativeBytes() - before).toBeLessThan(panels + size * size);
+        layer.dispose();
+      }
+    }
+  });
+
   it("leaves nothing behind when the copy is gone", async () => {
     const model = nn.sequential(nn.linear(256, 64), nn.relu(), nn.linear(64, 4));
     const calibrate = numbers(16, 256);
