@@ -2,8 +2,8 @@
 //   up to kDirectRows rows   cells become f32 in registers, for all rows; y = Σ_g scale[n, g] · Σ x · value, k ascending in both
 //   more                     scale · value of kFloatBlock k of a panel go to L1, and the f32 register tile of gemm_micro.inl.h runs
 //                            over all rows of the task, from x in panels of k-major rows
-// One row reads 4 or 8 bits where f32 reads 32, and is bound by the cells' way to f32: per vector of 4 bits 2 shifts, a conversion
-// and a multiply-add, which four pipes take in a cycle. Padded k of x are zeros, as in the panels.
+// One row reads 4 or 8 bits where f32 reads 32, and is bound by the cells' way to f32: per vector of s4 2 shifts, a conversion and a
+// multiply-add, 1.5 cycles on Zen 3. Padded k of x are zeros, as in the panels.
 #pragma once
 #include <type_traits>
 
@@ -48,7 +48,7 @@ void run_float_tile(const FloatTile& t) {
       ATHANOR_UNROLL
       for (int p0 = 0; p0 < P; p0 += Q) {
         const float* x = t.x + k;
-        asm("" : "+r"(x));
+        asm("" : "+r"(x));  // else GCC keeps x of the first panels for the others, in the sums' registers
         const auto steps = [&]<int... q>(std::integer_sequence<int, q...>) __attribute__((always_inline)) {
           return std::array<CellStep<cells>, Q>{CellStep<cells>(panel_at(t, p0 + q), k)...};
         }(std::make_integer_sequence<int, Q>{});
