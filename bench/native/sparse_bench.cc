@@ -83,7 +83,7 @@ void product(Weight w, Index M) {
     shapes.push_back(shape);
   }
   const std::vector<std::byte> slots =
-      M <= kSlotRows ? sparse::pack_slots(pattern, table.lanes, w.values.data()) : std::vector<std::byte>();
+      M <= kSlotRows ? sparse::pack_slots(pattern, table.lanes, w.values.data(), one) : std::vector<std::byte>();
   const Floats slots_room(table.sparse.slots_workspace(M, w.K) / 4);
   for (const auto& block : blocks)
     bodies.push_back([&] {

@@ -65,7 +65,7 @@ double ratio_of(const Weight& w, const sparse::Pattern& pattern, const sparse::C
   const Floats slots_room(M <= kSlotRows ? table.sparse.slots_workspace(M, w.K) / 4 : 0);
   const std::vector<std::byte> block =
       choice.way == Way::slots
-          ? sparse::pack_slots(pattern, table.lanes, w.values.data())
+          ? sparse::pack_slots(pattern, table.lanes, w.values.data(), parallel)
           : sparse::pack_panels(pattern, {choice.shape, choice.block_columns, kSparsePanelRows, {}, false},
                                 w.values.data());
   return dense_over(

@@ -59,7 +59,8 @@ struct Preparation {
     const sparse::Choice choice = choose(pattern, values != nullptr);
     if (choice.way == Chosen::dense)
       return values == nullptr ? with_head(Way::dense, 0) : dense(bitmap, values, parallel);
-    if (choice.way == Chosen::slots) return holding(Way::slots, sparse::pack_slots(pattern, kernels->lanes, values));
+    if (choice.way == Chosen::slots)
+      return holding(Way::slots, sparse::pack_slots(pattern, kernels->lanes, values, parallel));
     return holding(Way::panels,
                    sparse::pack_panels(
                        pattern, {choice.shape, choice.block_columns, kSparsePanelRows, {}, values == nullptr}, values));

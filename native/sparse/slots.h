@@ -2,6 +2,7 @@
 #pragma once
 #include <vector>
 
+#include "base/parallel.h"
 #include "kernels/sparse_slots.h"
 #include "sparse/pattern.h"
 
@@ -11,7 +12,7 @@ namespace athanor::sparse {
 // alone is the faster.
 Index windows_for(Index count, Index columns);
 
-std::vector<std::byte> pack_slots(const Pattern& pattern, int lanes, const float* values);
+std::vector<std::byte> pack_slots(const Pattern& pattern, int lanes, const float* values, Parallel& parallel);
 
 SparseSlots slots_at(const std::byte* block);
 

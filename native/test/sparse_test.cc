@@ -148,8 +148,8 @@ void check_slots(const KernelTable& table, const Weight& w, Index M) {
   const std::string what = std::string(table.isa) + " slots M " + std::to_string(M) + " N " + std::to_string(w.N) +
                            " K " + std::to_string(w.K);
   const std::vector<float> x = random(M * w.K, 4);
-  const auto block = sparse::pack_slots(sparse::pattern_of(w.bitmap()), table.lanes, w.values.data());
   const std::vector<float> y = same_for_workers(M * w.N, what, [&](Parallel& parallel, float* to) {
+    const auto block = sparse::pack_slots(sparse::pattern_of(w.bitmap()), table.lanes, w.values.data(), parallel);
     Memory room(table.sparse.slots_workspace(M, w.K) / 4);
     SparseSlotsArgs args;
     args.w = sparse::slots_at(block.data());
