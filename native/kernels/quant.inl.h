@@ -28,6 +28,12 @@ constexpr bool is_bytes([[maybe_unused]] const quant::Layout& layout) {
   return false;
 #endif
 }
+constexpr Index decoded_bytes([[maybe_unused]] const quant::Layout& layout) {
+#if defined(ATHANOR_QUANT_BYTES)
+  if (is_bytes(layout)) return up(sizeof(BytesBlock), 64);
+#endif
+  return kBlockCells * 2;
+}
 constexpr bool is_wide(const quant::Layout& layout) { return layout.is_signed && !is_bytes(layout); }
 
 inline Room room_of(const QuantMatmulArgs& a, int workers) {
@@ -44,7 +50,7 @@ inline Room room_of(const QuantMatmulArgs& a, int workers) {
   room.rows_at = up(a.M * 4, 64);
   room.x_sums_at = room.rows_at + up(a.M * room.ldx * (is_wide(a.w.layout) ? 2 : 1), 64);
   room.worker_at = room.x_sums_at + up(a.M * room.ld_sums * 4, 64);
-  room.sums_at = room.rows > kDirectRows ? kBlockK * kQuantColumns * 2 : 0;
+  room.sums_at = room.rows > kDirectRows ? decoded_bytes(a.w.layout) : 0;
   room.parts_at = room.sums_at + room.strip * room.panel_sums() * 4;
   room.worker_bytes = up(room.parts_at + room.strip * room.panel_sums() * 4, 64);
   room.bytes = room.worker_at + workers * room.worker_bytes;
@@ -98,7 +104,7 @@ struct BytesScheme : CodesScheme {
   static std::int32_t shift(const float*) { return 0; }
   static void direct(const CodesTile& t, Index rows, Index panels) { run_bytes_direct(t, rows, panels); }
   static void block(const CodesTile& t, Index rows, std::byte* decoded) {
-    run_bytes_block(t, rows, reinterpret_cast<std::uint8_t*>(decoded));
+    run_bytes_block(t, rows, *reinterpret_cast<BytesBlock*>(decoded));
   }
 };
 #endif

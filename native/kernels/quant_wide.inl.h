@@ -28,6 +28,7 @@ inline constexpr Index kRowsInTask = 192;  // about: tasks are as even as whole 
 inline constexpr int kDirectRows = 4;
 inline constexpr Index kAhead = 512;   // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockK = 512;  // of a decoded block: 16 KiB for 16 columns
+inline constexpr Index kBlockCells = kBlockK * kQuantColumns;
 
 inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
 inline constexpr Index kPanelsInTask = 4;              // that read a block of x while it is in L2

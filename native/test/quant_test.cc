@@ -185,7 +185,7 @@ TEST(quant_products_of_few_rows_and_many_panels) {
 
 TEST(quant_products_of_rows_with_and_without_negatives) {
   for (const quant::Format format : {quant::Format::int8, quant::Format::codebook4, quant::Format::codebook8})
-    for (const Index group : {1 << 20, 96})
+    for (const Index group : {1 << 20, 96, 5})
       for (const Index positive : {5, 12, 40})
         check_case({.format = format, .M = 40, .N = 40, .K = 700, .group = group, .positive = positive});
 }
@@ -193,7 +193,7 @@ TEST(quant_products_of_rows_with_and_without_negatives) {
 TEST(quant_sums_hold_the_largest_products) {
   for (const quant::FormatInfo& format : quant::kFormats)
     for (const int extreme : {1, 2})
-      for (const Index M : {1, 6})
+      for (const Index M : {1, 6, 20})
         for (const bool is_static : {false, true}) {
           check_case({.format = format.format, .M = M, .N = 18, .K = 250, .is_static = is_static, .extreme = extreme});
           check_case({.format = format.format,
