@@ -5,7 +5,7 @@
 //   few rows of any others                        vpmaddubsw(|w|, x · sign(w)), one instruction more
 //   many                                          vpmaddubsw(|w|, x ^ (w < 0)), from a block of |w| and w < 0 in L1
 // then vpmaddwd by ones and an addition: 3 or 4 instructions for 32 products. Of a negative w the last one's x ^ -1 = -x - 1 takes |w|
-// off, so that sums start at those of the negative |w|; an exclusive or runs on every port, where vpsignb waits for the multiplies'.
+// off, so that sums start at those of the negative |w|; vpxor is the faster of the two (docs/internals/quantized.md).
 // Which of them a row takes does not show: the integers are the same.
 #pragma once
 #include "kernels/quant_codes.inl.h"
@@ -109,6 +109,9 @@ struct FoldedBlock {
   std::uint8_t cells[2 * kBlockCells];
   std::int32_t sums[kBlockCells / (2 * kCodesDepth)];
 };
+struct FoldedTile : CodesTile {
+  const FoldedBlock* block;
+};
 struct BytesBlock {
   FoldedBlock folded;
   std::uint8_t unfolded[kBlockCells];
@@ -142,12 +145,11 @@ void fold(const CodesTile& t, FoldedBlock& block) {
 
 // R rows by the panel that the block is of.
 template <int R>
-void run_folded_tile(const CodesTile& t, const FoldedBlock& block) {
-  DecodedCodes none[1] = {};
-  open_panels<R>(t, none);
+void run_folded_tile(const FoldedTile& t) {
+  clear_totals<R>(t, 0);
   const Index group = t.w->padded_group;
-  const std::uint8_t* cells = block.cells;
-  const std::int32_t* sums = block.sums;
+  const std::uint8_t* cells = t.block->cells;
+  const std::int32_t* sums = t.block->sums;
   for (Index k = t.k0; k < t.k1; sums += kQuantColumns) {
     const Index g = k / group, end = (g + 1) * group < t.k1 ? (g + 1) * group : t.k1;
     IVec acc[R][2];
@@ -171,9 +173,8 @@ void run_folded_tile(const CodesTile& t, const FoldedBlock& block) {
   }
 }
 
-constexpr auto kFoldedTiles = []<int... I>(std::integer_sequence<int, I...>) {
-  return std::array{run_folded_tile<I + 1>...};
-}(std::make_integer_sequence<int, kPositiveTileRows>{});
+constexpr auto kFoldedTiles = tile_row<FoldedTile>([]<int R>() { return run_folded_tile<R>; },
+                                                   std::make_integer_sequence<int, kPositiveTileRows>{});
 
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
 inline void run_bytes_block(CodesTile t, Index rows, BytesBlock& block) {
@@ -186,7 +187,7 @@ inline void run_bytes_block(CodesTile t, Index rows, BytesBlock& block) {
       if (!is_folded)
         t.w->bits == 8 ? fold<PanelCodes<8, false>>(t, block.folded) : fold<PanelCodes<4, true>>(t, block.folded);
       is_folded = true;
-      kFoldedTiles[static_cast<std::size_t>(n - 1)](t, block.folded);
+      kFoldedTiles[static_cast<std::size_t>(n - 1)]({t, &block.folded});
     } else {
       if (t.decoded == nullptr) unfold_block(t, block.unfolded);
       if (negative) n = rows_in_tile(rows, kSignedTileRows);

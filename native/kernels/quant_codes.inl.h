@@ -84,14 +84,18 @@ ATHANOR_INLINE void put_codes(const CodesTile& t, int p, Index g, bool begins, b
   }
 }
 
-// The sources of P panels, and, where a product begins, totals of 0.
+// Totals of panel p are 0 where a product begins.
+template <int R>
+ATHANOR_INLINE void clear_totals(const CodesTile& t, int p) {
+  for (int i = 0; t.k0 == 0 && i < 2 * R; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
+}
+
 template <int R, int P, class Source>
 ATHANOR_INLINE void open_panels(const CodesTile& t, Source (&source)[P]) {
   ATHANOR_UNROLL
   for (int p = 0; p < P; ++p) {
     source[p].open(t, p);
-    if (t.k0 > 0) continue;
-    for (int i = 0; i < 2 * R; ++i) Vec::zero().store(t.sums + p * t.stride + i * kLanes);
+    clear_totals<R>(t, p);
   }
 }
 

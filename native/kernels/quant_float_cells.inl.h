@@ -5,7 +5,7 @@
 //   bytes     a step is kFloatStep rows of the panel's columns
 //     s8      widen, convert                                        u8   widen, - zero, convert
 #pragma once
-#include "kernels/quant_wide.inl.h"
+#include "kernels/quant_tiling.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
