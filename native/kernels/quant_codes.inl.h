@@ -39,11 +39,12 @@ ATHANOR_INLINE IVec zero_codes(const CodesTile& t, int p, Index g, int v) {
 template <int R>
 ATHANOR_INLINE void load_corrections(const CodesTile& t, int p, Index g, Index k, IVec out[R][2]) {
   const std::int32_t* sums = t.x_sums + (kSumsBlock > 0 ? k / kCodesAlign : g);
-  for (int v = 0; v < 2; ++v)
-    for (int r = 0; r < R; ++r) out[r][v] = IVec::broadcast(sums[r * t.ld_sums]);
+  ATHANOR_UNROLL
+  for (int i = 0; i < 2 * R; ++i) out[i / 2][i % 2] = IVec::broadcast(sums[i / 2 * t.ld_sums]);
   if (!t.w->zeros) return;
   for (int v = 0; v < 2; ++v) {
     const IVec z = zero_codes(t, p, g, v);
+    ATHANOR_UNROLL
     for (int r = 0; r < R; ++r) out[r][v] = codes_scale(out[r][v], z);
   }
 }
@@ -59,6 +60,7 @@ ATHANOR_INLINE void correct_group(const CodesTile& t, int p, Index g, IVec sums[
       const auto* of_group = reinterpret_cast<const std::int32_t*>(panel_at(t, p) + t.w->sum_at) + g * kQuantColumns;
       shift = IVec::load(of_group + v * kLanes) * IVec::broadcast(t.shift);
     }
+    ATHANOR_UNROLL
     for (int r = 0; r < R; ++r) sums[r][v] = sums[r][v] + corrections[r][v] - shift;
   }
 }
@@ -69,6 +71,7 @@ ATHANOR_INLINE void put_codes(const CodesTile& t, int p, Index g, bool begins, b
   std::int32_t* const parts = t.parts + p * t.stride;
   float* const totals = t.sums + p * t.stride;
   if (!ends) {
+    ATHANOR_UNROLL
     for (int i = 0; i < 2 * R; ++i) {
       const IVec sum = sums[i / 2][i % 2];
       (begins ? sum : sum + IVec::load(parts + i * kLanes)).store(parts + i * kLanes);
@@ -77,6 +80,7 @@ ATHANOR_INLINE void put_codes(const CodesTile& t, int p, Index g, bool begins, b
   }
   const std::byte* panel = panel_at(t, p);
   const Vec scale[2] = {load_panel_scale(*t.w, panel, g, 0), load_panel_scale(*t.w, panel, g, 1)};
+  ATHANOR_UNROLL
   for (int i = 0; i < 2 * R; ++i) {
     IVec sum = sums[i / 2][i % 2];
     if (!begins) sum = sum + IVec::load(parts + i * kLanes);

@@ -30,7 +30,13 @@ ATHANOR_INLINE Codes x_broadcast(const std::int8_t* x) {
   std::memcpy(&four, x, 4);
   return _mm512_set1_epi32(four);
 }
-ATHANOR_INLINE CodeAcc codes_dot(CodeAcc acc, Codes c, Codes x) { return _mm512_dpbusd_epi32(acc, c, x); }
+ATHANOR_INLINE CodeAcc codes_dot(CodeAcc acc, Codes c, Codes x) {
+  acc = _mm512_dpbusd_epi32(acc, c, x);
+#if !defined(ATHANOR_SIMDE)
+  asm("" : "+v"(acc));  // as in quant_half.inl.h
+#endif
+  return acc;
+}
 ATHANOR_INLINE IVec codes_widen(CodeAcc acc) { return {acc}; }
 ATHANOR_INLINE IVec codes_scale(IVec sums, IVec zero) { return sums * zero; }
 #else

@@ -25,7 +25,7 @@
 #if defined(__clang__)
 #define ATHANOR_UNROLL _Pragma("unroll")
 #else
-#define ATHANOR_UNROLL _Pragma("GCC unroll 16")
+#define ATHANOR_UNROLL _Pragma("GCC unroll 32")
 #endif
 
 #if defined(ATHANOR_ISA_AVX512)
