@@ -155,21 +155,33 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
       tile.sums = sums + (panel - first) * room.panel_sums();
       tile.parts = parts + (panel - first) * room.panel_sums();
     };
+    const auto cells = [&](Index panel, Index k) {
+      return a.packed + quant::kPanelHeader + panel * a.w.panel_bytes + k * kQuantColumns * a.w.bits / 8;
+    };
     if (rows <= kDirectRows) {
       at(first), Scheme::direct(tile, rows, last - first);
     } else {
       for (tile.k0 = 0; tile.k0 < a.w.padded_k; tile.k0 = tile.k1) {
         tile.k1 = block_end(a.w, tile.k0);
-        for (Index panel = first; panel < last; ++panel) at(panel), Scheme::block(tile, rows, own);
+        for (Index panel = first; panel < last; ++panel) {
+          if constexpr (requires { tile.ahead; }) {
+            const bool ends = panel + 1 == last;
+            tile.ahead = !ends ? cells(panel + 1, tile.k0) : tile.k1 < a.w.padded_k ? cells(first, tile.k1) : cells(last, 0);
+          }
+          at(panel), Scheme::block(tile, rows, own);
+        }
       }
     }
-    for (Index panel = first; panel < last; ++panel) {
-      const Index n = panel * kQuantColumns, cols = a.w.N - n < kQuantColumns ? a.w.N - n : kQuantColumns;
-      finish(sums + (panel - first) * room.panel_sums(), factors + m0, rows, a.y + m0 * a.w.N + n, a.w.N, cols);
-    }
-    if (a.epilogue == nullptr) return;
     const Index n0 = first * kQuantColumns, n1 = last * kQuantColumns < a.w.N ? last * kQuantColumns : a.w.N;
-    for (Index m = m0; m < m0 + rows; ++m) a.epilogue(a.epilogue_self, a.y + m * a.w.N + n0, m, n0, n1 - n0, 0);
+    for (Index r = 0; r < rows; ++r) {
+      const Index m = m0 + r;
+      for (Index n = n0; n < n1; n += kQuantColumns) {
+        const float* of_panel = sums + (n - n0) / kQuantColumns * room.panel_sums();
+        const Index cols = n1 - n < kQuantColumns ? n1 - n : kQuantColumns;
+        finish(of_panel + r * kQuantColumns, factors + m, 1, a.y + m * a.w.N + n, a.w.N, cols);
+      }
+      if (a.epilogue != nullptr) a.epilogue(a.epilogue_self, a.y + m * a.w.N + n0, m, n0, n1 - n0, 0);
+    }
   });
 }
 

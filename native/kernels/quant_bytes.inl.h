@@ -180,6 +180,7 @@ constexpr auto kFoldedTiles = tile_row<FoldedTile>([]<int R>() { return run_fold
 inline void run_bytes_block(CodesTile t, Index rows, BytesBlock& block) {
   const bool folds = rows >= kFoldedRows;
   bool is_folded = false;
+  ask_evenly(t, parts_of(rows, kPositiveTileRows));
   for (Index n; rows > 0; rows -= n) {
     n = rows_in_tile(rows, kPositiveTileRows);
     const bool negative = has_negative(t, n);
@@ -194,6 +195,7 @@ inline void run_bytes_block(CodesTile t, Index rows, BytesBlock& block) {
       const auto at = static_cast<std::size_t>(n - 1);
       (negative ? kBytesTiles<false>[at] : kBytesTiles<true>[at])(t);
     }
+    t.ahead += t.ahead_step * ((t.k1 - t.k0) / kCodesDepth);
     t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }

@@ -35,33 +35,27 @@ ATHANOR_INLINE IVec zero_codes(const CodesTile& t, int p, Index g, int v) {
   return kSumsBlock > 0 ? z | shl<16>(z) : z;
 }
 
-// - z · Σ x of each row and column, of the group g or the block at k.
+// What the sums of each row and column start at, of the group g or the block at k: - z · Σ x - zp · Σ (c - z).
 template <int R>
 ATHANOR_INLINE void load_corrections(const CodesTile& t, int p, Index g, Index k, IVec out[R][2]) {
   const std::int32_t* sums = t.x_sums + (kSumsBlock > 0 ? k / kCodesAlign : g);
   ATHANOR_UNROLL
   for (int i = 0; i < 2 * R; ++i) out[i / 2][i % 2] = IVec::broadcast(sums[i / 2 * t.ld_sums]);
-  if (!t.w->zeros) return;
-  for (int v = 0; v < 2; ++v) {
-    const IVec z = zero_codes(t, p, g, v);
+  if (t.w->zeros) {
     ATHANOR_UNROLL
-    for (int r = 0; r < R; ++r) out[r][v] = codes_scale(out[r][v], z);
-  }
-}
-
-// Where sums have 32 bits: what a whole group is corrected by.
-template <int R>
-ATHANOR_INLINE void correct_group(const CodesTile& t, int p, Index g, IVec sums[R][2]) {
-  IVec corrections[R][2];
-  load_corrections<R>(t, p, g, 0, corrections);
-  for (int v = 0; v < 2; ++v) {
-    IVec shift = IVec::broadcast(0);
-    if (t.w->sums) {
-      const auto* of_group = reinterpret_cast<const std::int32_t*>(panel_at(t, p) + t.w->sum_at) + g * kQuantColumns;
-      shift = IVec::load(of_group + v * kLanes) * IVec::broadcast(t.shift);
+    for (int v = 0; v < 2; ++v) {
+      const IVec z = zero_codes(t, p, g, v);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) out[r][v] = codes_scale(out[r][v], z);
     }
+  }
+  if (kSumsBlock > 0 || !t.w->sums) return;
+  const auto* of_group = reinterpret_cast<const std::int32_t*>(panel_at(t, p) + t.w->sum_at) + g * kQuantColumns;
+  ATHANOR_UNROLL
+  for (int v = 0; v < 2; ++v) {
+    const IVec shift = IVec::load(of_group + v * kLanes) * IVec::broadcast(t.shift);
     ATHANOR_UNROLL
-    for (int r = 0; r < R; ++r) sums[r][v] = sums[r][v] + corrections[r][v] - shift;
+    for (int r = 0; r < R; ++r) out[r][v] = out[r][v] - shift;
   }
 }
 
@@ -103,6 +97,27 @@ ATHANOR_INLINE void open_panels(const CodesTile& t, Source (&source)[P]) {
   }
 }
 
+// Products of R rows by P panels from x of the first row to x_end.
+template <int R, int P, class Source>
+ATHANOR_INLINE void add_codes(const CodesTile& t, Source (&source)[P], const std::int8_t* x, const std::int8_t* x_end,
+                              CodeAcc (&acc)[P][R][2]) {
+  for (; x < x_end; x += 2 * kCodesDepth) {
+    ATHANOR_UNROLL
+    for (int s = 0; s < 2; ++s) {
+      ATHANOR_UNROLL
+      for (int p = 0; p < P; ++p) {
+        Codes w[2];
+        source[p].next(s, w);
+        ATHANOR_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
+          for (int v = 0; v < 2; ++v) acc[p][r][v] = codes_dot(acc[p][r][v], w[v], xv);
+        }
+      }
+    }
+  }
+}
+
 // R rows by P panels that lie next to each other.
 template <int R, int P, class Source>
 void run_codes_tile(const CodesTile& t) {
@@ -118,35 +133,16 @@ void run_codes_tile(const CodesTile& t) {
     ATHANOR_UNROLL
     for (int p = 0; p < P; ++p) {
       IVec sums[R][2] = {};
-      if constexpr (kSumsBlock > 0) load_corrections<R>(t, p, g, k, sums);
+      if (kSumsBlock > 0 || begins) load_corrections<R>(t, p, g, k, sums);
       ATHANOR_UNROLL
       for (int i = 0; i < 2 * R; ++i) acc[p][i / 2][i % 2] = sums[i / 2][i % 2].v;
     }
-    const std::int8_t* x = t.x + k;
-    const std::int8_t* const x_end = t.x + end;
-    for (; x < x_end; x += 2 * kCodesDepth) {
-      ATHANOR_UNROLL
-      for (int s = 0; s < 2; ++s) {
-        ATHANOR_UNROLL
-        for (int p = 0; p < P; ++p) {
-          Codes w[2];
-          source[p].next(s, w);
-          ATHANOR_UNROLL
-          for (int r = 0; r < R; ++r) {
-            const Codes xv = x_broadcast(x + r * t.ldx + s * kCodesDepth);
-            for (int v = 0; v < 2; ++v) acc[p][r][v] = codes_dot(acc[p][r][v], w[v], xv);
-          }
-        }
-      }
-    }
+    add_codes(t, source, t.x + k, t.x + end, acc);
     ATHANOR_UNROLL
     for (int p = 0; p < P; ++p) {
       IVec sums[R][2];
       ATHANOR_UNROLL
       for (int i = 0; i < 2 * R; ++i) sums[i / 2][i % 2] = codes_widen(acc[p][i / 2][i % 2]);
-      if constexpr (kSumsBlock == 0) {
-        if (ends) correct_group<R>(t, p, g, sums);
-      }
       put_codes<R>(t, p, g, begins, ends, sums);
     }
     k = end;
@@ -156,6 +152,44 @@ void run_codes_tile(const CodesTile& t) {
 
 constexpr auto kDecodedCodes =
     tile_row<CodesTile>([]<int R>() { return run_codes_tile<R, 1, DecodedCodes>; }, TileRows{});
+
+#if defined(ATHANOR_ISA_AVX512)
+// R rows by one panel over whole groups, few enough of them for the totals to stay in registers: of groups of 32 k the way to
+// memory and back takes as long as their products.
+inline constexpr int kGroupedTileRows = 6;
+inline constexpr Index kGrouped = 256;  // elements of a group, at most
+template <int R>
+void run_grouped_tile(const CodesTile& t) {
+  DecodedCodes source[1];
+  open_panels<R>(t, source);
+  Vec totals[R][2];
+  ATHANOR_UNROLL
+  for (int i = 0; i < 2 * R; ++i) totals[i / 2][i % 2] = Vec::load(t.sums + i * kLanes);
+  const Index group = t.w->padded_group;
+  for (Index k = t.k0, g = k / group; k < t.k1; k += group, ++g) {
+    IVec starts[R][2];
+    load_corrections<R>(t, 0, g, k, starts);
+    CodeAcc acc[1][R][2];
+    ATHANOR_UNROLL
+    for (int i = 0; i < 2 * R; ++i) acc[0][i / 2][i % 2] = starts[i / 2][i % 2].v;
+    add_codes(t, source, t.x + k, t.x + k + group, acc);
+    ATHANOR_UNROLL
+    for (int v = 0; v < 2; ++v) {
+      const Vec scale = load_panel_scale(*t.w, t.panel, g, v);
+      ATHANOR_UNROLL
+      for (int r = 0; r < R; ++r) totals[r][v] = fma(to_float(IVec{acc[0][r][v]}), scale, totals[r][v]);
+    }
+  }
+  ATHANOR_UNROLL
+  for (int i = 0; i < 2 * R; ++i) totals[i / 2][i % 2].store(t.sums + i * kLanes);
+}
+constexpr auto kGroupedTiles = tile_row<CodesTile>([]<int R>() { return run_grouped_tile<R>; },
+                                                   std::make_integer_sequence<int, kGroupedTileRows>{});
+#else
+inline constexpr Index kGrouped = 0;
+inline constexpr int kGroupedTileRows = kTileRows;
+constexpr auto kGroupedTiles = kDecodedCodes;
+#endif
 
 template <int bits, bool lookup>
 constexpr auto kDirectCodes =
@@ -173,9 +207,14 @@ inline void run_codes_direct(CodesTile t, Index rows, Index panels) {
 // The sums of one panel over [t.k0, t.k1) for `rows` rows from t.x on.
 inline void run_codes_block(CodesTile t, Index rows, std::uint8_t* decoded) {
   unfold_block(t, decoded);
+  const bool grouped = t.w->padded_group <= kGrouped;
+  const Index most = grouped ? kGroupedTileRows : kTileRows;
+  ask_evenly(t, parts_of(rows, most));
   for (Index n; rows > 0; rows -= n) {
-    n = rows_in_tile(rows);
-    kDecodedCodes[static_cast<std::size_t>(n - 1)](t);
+    n = rows_in_tile(rows, most);
+    const auto at = static_cast<std::size_t>(n - 1);
+    (grouped ? kGroupedTiles[at] : kDecodedCodes[at])(t);
+    t.ahead += t.ahead_step * ((t.k1 - t.k0) / kCodesDepth);
     t.x += n * t.ldx, t.x_sums += n * t.ld_sums, t.sums += n * kQuantColumns, t.parts += n * kQuantColumns;
   }
 }

@@ -80,14 +80,22 @@ struct CodesTile {
   float* sums;
   std::int32_t* parts;
   Index stride;
+  const std::byte* ahead;  // what the next block reads: a tile of a decoded one asks for it, so many bytes a step
+  Index ahead_step;
 };
 
 struct DecodedCodes {
   const std::uint8_t* cells;
-  ATHANOR_INLINE void open(const CodesTile& t, int) { cells = t.decoded; }
+  const std::byte* ahead;
+  Index ahead_step;
+  ATHANOR_INLINE void open(const CodesTile& t, int) {
+    cells = t.decoded, ahead = t.ahead, ahead_step = t.ahead_step;
+  }
   ATHANOR_INLINE void next(int, Codes out[2]) {
     for (int v = 0; v < 2; ++v) out[v] = codes_load(cells + v * kVectorCells);
     cells += kCodesStep;
+    __builtin_prefetch(ahead, 0, 2);
+    ahead += ahead_step;
   }
 };
 
@@ -135,6 +143,9 @@ inline void unfold_block(CodesTile& t, std::uint8_t* decoded) {
   t.w->lookup ? unfold<PanelCodes<4, true>>(t, decoded) : unfold<PanelCodes<4, false>>(t, decoded);
   t.decoded = decoded;
 }
+
+// Spreads the asking for the next block, as long as this one, over the steps of so many tiles.
+inline void ask_evenly(CodesTile& t, Index tiles) { t.ahead_step = kCodesStep * t.w->bits / 8 / tiles; }
 
 }  // namespace quantized
 }  // namespace
