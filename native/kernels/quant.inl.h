@@ -166,7 +166,9 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
         for (Index panel = first; panel < last; ++panel) {
           if constexpr (requires { tile.ahead; }) {
             const bool ends = panel + 1 == last;
-            tile.ahead = !ends ? cells(panel + 1, tile.k0) : tile.k1 < a.w.padded_k ? cells(first, tile.k1) : cells(last, 0);
+            tile.ahead = !ends                    ? cells(panel + 1, tile.k0)
+                         : tile.k1 < a.w.padded_k ? cells(first, tile.k1)
+                                                  : cells(last, 0);
           }
           at(panel), Scheme::block(tile, rows, own);
         }

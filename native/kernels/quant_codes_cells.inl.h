@@ -88,9 +88,7 @@ struct DecodedCodes {
   const std::uint8_t* cells;
   const std::byte* ahead;
   Index ahead_step;
-  ATHANOR_INLINE void open(const CodesTile& t, int) {
-    cells = t.decoded, ahead = t.ahead, ahead_step = t.ahead_step;
-  }
+  ATHANOR_INLINE void open(const CodesTile& t, int) { cells = t.decoded, ahead = t.ahead, ahead_step = t.ahead_step; }
   ATHANOR_INLINE void next(int, Codes out[2]) {
     for (int v = 0; v < 2; ++v) out[v] = codes_load(cells + v * kVectorCells);
     cells += kCodesStep;
@@ -109,9 +107,12 @@ struct PanelCodes {
     if constexpr (lookup) table = codes_table(t.table);
   }
   ATHANOR_INLINE void next(int s, Codes out[2]) {
-    if (bits == 8 || s == 0) __builtin_prefetch(cells + kAhead);  // a line
+    constexpr int kLine = 64;
     for (int v = 0; v < 2; ++v) {
-      if (bits == 8 || s == 0) pair[v] = codes_load(cells + v * kVectorCells);
+      if (bits == 8 || s == 0) {
+        if (v * kVectorCells % kLine == 0) __builtin_prefetch(cells + v * kVectorCells + kAhead);
+        pair[v] = codes_load(cells + v * kVectorCells);
+      }
       if constexpr (bits == 8)
         out[v] = pair[v];
       else

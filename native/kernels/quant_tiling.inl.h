@@ -12,22 +12,23 @@ namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace quantized {
 
+// kAhead: bytes of weights that are asked for before they are read. kBlockK: of a decoded block, which leaves room in L1 for x: 24
+// KiB of bytes for 32 columns, else 16 KiB of 16 bits for 16.
 #if defined(ATHANOR_ISA_AVX512)
 inline constexpr int kTileRows = 12;
-inline constexpr Index kBlockK = 768;  // of a decoded block: 24 KiB of bytes; L1 has 32 KiB or more
-#elif defined(ATHANOR_ISA_NEON)
+inline constexpr Index kAhead = 1024, kBlockK = 768;
+#else
+inline constexpr Index kAhead = 512, kBlockK = 512;
+#if defined(ATHANOR_ISA_NEON)
 inline constexpr int kTileRows = 8;
 #elif defined(ATHANOR_ISA_AVX2)
 inline constexpr int kTileRows = 5;
 #else
 inline constexpr int kTileRows = 4;
 #endif
-#if !defined(ATHANOR_ISA_AVX512)
-inline constexpr Index kBlockK = 512;  // 16 KiB of 16 bits for 16 columns
 #endif
 inline constexpr Index kRowsInTask = 192;  // about: tasks are as even as whole tiles let them be
 inline constexpr int kDirectRows = 4;
-inline constexpr Index kAhead = 512;   // bytes of weights that are asked for before they are read
 inline constexpr Index kBlockCells = kBlockK * kQuantColumns;
 
 inline constexpr Index kCellsInTask = Index{1} << 17;  // of the weights, at one row
