@@ -16,13 +16,19 @@ struct ActivationStep {
 
 inline constexpr float kNaN = __builtin_nanf("");
 
-// A NaN anywhere becomes the result: it is what max_nan passes on.
+// A NaN anywhere becomes the result: it is what max_nan passes on. Four maxima, for one waits for itself.
 inline float largest_magnitude(const float* x, Index n) {
-  Vec most = Vec::zero();
+  constexpr int kMaxima = 4;
+  Vec most[kMaxima] = {Vec::zero(), Vec::zero(), Vec::zero(), Vec::zero()};
   Index k = 0;
-  for (; k + kLanes <= n; k += kLanes) most = max_nan(most, abs(Vec::load(x + k)));
-  if (k < n) most = max_nan(most, abs(Vec::load(x + k, n - k)));
-  return any(most != most) ? kNaN : reduce_max(most);
+  for (; k + kMaxima * kLanes <= n; k += kMaxima * kLanes) {
+    ATHANOR_UNROLL
+    for (int i = 0; i < kMaxima; ++i) most[i] = max_nan(most[i], abs(Vec::load(x + k + i * kLanes)));
+  }
+  for (; k + kLanes <= n; k += kLanes) most[0] = max_nan(most[0], abs(Vec::load(x + k)));
+  if (k < n) most[1] = max_nan(most[1], abs(Vec::load(x + k, n - k)));
+  const Vec all = max_nan(max_nan(most[0], most[1]), max_nan(most[2], most[3]));
+  return any(all != all) ? kNaN : reduce_max(all);
 }
 
 inline ActivationStep activation_step(const float* x, Index n, const float* act) {
@@ -33,15 +39,38 @@ inline ActivationStep activation_step(const float* x, Index n, const float* act)
   return {step > 0 ? step : 1.0f, -127.0f, 127.0f};
 }
 
+// x / step to the nearest whole number, clamped. A division takes as long as all the rest, so the quotient is that by the
+// reciprocal, put right by what it leaves of x (P. Markstein, Computation of elementary functions on the IBM RISC System/6000
+// processor, IBM J. Res. Dev. 34, 1990): the same float. Not for steps whose reciprocal or remainders are out of range.
 class Rounding {
  public:
   explicit Rounding(const ActivationStep& s)
-      : step_(Vec::broadcast(s.step)), low_(Vec::broadcast(s.low)), high_(Vec::broadcast(s.high)) {}
-  ATHANOR_INLINE Vec whole(Vec x) const { return max(min(round_even(x / step_), high_), low_); }
-  ATHANOR_INLINE IVec operator()(Vec x) const { return to_int_even(whole(x)); }
+      : step_(Vec::broadcast(s.step)),
+        reciprocal_(Vec::broadcast(1.0f / s.step)),
+        low_(Vec::broadcast(s.low)),
+        high_(Vec::broadcast(s.high)),
+        divides_(!(s.step > 0x1p-90f && s.step < 0x1p90f)) {}
+
+  ATHANOR_INLINE Vec whole(Vec x) const { return round_even(clamped(x)); }
+  ATHANOR_INLINE IVec operator()(Vec x) const { return to_int_even(clamped(x)); }
 
  private:
-  Vec step_, low_, high_;
+  ATHANOR_INLINE Vec clamped(Vec x) const { return max(min(quotient(x), high_), low_); }
+  ATHANOR_INLINE Vec quotient(Vec x) const {
+#if defined(ATHANOR_ISA_SCALAR)  // its fma rounds twice
+    return x / step_;
+#else
+    if (divides_) return x / step_;
+    const Vec far = Vec::broadcast(1024.0f);  // beyond all integers, and finite
+    const Vec about = max(min(x * reciprocal_, far), -far);
+    return fma(fnma(about, step_, x), reciprocal_, about);
+#endif
+  }
+
+  Vec step_;
+  [[maybe_unused]] Vec reciprocal_;
+  Vec low_, high_;
+  [[maybe_unused]] bool divides_;
 };
 
 ATHANOR_INLINE void store_narrow(std::int16_t* to, IVec x) { store_s16(to, x); }

@@ -20,6 +20,16 @@ inline void negated_sums(const std::int8_t* x, const quant::Panels& w, std::int3
   const Index block = kSumsBlock > 0 ? kSumsBlock : w.padded_group;
   const std::int32_t zero = w.zeros ? 1 : w.offset;
   for (Index b = 0; b * block < w.padded_k; ++b, x += block) {
+#if defined(ATHANOR_ISA_AVX512)
+    Codes sum = _mm512_setzero_si512();
+    for (Index k = 0; k < block; k += kVectorCells) {
+      const auto* from = reinterpret_cast<const std::int32_t*>(x + k);
+      const Index n = (block - k) / 4;
+      sum = codes_dot(sum, _mm512_set1_epi8(1), (n >= kLanes ? IVec::load(from) : IVec::load(from, n)).v);
+    }
+    sums[b] = -zero * static_cast<std::int32_t>(reduce_add(to_float(IVec{sum})));  // exact, being below 2^24
+    continue;
+#endif
     std::int32_t low = 0, high = 0;
     for (Index k = 0; k < block; k += 4) low += x[k] + x[k + 1], high += x[k + 2] + x[k + 3];
     low *= zero, high *= zero;

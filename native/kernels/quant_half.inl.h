@@ -40,6 +40,12 @@ ATHANOR_INLINE void store_s16(std::int16_t* p, IVec a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a.v));
 #endif
 }
+#if !defined(ATHANOR_SIMDE)
+ATHANOR_INLINE void store_s8(std::int8_t* p, IVec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a.v));
+}
+#define ATHANOR_STORES_S8
+#endif
 
 // The cells of a step, and the two steps of a step's worth of nibbles.
 struct CellBytes {
@@ -96,6 +102,7 @@ ATHANOR_INLINE void store_s16(std::int16_t* p, IVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), packed);
 }
 
+#define ATHANOR_STORES_S8
 ATHANOR_INLINE void store_s8(std::int8_t* p, IVec a) {
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
@@ -205,7 +212,7 @@ ATHANOR_INLINE void cells_split(CellBytes c, CellTable table, CellBytes out[2]) 
 #endif
 
 // The low bytes of lanes in [-128, 127].
-#if !defined(ATHANOR_ISA_AVX2)
+#if !defined(ATHANOR_STORES_S8)
 ATHANOR_INLINE void store_s8(std::int8_t* p, IVec a) {
   std::int16_t wide[kLanes];
   store_s16(wide, a);
