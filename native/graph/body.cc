@@ -230,6 +230,7 @@ std::shared_ptr<Epilogue> Epilogue::of(const LowerContext& context, int column_a
       }
       for (int axis = outer_rank - 1; axis >= 0; --axis) {
         if (shape[axis] == 1) continue;
+        operand.moves |= strides[axis] != 0;
         if (!operand.outer.empty() && operand.outer.back().stride * operand.outer.back().extent == strides[axis]) {
           operand.outer.back().extent *= shape[axis];
         } else {
@@ -281,7 +282,7 @@ void Epilogue::call(const void* self, float* c, Index row, Index col, Index cols
     pointers[i] = operand.in_place
                       ? reinterpret_cast<std::byte*>(c)
                       : operand.base + (epilogue.offset(operand, outer) + col * operand.col_step) * operand.element;
-    if (!operand.in_place && operand.col_step != 0) {
+    if (!operand.in_place && operand.col_step != 0 && operand.moves) {
       const Index at = epilogue.offset(operand, outer + kRowsAhead) + col;
       prefetch_run(operand.base + at * operand.element, cols * operand.element);
     }

@@ -48,6 +48,7 @@ class Epilogue {
     Index element = 4;       // bytes
     Index col_step = 0;      // 0: one value for the whole segment, 1: contiguous
     std::vector<Dim> outer;  // innermost first
+    bool moves = false;      // from row to row, as a bias does not
     std::byte* base = nullptr;
   };
 
