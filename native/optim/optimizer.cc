@@ -1,5 +1,5 @@
 // The driver: cuts the segments into chunks once, then a step is a norm pass over the gradients where one is asked for and
-// one update pass. The update runs through the chunks backwards, so that after a norm pass it meets the gradients that the
+// one update pass. The update runs through a worker's chunks backwards, so that after a norm pass it meets the gradients that the
 // last-level cache still holds.
 #include "optim/optimizer.h"
 
@@ -201,7 +201,7 @@ StepResult step(const OptimPlan& plan, std::span<const Group> groups, const Step
   const float multiplier = float(options.grad_scale * result.clip_factor);
   const auto& update = kernel_table().optim.update;
   const auto chunk_update = [&](int task, int) {
-    plan.for_each_piece(plan.chunks() - 1 - task, [&](const Segment& s, Index offset, Index n) {
+    plan.for_each_piece(mirrored(task, plan.chunks(), parallel.workers()), [&](const Segment& s, Index offset, Index n) {
       const Group& group = groups[s.group];
       kernels::OptimRun run;
       run.param = s.param + offset;

@@ -1,6 +1,7 @@
 // Work that runs off the event loop: a line of jobs and the one thread that takes them in turn. Programs own no thread; an
 // environment has a queue for training and one for the rest, so that a prediction does not wait behind an epoch.
 #pragma once
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -30,6 +31,7 @@ class RunQueue {
   std::deque<std::function<void()>> jobs_;
   std::thread thread_;
   bool stopped_ = false;
+  std::atomic<bool> is_wanted_{false};  // a job waits, or the end: what the thread looks at before it sleeps
 };
 
 }  // namespace athanor

@@ -1,32 +1,20 @@
 #include "runtime/thread_pool.h"
 
-#include <chrono>
 #include <cstdlib>
 #include <string>
 
 #include "base/error.h"
 #include "runtime/denormals.h"
+#include "runtime/spin.h"
 
 #if defined(__linux__)
 #include <sched.h>
-#endif
-#if defined(__x86_64__) || defined(_M_X64)
-#include <immintrin.h>
 #endif
 
 namespace athanor {
 namespace {
 
 constexpr int kMaxThreads = 256;
-constexpr auto kSpin = std::chrono::microseconds(100);
-
-inline void relax() {
-#if defined(__x86_64__) || defined(_M_X64)
-  _mm_pause();
-#elif defined(__aarch64__)
-  asm volatile("yield");
-#endif
-}
 
 int available_cores() {
 #if defined(__linux__)
@@ -58,7 +46,7 @@ Shared& shared() {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int workers) {
+ThreadPool::ThreadPool(int workers) : places_(static_cast<std::size_t>(workers)) {
   for (int worker = 1; worker < workers; ++worker) threads_.emplace_back([this, worker] { help(worker); });
 }
 
@@ -75,8 +63,7 @@ void ThreadPool::run(int tasks, FunctionRef<void(int task, int worker)> body) {
     for (int task = 0; task < tasks; ++task) body(task, 0);
     return;
   }
-  job_ = {&body, tasks};
-  next_.store(0, std::memory_order_relaxed);
+  job_ = {&body, tasks, epoch_.load() + 1};
   open_.store(true);
   epoch_.fetch_add(1);
   epoch_.notify_all();
@@ -92,10 +79,23 @@ void ThreadPool::run(int tasks, FunctionRef<void(int task, int worker)> body) {
 }
 
 void ThreadPool::take(int worker) {
+  for (int i = 0; i < workers(); ++i) {
+    while (take_one((worker + i) % workers(), worker)) {
+    }
+  }
+}
+
+bool ThreadPool::take_one(int owner, int worker) {
+  const auto share = share_of(owner, job_.tasks, workers());
+  std::atomic<std::uint64_t>& at = places_[static_cast<std::size_t>(owner)].at;
+  std::uint64_t seen = at.load(std::memory_order_relaxed);
   for (;;) {
-    const int task = next_.fetch_add(1, std::memory_order_relaxed);
-    if (task >= job_.tasks) return;
+    const int task = seen >> 32 == job_.epoch ? static_cast<int>(seen & 0xffffffff) : share.begin;
+    if (task >= share.end) return false;
+    const std::uint64_t next = std::uint64_t{job_.epoch} << 32 | static_cast<std::uint32_t>(task + 1);
+    if (!at.compare_exchange_weak(seen, next, std::memory_order_relaxed)) continue;
     (*job_.body)(task, worker);
+    return true;
   }
 }
 
@@ -107,14 +107,8 @@ void ThreadPool::help(int worker) {
     inside_.fetch_add(1);
     if (open_.load()) take(worker);
     inside_.fetch_sub(1);
-    const auto until = std::chrono::steady_clock::now() + kSpin;
-    std::uint32_t now = epoch_.load();
-    while (now == seen && std::chrono::steady_clock::now() < until) {
-      for (int i = 0; i < 32 && now == seen; ++i) {
-        relax();
-        now = epoch_.load(std::memory_order_relaxed);
-      }
-    }
+    std::uint32_t now = seen;
+    spin_until([&] { return (now = epoch_.load()) != seen; });
     if (now == seen) {
       epoch_.wait(seen);
       now = epoch_.load();
