@@ -1,5 +1,5 @@
 // The optimizer step over many tensors in one pass over memory: unscale, clip, decay, update and mask, fused.
-// Parameters, gradients and states are f32 arrays described by segments; a plan cuts them once into chunks of about 16 Ki
+// Parameters, gradients and states are f32 arrays described by segments; a plan cuts them once into chunks of 16 to 256 Ki
 // elements, by size alone. A chunk packs many small segments or a piece of a large one, so that 2,000 tensors of 1,000
 // elements cost what one tensor of 2 million costs, and the result has the same bits for any number of threads.
 //   plan = OptimPlan(segments);  groups[i] = prepare(rule, hyper, step);  step(plan, groups, options, workspace, parallel)
