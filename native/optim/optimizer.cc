@@ -22,7 +22,7 @@ namespace {
 // Elements of a chunk: a 64th of all where that is in bounds. The streams of memory start anew in each, which takes a few
 // hundred nanoseconds; the least is 448 KiB of Adam's streams, about 10 µs.
 constexpr Index kChunksWanted = 64, kLeastChunk = Index{1} << 14, kMostChunk = Index{1} << 18;
-constexpr Index kAlign = 16;     // a large segment is cut at multiples of a cache line
+constexpr Index kAlign = 16;  // a large segment is cut at multiples of a cache line
 
 #define FLAG(name, value) HYPER(name, value, "")
 #define HYPER(name, value, interval) {#name, value, interval},
@@ -204,20 +204,21 @@ StepResult step(const OptimPlan& plan, std::span<const Group> groups, const Step
   const float multiplier = float(options.grad_scale * result.clip_factor);
   const auto& update = kernel_table().optim.update;
   const auto chunk_update = [&](int task, int) {
-    plan.for_each_piece(mirrored(task, plan.chunks(), parallel.workers()), [&](const Segment& s, Index offset, Index n) {
-      const Group& group = groups[s.group];
-      kernels::OptimRun run;
-      run.param = s.param + offset;
-      run.grad = s.grad + offset;
-      for (int k = 0; k < kMaxState; ++k)
-        run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
-      run.mask = s.mask ? s.mask + offset : nullptr;
-      run.n = n;
-      std::copy_n(group.scalars, kMaxScalars, run.scalars);
-      run.multiplier = multiplier * group.sign;
-      run.clip_value = float(options.clip_value);
-      update[int(group.rule)][group.variant](run);
-    });
+    plan.for_each_piece(mirrored(task, plan.chunks(), parallel.workers()),
+                        [&](const Segment& s, Index offset, Index n) {
+                          const Group& group = groups[s.group];
+                          kernels::OptimRun run;
+                          run.param = s.param + offset;
+                          run.grad = s.grad + offset;
+                          for (int k = 0; k < kMaxState; ++k)
+                            run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
+                          run.mask = s.mask ? s.mask + offset : nullptr;
+                          run.n = n;
+                          std::copy_n(group.scalars, kMaxScalars, run.scalars);
+                          run.multiplier = multiplier * group.sign;
+                          run.clip_value = float(options.clip_value);
+                          update[int(group.rule)][group.variant](run);
+                        });
   };
   parallel.run(plan.chunks(), chunk_update);
   return result;

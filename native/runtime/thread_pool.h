@@ -42,7 +42,7 @@ class ThreadPool final : public Parallel {
   std::mutex callers_;
   Job job_;
   alignas(64) std::atomic<std::uint32_t> epoch_{0};  // a new job, or the end; what sleeping helpers wait on
-  alignas(64) std::atomic<int> inside_{0};  // helpers that may still touch job_
+  alignas(64) std::atomic<int> inside_{0};           // helpers that may still touch job_
   std::atomic<bool> open_{false};
   std::atomic<bool> stop_{false};
 };

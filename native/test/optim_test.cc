@@ -397,7 +397,7 @@ TEST(same_bits_for_any_workers_and_any_packing) {
 TEST(chunks_pack_small_segments_and_cut_large_ones) {
   Arena small(std::vector<Index>(2000, 1000)), large({100000}), none({0, 0});
   CHECK_EQ(OptimPlan(small.segments(0)).chunks(), 65);  // of a 64th, 2,000,000 / 64, give or take cache lines
-  CHECK_EQ(OptimPlan(large.segments(0)).chunks(), 7);  // of the least, 16,384
+  CHECK_EQ(OptimPlan(large.segments(0)).chunks(), 7);   // of the least, 16,384
   CHECK_EQ(OptimPlan({}).chunks(), 1);
   for (Arena* arena : {&small, &large, &none}) {
     const OptimPlan plan(arena->segments(0));
