@@ -12,6 +12,7 @@ constexpr Index parts_of(Index value, Index part) { return (value + part - 1) / 
 
 struct ActivationStep {
   float step, low, high;  // integers are clamped to [low, high]
+  bool dynamic;           // step is 1 / 127 of the largest magnitude
 };
 
 inline constexpr float kNaN = __builtin_nanf("");
@@ -33,10 +34,10 @@ inline float largest_magnitude(const float* x, Index n) {
 
 inline ActivationStep activation_step(const float* x, Index n, const float* act) {
   const float most = largest_magnitude(x, n);
-  if (act != nullptr) return {most != most ? kNaN : act[0], -act[1], 255.0f - act[1]};
+  if (act != nullptr) return {most != most ? kNaN : act[0], -act[1], 255.0f - act[1], false};
   const float step = most / 127.0f;
-  if (!(step < __builtin_inff())) return {kNaN, -127.0f, 127.0f};
-  return {step > 0 ? step : 1.0f, -127.0f, 127.0f};
+  if (!(step < __builtin_inff())) return {kNaN, -127.0f, 127.0f, true};
+  return {step > 0 ? step : 1.0f, -127.0f, 127.0f, true};
 }
 
 // x / step to the nearest whole number, clamped. A division takes as long as all the rest, so the quotient is that by the
@@ -49,28 +50,28 @@ class Rounding {
         reciprocal_(Vec::broadcast(1.0f / s.step)),
         low_(Vec::broadcast(s.low)),
         high_(Vec::broadcast(s.high)),
-        divides_(!(s.step > 0x1p-90f && s.step < 0x1p90f)) {}
+        divides_(!(s.step > 0x1p-90f && s.step < 0x1p90f)),
+        bounded_(s.dynamic && !divides_) {}
 
   ATHANOR_INLINE Vec whole(Vec x) const { return round_even(clamped(x)); }
   ATHANOR_INLINE IVec operator()(Vec x) const { return to_int_even(clamped(x)); }
 
  private:
-  ATHANOR_INLINE Vec clamped(Vec x) const { return max(min(quotient(x), high_), low_); }
-  ATHANOR_INLINE Vec quotient(Vec x) const {
-#if defined(ATHANOR_ISA_SCALAR)  // its fma rounds twice
-    return x / step_;
-#else
-    if (divides_) return x / step_;
+  ATHANOR_INLINE Vec clamped(Vec x) const {
+    if (bounded_) return quotient(x, x * reciprocal_);
     const Vec far = Vec::broadcast(1024.0f);  // beyond all integers, and finite
-    const Vec about = max(min(x * reciprocal_, far), -far);
-    return fma(fnma(about, step_, x), reciprocal_, about);
+    return max(min(quotient(x, max(min(x * reciprocal_, far), -far)), high_), low_);
+  }
+  ATHANOR_INLINE Vec quotient(Vec x, [[maybe_unused]] Vec about) const {
+#if !defined(ATHANOR_ISA_SCALAR)  // whose fma rounds twice
+    if (!divides_) return fma(fnma(about, step_, x), reciprocal_, about);
 #endif
+    return x / step_;
   }
 
-  Vec step_;
-  [[maybe_unused]] Vec reciprocal_;
-  Vec low_, high_;
-  [[maybe_unused]] bool divides_;
+  Vec step_, reciprocal_, low_, high_;
+  bool divides_;
+  bool bounded_;  // no quotient is beyond the integers
 };
 
 ATHANOR_INLINE void store_narrow(std::int16_t* to, IVec x) { store_s16(to, x); }
