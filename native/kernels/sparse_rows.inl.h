@@ -24,7 +24,7 @@ struct Rows {
 
 template <int T, int C>
 void rows_1(const Rows& p) {
-  constexpr int kChains = T <= 2 ? 4 : T <= 4 ? 2 : 1;
+  constexpr int kChains = T <= 2 ? 4 : T <= 4 ? 2 : kLanes == 16 ? 2 : 1;
   const std::uint16_t* column = p.column;
   const float* value = p.value;
   for (const SparseRow* row = p.row; row < p.end; ++row) {

@@ -18,7 +18,7 @@ namespace {
 constexpr const char* kNames[kSparseShapeCount] = {"1x1", "1x4", "4x1", "4x4"};
 constexpr double kConvCycles = 0.54;      // of the dense convolution, a multiply-add by a vector
 constexpr double kMargin = 0.95;          // sparse where it promises at least this of dense's time
-constexpr Index kTileColumns = 1024;      // columns by vectors of a tile's part that L1 holds
+constexpr Index kTileFloats = 8192;       // of a tile's part that L1 holds: 32 KiB
 constexpr double kFewEntries = 8;         // of a row in a piece: fewer, and the pieces are made wider
 constexpr Index kMatchedRows = 16;        // of W, for the model of slots
 constexpr double kNearWeights = 1 << 16;  // a dense weight of so many elements stays in L2
@@ -53,9 +53,10 @@ Candidate panels(const Pattern& p, int shape, Index M, int lanes) {
   const double bands = static_cast<double>((p.rows + R - 1) / R);
   const double T = static_cast<double>(tile_vectors(M, lanes));
   const double tiles = static_cast<double>((M + lanes - 1) / lanes) / T;
-  Index width = std::max(Index{128}, kTileColumns / tile_vectors(M, lanes) / 16 * 16);
+  Index width = std::max(Index{lanes > 8 ? 64 : 128}, kTileFloats / lanes / tile_vectors(M, lanes) / 16 * 16);
   const double columns = std::max(1.0, static_cast<double>(p.columns));
-  if (blocks / std::max(1.0, bands) * static_cast<double>(width) / columns < kFewEntries) width *= 2;
+  if (blocks / std::max(1.0, bands) * static_cast<double>(width) / columns * C < kFewEntries)
+    width += lanes > 8 ? width / 2 : width;
   const double visits = bands * std::max(1.0, columns / static_cast<double>(width));
   const double moves = 0.9 * T * lanes * (columns + static_cast<double>(p.rows));
   return {width, tiles * (blocks * entry_cycles(R, C, T) + visits * visit_cycles(R, T) + moves)};
