@@ -158,7 +158,7 @@ int main(int count, char** words) {
     for (const double density : {0.5, 0.2, 0.1})
       for (const Index M : {2, 4, 8, 32, 64, 72, 129, 512}) product({1024, 1024, density}, M);
   if (wanted("blocks")) {
-    product({1024, 1024, 0.1, 1, 16}, 128);
+    for (const Index M : {1, 128}) product({1024, 1024, 0.1, 1, 16}, M);
     product({1024, 1024, 0.1, 4, 4}, 128);
     product({1024, 1024, 0.1, 4, 1}, 128);
     for (const Index M : {1, 2, 4, 16, 128}) product({1024, 1024, 0.5, 1, 1, 2}, M);

@@ -65,6 +65,11 @@ ATHANOR_INLINE Vec gather(const float* from, const std::uint16_t* at) {
   const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
   return {_mm256_mask_i32gather_ps(_mm256_setzero_ps(), from, _mm256_cvtepu16_epi32(columns), all, 4)};
 }
+#elif defined(ATHANOR_ISA_AVX512) && !defined(ATHANOR_SIMDE)
+ATHANOR_INLINE Vec gather(const float* from, const std::uint16_t* at) {
+  const __m512i columns = _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at)));
+  return {_mm512_mask_i32gather_ps(_mm512_setzero_ps(), 0xffff, columns, from, 4)};
+}
 #else
 ATHANOR_INLINE Vec gather(const float* from, const std::uint16_t* at) {
   float to[kLanes];

@@ -37,7 +37,7 @@ double dense_cycles(const Pattern& p, Index M, int lanes) {
 }
 
 // One entry by a tile of T vectors, and what a row (or band of R rows) of a piece takes besides.
-double entry_cycles(int R, int C, double T) { return R == 1 ? C * (0.8 + 0.65 * T) : 3 + 2.2 * C * T; }
+double entry_cycles(int R, int C, double T) { return R == 1 ? 0.3 + C * (0.5 + 0.65 * T) : 3 + 2.2 * C * T; }
 // Loads at any offset: every other one meets two cache lines.
 double conv_entry_cycles(int R, double T) { return R == 1 ? 0.8 + 0.95 * T : 3 + 2.5 * T; }
 double visit_cycles(int R, double T) { return R * (2 + 1.2 * T); }
