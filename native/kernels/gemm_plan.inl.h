@@ -15,13 +15,14 @@ namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 namespace gemm {
 
+// kKc: a B panel of kKc × kNr floats is 32 KiB with AVX-512 and AVX2, 16 KiB with NEON: L1, or the near end of L2.
+// kMaxDirectColumns: more columns than this repay the packing of a row-major A.
 #if defined(ATHANOR_ISA_AVX512)
-inline constexpr Index kKc = 256;  // a B panel of kKc × kNr floats is 32 KiB: L1, or the near end of L2
+inline constexpr Index kKc = 256, kMaxDirectColumns = 512;
 #else
-inline constexpr Index kKc = 512;  // 32 KiB with AVX2, 16 KiB with NEON
+inline constexpr Index kKc = 512, kMaxDirectColumns = 320;
 #endif
 inline constexpr Index kMaxDirectRows = 64;      // more rows than this repay the packing of B
-inline constexpr Index kMaxDirectColumns = 320;  // more columns than this repay the packing of a row-major A
 inline constexpr Index kChunk = 8192;            // rows or columns of C that one plan covers
 inline constexpr Index kSharedFloats = 2 << 20;  // packed ahead at a time: 8 MiB, about the share of L3 that is ours
 inline constexpr Index kPrivateA = 36 << 10;     // floats of a private block of A: 144 KiB of L2
