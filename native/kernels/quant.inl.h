@@ -158,18 +158,18 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
     const auto cells = [&](Index panel, Index k) {
       return a.packed + quant::kPanelHeader + panel * a.w.panel_bytes + k * kQuantColumns * a.w.bits / 8;
     };
+    // The block after [k0, k1) of a panel; after all of them that of the next task, or what lies behind the panels.
+    const auto after = [&](Index panel, Index k0, Index k1) {
+      if (panel + 1 < last) return cells(panel + 1, k0);
+      return k1 < a.w.padded_k ? cells(first, k1) : cells(last, 0);
+    };
     if (rows <= kDirectRows) {
       at(first), Scheme::direct(tile, rows, last - first);
     } else {
       for (tile.k0 = 0; tile.k0 < a.w.padded_k; tile.k0 = tile.k1) {
         tile.k1 = block_end(a.w, tile.k0);
         for (Index panel = first; panel < last; ++panel) {
-          if constexpr (requires { tile.ahead; }) {
-            const bool ends = panel + 1 == last;
-            tile.ahead = !ends                    ? cells(panel + 1, tile.k0)
-                         : tile.k1 < a.w.padded_k ? cells(first, tile.k1)
-                                                  : cells(last, 0);
-          }
+          if constexpr (requires { tile.ahead; }) tile.ahead = after(panel, tile.k0, tile.k1);
           at(panel), Scheme::block(tile, rows, own);
         }
       }

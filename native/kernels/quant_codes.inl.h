@@ -28,13 +28,12 @@ inline void negated_sums(const std::int8_t* x, const quant::Panels& w, std::int3
       sum = codes_dot(sum, _mm512_set1_epi8(1), (n >= kLanes ? IVec::load(from) : IVec::load(from, n)).v);
     }
     sums[b] = -zero * static_cast<std::int32_t>(reduce_add(to_float(IVec{sum})));  // exact, being below 2^24
-    continue;
-#endif
+#else
     std::int32_t low = 0, high = 0;
     for (Index k = 0; k < block; k += 4) low += x[k] + x[k + 1], high += x[k + 2] + x[k + 3];
     low *= zero, high *= zero;
-    sums[b] = kSumsBlock > 0 ? (-low & 0xffff) | static_cast<std::int32_t>(static_cast<std::uint32_t>(-high) << 16)
-                             : -(low + high);
+    sums[b] = (-low & 0xffff) | static_cast<std::int32_t>(static_cast<std::uint32_t>(-high) << 16);
+#endif
   }
 }
 

@@ -204,21 +204,21 @@ StepResult step(const OptimPlan& plan, std::span<const Group> groups, const Step
   const float multiplier = float(options.grad_scale * result.clip_factor);
   const auto& update = kernel_table().optim.update;
   const auto chunk_update = [&](int task, int) {
-    plan.for_each_piece(mirrored(task, plan.chunks(), parallel.workers()),
-                        [&](const Segment& s, Index offset, Index n) {
-                          const Group& group = groups[s.group];
-                          kernels::OptimRun run;
-                          run.param = s.param + offset;
-                          run.grad = s.grad + offset;
-                          for (int k = 0; k < kMaxState; ++k)
-                            run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
-                          run.mask = s.mask ? s.mask + offset : nullptr;
-                          run.n = n;
-                          std::copy_n(group.scalars, kMaxScalars, run.scalars);
-                          run.multiplier = multiplier * group.sign;
-                          run.clip_value = float(options.clip_value);
-                          update[int(group.rule)][group.variant](run);
-                        });
+    const int chunk = mirrored(task, plan.chunks(), parallel.workers());
+    plan.for_each_piece(chunk, [&](const Segment& s, Index offset, Index n) {
+      const Group& group = groups[s.group];
+      kernels::OptimRun run;
+      run.param = s.param + offset;
+      run.grad = s.grad + offset;
+      for (int k = 0; k < kMaxState; ++k)
+        run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
+      run.mask = s.mask ? s.mask + offset : nullptr;
+      run.n = n;
+      std::copy_n(group.scalars, kMaxScalars, run.scalars);
+      run.multiplier = multiplier * group.sign;
+      run.clip_value = float(options.clip_value);
+      update[int(group.rule)][group.variant](run);
+    });
   };
   parallel.run(plan.chunks(), chunk_update);
   return result;

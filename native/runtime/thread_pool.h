@@ -1,6 +1,6 @@
 // The one pool of the process. A caller works too, as worker 0. Each worker begins with its share of the tasks, a run of neighbours,
 // and then helps with the others': what it wrote as task 7 of one job is in its own cache as it reads it in task 7 of the next, where
-// cores may be half a microsecond apart (two chiplets). Helpers spin for a short while after the last task and then sleep.
+// cores may be a quarter of a microsecond apart (two chiplets). Helpers spin for a short while after the last task and then sleep.
 // A second caller at the same time runs its tasks alone: results do not depend on it.
 #pragma once
 #include <atomic>

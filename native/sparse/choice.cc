@@ -53,10 +53,12 @@ Candidate panels(const Pattern& p, int shape, Index M, int lanes) {
   const double bands = static_cast<double>((p.rows + R - 1) / R);
   const double T = static_cast<double>(tile_vectors(M, lanes));
   const double tiles = static_cast<double>((M + lanes - 1) / lanes) / T;
-  Index width = std::max(Index{lanes > 8 ? 64 : 128}, kTileFloats / lanes / tile_vectors(M, lanes) / 16 * 16);
+  // Lanes of AVX-512 fill L1 with fewer columns, and outside of it they cost more than visits do.
+  const bool wide = lanes > 8;
+  Index width = std::max(Index{wide ? 64 : 128}, kTileFloats / lanes / tile_vectors(M, lanes) / 16 * 16);
   const double columns = std::max(1.0, static_cast<double>(p.columns));
   if (blocks / std::max(1.0, bands) * static_cast<double>(width) / columns * C < kFewEntries)
-    width += lanes > 8 ? width / 2 : width;
+    width += wide ? width / 2 : width;
   const double visits = bands * std::max(1.0, columns / static_cast<double>(width));
   const double moves = 0.9 * T * lanes * (columns + static_cast<double>(p.rows));
   return {width, tiles * (blocks * entry_cycles(R, C, T) + visits * visit_cycles(R, T) + moves)};

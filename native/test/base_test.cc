@@ -37,6 +37,21 @@ TEST(check_builds_no_message_when_it_holds) {
   CHECK(!built);
 }
 
+TEST(shares_cover_all_tasks_and_mirror_within_themselves) {
+  for (const int workers : {1, 2, 3, 7})
+    for (const int tasks : {1, 2, 5, 64, 65}) {
+      int next = 0;
+      for (int worker = 0; worker < workers; ++worker) {
+        const Share share = share_of(worker, tasks, workers);
+        CHECK_EQ(share.begin, next);
+        for (int task = share.begin; task < share.end; ++task)
+          CHECK_EQ(mirrored(task, tasks, workers), share.begin + share.end - 1 - task);
+        next = share.end;
+      }
+      CHECK_EQ(next, tasks);
+    }
+}
+
 TEST(sequential_runs_every_task_once_on_worker_zero) {
   Sequential sequential;
   Parallel& parallel = sequential;

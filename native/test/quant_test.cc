@@ -1,5 +1,7 @@
 // Products with quantized weights, on every instruction set, against the same sums of whole numbers: to the bit, in integers and in
 // f32 (scales that are powers of two leave every sum exact), any number of threads, and what stands beside y untouched.
+#include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <random>
@@ -204,6 +206,36 @@ TEST(quant_sums_hold_the_largest_products) {
                       .positive = M,
                       .extreme = extreme});
         }
+}
+
+// The kernels divide by way of a reciprocal; here is the division. Steps of every size, values halfway between two integers, infinities.
+TEST(quant_rounding_equals_division) {
+  constexpr Index kLength = 211;
+  test::for_each_isa([&](const KernelTable& table) {
+    std::mt19937 draw(9);
+    std::uniform_real_distribution<float> sizes(-1, 1);
+    Sequential one;
+    for (int row = 0; row < 6000; ++row) {
+      const bool is_static = row % 3 == 0;
+      const float size = std::ldexp(1 + std::fabs(sizes(draw)), row % 251 - 135);
+      const float act[2] = {size, static_cast<float>(draw() % 256)};
+      std::vector<float> x(kLength), to(kLength);
+      for (Index i = 0; i < kLength; ++i) {
+        const float whole = static_cast<float>(draw() % 255) - 127;
+        x[static_cast<std::size_t>(i)] = i % 2 ? sizes(draw) * 127 * size : (whole + 0.5f) * size;
+      }
+      if (is_static) x[5] = HUGE_VALF, x[6] = -HUGE_VALF, x[7] = 3e38f;
+      float most = 0, factor = 0;
+      for (const float value : x) most = std::max(most, std::fabs(value));
+      const float dynamic = most / 127 > 0 ? most / 127 : 1, step = is_static ? size : dynamic;
+      const float low = is_static ? -act[1] : -127, high = is_static ? 255 - act[1] : 127;
+      table.quant.round({1, kLength, x.data(), is_static ? act : nullptr, 1, to.data(), &factor}, one);
+      CHECK_EQ(factor, step);
+      Index wrong = 0;
+      for (std::size_t i = 0; i < x.size(); ++i) wrong += to[i] != std::clamp(std::nearbyint(x[i] / step), low, high);
+      CHECK_EQ(wrong, 0);
+    }
+  });
 }
 
 TEST(quant_products_of_size_zero) {
