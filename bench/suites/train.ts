@@ -1,4 +1,5 @@
-// Whole training steps as a user's own loop runs them: train.step, a batch in, a promise of the loss out.
+// Whole training steps as a user's own loop runs them: batches into train.step, losses out of it, each read by JavaScript. The
+// loop is one step ahead of its reader, as step.over is; every timed turn waits for the loss of a whole step.
 import { array, data, loss, nn, optim, seed, train, type NdArray } from "athanor";
 import { sharedSuite } from "../definitions.js";
 import { cnn, Gpt, mlp, whole } from "../networks.js";
@@ -22,6 +23,10 @@ async function digits(batch: number, ...shape: number[]): Promise<Batch[]> {
       y: array(y.data.slice(i * batch, (i + 1) * batch), [batch]),
     };
   });
+}
+
+function* endless(batches: readonly Batch[]): Generator<Batch, never> {
+  for (let turn = 0; ; turn++) yield batches[turn % batches.length]!;
 }
 
 function texts(): Batch[] {
@@ -48,9 +53,9 @@ export default sharedSuite("train", async (name): Promise<Prepared> => {
   seed(1);
   const [model, optimizer, batches] = await makers[name]!();
   const step = train.step(model, optimizer, ({ x, y }) => loss.crossEntropy()(nn.call(model, x), y));
-  let turn = 0;
+  const figures = step.over(endless(batches));
   return {
-    step: () => step.run(batches[turn++ % batches.length]!),
+    step: () => figures.next(),
     dispose: () => {
       step.dispose();
       model.dispose();

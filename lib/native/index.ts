@@ -96,6 +96,7 @@ export interface NativeProgram {
     seed: number,
     step: number,
     cancel?: NativeCancel,
+    guard?: number,
   ): Promise<void>;
   runSync(feeds: readonly NativeArray[], results: readonly (NativeArray | null)[], seed: number, step: number): void;
   profile(

@@ -1,6 +1,14 @@
 // A compiled program from the host's side: arrays in by name, arrays out by name.
 import { AbortedError, ArgumentError, DisposedError, ShapeError } from "../errors.js";
-import { addon, call, callAsync, type NativePort, type NativeProgram, type NativeReport } from "../native/index.js";
+import {
+  addon,
+  call,
+  callAsync,
+  type NativeCancel,
+  type NativePort,
+  type NativeProgram,
+  type NativeReport,
+} from "../native/index.js";
 import { allocate } from "./dtype.js";
 import { NdArray, showShape } from "./nd-array.js";
 
@@ -11,6 +19,19 @@ export interface RunOptions {
   /** Keys random numbers, with `step`. Default 0. */
   readonly seed?: number;
   readonly step?: number;
+  /** @internal The runs that this one is among. */
+  readonly chain?: Chain | undefined;
+}
+
+/** @internal Runs in a line, of which none begins after one that failed: `guard` names an f64 output that ends in 0 where all is well. */
+export class Chain {
+  readonly cancel: NativeCancel = new addon.Cancel();
+  readonly guard: string;
+  hasFailed = false;
+
+  constructor(guard: string) {
+    this.guard = guard;
+  }
 }
 
 /** Host arrays by name. */
@@ -43,10 +64,10 @@ export class Program {
    * @throws ShapeError, ArgumentError for feeds that do not fit; AbortedError when the signal fires.
    */
   async run(feeds: Arrays, options: RunOptions = {}): Promise<Record<string, NdArray>> {
-    const { signal } = options;
+    const { signal, chain } = options;
     if (signal?.aborted) throw aborted(this.where, signal);
     const results = this.allocateResults();
-    const cancel = signal ? new addon.Cancel() : undefined;
+    const cancel = chain?.cancel ?? (signal ? new addon.Cancel() : undefined);
     const onAbort = () => cancel?.cancel();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
@@ -57,6 +78,7 @@ export class Program {
           options.seed ?? 0,
           options.step ?? 0,
           cancel,
+          chain && this.outputs.findIndex(({ name }) => name === chain.guard),
         ),
       );
     } catch (thrown) {

@@ -4,6 +4,8 @@ import { requireModule, type ModuleLike } from "../nn/module.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
+import { Chain } from "../tensor/program.js";
+import { oneAhead } from "./ahead.js";
 import { checkCount, checkObject } from "./metric-pass.js";
 import { Companions } from "./companions.js";
 import {
@@ -90,13 +92,48 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     batch: { readonly [Name in keyof Inputs]: NdArray },
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StepFigures<Outcome>> {
+    return this.take(batch, options.signal);
+  }
+
+  /**
+   * Takes a step for every batch and gives their figures in order, one step ahead of the reader: while a step runs, the next
+   * batch is asked for and copied, and no time passes between two steps. The weights, and `steps`, are thus those of up to one
+   * step more than the figures given last; leaving the loop waits for that step.
+   *
+   * @param batches an array, a generator, anything to iterate over, also asynchronously.
+   * @throws what {@link run} throws, and what `batches` throws, each in its turn; the steps after it are not taken.
+   * @example
+   * for await (const { loss } of step.over(batches)) console.log(loss);
+   */
+  over(
+    batches:
+      | Iterable<{ readonly [Name in keyof Inputs]: NdArray }>
+      | AsyncIterable<{ readonly [Name in keyof Inputs]: NdArray }>,
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<StepFigures<Outcome>, void, void> {
+    checkIterable(batches);
+    const chain = new Chain(REPORT);
+    return oneAhead(batches, (batch) => this.take(batch, options.signal, chain));
+  }
+
+  private async take(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
     const made = this.programFor(batch);
     const { program, bound } = made;
     const index = this.taken++;
     const lr = bound.rateAt(index, this.total);
     const further = numberFeeds(made, "train.step", index, this.total);
     const feeds = { ...(batch as Batch), [HYPER]: bound.hyperAt(index, this.total), ...further };
-    const results = await program.run(feeds, { signal: options.signal, seed: this.seed, step: index });
+    try {
+      return this.figures(await program.run(feeds, { signal, seed: this.seed, step: index, chain }), index, lr);
+    } catch (thrown) {
+      if (chain?.hasFailed)
+        this.taken--; // it was behind the one that failed, and has not begun
+      else if (chain) chain.hasFailed = true;
+      throw thrown;
+    }
+  }
+
+  private figures(results: Readonly<Record<string, NdArray>>, index: number, lr: number): StepFigures<Outcome> {
     const { [REPORT]: report, ...figures } = results;
     const numbers = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, value.item()]));
     const [norm, , , skipped] = report!.data as Float64Array;
@@ -177,6 +214,14 @@ export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | 
   if (options.steps !== undefined) checkCount(where, "steps", options.steps);
   checkSeed(where, options.seed ?? 0);
   return new TrainStep(model, optimizer, body, options);
+}
+
+function checkIterable(batches: unknown): void {
+  const source = batches as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;
+  if (typeof (source?.[Symbol.asyncIterator] ?? source?.[Symbol.iterator]) === "function") return;
+  throw new ArgumentError(
+    "train.step: over takes batches to iterate over, such as an array or a generator of { x, y }; for one batch there is run",
+  );
 }
 
 /** @throws ArgumentError unless `value` was made by one of `optim`. */

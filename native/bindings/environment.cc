@@ -47,7 +47,7 @@ void Environment::complete(napi_env raw, napi_value, void* context, void* data) 
   Completion& completion = **box;
   {
     const std::lock_guard lock(self.flags_mutex_);
-    self.flags_.erase(completion.cancelled);
+    self.flags_.extract(completion.cancelled);
   }
   if (--self.pending_ == 0) napi_unref_threadsafe_function(raw, self.completions_);
   try {

@@ -56,7 +56,7 @@ class Environment final : public Napi::Addon<Environment> {
   int pending_ = 0;
   std::int64_t reported_ = 0;
   std::mutex flags_mutex_;
-  std::set<Cancelled> flags_;
+  std::multiset<Cancelled> flags_;  // runs of one chain share theirs
   RunQueue quick_, bulk_;
 };
 

@@ -1,5 +1,6 @@
 // A compiled program: run off the event loop, or at once for work of microseconds.
 #include <cstring>
+#include <optional>
 
 #include "bindings/classes.h"
 #include "bindings/values.h"
@@ -52,7 +53,45 @@ struct Run {
   Napi::ObjectReference results;  // keeps the arrays alive; touched on the JavaScript thread only
   std::uint64_t seed = 0, step = 0;
   Cancelled cancelled;
+  std::optional<std::size_t> guard;  // the output whose last number tells that the run came to nothing
+
+  bool has_failed() const {
+    if (!guard) return false;
+    const Index last = program->outputs()[*guard].type.count() - 1;
+    return static_cast<const double*>(result_pointers[*guard])[last] != 0;
+  }
 };
+
+RunRequest request_of(const Run& run, Parallel& parallel) {
+  RunRequest request;
+  request.feeds = run.feed_pointers;
+  request.results = run.result_pointers;
+  request.seed = run.seed;
+  request.step = run.step;
+  request.parallel = &parallel;
+  request.cancelled = run.cancelled.get();
+  return request;
+}
+
+std::size_t to_guard(Napi::Value value, const Run& run) {
+  const auto guard = static_cast<std::size_t>(to_index(value, "run: the guard"));
+  check(guard < run.result_pointers.size() && run.result_pointers[guard] != nullptr &&
+            run.program->outputs()[guard].type.dtype == DType::f64 && run.program->outputs()[guard].type.count() > 0,
+        Code::argument, [] { return "run: the guard must be an f64 output that is asked for"; });
+  return guard;
+}
+
+// A run that fails takes along those that wait behind it with the same flag.
+void run_in_chain(const Run& run) {
+  const auto threads = pool();
+  try {
+    run.program->run(request_of(run, *threads));
+  } catch (...) {
+    run.cancelled->store(true);
+    throw;
+  }
+  if (run.has_failed()) run.cancelled->store(true);
+}
 
 // `spare`: buffers of an earlier run, so that a loop of steps does not ask the system for new pages every time.
 std::shared_ptr<Run> prepare(const Napi::CallbackInfo& info, const std::shared_ptr<Program>& program,
@@ -85,33 +124,20 @@ std::shared_ptr<Run> prepare(const Napi::CallbackInfo& info, const std::shared_p
   run->seed = static_cast<std::uint64_t>(to_index(info[2], "run: the seed"));
   run->step = static_cast<std::uint64_t>(to_index(info[3], "run: the step"));
   run->cancelled = to_cancelled(info.Env(), info[4]);
+  if (info[5].IsNumber()) run->guard = to_guard(info[5], *run);
   return run;
-}
-
-RunRequest request_of(const Run& run, Parallel& parallel) {
-  RunRequest request;
-  request.feeds = run.feed_pointers;
-  request.results = run.result_pointers;
-  request.seed = run.seed;
-  request.step = run.step;
-  request.parallel = &parallel;
-  request.cancelled = run.cancelled.get();
-  return request;
 }
 
 }  // namespace
 
-// run(feeds, results, seed, step, cancel?): Promise<void> — feeds are copied now, results written before it resolves
+// run(feeds, results, seed, step, cancel?, guard?): Promise<void> — feeds are copied now, results written before it resolves.
+// Runs that share `cancel` are a chain: none begins after one that failed, or whose output number `guard` does not end in 0.
 Napi::Value AddonProgram::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<Run> run = prepare(info, get(), *spare_feeds_);
     return Environment::of(info.Env())
         .submit(
-            Environment::Lane::quick, run->cancelled,
-            [run] {
-              const auto threads = pool();
-              run->program->run(request_of(*run, *threads));
-            },
+            Environment::Lane::quick, run->cancelled, [run] { run_in_chain(*run); },
             [run, spare = spare_feeds_](Napi::Env env) -> Napi::Value {
               run->results.Reset();
               spare->swap(run->feeds);
