@@ -14,10 +14,17 @@ export type HyperValues = Readonly<Record<string, HyperValue>>;
 export const camelCase = (name: string): string =>
   name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
+type NamedHyper = Hyper & { readonly option: string };
+
+const hypers = new Map<RuleName, readonly NamedHyper[]>(
+  Object.entries(rules).map(([rule, { hyper }]) => [
+    rule as RuleName,
+    (hyper as readonly Hyper[]).map((each) => ({ ...each, option: camelCase(each.name) })),
+  ]),
+);
+
 /** The hyper-parameters of a rule in the order in which they cross the binding. */
-export function hypersOf(rule: RuleName): readonly (Hyper & { readonly option: string })[] {
-  return (rules[rule].hyper as readonly Hyper[]).map((hyper) => ({ ...hyper, option: camelCase(hyper.name) }));
-}
+export const hypersOf = (rule: RuleName): readonly NamedHyper[] => hypers.get(rule)!;
 
 /** The hyper-parameters whose value an optimizer's states start from; they hold for the whole run. */
 const startingValues = new Set(Object.values(rules).flatMap(({ state }) => state.map(({ init }) => String(init))));
