@@ -50,7 +50,9 @@ ATHANOR_INLINE Index round_up(Index a, Index b) { return ceil_div(a, b) * b; }
 ATHANOR_INLINE Index part_start(Index i, Index parts, Index n) { return i * n / parts; }
 
 // Tiles wanted for this much work: enough for a balance among many workers, but none below a few tens of microseconds.
-inline Index wanted_tiles(Index flops) { return most(1, most(least(8, flops >> 21), least(48, flops >> 24))); }
+inline Index wanted_tiles(Index flops) {
+  return most(most(1, least(8, flops >> 21)), most(least(16, flops >> 22), least(48, flops >> 24)));
+}
 
 // A row-major A is read as fast in place as packed while its rows are streams that the prefetchers follow. A k-major one
 // touches a page for each k, which only a narrow product puts up with.
@@ -80,7 +82,7 @@ inline GemmPlan plan_gemm(const GemmArgs& g, Index M, Index N, Index entries) {
   p.m_tiles = M <= most(192, rows) ? 1 : ceil_div(M, rows);
   p.n_tiles = ceil_div(N, entries > 1 ? 1024 : 256);
   if (entries == 1) {
-    p.n_tiles = most(p.n_tiles, least(ceil_div(wanted, p.m_tiles), N / 64));
+    p.n_tiles = most(p.n_tiles, least(ceil_div(wanted, p.m_tiles), N / 32));
     if (p.n_tiles * p.m_tiles < wanted) p.m_tiles = most(p.m_tiles, least(ceil_div(wanted, p.n_tiles), M / (4 * kMr)));
   }
   p.m_tiles = least(p.m_tiles, p.m_panels);
