@@ -36,12 +36,19 @@ seed(1);
 const model = new Composer();
 const optimizer = optim.adamW({ lr: schedule.warmup(3e-3, 20), clipNorm: 1 });
 const step = train.step(model, optimizer, ({ x, y }) => loss.crossEntropy()(model.forward(x), y));
+
+function* batches() {
+  for (let i = 0; i < 200; i++) {
+    const { x, y } = melodies(i);
+    yield { x: array(x, [batch, time]), y: array(y, [batch, time]) };
+  }
+}
+
+// A step ahead: the next batch is made while the engine works on this one.
 const losses: number[] = [];
-for (let i = 0; i < 200; i++) {
-  const { x, y } = melodies(i);
-  const outcome = await step.run({ x: array(x, [batch, time]), y: array(y, [batch, time]) });
-  losses.push(outcome.loss);
-  if (i % 40 === 39) console.log(`step ${i + 1}: loss ${outcome.loss.toFixed(3)}`);
+for await (const { loss: value } of step.over(batches())) {
+  losses.push(value);
+  if (losses.length % 40 === 0) console.log(`step ${losses.length}: loss ${value.toFixed(3)}`);
 }
 
 const next = compile((x: Tensor) => model.forward(x).argmax());
