@@ -50,11 +50,12 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
   const archive = `${out}/libathanor.a`;
   writeIfChanged(`${out}/objects.list`, `${objects.join("\n")}\n`);
   rules.push(`${archive}: ${objects.join(" ")} ${out}/objects.list\n\t@rm -f $@\n\t@$(AR) rcs $@ ${objects.join(" ")}`);
-  const sanitizer = configuration.flags.filter((flag) => flag.startsWith("-fsanitize"));
+  const sanitizers = configuration.flags.filter((flag) => flag.startsWith("-fsanitize"));
+  const forLinker = [...sanitizers, ...(configuration.link ?? [])];
   const programs = mains.map((source) => {
     const path = `${out}/${basename(source, ".cc")}`;
     const main = object(source);
-    rules.push(`${path}: ${main} ${archive}\n\t@$(CXX) ${sanitizer.join(" ")} -pthread ${main} ${archive} -ldl -o $@`);
+    rules.push(`${path}: ${main} ${archive}\n\t@$(CXX) ${forLinker.join(" ")} -pthread ${main} ${archive} -ldl -o $@`);
     return { name: basename(source, ".cc"), path, source };
   });
   const all = `all: ${programs.map((program) => program.path).join(" ")}`;
