@@ -126,9 +126,9 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     try {
       return this.figures(await program.run(feeds, { signal, seed: this.seed, step: index, chain }), index, lr);
     } catch (thrown) {
-      if (chain?.hasFailed)
-        this.taken--; // it was behind the one that failed, and has not begun
-      else if (chain) chain.hasFailed = true;
+      // Behind one that failed, it has not begun.
+      if (chain?.hasFailed) this.taken--;
+      if (chain) chain.hasFailed = true;
       throw thrown;
     }
   }
