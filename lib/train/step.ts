@@ -103,7 +103,10 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
    * @param batches an array, a generator, anything to iterate over, also asynchronously.
    * @throws what {@link run} throws, and what `batches` throws, each in its turn; the steps after it are not taken.
    * @example
-   * for await (const { loss } of step.over(batches)) console.log(loss);
+   * const model = nn.linear(3, 1);
+   * using step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
+   * const batches = [0, 1, 2].map((i) => ({ x: array([i, 2, 3], [1, 3]), y: array([1], [1, 1]) }));
+   * for await (const { loss: value } of step.over(batches)) console.log(value);
    */
   over(
     batches:
