@@ -10,7 +10,7 @@ import {
   type NativeReport,
 } from "../native/index.js";
 import { allocate } from "./dtype.js";
-import { NdArray, showShape } from "./nd-array.js";
+import { countOf, NdArray, showShape } from "./nd-array.js";
 
 /** Options of every run off the event loop. */
 export interface RunOptions {
@@ -64,17 +64,24 @@ export class Program {
    * @throws ShapeError, ArgumentError for feeds that do not fit; AbortedError when the signal fires.
    */
   async run(feeds: Arrays, options: RunOptions = {}): Promise<Record<string, NdArray>> {
+    if (options.signal?.aborted) throw aborted(this.where, options.signal);
+    const values = await this.runValues(this.bind(feeds), options);
+    return this.name(this.outputs.map(({ dtype, shape }, i) => new NdArray(values[i]!, shape, dtype)));
+  }
+
+  /** {@link run} of values that fit the inputs, in their order; results in the order of the outputs. */
+  async runValues(feeds: readonly NdArray["data"][], options: RunOptions = {}): Promise<NdArray["data"][]> {
     const { signal, chain } = options;
     if (signal?.aborted) throw aborted(this.where, signal);
-    const results = this.allocateResults();
+    const results = this.outputs.map(({ dtype, shape }) => allocate(dtype, countOf(shape)));
     const cancel = chain?.cancel ?? (signal ? new addon.Cancel() : undefined);
     const onAbort = () => cancel?.cancel();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       await callAsync(() =>
         this.native.run(
-          this.bind(feeds),
-          results.map((r) => r.data),
+          feeds,
+          results,
           options.seed ?? 0,
           options.step ?? 0,
           cancel,
@@ -86,7 +93,7 @@ export class Program {
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
-    return this.name(results);
+    return results;
   }
 
   /** Runs on this thread: for work of microseconds, where a promise would cost more than it. */
@@ -142,17 +149,7 @@ export class Program {
   }
 
   private allocateResults(): NdArray[] {
-    return this.outputs.map(
-      ({ dtype, shape }) =>
-        new NdArray(
-          allocate(
-            dtype,
-            shape.reduce((a, b) => a * b, 1),
-          ),
-          shape,
-          dtype,
-        ),
-    );
+    return this.outputs.map(({ dtype, shape }) => new NdArray(allocate(dtype, countOf(shape)), shape, dtype));
   }
 
   private name(results: readonly NdArray[]): Record<string, NdArray> {

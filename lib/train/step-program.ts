@@ -5,7 +5,7 @@ import { call } from "../native/index.js";
 import { Module, type ModuleLike, type NamedParameter } from "../nn/index.js";
 import { bind, BoundOptimizer, type Optimizer } from "../optim/index.js";
 import { Program } from "../tensor/program.js";
-import { array, countOf, showShape, type NdArray, type Shape } from "../tensor/nd-array.js";
+import { countOf, showShape, type NdArray, type Shape } from "../tensor/nd-array.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -99,10 +99,24 @@ export function stepRows(program: StepProgram, where: string, first: number, ste
   return { hyper, rates };
 }
 
-/** The further numbers by input, to be fed. */
-export function numberFeeds(program: StepProgram, where: string, step: number, total: number): Record<string, NdArray> {
-  const values = numbersAt(program, where, step, total);
-  return Object.fromEntries(program.numbers.map(({ name }, i) => [name, array(Float64Array.of(values[i]!), [])]));
+/** What one step is fed, in the order of the program's inputs. */
+export function stepFeeds(
+  step: StepProgram,
+  where: string,
+  batch: Readonly<Record<string, NdArray>>,
+  index: number,
+  total: number,
+): NdArray["data"][] {
+  const further = numbersAt(step, where, index, total);
+  return step.program.inputs.map(({ name, shape }) => {
+    if (name === HYPER) {
+      const row = new Float64Array(countOf(shape));
+      step.bound.writeHyper(row, index, total);
+      return row;
+    }
+    const number = step.numbers.findIndex((candidate) => candidate.name === name);
+    return number < 0 ? batch[name]!.data : Float64Array.of(further[number]!);
+  });
 }
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */

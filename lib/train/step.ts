@@ -3,7 +3,7 @@ import { ArgumentError, NonFiniteError } from "../errors.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { NdArray, showShape } from "../tensor/nd-array.js";
+import { NdArray, showShape, type Shape } from "../tensor/nd-array.js";
 import { Chain } from "../tensor/program.js";
 import { oneAhead } from "./ahead.js";
 import { checkCount, checkObject } from "./metric-pass.js";
@@ -11,9 +11,9 @@ import { Companions } from "./companions.js";
 import {
   bindModel,
   compileStep,
-  HYPER,
-  numberFeeds,
   REPORT,
+  stepFeeds,
+  type BatchType,
   type StepOutcome,
   type StepProgram,
 } from "./step-program.js";
@@ -51,6 +51,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly seed: number;
   private readonly total: number;
   private readonly programs = new Map<string, StepProgram>();
+  private latest: { readonly types: Readonly<Record<string, BatchType>>; readonly made: StepProgram } | undefined;
   private readonly companions: Companions;
   private held: BoundOptimizer | undefined;
   private taken = 0;
@@ -121,13 +122,11 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
 
   private async take(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
     const made = this.programFor(batch);
-    const { program, bound } = made;
     const index = this.taken++;
-    const lr = bound.rateAt(index, this.total);
-    const further = numberFeeds(made, "train.step", index, this.total);
-    const feeds = { ...(batch as Batch), [HYPER]: bound.hyperAt(index, this.total), ...further };
+    const feeds = stepFeeds(made, "train.step", batch as Batch, index, this.total);
     try {
-      return this.figures(await program.run(feeds, { signal, seed: this.seed, step: index, chain }), index, lr);
+      const results = await made.program.runValues(feeds, { signal, seed: this.seed, step: index, chain });
+      return this.figures(made, results, index);
     } catch (thrown) {
       // Behind one that failed, it has not begun.
       if (chain?.hasFailed) this.taken--;
@@ -136,23 +135,33 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     }
   }
 
-  private figures(results: Readonly<Record<string, NdArray>>, index: number, lr: number): StepFigures<Outcome> {
-    const { [REPORT]: report, ...figures } = results;
-    const numbers = Object.fromEntries(Object.entries(figures).map(([name, value]) => [name, value.item()]));
-    const [norm, , , skipped] = report!.data as Float64Array;
+  private figures(
+    { program, bound }: StepProgram,
+    results: readonly NdArray["data"][],
+    index: number,
+  ): StepFigures<Outcome> {
+    const numbers: Record<string, number> = {};
+    let [norm, skipped]: (number | undefined)[] = [];
+    program.outputs.forEach(({ name }, i) => {
+      if (name === REPORT) [norm, , , skipped] = results[i]!;
+      else numbers[name] = results[i]![0]!;
+    });
     if (skipped === 1) {
       const what = Number.isFinite(numbers.loss) ? "a gradient is not finite" : `the loss is ${numbers.loss}`;
+      const lr = bound.rateAt(index, this.total);
       throw new NonFiniteError(
         `train.step: ${what} at step ${index} (lr ${lr}); the weights are as before. Lower the learning rate, clip gradients (clipNorm: 1) or look at the batch`,
       );
     }
-    return { ...numbers, ...(Number.isNaN(norm) ? {} : { gradNorm: norm }) } as unknown as StepFigures<Outcome>;
+    if (!Number.isNaN(norm)) numbers.gradNorm = norm!;
+    return numbers as unknown as StepFigures<Outcome>;
   }
 
   /** Frees programs and optimizer states; the model keeps its weights. */
   dispose(): void {
     for (const program of this.programs.values()) program.dispose();
     this.programs.clear();
+    this.latest = undefined;
     this.companions.dispose();
     if (!(this.optimizer instanceof BoundOptimizer)) {
       this.held?.dispose();
@@ -165,6 +174,15 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   }
 
   private programFor(batch: unknown): StepProgram {
+    const { latest } = this;
+    if (latest && isOf(latest.types, batch)) return latest.made;
+    const made = this.findProgram(batch);
+    const types = Object.entries(batch as Batch).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
+    this.latest = { types: Object.fromEntries(types), made };
+    return made;
+  }
+
+  private findProgram(batch: unknown): StepProgram {
     const where = "train.step";
     if (typeof batch !== "object" || batch === null || batch instanceof NdArray) {
       throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }`);
@@ -218,6 +236,19 @@ export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | 
   checkSeed(where, options.seed ?? 0);
   return new TrainStep(model, optimizer, body, options);
 }
+
+/** Whether a batch has arrays of these types, and nothing else. */
+function isOf(types: Readonly<Record<string, BatchType>>, batch: unknown): boolean {
+  if (typeof batch !== "object" || batch === null) return false;
+  const entries = Object.entries(batch);
+  if (entries.length !== Object.keys(types).length) return false;
+  return entries.every(([name, value]: [string, unknown]) => {
+    const type = types[name];
+    return type && value instanceof NdArray && value.dtype === type.dtype && isSameShape(value.shape, type.shape);
+  });
+}
+
+const isSameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((extent, i) => extent === b[i]);
 
 function checkIterable(batches: unknown): void {
   const source = batches as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;

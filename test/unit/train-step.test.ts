@@ -1,6 +1,6 @@
 // Steps of the caller's own: figures, programs, randomness, errors.
 import { describe, expect, it } from "vitest";
-import { array, nn, ops, optim, Parameter, train, type Tensor } from "../../lib/index.js";
+import { array, nn, ops, optim, Parameter, train, type NdArray, type Tensor } from "../../lib/index.js";
 
 describe("train.step", () => {
   const x = array([1, 2, 3, 4], [2, 2]);
@@ -28,6 +28,33 @@ describe("train.step", () => {
     await step.run({ x: array([1, 2], [1, 2]) });
     expect([traced, step.steps, step.bound!.steps]).toEqual([2, 4, 4]);
   });
+
+  it("tells batches apart by names, types and shapes, whichever came before", async () => {
+    const weight = new Parameter([1], { fill: nn.init.ones() });
+    let traced = 0;
+    const body = (batch: Record<string, Tensor>) => {
+      traced++;
+      const sums = Object.values(batch).map((value) => value.cast("f32").mul(weight).sum());
+      return sums.reduce((all, sum) => all.add(sum));
+    };
+    using step = train.step((x) => x, optim.sgd({ lr: 0 }), body);
+    const f32 = array([1, 2], [2]);
+    const batches: Record<string, NdArray>[] = [
+      { x: f32 },
+      { x: array(Int32Array.of(3, 4)) },
+      { x: array([5, 6], [1, 2]) },
+      { x: f32, y: array([7]) },
+      { y: f32 },
+      { constructor: f32 },
+    ];
+    const sums = [3, 7, 11, 10, 3, 3];
+    for (const order of [[0, 0, 1, 1], [2, 0, 3, 0, 4, 3], [5, 4, 5, 1, 2]]) {
+      for (const i of order) expect((await step.run(batches[i]!)).loss).toBe(sums[i]);
+    }
+    expect(traced).toBe(6);
+    await expect(step.run({ ...batches[0], y: 7 } as never)).rejects.toThrow(/"y" must be an array/);
+    await expect(step.run(null as never)).rejects.toThrow(/expected a record of arrays/);
+  }); // prettier-ignore
 
   it("draws other dropout masks at every step, the same for one seed", async () => {
     const losses = async (value: number) => {
