@@ -99,7 +99,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   /**
    * Takes a step for every batch and gives their figures in order, one step ahead of the reader: while a step runs, the next
    * batch is asked for and copied, and no time passes between two steps. The weights, and `steps`, are thus those of up to one
-   * step more than the figures given last; leaving the loop waits for that step.
+   * step more than the figures given last; leaving the loop, or reading a weight, waits for that step.
    *
    * @param batches an array, a generator, anything to iterate over, also asynchronously.
    * @throws what {@link run} throws, and what `batches` throws, each in its turn; the steps after it are not taken.
