@@ -59,7 +59,7 @@ async function measure(suite: string, item: Case, threads: number, seconds: numb
   });
   bench.add(item.name, step);
   const [task] = await bench.run();
-  dispose?.();
+  await dispose?.();
   const result = task?.result;
   if (result?.state !== "completed")
     throw result?.state === "errored" ? result.error : new Error(`${item.name}: not measured`);

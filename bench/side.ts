@@ -36,4 +36,4 @@ await serve({
   definition: { unit: item.unit, work: item.work, perStep: item.perStep, ceiling: item.ceiling },
   step,
 });
-dispose?.();
+await dispose?.();

@@ -4,7 +4,7 @@ import type { Unit, Work } from "./row.js";
 /** A prepared case: `step` is what is timed; `dispose` frees what it holds. */
 export interface Prepared {
   step: () => unknown;
-  dispose?: () => void;
+  dispose?: () => void | Promise<void>;
 }
 
 export interface Case {

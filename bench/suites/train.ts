@@ -56,7 +56,8 @@ export default sharedSuite("train", async (name): Promise<Prepared> => {
   const figures = step.over(endless(batches));
   return {
     step: () => figures.next(),
-    dispose: () => {
+    dispose: async () => {
+      await figures.return();
       step.dispose();
       model.dispose();
     },

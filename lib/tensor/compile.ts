@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.js";
 import { call } from "../native/index.js";
 import type { DType } from "./dtype.js";
-import { NdArray, showShape, type Shape } from "./nd-array.js";
+import { isArrayOf, NdArray, showShape, type Shape } from "./nd-array.js";
 import { Program, type RunOptions } from "./program.js";
 import { Tensor } from "./tensor.js";
 import { alignedRows } from "./text-table.js";
@@ -68,7 +68,7 @@ export class Compiled<Args extends Arguments, Result> {
     const recent = this.recent;
     if (recent && isLike(recent, args)) {
       const feeds = recent.order.map((i) => (args[i] as NdArray).data);
-      return recent.program.runBound(feeds)[0] as Host<Result>;
+      return recent.program.runValuesSync(feeds)[0] as Host<Result>;
     }
     const entry = this.entry(args);
     this.recent = recentOf(entry, args);
@@ -189,15 +189,7 @@ function recentOf({ program, result }: Entry, args: readonly unknown[]): Recent 
 }
 
 function isLike({ shapes, dtypes }: Recent, args: readonly unknown[]): boolean {
-  if (args.length !== shapes.length) return false;
-  for (let i = 0; i < args.length; i++) {
-    const arg = args[i];
-    if (!(arg instanceof NdArray) || arg.dtype !== dtypes[i]) return false;
-    const shape = shapes[i]!;
-    if (arg.shape.length !== shape.length) return false;
-    for (let axis = 0; axis < shape.length; axis++) if (arg.shape[axis] !== shape[axis]) return false;
-  }
-  return true;
+  return args.length === shapes.length && args.every((arg, i) => isArrayOf(arg, dtypes[i]!, shapes[i]!));
 }
 
 /**

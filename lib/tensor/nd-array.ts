@@ -67,6 +67,13 @@ export class NdArray {
   }
 }
 
+/** Whether a value is an array of this element type and shape. */
+export function isArrayOf(value: unknown, dtype: DType, shape: Shape): boolean {
+  if (!(value instanceof NdArray) || value.dtype !== dtype || value.shape.length !== shape.length) return false;
+  for (let axis = 0; axis < shape.length; axis++) if (value.shape[axis] !== shape[axis]) return false;
+  return true;
+}
+
 function checkShape(shape: unknown): asserts shape is Shape {
   const ok = Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
   if (ok && shape.length <= 8) return;

@@ -10,7 +10,7 @@ import {
   type NativeReport,
 } from "../native/index.js";
 import { allocate } from "./dtype.js";
-import { countOf, NdArray, showShape } from "./nd-array.js";
+import { countOf, isArrayOf, NdArray, showShape } from "./nd-array.js";
 
 /** Options of every run off the event loop. */
 export interface RunOptions {
@@ -64,7 +64,6 @@ export class Program {
    * @throws ShapeError, ArgumentError for feeds that do not fit; AbortedError when the signal fires.
    */
   async run(feeds: Arrays, options: RunOptions = {}): Promise<Record<string, NdArray>> {
-    if (options.signal?.aborted) throw aborted(this.where, options.signal);
     const values = await this.runValues(this.bind(feeds), options);
     return this.name(this.outputs.map(({ dtype, shape }, i) => new NdArray(values[i]!, shape, dtype)));
   }
@@ -98,11 +97,11 @@ export class Program {
 
   /** Runs on this thread: for work of microseconds, where a promise would cost more than it. */
   runSync(feeds: Arrays, options: Omit<RunOptions, "signal"> = {}): Record<string, NdArray> {
-    return this.name(this.runBound(this.bind(feeds), options.seed, options.step));
+    return this.name(this.runValuesSync(this.bind(feeds), options.seed, options.step));
   }
 
   /** {@link runSync} of values that fit the inputs, in their order; results in the order of the outputs. */
-  runBound(feeds: readonly NdArray["data"][], seed = 0, step = 0): NdArray[] {
+  runValuesSync(feeds: readonly NdArray["data"][], seed = 0, step = 0): NdArray[] {
     const results = this.allocateResults();
     const values = results.map((result) => result.data);
     call(() => this.native.runSync(feeds, values, seed, step));
@@ -137,9 +136,7 @@ export class Program {
           `${this.where}: input "${port.name}" is missing; it takes ${port.dtype} ${showShape(port.shape)}`,
         );
       }
-      const same =
-        given.shape.length === port.shape.length && given.shape.every((extent, i) => extent === port.shape[i]);
-      if (!same || given.dtype !== port.dtype) {
+      if (!isArrayOf(given, port.dtype, port.shape)) {
         throw new ShapeError(
           `${this.where}: input "${port.name}" must be ${port.dtype} ${showShape(port.shape)}, got ${given.dtype} ${showShape(given.shape)}`,
         );

@@ -3,7 +3,7 @@ import { ArgumentError, NonFiniteError } from "../errors.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { NdArray, showShape, type Shape } from "../tensor/nd-array.js";
+import { isArrayOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Chain } from "../tensor/program.js";
 import { oneAhead } from "./ahead.js";
 import { checkCount, checkObject } from "./metric-pass.js";
@@ -51,7 +51,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly seed: number;
   private readonly total: number;
   private readonly programs = new Map<string, StepProgram>();
-  private latest: { readonly types: Readonly<Record<string, BatchType>>; readonly made: StepProgram } | undefined;
+  private recent: { readonly types: Readonly<Record<string, BatchType>>; readonly made: StepProgram } | undefined;
   private readonly companions: Companions;
   private held: BoundOptimizer | undefined;
   private taken = 0;
@@ -161,7 +161,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   dispose(): void {
     for (const program of this.programs.values()) program.dispose();
     this.programs.clear();
-    this.latest = undefined;
+    this.recent = undefined;
     this.companions.dispose();
     if (!(this.optimizer instanceof BoundOptimizer)) {
       this.held?.dispose();
@@ -174,11 +174,11 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   }
 
   private programFor(batch: unknown): StepProgram {
-    const { latest } = this;
-    if (latest && isOf(latest.types, batch)) return latest.made;
+    const { recent } = this;
+    if (recent && isOf(recent.types, batch)) return recent.made;
     const made = this.findProgram(batch);
     const types = Object.entries(batch as Batch).map(([name, { dtype, shape }]) => [name, { dtype, shape }] as const);
-    this.latest = { types: Object.fromEntries(types), made };
+    this.recent = { types: Object.fromEntries(types), made };
     return made;
   }
 
@@ -244,11 +244,9 @@ function isOf(types: Readonly<Record<string, BatchType>>, batch: unknown): boole
   if (entries.length !== Object.keys(types).length) return false;
   return entries.every(([name, value]: [string, unknown]) => {
     const type = types[name];
-    return type && value instanceof NdArray && value.dtype === type.dtype && isSameShape(value.shape, type.shape);
+    return type && isArrayOf(value, type.dtype, type.shape);
   });
 }
-
-const isSameShape = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((extent, i) => extent === b[i]);
 
 function checkIterable(batches: unknown): void {
   const source = batches as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;
