@@ -1,19 +1,16 @@
 // Loading: the folder becomes a model that predicts, with nothing of the code that built it.
-import { readFile, stat } from "node:fs/promises";
-import { join } from "node:path";
-import { AthanorError, CorruptFileError, FileError } from "../errors.js";
-import { addon, call, callAsync, type NativeVariable, type StoredTensor } from "../native/index.js";
+import { CorruptFileError } from "../errors.js";
+import { addon, call, type NativeVariable, type StoredTensor } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import type { DType } from "../tensor/dtype.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { viewOf } from "../tensor/parameter.js";
-import { parseManifest, type Manifest } from "./manifest.js";
+import { readFolder } from "./folder.js";
+import type { Manifest } from "./manifest.js";
 import { unpackedMask } from "./masks.js";
 import { Served, type BuildProgram } from "./served.js";
 import { SavedModel } from "./model.js";
 import { attrsFor, type SavedNode } from "./symbolic.js";
-
-const maxManifestBytes = 256 * 1024 * 1024;
 
 /**
  * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with.
@@ -23,7 +20,7 @@ const maxManifestBytes = 256 * 1024 * 1024;
  * using served = await artifact.load("out/digits");
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
  */
-export async function load(path: string): Promise<Served> {
+export async function load(path: string | URL): Promise<Served> {
   const { weightsFile, manifest, variables, build } = await open("artifact.load", path);
   // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
   const first = build(1);
@@ -39,40 +36,18 @@ export async function load(path: string): Promise<Served> {
  * const model = await artifact.loadModel("out/digits");
  * model.namedParameters().map(({ name }) => name); // ["0.weight", "0.bias", …]
  */
-export async function loadModel(path: string): Promise<SavedModel> {
+export async function loadModel(path: string | URL): Promise<SavedModel> {
   const { graphFile, manifest, variables, masks, build } = await open("artifact.loadModel", path);
   build(1).dispose();
   return new SavedModel(manifest, variables, masks, graphFile);
 }
 
-async function open(where: string, path: string) {
-  const graphFile = join(path, "graph.json");
-  const weightsFile = join(path, "weights.safetensors");
-  const manifest = parseManifest(where, graphFile, await readText(where, graphFile));
-  const { tensors } = await callAsync(() => addon.readSafetensors(weightsFile, where));
-  const stored = new Map(tensors.map((tensor) => [tensor.name, tensor]));
-  const variables = makeVariables(where, weightsFile, graphFile, manifest, stored);
-  const masks = await readMasks(where, weightsFile, manifest, stored);
+async function open(where: string, path: string | URL) {
+  const { graphFile, weightsFile, manifest, tensors } = await readFolder(where, path);
+  const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
+  const masks = await readMasks(where, weightsFile, manifest, tensors);
   const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch);
   return { graphFile, weightsFile, manifest, variables, masks, build };
-}
-
-async function readText(where: string, file: string): Promise<string> {
-  try {
-    const { size } = await stat(file);
-    if (size > maxManifestBytes) {
-      throw new CorruptFileError(`${where}: "${file}" is damaged: ${size} bytes are too many for a graph`);
-    }
-    return await readFile(file, "utf8");
-  } catch (thrown) {
-    if (thrown instanceof AthanorError) throw thrown;
-    const { code } = thrown as NodeJS.ErrnoException;
-    const hint =
-      code === "ENOENT"
-        ? "there is no such file; is it the folder that artifact.save wrote?"
-        : `it could not be read (${code})`;
-    throw new FileError(`${where}: "${file}": ${hint}`, { cause: thrown });
-  }
 }
 
 function makeVariables(

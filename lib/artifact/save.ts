@@ -1,19 +1,17 @@
-// Saving: the model is traced for use, its graph goes to graph.json and its weights to weights.safetensors, in a folder that
-// appears whole or not at all.
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
-import { ArgumentError, FileError, checkOptions } from "../errors.js";
-import { addon, callAsync, type StoredTensor } from "../native/index.js";
+// Saving: the model is traced for use; its graph and its weights become the files of a folder (folder.ts).
+import { ArgumentError, checkOptions } from "../errors.js";
+import type { StoredTensor } from "../native/index.js";
 import { feed, Module, type ModuleLike } from "../nn/index.js";
 import { inputOf, type InputSignature } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import type { TypedArray } from "../tensor/dtype.js";
+import { writeFolder } from "./folder.js";
 import { describeWeights } from "./weights.js";
 import { formatVersion, type Manifest } from "./manifest.js";
 import { packedMask } from "./masks.js";
+import { pathOf } from "./place.js";
 import { describeAll, generalize, probes, type Description, type SavedNode } from "./symbolic.js";
 
 /** Options of {@link save}. */
@@ -26,14 +24,15 @@ export interface SaveOptions {
 
 /**
  * Saves a model as a folder: what it computes (`graph.json`) and its weights (`weights.safetensors`). It loads without the code
- * that built it. An artifact that is there already is replaced when the new one is complete.
+ * that built it. An artifact that is there already is replaced when the new one is complete; no other folder ever is.
  *
  * @throws ArgumentError if the model's input is not known, or the folder holds anything but an artifact; UnsupportedError if its graph is no function of the batch size;
  *   FileError if the disk refuses, with nothing half-written left behind.
  */
-export async function save(model: ModuleLike, path: string, options: SaveOptions = {}): Promise<void> {
+export async function save(model: ModuleLike, path: string | URL, options: SaveOptions = {}): Promise<void> {
   const where = "artifact.save";
   checkOptions(where, options, ["input", "metadata"]);
+  pathOf(where, path);
   const input = options.input ?? inputOf(model);
   if (!input) {
     throw new ArgumentError(
@@ -64,7 +63,7 @@ export async function save(model: ModuleLike, path: string, options: SaveOptions
       weights: await describeWeights(parametersOf(model, traces[0]!)),
       metadata: options.metadata ?? {},
     };
-    await writeWhole(where, path, manifest, [...tensors.values()]);
+    await writeFolder(where, path, manifest, [...tensors.values()]);
   } finally {
     for (const trace of traces) trace.graph.dispose();
   }
@@ -137,75 +136,4 @@ function collect(tensors: Map<string, StoredTensor<TypedArray>>, node: Node, ind
 
 function freeName(tensors: ReadonlyMap<string, unknown>, wanted: string, index: number): string {
   return tensors.has(wanted) ? `${wanted}.${index}` : wanted;
-}
-
-async function writeWhole(
-  where: string,
-  path: string,
-  manifest: Manifest,
-  tensors: readonly StoredTensor<TypedArray>[],
-): Promise<void> {
-  const target = resolve(path);
-  const parent = dirname(target);
-  let draft: string | undefined;
-  try {
-    await mkdir(parent, { recursive: true });
-    await refuseOtherContent(where, path);
-    draft = join(parent, `.${basename(target)}-${randomUUID()}`);
-    await mkdir(draft);
-    await callAsync(() =>
-      addon.writeSafetensors(join(draft!, "weights.safetensors"), tensors, { format: "athanor" }, where),
-    );
-    const file = await open(join(draft, "graph.json"), "w");
-    try {
-      await file.writeFile(`${JSON.stringify(manifest)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await replace(draft, target);
-  } catch (thrown) {
-    if (draft !== undefined) await rm(draft, { recursive: true, force: true });
-    throw asFileError(where, path, thrown);
-  }
-}
-
-const files = ["graph.json", "weights.safetensors"];
-
-// Replacing a folder takes all of it away, so there must be nothing in it but an older artifact.
-async function refuseOtherContent(where: string, path: string): Promise<void> {
-  const entries = await readdir(path).catch((thrown: unknown) => {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  });
-  const other = entries.find((entry) => !files.includes(entry));
-  if (other === undefined) return;
-  throw new ArgumentError(
-    `${where}: "${path}" is no artifact, it holds "${other}", which saving would take away; save into a folder of its own, such as "${join(path, "model")}"`,
-  );
-}
-
-// A folder cannot be renamed over a full one: the old one steps aside first and goes when the new one stands.
-async function replace(draft: string, target: string): Promise<void> {
-  const aside = `${draft}.old`;
-  const replaced = await rename(target, aside).then(
-    () => true,
-    (thrown: unknown) => {
-      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw thrown;
-    },
-  );
-  try {
-    await rename(draft, target);
-  } catch (thrown) {
-    if (replaced) await rename(aside, target);
-    throw thrown;
-  }
-  if (replaced) await rm(aside, { recursive: true, force: true });
-}
-
-function asFileError(where: string, path: string, thrown: unknown): unknown {
-  const { code } = thrown as NodeJS.ErrnoException;
-  if (code === undefined || code.startsWith("ERR_ATHANOR")) return thrown;
-  return new FileError(`${where}: "${path}" could not be written (${code}): nothing was changed`, { cause: thrown });
 }
