@@ -18,7 +18,7 @@ for (const recipe of recipes.filter(({ name }) => flags.model === undefined || n
   const accuracies: number[] = [];
   for (const seed of seeds) {
     const model = build(recipe, seed);
-    await train.fit(model, training, options(recipe, { on: validation }, seed)).result;
+    await train.fit(model, training, options(recipe, { on: validation }, seed));
     const { accuracy } = await train.evaluate(model, digits.test, { metrics: { accuracy: metrics.accuracy() } });
     accuracies.push(accuracy);
     console.log(`${recipe.name} seed ${seed}: ${(accuracy * 100).toFixed(2)} %`);

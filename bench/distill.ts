@@ -22,7 +22,7 @@ const [training, validation] = [digits.train.slice(0, 55_000), digits.train.slic
 
 const recipe = recipes.find(({ name }) => name === "cnn")!;
 const teacher = build(recipe, 1);
-await train.fit(teacher, training, options(recipe, { on: validation }, 1)).result;
+await train.fit(teacher, training, options(recipe, { on: validation }, 1));
 const taught = distill.cached(teacher);
 
 const student = (at: number): nn.Module => build(studentRecipe, at);
@@ -46,12 +46,11 @@ const mostlyUnlabelled = data.fromArrays({
 });
 
 const arms: Record<string, (model: nn.Module, at: number) => Promise<unknown>> = {
-  student: (model, at) => train.fit(model, training, { ...recipeOf(at, epochs), distill: kd }).result,
-  "student-alone": (model, at) => train.fit(model, training, recipeOf(at, epochs)).result,
-  "student, 1,000 labels": (model, at) =>
-    train.fit(model, mostlyUnlabelled, { ...recipeOf(at, epochs), distill: kd }).result,
+  student: (model, at) => train.fit(model, training, { ...recipeOf(at, epochs), distill: kd }),
+  "student-alone": (model, at) => train.fit(model, training, recipeOf(at, epochs)),
+  "student, 1,000 labels": (model, at) => train.fit(model, mostlyUnlabelled, { ...recipeOf(at, epochs), distill: kd }),
   // As many passes as leave nothing to learn from so few.
-  "student-alone, 1,000 labels": (model, at) => train.fit(model, some, recipeOf(at, 100)).result,
+  "student-alone, 1,000 labels": (model, at) => train.fit(model, some, recipeOf(at, 100)),
 };
 
 const accuracyOf = async (model: nn.Module) =>

@@ -51,7 +51,7 @@ try {
     const results = new Map<string, { lost: number[]; accuracy: number[]; smaller: number[]; seconds: number[] }>();
     for (const seed of seeds) {
       const model = build(recipe, seed);
-      await train.fit(model, training, options(recipe, { on: validation }, seed)).result;
+      await train.fit(model, training, options(recipe, { on: validation }, seed));
       const [dense, size] = [await accuracyOf(model), await bytesOf(model)];
       console.log(`${recipe.name} seed ${seed}: ${dense.toFixed(2)} %, ${size} bytes`);
       for (const [name, scheme, more] of variants) {

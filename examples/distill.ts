@@ -32,16 +32,16 @@ const accuracyOf = async (model: nn.Module) =>
   (await train.evaluate(model, test, { metrics: { accuracy: metrics.accuracy() } })).accuracy;
 
 const teacher = mlp(64, 1);
-await train.fit(teacher, many, recipe).result;
+await train.fit(teacher, many, recipe);
 export const taught = await accuracyOf(teacher);
 console.log(`teacher: ${teacher.size} parameters, ${(taught * 100).toFixed(1)} %`);
 
 // Thirty labels are too few. The teacher's opinion on points without labels is worth more: alpha 1 looks at no label.
 const alone = mlp(12, 2);
-await train.fit(alone, few, recipe).result;
+await train.fit(alone, few, recipe);
 const student = mlp(12, 2);
 const kept = distill.cached(teacher); // the teacher is asked once about every point
-await train.fit(student, many, { ...recipe, distill: distill.kd({ teacher: kept, temperature: 2, alpha: 1 }) }).result;
+await train.fit(student, many, { ...recipe, distill: distill.kd({ teacher: kept, temperature: 2, alpha: 1 }) });
 export const [withoutTeacher, withTeacher] = [await accuracyOf(alone), await accuracyOf(student)];
 console.log(`student, ${student.size} parameters, 30 labels: ${(withoutTeacher * 100).toFixed(1)} %`);
 console.log(`student with the teacher: ${(withTeacher * 100).toFixed(1)} %`);

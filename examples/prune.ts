@@ -26,7 +26,7 @@ const recipe = {
 };
 seed(1);
 const model = nn.sequential(nn.linear(2, 64), nn.relu(), nn.linear(64, 64), nn.relu(), nn.linear(64, classes));
-await train.fit(model, training, recipe).result;
+await train.fit(model, training, recipe);
 
 const accuracyOf = async (made: nn.Module, name: string) => {
   const { accuracy } = await train.evaluate(made, test, { metrics: { accuracy: metrics.accuracy() } });

@@ -26,7 +26,7 @@ const recipe = {
 };
 seed(1);
 const model = nn.sequential(nn.linear(2, 64), nn.relu(), nn.linear(64, 64), nn.relu(), nn.linear(64, classes));
-await train.fit(model, training, recipe).result;
+await train.fit(model, training, recipe);
 
 const bytesOf = (made: nn.Module) =>
   made.parameters().reduce((sum, { size, dtype }) => sum + size * { u8: 1, bf16: 2, f32: 4 }[dtype as "u8"], 0);
@@ -56,7 +56,7 @@ await train.fit(prepared, training, {
     groups: [{ match: /step$/, lr: schedule.constant(1e-4) }],
   }),
   distill: distill.kd({ teacher: model, temperature: 2, alpha: 0.5 }),
-}).result;
+});
 export const trained = await accuracyOf(await quantize.convert(prepared), "int2, trained with the float model");
 
 // A format for each weight, so that all of them fit into 3,000 bytes.

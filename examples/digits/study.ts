@@ -36,7 +36,7 @@ export async function trained(
   const steps: report.StepPoint[] = [];
   const run = train.fit(model, samples, { ...options, progress: !study.quiet, signal: study.signal });
   for await (const { index, loss, lr } of run) steps.push({ step: index, loss, lr });
-  const { history } = await run.result;
+  const { history } = await run;
   return { history: { steps, epochs: epochPoints(history) }, seconds: (performance.now() - begun) / 1e3 };
 }
 

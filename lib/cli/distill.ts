@@ -33,8 +33,7 @@ export function distillCommand(context: Context): Command {
     const { train, test } = await loadData(options);
     say(options.quiet, `${studentPath} learns from ${teacherPath}`);
     const { temperature, alpha } = options;
-    await fit(student, train, { ...recipeOf(options, train, context), distill: kd({ teacher, temperature, alpha }) })
-      .result;
+    await fit(student, train, { ...recipeOf(options, train, context), distill: kd({ teacher, temperature, alpha }) });
     await save(student, options.out);
     using served = await load(options.out);
     const figures = await measure(served, test, 256, context.signal);

@@ -64,7 +64,7 @@ export interface DistTermOptions extends TeacherOptions {
  *   optimizer: optim.adamW({ lr: 1e-3 }),
  *   distill: distill.kd({ teacher, temperature: 4, alpha: 0.7 }),
  * });
- * await run.result;
+ * await run;
  */
 export function kd(options: KdOptions): Distillation {
   const { divergence = "forward" } = checked("distill.kd", options, ["temperature", "alpha", "divergence"]);

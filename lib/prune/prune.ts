@@ -144,7 +144,7 @@ async function drawTicket({ clone, masker, cancellation, during }: Job, schedule
 
 async function train(clone: Module, during: During, cancellation: Cancellation, hooks: FitHooks): Promise<void> {
   const { data, ...recipe } = during;
-  await fitWith(clone, data, { ...recipe, signal: cancellation.signal }, hooks).result;
+  await fitWith(clone, data, { ...recipe, signal: cancellation.signal }, hooks);
 }
 
 function requireLength(schedule: PruningSchedule, steps: number): void {

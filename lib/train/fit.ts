@@ -9,14 +9,15 @@ import type { FitHooks } from "./hooks.js";
 import { Run } from "./run.js";
 import { Trainer } from "./trainer.js";
 
-/** A run of {@link fit}: an async iterable of step events, with the promise of its result. */
+/** A run of {@link fit}: an async iterable of step events, and a promise of its result. */
 export type FitRun<Metrics extends ScalarMetrics = ScalarMetrics> = Run<StepEvent, FitResult<Metrics>>;
 
 const training = new WeakSet<object>();
 
 /**
- * Trains a model. The run begins when its events are read or its `result` is asked for; steps, shuffling and batching happen
- * in the engine, off the event loop. The same seed gives the same weights to the bit, on any number of threads.
+ * Trains a model. The run begins by itself, in the next turn of the event loop; `await` it for its result, iterate over it for
+ * its steps, or both. Steps, shuffling and batching happen in the engine, off the event loop. The same seed gives the same
+ * weights to the bit, on any number of threads.
  *
  * u8 inputs are pixels: they are read as value / 255. Leaving the loop over the events ends the run; the weights are then
  * whole, up to a tenth of a second ahead of the last event read. With early stopping the best weights are restored on every
@@ -35,7 +36,7 @@ const training = new WeakSet<object>();
  *   earlyStopping: { monitor: "val.accuracy", patience: 3 },
  * });
  * for await (const { index, loss, lr } of run) console.log(index, loss, lr);
- * const { best, history } = await run.result;
+ * const { best, history } = await run;
  */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
@@ -60,12 +61,13 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
   const cancellation = new Cancellation(plan.signal);
   const run = new Run<StepEvent, FitResult>(
     async (context) => {
-      if (plan.signal?.aborted) throw aborted(where, plan.signal);
       if (training.has(model)) {
-        throw new ArgumentError(`${where}: the model is being trained by another run; await its result first`);
+        cancellation.release();
+        throw new ArgumentError(`${where}: the model is being trained by another run; await that run first`);
       }
       training.add(model);
       try {
+        if (plan.signal?.aborted) throw aborted(where, plan.signal);
         const { distill, model, dataset, batchSize, signal } = plan;
         const columns = await distill?.prepare({ where, model, dataset, batchSize, signal });
         return await new Trainer(plan, cancellation, context, hooks, columns).run();

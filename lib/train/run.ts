@@ -1,5 +1,6 @@
-// Long work as two views of one thing: a promise of its result and an async iterable of its events. The work begins when
-// either is asked for. It waits for those who read events, so that nothing piles up; leaving the loop ends it.
+// Long work as two views of one thing: a promise of its result and an async iterable of its events. The work begins by itself,
+// in the next turn of the event loop, so that whoever reads at once gets every event. It waits for those who read, so that
+// nothing piles up; events that nobody reads are dropped; leaving the loop ends it.
 
 /** What the work is given. */
 export interface RunContext<Event> {
@@ -15,67 +16,96 @@ export interface RunHooks {
 
 interface Reader<Event> {
   readonly queue: Event[];
-  /** Wakes a reader that waits for events. */
-  wake: (() => void) | undefined;
   ended: boolean;
 }
 
-/** A run: iterate over its events, or await `result`, or both. */
-export class Run<Event, Result> implements AsyncIterable<Event> {
-  private readonly work: (context: RunContext<Event>) => Promise<Result>;
+type Settled = { readonly reason: unknown } | "fulfilled";
+
+/**
+ * Work under way: `await` it for its result, iterate over it for its events, or both. It begins by itself.
+ *
+ * A failure is thrown to those who iterate and to those who await; where nobody does either, it is an unhandled rejection.
+ * Iteration begins with the events after its first `next()`. The work waits for a reader that is in the middle of its loop; end
+ * an iterator that was read by hand with `return()`.
+ *
+ * A run is a promise: an async function that returns one gives its caller the result, and not the run.
+ *
+ * @example
+ * const set = data.fromArrays({ x: array([1, 2], [2, 1]), y: array([2, 4], [2, 1]) });
+ * const run = train.fit(nn.linear(1, 1), set, { loss: loss.mse(), optimizer: optim.sgd({ lr: 0.1 }) });
+ * for await (const { index, loss: value } of run) console.log(index, value);
+ * const { history } = await run;
+ */
+export class Run<Event, Result> implements Promise<Result>, AsyncIterable<Event> {
+  readonly [Symbol.toStringTag] = "Run";
+  /** The result as a plain promise; `await run` gives the same. */
+  readonly result: Promise<Result>;
   private readonly hooks: RunHooks;
   private readonly readers = new Set<Reader<Event>>();
-  private settled: Promise<Result> | undefined;
-  private shown: Promise<Result> | undefined;
-  private failure: { readonly reason: unknown } | undefined;
-  private done = false;
+  private settled: Settled | undefined;
+  private wakes: (() => void)[] = [];
   private drained: (() => void) | undefined;
 
   /** @internal */
   constructor(work: (context: RunContext<Event>) => Promise<Result>, hooks: RunHooks) {
-    this.work = work;
     this.hooks = hooks;
+    this.result = new Promise<Result>((resolve) => {
+      setImmediate(() => {
+        const working = Promise.resolve(work({ emit: (events) => this.emit(events) }));
+        working.then(
+          () => this.settle("fulfilled"),
+          (reason: unknown) => this.settle({ reason }),
+        );
+        resolve(working);
+      });
+    });
   }
 
-  /** The result; asking for it starts the work. */
-  get result(): Promise<Result> {
-    // A promise of its own, so that a failure seen by a reader is not reported as unhandled as well.
-    this.shown ??= this.start().then((result) => result);
-    return this.shown;
+  /** As of a promise. */
+  then<A = Result, B = never>(
+    onFulfilled?: ((result: Result) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.result.then(onFulfilled, onRejected);
   }
 
-  /** Reads the events from here on; reading starts the work. */
+  /** As of a promise. */
+  catch<B = never>(onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<Result | B> {
+    return this.result.catch(onRejected);
+  }
+
+  /** As of a promise. */
+  finally(onFinally?: (() => void) | null): Promise<Result> {
+    return this.result.finally(onFinally);
+  }
+
+  /** Reads the events from its first `next()` on. */
   [Symbol.asyncIterator](): AsyncIterator<Event, void> {
-    const reader: Reader<Event> = { queue: [], wake: undefined, ended: false };
+    const reader: Reader<Event> = { queue: [], ended: false };
     return {
       next: async () => {
         if (!reader.ended) this.readers.add(reader); // from the first read on: an iterator that is never read blocks nothing
-        void this.start();
         for (;;) {
           if (reader.ended) return { done: true, value: undefined };
           if (reader.queue.length > 0) return { done: false, value: this.take(reader) };
-          if (this.done || this.failure) this.end(reader);
-          if (this.failure) throw this.failure.reason;
-          if (!this.done) await new Promise<void>((resolve) => (reader.wake = resolve));
+          if (this.settled) {
+            this.end(reader);
+            if (this.settled !== "fulfilled") throw this.settled.reason;
+            continue;
+          }
+          await new Promise<void>((resolve) => this.wakes.push(resolve));
         }
       },
       return: async () => {
-        const running = !reader.ended && this.settled && !this.done && !this.failure;
+        const wasReading = this.readers.has(reader);
         this.end(reader);
-        if (running) {
-          this.hooks.onLeave();
-          await this.settled!.catch(() => {});
+        if (wasReading) {
+          if (!this.settled) this.hooks.onLeave();
+          await this.result; // a failure that the reader was not told of is thrown by the loop that it leaves
         }
         return { done: true, value: undefined };
       },
     };
-  }
-
-  private end(reader: Reader<Event>): void {
-    reader.ended = true;
-    reader.queue.length = 0;
-    this.readers.delete(reader);
-    this.releaseIfRead();
   }
 
   /** Stops waiting for the readers; what they have not read is dropped. */
@@ -84,21 +114,25 @@ export class Run<Event, Result> implements AsyncIterable<Event> {
     this.drained?.();
   }
 
-  private start(): Promise<Result> {
-    if (this.settled) return this.settled;
-    // Not at once: all who begin to read now get the first events.
-    this.settled = Promise.resolve().then(() => this.work({ emit: (events) => this.emit(events) }));
-    this.settled.then(
-      () => this.finish(undefined),
-      (reason: unknown) => this.finish({ reason }),
-    );
-    return this.settled;
+  private settle(settled: Settled): void {
+    this.settled = settled;
+    // A reader is told of a failure when it reads on: it is not unhandled.
+    if (this.readers.size > 0) this.result.catch(() => {});
+    this.wake();
   }
 
-  private finish(failure: { readonly reason: unknown } | undefined): void {
-    this.failure = failure;
-    this.done = failure === undefined;
-    for (const reader of this.readers) reader.wake?.();
+  private end(reader: Reader<Event>): void {
+    reader.ended = true;
+    reader.queue.length = 0;
+    this.readers.delete(reader);
+    this.wake();
+    this.releaseIfRead();
+  }
+
+  private wake(): void {
+    const { wakes } = this;
+    this.wakes = [];
+    for (const wake of wakes) wake();
   }
 
   private take(reader: Reader<Event>): Event {
@@ -114,10 +148,8 @@ export class Run<Event, Result> implements AsyncIterable<Event> {
   private async emit(events: readonly Event[]): Promise<void> {
     if (events.length === 0 || this.readers.size === 0) return;
     const drained = new Promise<void>((resolve) => (this.drained = resolve));
-    for (const reader of this.readers) {
-      reader.queue.push(...events);
-      reader.wake?.();
-    }
+    for (const reader of this.readers) reader.queue.push(...events);
+    this.wake();
     await drained;
     this.drained = undefined;
   }

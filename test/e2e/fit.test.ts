@@ -43,7 +43,7 @@ describe("fit", () => {
     });
     const steps: train.StepEvent[] = [];
     for await (const step of run) steps.push(step);
-    const { history, stopped, best } = await run.result;
+    const { history, stopped, best } = await run;
     expect(stopped).toBe("done");
     expect(steps.length).toBe(12 * Math.ceil(1000 / 32));
     expect(steps.map(({ index }) => index)).toEqual(steps.map((_, i) => i));
@@ -59,7 +59,7 @@ describe("fit", () => {
     for (const count of [1, 2, 7]) {
       setThreads(count);
       const net = model(2, 0.3);
-      await train.fit(net, rings(1001), { ...recipe, batchSize: 100, optimizer: adam(), epochs: 3 }).result;
+      await train.fit(net, rings(1001), { ...recipe, batchSize: 100, optimizer: adam(), epochs: 3 });
       results.push(weights(net));
     }
     expect(results[1]).toEqual(results[0]);
@@ -69,7 +69,7 @@ describe("fit", () => {
   it("takes another path with another seed", async () => {
     const outcome = async (value: number) => {
       const net = model();
-      await train.fit(net, rings(200), { ...recipe, seed: value, optimizer: adam() }).result;
+      await train.fit(net, rings(200), { ...recipe, seed: value, optimizer: adam() });
       return weights(net);
     };
     expect(await outcome(3)).toEqual(await outcome(3));
@@ -88,7 +88,7 @@ describe("fit", () => {
       validate: { on: held },
       earlyStopping: { monitor: "val.loss", patience: 3 },
     });
-    const { stopped, best, validations } = await run.result.catch((thrown: unknown) => {
+    const { stopped, best, validations } = await run.catch((thrown: unknown) => {
       throw thrown;
     });
     expect(stopped).toBe("early");
@@ -111,7 +111,7 @@ describe("fit", () => {
       signal: stop.signal,
       callbacks: { onEpoch: ({ epoch }) => epoch === 5 && stop.abort(new Error("enough")) },
     });
-    const error = await run.result.then(
+    const error = await run.then(
       () => undefined,
       (thrown: unknown) => thrown as Error,
     );
@@ -126,7 +126,7 @@ describe("fit", () => {
   it("ends when the reader leaves the loop", async () => {
     const run = train.fit(model(), rings(320), { ...recipe, optimizer: adam(), epochs: 1000 });
     for await (const { index } of run) if (index === 25) break;
-    const { stopped, steps } = await run.result;
+    const { stopped, steps } = await run;
     expect(stopped).toBe("break");
     expect(steps).toBeGreaterThanOrEqual(26);
   });
@@ -181,25 +181,25 @@ describe("bad input to fit", () => {
     const labels = new Uint8Array(64);
     labels[40] = 9;
     const run = train.fit(net, { x: set.x, y: array(labels) }, { ...recipe, batchSize: 64, optimizer });
-    await expect(run.result).rejects.toThrow(/label 9 of row \d+ is no class, expected 0 to 1/);
+    await expect(run).rejects.toThrow(/label 9 of row \d+ is no class, expected 0 to 1/);
     expect(weights(net)).toEqual(before);
   });
 
   it("names the layer that the data do not fit", async () => {
-    const run = async () => train.fit(model(3), set, { ...recipe, optimizer }).result;
+    const run = async () => train.fit(model(3), set, { ...recipe, optimizer });
     await expect(run()).rejects.toThrow(/linear: input has 2 features in its last dimension, expected 3 \(layer "0"\)/);
   });
 
   it("stops at a loss that is not finite, skipping that step", async () => {
     const net = model();
     const run = train.fit(net, set, { ...recipe, optimizer: optim.sgd({ lr: 1e30 }), epochs: 20 });
-    await expect(run.result).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
+    await expect(run).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
   });
 
   it("refuses a model that was disposed", async () => {
     const net = model();
     net.dispose();
-    await expect(async () => train.fit(net, set, { ...recipe, optimizer }).result).rejects.toMatchObject({
+    await expect(async () => train.fit(net, set, { ...recipe, optimizer })).rejects.toMatchObject({
       code: "ERR_ATHANOR_DISPOSED",
     });
   });

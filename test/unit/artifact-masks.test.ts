@@ -40,7 +40,7 @@ const fit = (model: nn.Module) =>
     epochs: 3,
     seed: 5,
     progress: false,
-  }).result;
+  });
 
 /** Byte by byte what the safetensors format says: the length of the header, the header, the tensors. */
 async function openWeights(path: string) {

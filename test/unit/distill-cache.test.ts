@@ -56,7 +56,7 @@ async function student(teacher: distill.Teacher): Promise<number[]> {
     epochs: 3,
     seed: 5,
   };
-  await train.fit(net, set, { ...options, distill: distilling }).result;
+  await train.fit(net, set, { ...options, distill: distilling });
   return net.parameters().flatMap((parameter) => Array.from(parameter.readSync().data));
 }
 
@@ -190,7 +190,7 @@ describe("a cached teacher", () => {
       signal: controller.signal,
       distill: distill.kd({ teacher: distill.cached(teacher, { folder: place }) }),
     });
-    await expect(run.result).rejects.toMatchObject({ name: "AbortError" });
+    await expect(run).rejects.toMatchObject({ name: "AbortError" });
     expect(net.parameters()[0]!.readSync()).toEqual(before);
     const left = await readdir(place);
     expect(left).toContain("cache.json");

@@ -34,7 +34,7 @@ function mlp(width: number, at: number): nn.Sequential {
 
 describe("a compressed student learns from its dense self", () => {
   const dense = mlp(32, 1);
-  beforeAll(() => train.fit(dense, set, { ...recipe, epochs: 60 }).result);
+  beforeAll(() => train.fit(dense, set, { ...recipe, epochs: 60 }));
   const apart = async (a: nn.Module, b: nn.Module) => {
     const f = compile((x: Tensor) => distill.losses.kd(a.forward(x), b.forward(x)));
     return (await f.run(set.x)).item();
@@ -48,7 +48,7 @@ describe("a compressed student learns from its dense self", () => {
       distill.hints({ teacher: dense, layers: "1", weight: 0.1 }),
     );
     const slowly = { ...recipe, optimizer: optim.adamW({ lr: schedule.cosine({ peak: 3e-3 }) }), epochs: 60 };
-    await train.fit(student, set, { ...slowly, distill: terms }).result;
+    await train.fit(student, set, { ...slowly, distill: terms });
     expect(await apart(student, dense)).toBeLessThan(before / 2);
     const packed = await quantize.convert(student);
     expect(await apart(packed, dense)).toBeLessThan(before / 2);
@@ -59,7 +59,7 @@ describe("a compressed student learns from its dense self", () => {
       ...recipe,
       epochs: 60,
       distill: distill.kd({ teacher: packed, temperature: 2, alpha: 1 }),
-    }).result;
+    });
     expect(await apart(taught, packed)).toBeLessThan(far / 3);
   });
 });

@@ -35,8 +35,7 @@ const weightsOf = (net: nn.Module) => net.parameters().map((parameter) => Array.
 
 async function fitted(terms: distill.Distillation | undefined, options: object = {}) {
   const student = mlp(8, 2);
-  const { history } = await train.fit(student, set, { ...recipe, ...(terms ? { distill: terms } : {}), ...options })
-    .result;
+  const { history } = await train.fit(student, set, { ...recipe, ...(terms ? { distill: terms } : {}), ...options });
   return { weights: weightsOf(student), losses: history.map(({ figures }) => figures.loss) };
 }
 
@@ -60,9 +59,9 @@ describe("distillation in train.fit", () => {
     const none = await fitted(distill.kd({ teacher, alpha: 0 }));
     none.weights.flat().forEach((w, i) => expect(w).toBeCloseTo(plain.weights.flat()[i]!, 5));
     const strange = data.fromArrays({ x: set.x, y: array(new Uint8Array(90).fill(255), [90]) });
-    await train.fit(mlp(8, 2), strange, { ...recipe, distill: distill.kd({ teacher, alpha: 1 }) }).result;
+    await train.fit(mlp(8, 2), strange, { ...recipe, distill: distill.kd({ teacher, alpha: 1 }) });
     const labelled = train.fit(mlp(8, 2), strange, { ...recipe, distill: distill.kd({ teacher, alpha: 0.9 }) });
-    await expect(labelled.result).rejects.toThrow(/255/);
+    await expect(labelled).rejects.toThrow(/255/);
   });
 
   it("is alpha T² KL + (1 − alpha) CE, at every step", async () => {
@@ -115,7 +114,7 @@ describe("distillation in train.fit", () => {
     const f = compile((x: Tensor, y: Tensor) => term.step(student, loss.crossEntropy())({ x, y }));
     expect(() => f.runSync(set.x, set.y)).toThrow(/a schedule needs the number of the step/);
     const broken = distill.kd({ teacher, alpha: (step) => (step < 2 ? 0.5 : NaN) });
-    await expect(train.fit(student, set, { ...recipe, distill: broken }).result).rejects.toThrow(/NaN at step 2/);
+    await expect(train.fit(student, set, { ...recipe, distill: broken })).rejects.toThrow(/NaN at step 2/);
   });
 
   it("several teachers: the gradient of their weighted mean", async () => {
@@ -130,7 +129,7 @@ describe("distillation in train.fit", () => {
     const [teacher, inner] = [mlp(32, 1), mlp(8, 2)];
     const before = weightsOf(teacher);
     const student = (x: Tensor) => inner.forward(x);
-    await train.fit(student, set, { ...recipe, distill: distill.kd({ teacher: (x) => teacher.forward(x) }) }).result;
+    await train.fit(student, set, { ...recipe, distill: distill.kd({ teacher: (x) => teacher.forward(x) }) });
     expect(weightsOf(teacher)).toEqual(before);
     expect(weightsOf(inner)).not.toEqual(weightsOf(mlp(8, 2)));
   });
@@ -181,7 +180,7 @@ describe("distillation in train.fit", () => {
     const run = async (taught: distill.Teacher) => {
       const net = student.clone();
       const options = { ...recipe, batchSize: 3, epochs: 2, distill: distill.kd({ teacher: taught, alpha: 0.5 }) };
-      const { history } = await train.fit(net, { x: tokens, y: next }, options).result;
+      const { history } = await train.fit(net, { x: tokens, y: next }, options);
       return [weightsOf(net), history.map(({ figures }) => figures.loss)];
     };
     expect(await run(distill.cached(teacher))).toEqual(await run(teacher));
@@ -195,7 +194,7 @@ describe("distillation in train.fit", () => {
       distill.rkd({ teacher, weight: 0.01 }),
     );
     const student = mlp(8, 2);
-    const run = () => train.fit(student, set, { ...recipe, epochs: 1, distill: terms }).result;
+    const run = () => train.fit(student, set, { ...recipe, epochs: 1, distill: terms });
     await run();
     const before = nativeBytes();
     for (let i = 0; i < 3; i++) await run();
@@ -240,7 +239,7 @@ describe("what is refused", () => {
   it("the student as its own teacher", async () => {
     const student = mlp(8, 2);
     const run = train.fit(student, set, { ...recipe, distill: distill.kd({ teacher: student }) });
-    await expect(run.result).rejects.toThrow(/the teacher is the student itself.*distill.ema/);
+    await expect(run).rejects.toThrow(/the teacher is the student itself.*distill.ema/);
   });
 
   it.each<[string, () => unknown, RegExp]>([

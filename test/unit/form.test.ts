@@ -246,7 +246,7 @@ test("a saved model can be trained on: pixels, statistics and names are as they 
       loaded,
       { x, y },
       { loss: loss.crossEntropy(), optimizer: optim.adam({ lr: 0.05 }), batchSize: 7, epochs: 30, progress: false },
-    ).result;
+    );
     expect(result.history.at(-1)!.figures.loss).toBeLessThan(0.5 * result.history[0]!.figures.loss);
     await artifact.save(loaded, join(folder, "again"));
     using again = await artifact.load(join(folder, "again"));

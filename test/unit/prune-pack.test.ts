@@ -67,7 +67,7 @@ describe("prune.pack", () => {
     const packed = await prune.pack(pruned);
     const before = valuesOf(packed);
     const recipe = { loss: loss.mse(), optimizer: optim.adamW({ lr: 0.01, weightDecay: 0.05, clipNorm: 1 }), epochs: 20, batchSize: 6 };
-    for (const model of [pruned, packed]) await train.fit(model, { x, y }, recipe).result;
+    for (const model of [pruned, packed]) await train.fit(model, { x, y }, recipe);
     const [dense, sparse] = [valuesOf(pruned), valuesOf(packed)];
     sparse.forEach((values, i) => {
       // 40 steps of other roundings: Adam turns those of a small gradient into a part of a step.

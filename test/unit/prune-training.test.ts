@@ -215,7 +215,7 @@ describe("the way out", () => {
   it("is trained on with the mask in place", async () => {
     const pruned = await prune(mlp(), { amount: 0.5 });
     const before = read(pruned);
-    await train.fit(pruned, data, { loss: loss.mse(), optimizer: optimizer(), epochs: 3, batchSize: 10 }).result;
+    await train.fit(pruned, data, { loss: loss.mse(), optimizer: optimizer(), epochs: 3, batchSize: 10 });
     expect(zeros(pruned)).toBe(weights / 2);
     expect(read(pruned)).not.toEqual(before);
     const copy = pruned.clone();
@@ -288,7 +288,7 @@ describe("a run", () => {
         during: { ...recipe, optimizer: optimizer(), steps: 8 },
       });
       using packed = await prune.pack(pruned);
-      await train.fit(packed, data, { loss: loss.mse(), optimizer: optimizer(), batchSize: 10 }).result;
+      await train.fit(packed, data, { loss: loss.mse(), optimizer: optimizer(), batchSize: 10 });
       const broken = prune(model, { amount: 0.5, criterion: ({ weight }) => weight.mul(NaN) });
       await expect(broken).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
       return nativeBytes();

@@ -111,7 +111,7 @@ describe("training", () => {
       batchSize: 50,
       epochs,
       seed: 1,
-    }).result;
+    });
   const lossOf = async (model: nn.Module) => (await train.evaluate(model, set, { loss: loss.crossEntropy() })).loss;
 
   it("mends what rounding to few bits broke, and packing keeps it", async () => {

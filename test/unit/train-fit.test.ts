@@ -1,5 +1,5 @@
 // What fit counts, calls and refuses, and what it leaves behind when it fails. Whole runs: test/e2e/fit.test.ts.
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { array, data, loss, nn, optim, Parameter, seed, train } from "../../lib/index.js";
 
 describe("train.fit", () => {
@@ -16,13 +16,31 @@ describe("train.fit", () => {
   const recipe = { loss: loss.mse(), optimizer: optim.sgd({ lr: 0.1 }) };
   const weights = (net: nn.Module) => net.parameters().map((parameter) => parameter.readSync());
 
+  it("trains when it is awaited, and when it is only called", async () => {
+    const net = nn.linear(2, 1);
+    const before = weights(net);
+    const { steps } = await train.fit(net, set, { ...recipe, batchSize: 50 });
+    expect(steps).toBe(2);
+    const between = weights(net);
+    expect(between).not.toEqual(before);
+    const onEnd = vi.fn();
+    void train.fit(net, set, { ...recipe, batchSize: 50, callbacks: { onEnd } });
+    await vi.waitFor(() => expect(onEnd).toHaveBeenCalled());
+    expect(weights(net)).not.toEqual(between);
+  });
+
+  it("gives its result through an async function and to Promise.all", async () => {
+    const begun = async () => train.fit(nn.linear(2, 1), set, { ...recipe, steps: 3 });
+    const results = await Promise.all([begun(), train.fit(nn.linear(2, 1), set, { ...recipe, steps: 4 })]);
+    expect(results.map(({ steps }) => steps)).toEqual([3, 4]);
+  });
+
   it("counts steps and epochs: a short batch is a step, unless dropped", async () => {
-    const { steps, history } = await train.fit(nn.linear(2, 1), set, { ...recipe, batchSize: 30, epochs: 2 }).result;
+    const { steps, history } = await train.fit(nn.linear(2, 1), set, { ...recipe, batchSize: 30, epochs: 2 });
     expect([steps, history.map((record) => record.steps)]).toEqual([8, [4, 8]]);
-    const dropping = await train.fit(nn.linear(2, 1), set, { ...recipe, batchSize: 30, epochs: 2, dropLast: true })
-      .result;
+    const dropping = await train.fit(nn.linear(2, 1), set, { ...recipe, batchSize: 30, epochs: 2, dropLast: true });
     expect(dropping.steps).toBe(6);
-    const counted = await train.fit(nn.linear(2, 1), set, { ...recipe, batchSize: 30, steps: 5 }).result;
+    const counted = await train.fit(nn.linear(2, 1), set, { ...recipe, batchSize: 30, steps: 5 });
     expect([counted.steps, counted.history.map((record) => record.steps)]).toEqual([5, [4, 5]]);
   });
 
@@ -43,7 +61,7 @@ describe("train.fit", () => {
         onEpoch: ({ epoch, figures }) => later(`epoch ${epoch} ${Object.keys(figures).join(" ")}`),
         onEnd: ({ stopped }) => later(stopped),
       },
-    }).result;
+    });
     expect(told).toEqual([
       "step 0",
       "step 1",
@@ -59,7 +77,7 @@ describe("train.fit", () => {
 
   it("validates every so many steps, and at the end", async () => {
     const options = { ...recipe, batchSize: 10, steps: 25, validate: { on: set, every: 7 } };
-    const { validations } = await train.fit(nn.linear(2, 1), set, options).result;
+    const { validations } = await train.fit(nn.linear(2, 1), set, options);
     expect(validations.map(({ steps }) => steps)).toEqual([7, 14, 21, 25]);
   });
 
@@ -67,7 +85,7 @@ describe("train.fit", () => {
     const options = { ...recipe, optimizer: optim.sgd({ lr: 0 }), batchSize: 50, epochs: 10, shuffle: false };
     for (const validate of [undefined, { on: set, every: 1 }]) {
       const earlyStopping = { monitor: "loss", patience: 3 } as const;
-      const { stopped, steps } = await train.fit(nn.linear(2, 1), set, { ...options, validate, earlyStopping }).result;
+      const { stopped, steps } = await train.fit(nn.linear(2, 1), set, { ...options, validate, earlyStopping });
       expect([stopped, steps]).toEqual(["early", 8]);
     }
   });
@@ -87,7 +105,7 @@ describe("train.fit", () => {
         },
       },
     });
-    await expect(run.result).rejects.toThrow(new TypeError("of the caller"));
+    await expect(run).rejects.toThrow(new TypeError("of the caller"));
     expect(held.weights).toBeDefined();
     expect(weights(net)).toEqual(held.weights);
   });
@@ -105,7 +123,7 @@ describe("train.fit", () => {
       earlyStopping: { monitor: "val.loss", patience: 1e6 },
       callbacks: { onValidate: ({ steps }) => steps === 3 && (held.weights = weights(net)) },
     });
-    const error = await run.result.catch((thrown: unknown) => thrown as Error);
+    const error = await run.catch((thrown: unknown) => thrown as Error);
     expect(error).toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
     expect((error as Error).message).toMatch(
       /the loss is (NaN|Infinity) at step \d+ \(epoch \d+, lr .*\); that step was skipped\. Lower the learning rate.*epoch 2, step 3/,
@@ -116,7 +134,7 @@ describe("train.fit", () => {
   it("leaves running statistics alone in a step that is skipped", async () => {
     const net = nn.sequential(nn.batchNorm(2), nn.linear(2, 1));
     const run = train.fit(net, set, { ...recipe, optimizer: optim.sgd({ lr: 1e38 }), epochs: 50 });
-    await expect(run.result).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
+    await expect(run).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
     const statistics = net.parameters().filter((parameter) => parameter instanceof nn.Statistic);
     expect(statistics.length).toBeGreaterThan(0);
     for (const { data } of statistics.map((statistic) => statistic.readSync())) {
@@ -130,24 +148,24 @@ describe("train.fit", () => {
     const x = array([1, 2, 3, 4], [4, 1]);
     const line = data.fromArrays({ x, y: array([4, 7, 10, 13], [4, 1]) }); // 3 x + 1
     const options = { ...recipe, batchSize: 4, epochs: 200, optimizer: optim.sgd({ lr: 0.05 }) };
-    await train.fit((x) => x.mul(slope).add(fixed), line, options).result;
+    await train.fit((x) => x.mul(slope).add(fixed), line, options);
     expect(slope.readSync().item()).toBeCloseTo(3, 4);
     expect(fixed.readSync().item()).toBe(1);
   });
 
   it("refuses to train a model twice at once, and lets it afterwards", async () => {
     const net = nn.linear(2, 1);
-    const first = train.fit(net, set, { ...recipe, epochs: 3 }).result;
-    await expect(train.fit(net, set, recipe).result).rejects.toThrow(/being trained by another run/);
+    const first = train.fit(net, set, { ...recipe, epochs: 3 });
+    await expect(train.fit(net, set, recipe)).rejects.toThrow(/being trained by another run/);
     await first;
-    expect((await train.fit(net, set, recipe).result).stopped).toBe("done");
+    expect((await train.fit(net, set, recipe)).stopped).toBe("done");
   });
 
   it("rejects at once when the signal has fired already, without a step", async () => {
     const net = nn.linear(2, 1);
     const before = weights(net);
     const run = train.fit(net, set, { ...recipe, signal: AbortSignal.abort("enough") });
-    await expect(run.result).rejects.toMatchObject({ code: "ERR_ATHANOR_ABORTED", cause: "enough" });
+    await expect(run).rejects.toMatchObject({ code: "ERR_ATHANOR_ABORTED", cause: "enough" });
     expect(weights(net)).toEqual(before);
   });
 

@@ -157,7 +157,7 @@ async function predictServed(
  * const run = train.fit(nn.linear(4, 3), set, {
  *   loss: loss.crossEntropy(), optimizer: optim.adam(), epochs: 20, distill: distill.kd({ teacher }),
  * });
- * await run.result;
+ * await run;
  */
 export function cached(teacher: ModuleLike | Served, options: CacheOptions = {}): CachedTeacher {
   checkOptions(where, options, ["folder", "values", "topK", "batchSize"]);

@@ -61,7 +61,7 @@ export async function pruneStructured<M extends Module, const Metrics extends Sc
   try {
     const { data, ...recipe } = during;
     const signals = [signal, during.signal].filter((given) => given !== undefined);
-    await fit(small, data, { ...recipe, ...(signals.length > 0 && { signal: AbortSignal.any(signals) }) }).result;
+    await fit(small, data, { ...recipe, ...(signals.length > 0 && { signal: AbortSignal.any(signals) }) });
     return small;
   } catch (thrown) {
     small.dispose();
