@@ -1,15 +1,17 @@
-// The folder of an artifact as files: graph.json and weights.safetensors, written so that they appear whole or not at all, and read
-// as one.
-import { randomUUID } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { AthanorError, ArgumentError, CorruptFileError, FileError } from "../errors.js";
+// The folder of an artifact as files: graph.json and its weights, written so that they appear whole or not at all
+// (native/io/artifact_folder.h), and read as one, even while another process replaces them.
+import { constants } from "node:fs";
+import { open, stat, type FileHandle } from "node:fs/promises";
+import { join } from "node:path";
+import { CorruptFileError, FileError } from "../errors.js";
 import { addon, callAsync, type StoredTensor } from "../native/index.js";
 import type { TypedArray } from "../tensor/dtype.js";
 import { parseManifest, type Manifest } from "./manifest.js";
-import { pathOf, placeOf } from "./place.js";
+import { pathOf, placeOf, refusal } from "./place.js";
+import { unseal, weightsFileOf } from "./seal.js";
 
 const maxManifestBytes = 256 * 1024 * 1024;
+const maxAttempts = 100;
 
 /** What a folder holds. */
 export interface FolderContent {
@@ -18,34 +20,98 @@ export interface FolderContent {
   readonly manifest: Manifest;
   /** By name. */
   readonly tensors: ReadonlyMap<string, StoredTensor<ArrayBuffer>>;
+  /** Of both files. */
+  readonly bytes: number;
 }
 
 /** Reads the folder; see `artifact.load` for what is thrown. */
 export async function readFolder(where: string, given: string | URL): Promise<FolderContent> {
   const path = pathOf(where, given);
-  const graphFile = join(path, "graph.json");
-  const weightsFile = join(path, "weights.safetensors");
-  const manifest = parseManifest(where, graphFile, await readText(where, graphFile));
-  const { tensors } = await callAsync(() => addon.readSafetensors(weightsFile, where));
-  return { graphFile, weightsFile, manifest, tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])) };
+  let lastGraph = "";
+  for (let attempt = 1; ; attempt++) {
+    const folder = await openFolder(where, path);
+    const reading = new Reading(where, path, folder.fd);
+    try {
+      return await reading.all();
+    } catch (thrown) {
+      // Files go when a newer artifact has taken their place. Then the folder of that name is another one, or, where folders
+      // cannot be swapped, its graph is.
+      const graph = reading.weightsMissing ? reading.checksum : lastGraph;
+      const replaced = graph !== lastGraph || !(await isSame(folder, path));
+      lastGraph = graph;
+      if (!replaced || attempt === maxAttempts) throw thrown;
+    } finally {
+      await folder.close();
+    }
+  }
 }
 
-async function readText(where: string, file: string): Promise<string> {
-  try {
-    const { size } = await stat(file);
-    if (size > maxManifestBytes) {
-      throw new CorruptFileError(`${where}: "${file}" is damaged: ${size} bytes are too many for a graph`);
-    }
-    return await readFile(file, "utf8");
-  } catch (thrown) {
-    if (thrown instanceof AthanorError) throw thrown;
-    const { code } = thrown as NodeJS.ErrnoException;
-    const hint =
-      code === "ENOENT"
-        ? "there is no such file; is it the folder that artifact.save wrote?"
-        : `it could not be read (${code})`;
-    throw new FileError(`${where}: "${file}": ${hint}`, { cause: thrown });
+// One look at an open folder: whatever becomes of its path meanwhile, the files are of one artifact.
+class Reading {
+  weightsMissing = false;
+  checksum = "";
+  private readonly where: string;
+  private readonly path: string;
+  private readonly folder: number;
+
+  constructor(where: string, path: string, folder: number) {
+    this.where = where;
+    this.path = path;
+    this.folder = folder;
   }
+
+  async all(): Promise<FolderContent> {
+    const { where, path, folder } = this;
+    const graphFile = join(path, "graph.json");
+    const graph = await callAsync(() => addon.readGraph(folder, "graph.json", graphFile, where, maxManifestBytes));
+    const { text, sealed } = unseal(where, graphFile, new Uint8Array(graph));
+    this.checksum = text.slice(-40);
+    const json = parseJson(where, graphFile, text);
+    const { name, expected } = weightsFileOf(where, graphFile, json, sealed);
+    const manifest = parseManifest(where, graphFile, json);
+    const weightsFile = join(path, name);
+    try {
+      const stored = await callAsync(() => addon.readSafetensors(folder, name, weightsFile, where, expected));
+      const tensors = new Map(stored.map((tensor) => [tensor.name, tensor]));
+      const weightsBytes = expected?.bytes ?? (await stat(weightsFile)).size;
+      return { graphFile, weightsFile, manifest, tensors, bytes: graph.byteLength + weightsBytes };
+    } catch (thrown) {
+      this.weightsMissing = thrown instanceof FileError;
+      throw thrown;
+    }
+  }
+}
+
+function parseJson(where: string, file: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new CorruptFileError(`${where}: "${file}" is damaged: it is not valid JSON (${(thrown as Error).message})`);
+  }
+}
+
+async function openFolder(where: string, path: string): Promise<FileHandle> {
+  try {
+    return await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
+  } catch (thrown) {
+    const code = (thrown as NodeJS.ErrnoException).code ?? "";
+    if (code === "ENOENT") {
+      throw new FileError(`${where}: "${path}": there is no such folder; is it the one that artifact.save wrote?`, {
+        cause: thrown,
+      });
+    }
+    if (code === "ENOTDIR") {
+      throw new FileError(`${where}: "${path}" is not a folder; give the folder that artifact.save wrote`, {
+        cause: thrown,
+      });
+    }
+    throw refusal(where, path, code, thrown);
+  }
+}
+
+async function isSame(folder: FileHandle, path: string): Promise<boolean> {
+  const [opened, named] = await Promise.all([folder.stat(), stat(path).catch(() => undefined)]);
+  return opened.ino === named?.ino && opened.dev === named.dev;
 }
 
 /** Writes the folder, in place of an older artifact; see `artifact.save` for what is thrown. */
@@ -55,67 +121,7 @@ export async function writeFolder(
   manifest: Manifest,
   tensors: readonly StoredTensor<TypedArray>[],
 ): Promise<void> {
-  const target = await placeOf(where, given);
-  const parent = dirname(target);
-  let draft: string | undefined;
-  try {
-    await mkdir(parent, { recursive: true });
-    await refuseOtherContent(where, target);
-    draft = join(parent, `.${basename(target)}-${randomUUID()}`);
-    await mkdir(draft);
-    await callAsync(() =>
-      addon.writeSafetensors(join(draft!, "weights.safetensors"), tensors, { format: "athanor" }, where),
-    );
-    const file = await open(join(draft, "graph.json"), "w");
-    try {
-      await file.writeFile(`${JSON.stringify(manifest)}\n`);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await replace(draft, target);
-  } catch (thrown) {
-    if (draft !== undefined) await rm(draft, { recursive: true, force: true });
-    throw asFileError(where, target, thrown);
-  }
-}
-
-const files = ["graph.json", "weights.safetensors"];
-
-// Replacing a folder takes all of it away, so there must be nothing in it but an older artifact.
-async function refuseOtherContent(where: string, path: string): Promise<void> {
-  const entries = await readdir(path).catch((thrown: unknown) => {
-    if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw thrown;
-  });
-  const other = entries.find((entry) => !files.includes(entry));
-  if (other === undefined) return;
-  throw new ArgumentError(
-    `${where}: "${path}" is no artifact, it holds "${other}", which saving would take away; save into a folder of its own, such as "${join(path, "model")}"`,
-  );
-}
-
-// A folder cannot be renamed over a full one: the old one steps aside first and goes when the new one stands.
-async function replace(draft: string, target: string): Promise<void> {
-  const aside = `${draft}.old`;
-  const replaced = await rename(target, aside).then(
-    () => true,
-    (thrown: unknown) => {
-      if ((thrown as NodeJS.ErrnoException).code === "ENOENT") return false;
-      throw thrown;
-    },
-  );
-  try {
-    await rename(draft, target);
-  } catch (thrown) {
-    if (replaced) await rename(aside, target);
-    throw thrown;
-  }
-  if (replaced) await rm(aside, { recursive: true, force: true });
-}
-
-function asFileError(where: string, path: string, thrown: unknown): unknown {
-  const { code } = thrown as NodeJS.ErrnoException;
-  if (code === undefined || code.startsWith("ERR_ATHANOR")) return thrown;
-  return new FileError(`${where}: "${path}" could not be written (${code}): nothing was changed`, { cause: thrown });
+  const graph = JSON.stringify(manifest);
+  const place = await placeOf(where, given);
+  await callAsync(() => addon.writeArtifact(place, graph, tensors, where));
 }

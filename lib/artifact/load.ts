@@ -21,10 +21,10 @@ import { attrsFor, type SavedNode } from "./symbolic.js";
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
  */
 export async function load(path: string | URL): Promise<Served> {
-  const { weightsFile, manifest, variables, build } = await open("artifact.load", path);
+  const { manifest, variables, build, bytes } = await open("artifact.load", path);
   // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
   const first = build(1);
-  return new Served(manifest, variables, build, first, { weightsFile });
+  return new Served(manifest, variables, build, first, { bytes });
 }
 
 /**
@@ -43,11 +43,11 @@ export async function loadModel(path: string | URL): Promise<SavedModel> {
 }
 
 async function open(where: string, path: string | URL) {
-  const { graphFile, weightsFile, manifest, tensors } = await readFolder(where, path);
+  const { graphFile, weightsFile, manifest, tensors, bytes } = await readFolder(where, path);
   const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
   const masks = await readMasks(where, weightsFile, manifest, tensors);
   const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch);
-  return { graphFile, weightsFile, manifest, variables, masks, build };
+  return { graphFile, manifest, variables, masks, build, bytes };
 }
 
 function makeVariables(

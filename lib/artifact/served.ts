@@ -1,7 +1,5 @@
 // A loaded model: predicts off the event loop or at once, for any batch size. One program is compiled for every batch size met
 // (a few are kept); all share one copy of the weights.
-import { statSync } from "node:fs";
-import { dirname, join } from "node:path";
 import { AbortedError, ArgumentError, DisposedError, ShapeError } from "../errors.js";
 import { addon, call, callAsync, type NativeProgram, type NativeVariable } from "../native/index.js";
 import { allocate, type DType } from "../tensor/dtype.js";
@@ -31,6 +29,8 @@ export class Served {
   readonly input: Manifest["input"];
   /** What was saved with the model. */
   readonly metadata: Manifest["metadata"];
+  /** Bytes of the artifact on disk. */
+  readonly bytes: number;
   private described: readonly SavedWeight[] | undefined;
   /** @internal What it computes. */
   readonly graph: Pick<Manifest, "nodes" | "outputs">;
@@ -38,7 +38,6 @@ export class Served {
   private readonly build: BuildProgram;
   private readonly programs = new Map<number, Ready>();
   private readonly perSample: number;
-  private readonly weightsFile: string;
   private disposed = false;
 
   /** @internal Made by `artifact.load`. */
@@ -47,7 +46,7 @@ export class Served {
     variables: ReadonlyMap<string, NativeVariable>,
     build: BuildProgram,
     single: NativeProgram,
-    files: { readonly weightsFile: string },
+    files: { readonly bytes: number },
   ) {
     this.input = manifest.input;
     this.metadata = manifest.metadata;
@@ -56,7 +55,7 @@ export class Served {
     this.variables = variables;
     this.build = build;
     this.perSample = countOf(manifest.input.shape);
-    this.weightsFile = files.weightsFile;
+    this.bytes = files.bytes;
     this.programs.set(1, ready(single));
   }
 
@@ -84,11 +83,6 @@ export class Served {
   /** Number of parameters that are not zero. */
   countNonzero(): number {
     return this.layout.reduce((sum, { nonzero }) => sum + nonzero, 0);
-  }
-
-  /** Bytes of the artifact on disk. */
-  get bytes(): number {
-    return statSync(this.weightsFile).size + statSync(join(dirname(this.weightsFile), "graph.json")).size;
   }
 
   /** A copy of one of its weights. @throws ArgumentError for a name that it has not. */

@@ -176,16 +176,23 @@ export interface Addon {
   /** Bytes of tensors in native memory, of the whole process. */
   nativeBytes(): number;
   opNames(): string[];
-  /** Reads a whole file of tensors; errors begin with `operation` and name the file. */
+  /** XXH64 of some bytes, as 16 hexadecimal digits. */
+  xxh64(bytes: Uint8Array): string;
+  /** The bytes of a file of at most `most` bytes in an open folder; errors begin with `operation` and name the file as `shown`. */
+  readGraph(folder: number, name: string, shown: string, operation: string, most: number): Promise<ArrayBuffer>;
+  /** Reads a whole file of tensors in an open folder, and checks that it is the one with this length and hash. */
   readSafetensors(
-    path: string,
+    folder: number,
+    name: string,
+    shown: string,
     operation: string,
-  ): Promise<{ tensors: StoredTensor<ArrayBuffer>[]; metadata: Record<string, string> }>;
-  /** Writes one atomically. */
-  writeSafetensors(
-    path: string,
+    expected?: { readonly bytes: number; readonly xxh64: string },
+  ): Promise<StoredTensor<ArrayBuffer>[]>;
+  /** Writes the files of an artifact as the folder `place`, atomically; checksums are added to the JSON of the graph. */
+  writeArtifact(
+    place: string,
+    graph: string,
     tensors: readonly StoredTensor<NativeArray>[],
-    metadata: Record<string, string>,
     operation: string,
   ): Promise<void>;
   Cancel: new () => NativeCancel;

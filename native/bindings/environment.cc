@@ -92,7 +92,9 @@ void Environment::report_memory(Napi::Env env) {
 Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   define_classes(*this, env, exports);
   exports.Set("readSafetensors", Napi::Function::New(env, read_safetensors, "readSafetensors"));
-  exports.Set("writeSafetensors", Napi::Function::New(env, write_safetensors, "writeSafetensors"));
+  exports.Set("writeArtifact", Napi::Function::New(env, write_artifact, "writeArtifact"));
+  exports.Set("readGraph", Napi::Function::New(env, read_graph, "readGraph"));
+  exports.Set("xxh64", Napi::Function::New(env, xxh64, "xxh64"));
   DefineAddon(exports, {
                            InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),
                            InstanceMethod("isa", &Environment::isa, napi_enumerable),

@@ -1,8 +1,12 @@
-// Files of tensors, read and written off the event loop.
+// Files of artifacts, read and written off the event loop.
 #include "bindings/files.h"
+
+#include <cstdlib>
+#include <optional>
 
 #include "base/error.h"
 #include "bindings/values.h"
+#include "io/artifact_folder.h"
 #include "io/safetensors.h"
 
 namespace athanor::bindings {
@@ -10,13 +14,11 @@ namespace {
 
 struct Reading {
   std::vector<io::TensorEntry> entries;
-  std::vector<std::vector<std::byte>> data;
-  io::Metadata metadata;
+  std::vector<std::unique_ptr<std::byte[]>> data;
 };
 
 struct Writing {
-  std::vector<io::TensorToWrite> tensors;
-  io::Metadata metadata;
+  io::Artifact artifact;
   Napi::ObjectReference source;  // keeps the arrays alive; touched on the JavaScript thread only
 };
 
@@ -34,7 +36,7 @@ io::StoredType to_stored(const std::string& name) {
   throw Error(Code::argument, "safetensors: there is no element type \"" + name + "\"");
 }
 
-Napi::Object to_object(Napi::Env env, const Reading& reading) {
+Napi::Array to_array(Napi::Env env, const Reading& reading) {
   Napi::Array tensors = Napi::Array::New(env, reading.entries.size());
   for (std::uint32_t i = 0; i < reading.entries.size(); ++i) {
     const io::TensorEntry& entry = reading.entries[i];
@@ -44,46 +46,74 @@ Napi::Object to_object(Napi::Env env, const Reading& reading) {
     Napi::Array shape = Napi::Array::New(env);
     for (const Index extent : entry.shape) shape.Set(shape.Length(), static_cast<double>(extent));
     tensor.Set("shape", shape);
-    tensor.Set("data", copied(env, reading.data[i].data(), reading.data[i].size()));
+    tensor.Set("data", copied(env, reading.data[i].get(), static_cast<std::size_t>(entry.bytes)));
     tensors.Set(i, tensor);
   }
-  Napi::Object metadata = Napi::Object::New(env);
-  for (const auto& [key, value] : reading.metadata) metadata.Set(key, value);
-  Napi::Object result = Napi::Object::New(env);
-  result.Set("tensors", tensors);
-  result.Set("metadata", metadata);
-  return result;
+  return tensors;
+}
+
+io::FileAt to_file_at(const Napi::CallbackInfo& info) {
+  return {static_cast<int>(to_index(info[0], "an open folder")), to_text(info[1], "a file's name"),
+          to_text(info[2], "a path")};
+}
+
+std::optional<io::Fingerprint> to_fingerprint(Napi::Value value) {
+  if (!value.IsObject()) return std::nullopt;
+  const Napi::Object given = value.As<Napi::Object>();
+  const std::string hash = to_text(given.Get("xxh64"), "a hash");
+  return io::Fingerprint{static_cast<std::uint64_t>(to_index(given.Get("bytes"), "a length")),
+                         std::strtoull(hash.c_str(), nullptr, 16)};
 }
 
 }  // namespace
 
-Napi::Value read_safetensors(const Napi::CallbackInfo& info) {
+Napi::Value xxh64(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::string path = to_text(info[0], "a path"), operation = to_text(info[1], "an operation");
-    const auto reading = std::make_shared<Reading>();
-    const auto cancelled = std::make_shared<std::atomic<bool>>(false);
-    return Environment::of(info.Env())
-        .submit(
-            Environment::Lane::quick, cancelled,
-            [=] {
-              const auto reader = io::SafetensorsReader::open(path, operation);
-              reading->metadata = reader.metadata();
-              for (const io::TensorEntry& entry : reader.tensors()) {
-                std::vector<std::byte> bytes(static_cast<std::size_t>(entry.bytes));
-                reader.read(entry, bytes);
-                reading->entries.push_back(entry);
-                reading->data.push_back(std::move(bytes));
-              }
-            },
-            [reading](Napi::Env env) -> Napi::Value { return to_object(env, *reading); });
+    const Bytes bytes = to_bytes(info[0], "bytes");
+    io::XxHash64 hash;
+    hash.update({bytes.data, static_cast<std::size_t>(bytes.length)});
+    return Napi::String::New(info.Env(), io::hexadecimal(hash.digest()));
   });
 }
 
-Napi::Value write_safetensors(const Napi::CallbackInfo& info) {
+Napi::Value read_graph(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::string path = to_text(info[0], "a path"), operation = to_text(info[3], "an operation");
-    const Napi::Array tensors = info[1].As<Napi::Array>();
+    const io::FileAt at = to_file_at(info);
+    const std::string operation = to_text(info[3], "an operation");
+    const auto most = static_cast<std::uint64_t>(to_index(info[4], "a length"));
+    const auto bytes = std::make_shared<std::vector<std::byte>>();
+    return Environment::of(info.Env())
+        .submit(
+            Environment::Lane::quick, std::make_shared<std::atomic<bool>>(false),
+            [=] { *bytes = io::read_graph(at, most, operation); },
+            [bytes](Napi::Env env) -> Napi::Value { return copied(env, bytes->data(), bytes->size()); });
+  });
+}
+
+Napi::Value read_safetensors(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const io::FileAt at = to_file_at(info);
+    const std::string operation = to_text(info[3], "an operation");
+    const std::optional<io::Fingerprint> expected = to_fingerprint(info[4]);
+    const auto reading = std::make_shared<Reading>();
+    return Environment::of(info.Env())
+        .submit(
+            Environment::Lane::quick, std::make_shared<std::atomic<bool>>(false),
+            [=] {
+              const auto reader = io::SafetensorsReader::open(at, operation, expected);
+              reading->data = reader.read_all();
+              reading->entries = reader.tensors();
+            },
+            [reading](Napi::Env env) -> Napi::Value { return to_array(env, *reading); });
+  });
+}
+
+Napi::Value write_artifact(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string place = to_text(info[0], "a path"), operation = to_text(info[3], "an operation");
+    const Napi::Array tensors = info[2].As<Napi::Array>();
     const auto writing = std::make_shared<Writing>();
+    writing->artifact.graph = to_text(info[1], "a graph");
     for (std::uint32_t i = 0; i < tensors.Length(); ++i) {
       const Napi::Object given = tensors.Get(i).As<Napi::Object>();
       io::TensorToWrite tensor;
@@ -92,20 +122,13 @@ Napi::Value write_safetensors(const Napi::CallbackInfo& info) {
       for (const Index extent : to_shape(given.Get("shape"))) tensor.shape.push_back(extent);
       const Bytes bytes = to_bytes(given.Get("data"), "a tensor's data");
       tensor.data = {bytes.data, static_cast<std::size_t>(bytes.length)};
-      writing->tensors.push_back(std::move(tensor));
-    }
-    const Napi::Object metadata = info[2].As<Napi::Object>();
-    const Napi::Array keys = metadata.GetPropertyNames();
-    for (std::uint32_t i = 0; i < keys.Length(); ++i) {
-      const std::string key = keys.Get(i).ToString();
-      writing->metadata.emplace_back(key, to_text(metadata.Get(key), "a metadata entry"));
+      writing->artifact.tensors.push_back(std::move(tensor));
     }
     writing->source = Napi::Persistent(tensors.As<Napi::Object>());
-    const auto cancelled = std::make_shared<std::atomic<bool>>(false);
     return Environment::of(info.Env())
         .submit(
-            Environment::Lane::quick, cancelled,
-            [=] { io::write_safetensors(path, writing->tensors, writing->metadata, operation); },
+            Environment::Lane::quick, std::make_shared<std::atomic<bool>>(false),
+            [=] { io::write_artifact(place, writing->artifact, operation); },
             [writing](Napi::Env env) -> Napi::Value {
               writing->source.Reset();
               return env.Undefined();

@@ -6,7 +6,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "base/sentence.h"
-#include "io/atomic_file.h"
+#include "io/folder.h"
 
 namespace athanor::io {
 
@@ -128,7 +128,7 @@ void refuse_twice(const List& sorted, Name name, const char* what, const std::st
 
 }  // namespace
 
-void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, Metadata metadata,
+void write_safetensors(Sink& file, std::vector<TensorToWrite> tensors, Metadata metadata,
                        const std::string& operation) {
   const auto tensor_name = [](const TensorToWrite& tensor) -> const std::string& { return tensor.name; };
   const auto key = [](const auto& pair) -> const std::string& { return pair.first; };
@@ -142,11 +142,9 @@ void write_safetensors(const std::string& path, std::vector<TensorToWrite> tenso
 
   const std::string header = header_of(tensors, metadata, operation);
   const std::uint64_t length = header.size();
-  AtomicFile file(path, operation);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(std::as_bytes(std::span(header)));
   for (const TensorToWrite& tensor : tensors) file.write(tensor.data);
-  file.commit();
 }
 
 }  // namespace athanor::io

@@ -16,6 +16,7 @@
 
 #include "base/dtype.h"
 #include "base/index.h"
+#include "io/folder.h"
 
 namespace athanor::io {
 
@@ -58,12 +59,18 @@ struct TensorEntry {
   Index bytes = 0;   // the product of shape, times the size of the type
 };
 
+// A file by its name in an open folder, and the path that sentences show.
+struct FileAt {
+  int folder;
+  std::string name, shown;
+};
+
 class SafetensorsReader {
  public:
-  // Reads and checks the header only. `operation` opens every sentence ("artifact.load"), which goes on with the file's name.
+  // Reads and checks the header only. `operation` opens every sentence ("artifact.load"), which goes on with the file's path.
   // Throws Error: Code::io where the system refuses, Code::corrupt where the content is wrong, Code::unsupported for a type
-  // that is not above.
-  static SafetensorsReader open(const std::string& path, std::string operation);
+  // that is not above. A file that is not the expected one is corrupt, whatever else is wrong with it.
+  static SafetensorsReader open(const FileAt& at, std::string operation, std::optional<Fingerprint> expected = {});
 
   // Over bytes that the caller keeps; `name` stands for the file in sentences.
   static SafetensorsReader parse(std::span<const std::byte> file, std::string name, std::string operation);
@@ -75,6 +82,9 @@ class SafetensorsReader {
   // Copies the tensor's bytes; `to` has exactly entry.bytes. Safe from several threads at once.
   void read(const TensorEntry& entry, std::span<std::byte> to) const;
 
+  // The bytes of all tensors, in the order of tensors(), checked against the fingerprint that the file was opened with.
+  std::vector<std::unique_ptr<std::byte[]>> read_all() const;
+
   // The bytes themselves; only of a reader made by parse().
   std::span<const std::byte> view(const TensorEntry& entry) const;
 
@@ -85,6 +95,10 @@ class SafetensorsReader {
   std::uint64_t header_length(std::span<const std::byte> first, std::uint64_t file_size) const;
   void read_header(std::string_view header, std::uint64_t data_size);
   void check_layout(std::uint64_t data_size);  // sorts tensors_ by their place
+  void read_file_header(std::uint64_t size);
+  void fill(std::span<std::byte> to, std::uint64_t offset) const;
+  void check_hash(const XxHash64& hash) const;
+  [[noreturn]] void refuse(int error) const;
   [[noreturn]] void damaged(const std::string& what) const;
 
   std::string name_, operation_;
@@ -94,6 +108,8 @@ class SafetensorsReader {
   std::vector<TensorEntry> tensors_;
   std::vector<std::uint32_t> by_name_;
   Metadata metadata_;
+  XxHash64 header_hash_;  // of everything before the data
+  std::optional<Fingerprint> expected_;
 };
 
 struct TensorToWrite {
@@ -103,11 +119,10 @@ struct TensorToWrite {
   std::span<const std::byte> data;  // exactly as many bytes as shape and type say
 };
 
-// Writes the file atomically (see atomic_file.h). The order is fixed by the content, and is that of the
-// reference implementation: by type, larger elements first, which aligns every tensor to its element; then by name; metadata
-// by key. The header is padded with spaces to a multiple of 8.
-// Throws Error: Code::argument for a name twice, a reserved name or a wrong number of bytes; Code::io.
-void write_safetensors(const std::string& path, std::vector<TensorToWrite> tensors, Metadata metadata,
-                       const std::string& operation);
+// Writes the bytes of a file. The order is fixed by the content, and is that of the reference implementation: by type, larger
+// elements first, which aligns every tensor to its element; then by name; metadata by key. The header is padded with spaces
+// to a multiple of 8.
+// Throws Error: Code::argument for a name twice, a reserved name or a wrong number of bytes, before anything is written.
+void write_safetensors(Sink& to, std::vector<TensorToWrite> tensors, Metadata metadata, const std::string& operation);
 
 }  // namespace athanor::io

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t kLongestHeader = 100'000'000;  // as in the reference implementation
 constexpr std::size_t kLargestRead = std::size_t{1} << 30;
+constexpr std::size_t kHashedAtOnce = std::size_t{1} << 18;  // still in the cache when the hash reads it
 
 std::optional<StoredType> type_named(std::string_view name) {
   for (int i = 0; i < kStoredTypeCount; ++i)
@@ -59,33 +60,86 @@ void SafetensorsReader::damaged(const std::string& what) const {
   throw Error(Code::corrupt, operation_ + ": " + quoted(name_) + " is damaged: " + what);
 }
 
-SafetensorsReader SafetensorsReader::open(const std::string& path, std::string operation) {
-  SafetensorsReader reader(path, std::move(operation));
-  const auto refuse = [&](const std::string& why) {
-    throw Error(Code::io, reader.operation_ + ": cannot read " + quoted(path) + ": " + why);
-  };
-  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe must not hold us up
-  if (descriptor < 0) refuse(std::generic_category().message(errno));
-  reader.file_ = std::make_shared<const File>(descriptor);
-  struct stat status{};
-  if (::fstat(descriptor, &status) != 0) refuse(std::generic_category().message(errno));
-  if (!S_ISREG(status.st_mode)) refuse("it is not a regular file");
+void SafetensorsReader::refuse(int error) const {
+  throw Error(Code::io, operation_ + ": cannot read " + quoted(name_) + ": " + std::generic_category().message(error));
+}
 
-  const auto fill = [&](std::span<std::byte> to, std::uint64_t offset) {
-    const int error = reader.file_->read(to, offset);
-    if (error > 0) refuse(std::generic_category().message(error));
-    if (error < 0) reader.damaged("it became shorter while it was read");
-  };
+void SafetensorsReader::fill(std::span<std::byte> to, std::uint64_t offset) const {
+  const int error = file_->read(to, offset);
+  if (error > 0) refuse(error);
+  if (error < 0) damaged("it became shorter while it was read");
+}
+
+SafetensorsReader SafetensorsReader::open(const FileAt& at, std::string operation,
+                                          std::optional<Fingerprint> expected) {
+  SafetensorsReader reader(at.shown, std::move(operation));
+  // A pipe must not hold us up.
+  const int descriptor = ::openat(at.folder, at.name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (descriptor < 0) reader.refuse(errno);
+  reader.file_ = std::make_shared<const File>(descriptor);
+  reader.expected_ = expected;
+  struct stat status{};
+  if (::fstat(descriptor, &status) != 0) reader.refuse(errno);
+  check(S_ISREG(status.st_mode), Code::io,
+        [&] { return reader.operation_ + ": cannot read " + quoted(at.shown) + ": it is not a regular file"; });
   const auto size = static_cast<std::uint64_t>(status.st_size);
-  std::byte first[8];
-  const std::size_t available = static_cast<std::size_t>(std::min<std::uint64_t>(size, sizeof first));
-  fill(std::span(first).first(available), 0);
-  const std::uint64_t length = reader.header_length(std::span(first).first(available), size);
-  std::string header(static_cast<std::size_t>(length), '\0');
-  fill(std::as_writable_bytes(std::span(header)), 8);
-  reader.data_begin_ = 8 + length;
-  reader.read_header(header, size - reader.data_begin_);
+  if (expected && size != expected->bytes) {
+    reader.damaged("it has " + grouped(size) + " bytes, " + grouped(expected->bytes) + " were saved");
+  }
+  try {
+    reader.read_file_header(size);
+  } catch (const Error& error) {
+    if (!expected || error.code() == Code::io) throw;
+    // Not as it was saved: that is what the user has to know, not what the damage made of the header.
+    XxHash64 hash;
+    std::vector<std::byte> block(kHashedAtOnce);
+    for (std::uint64_t offset = 0; offset < size; offset += block.size()) {
+      const auto part =
+          std::span(block).first(static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - offset)));
+      reader.fill(part, offset);
+      hash.update(part);
+    }
+    reader.check_hash(hash);
+    throw;
+  }
   return reader;
+}
+
+void SafetensorsReader::read_file_header(std::uint64_t size) {
+  std::byte first[8];
+  const auto available = std::span(first).first(static_cast<std::size_t>(std::min<std::uint64_t>(size, sizeof first)));
+  fill(available, 0);
+  const std::uint64_t length = header_length(available, size);
+  std::string header(static_cast<std::size_t>(length), '\0');
+  const auto bytes = std::as_writable_bytes(std::span(header));
+  fill(bytes, 8);
+  header_hash_.update(available);
+  header_hash_.update(bytes);
+  data_begin_ = 8 + length;
+  read_header(header, size - data_begin_);
+}
+
+void SafetensorsReader::check_hash(const XxHash64& hash) const {
+  if (expected_ && hash.digest() != expected_->hash) {
+    damaged("its checksum is " + hexadecimal(hash.digest()) + ", not " + hexadecimal(expected_->hash) +
+            " as it was saved");
+  }
+}
+
+std::vector<std::unique_ptr<std::byte[]>> SafetensorsReader::read_all() const {
+  XxHash64 hash = header_hash_;
+  std::vector<std::unique_ptr<std::byte[]>> all;
+  for (const TensorEntry& entry : tensors_) {
+    const auto size = static_cast<std::size_t>(entry.bytes);
+    std::byte* to = all.emplace_back(std::make_unique_for_overwrite<std::byte[]>(size)).get();
+    for (std::size_t at = 0; at < size; at += kHashedAtOnce) {
+      const auto part = std::span(to + at, std::min(kHashedAtOnce, size - at));
+      fill(part, data_begin_ + static_cast<std::uint64_t>(entry.offset) + at);
+      if (expected_) hash.update(part);
+    }
+  }
+  check_hash(hash);
+  return all;
 }
 
 SafetensorsReader SafetensorsReader::parse(std::span<const std::byte> file, std::string name, std::string operation) {

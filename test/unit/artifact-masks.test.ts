@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { artifact, array, compile, data, loss, nn, optim, prune, seed, train, type Tensor } from "../../lib/index.js";
 import { Parameter } from "../../lib/tensor/parameter.js";
+import { reseal } from "./reseal.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -53,7 +54,7 @@ async function openWeights(path: string) {
     const [from, to] = header[name]!.data_offsets;
     return bytes.subarray(start + from, start + to);
   };
-  return { header, tensor, write: () => writeFile(file, bytes) };
+  return { header, tensor, write: () => writeFile(file, bytes).then(() => reseal(path)) };
 }
 
 interface Graph {
@@ -65,6 +66,7 @@ async function changeGraph(path: string, change: (node: Graph["nodes"][number]) 
   const graph = JSON.parse(await readFile(file, "utf8")) as Graph;
   change(graph.nodes.find(({ tensor }) => tensor === "0.weight")!);
   await writeFile(file, JSON.stringify(graph));
+  await reseal(path);
 }
 
 describe("a masked model in an artifact", () => {
