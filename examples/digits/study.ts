@@ -1,4 +1,5 @@
-// One model of the run: saved, loaded by a fresh process that measures it, and described for the report.
+// The models of the run: made under a heading of their own, saved, and described for the report. What they reach and how fast they are
+// is measured at the end, by a fresh process that loads all of them.
 import { execFile } from "node:child_process";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,16 +14,19 @@ export interface Study {
   readonly signal: AbortSignal;
 }
 
-/** A model with what is known of how it came to be. */
-export interface Made {
+/** A model that is about to be made. */
+export interface Plan {
   readonly name: string;
   readonly description: string;
-  readonly model: nn.Module;
-  /** Seconds that it took to train or to compress. */
-  readonly seconds: number;
-  readonly history?: report.ModelReport["history"];
-  /** What it was made from; the report shows its weights behind those of this one. */
+  /** What it is made from; the report shows its weights behind those of the new one. */
   readonly from?: nn.Module;
+  make(): Promise<Made>;
+}
+
+/** A model that was made. */
+export interface Made {
+  readonly model: nn.Module;
+  readonly history?: report.ModelReport["history"];
 }
 
 /** Trains a model with progress, and keeps its curves. */
@@ -31,17 +35,15 @@ export async function trained(
   model: nn.Module,
   samples: data.Dataset,
   options: Omit<train.FitOptions, "progress" | "signal">,
-): Promise<Pick<Made, "history" | "seconds">> {
-  const begun = performance.now();
+): Promise<Made> {
   const steps: report.StepPoint[] = [];
   const run = train.fit(model, samples, { ...options, progress: !study.quiet, signal: study.signal });
   for await (const { index, loss, lr } of run) steps.push({ step: index, loss, lr });
   const { history } = await run;
-  return { history: { steps, epochs: epochPoints(history) }, seconds: (performance.now() - begun) / 1e3 };
+  return { model, history: { steps, epochs: epochPoints(history) } };
 }
 
-/** Epochs of a run as the report draws them. */
-export function epochPoints(history: readonly train.EpochRecord[]): report.EpochPoint[] {
+function epochPoints(history: readonly train.EpochRecord[]): report.EpochPoint[] {
   return history.map(({ epoch, steps, figures }) => ({
     step: steps - 1,
     epoch,
@@ -51,22 +53,19 @@ export function epochPoints(history: readonly train.EpochRecord[]): report.Epoch
   }));
 }
 
-/** Saves a model, measures it in a process of its own, and describes it. */
-export async function studied(study: Study, made: Made): Promise<report.ModelReport> {
-  const { name, description, model, seconds, history, from } = made;
+/** Makes a model under a heading, saves it, and describes all but what is measured. */
+export async function studied(study: Study, plan: Plan): Promise<{ model: nn.Module; report: report.ModelReport }> {
+  const { name, description, from } = plan;
+  if (!study.quiet) console.log(`\n${name}: ${description}`);
+  const begun = performance.now();
+  const { model, history } = await plan.make();
+  const seconds = (performance.now() - begun) / 1e3;
   await mkdir(study.out, { recursive: true });
   const path = join(study.out, name);
   await artifact.save(model, path, { metadata: { description } });
-  const { figures, confusion, mistakes } = await measure(path);
-  return {
-    name,
-    description,
-    summary: { ...figures, seconds },
-    ...(history && { history }),
-    confusion,
-    mistakes,
-    layers: await layersOf(model, from),
-  };
+  if (!study.quiet) console.log(`${seconds.toFixed(1)} s; saved as ${path}`);
+  const layers = await layersOf(model, from);
+  return { model, report: { name, description, summary: { seconds }, ...(history && { history }), layers } };
 }
 
 async function layersOf(model: nn.Module, from: nn.Module | undefined): Promise<report.LayerWeights[]> {
@@ -85,25 +84,35 @@ async function layersOf(model: nn.Module, from: nn.Module | undefined): Promise<
   );
 }
 
+/** What measure.ts prints of each model. */
 interface Measured {
-  readonly figures: Omit<report.ModelSummary, "seconds">;
+  readonly name: string;
+  readonly summary: report.ModelSummary;
   readonly confusion: NonNullable<report.ModelReport["confusion"]>;
-  readonly mistakes: report.Mistake[];
+  readonly mistakes: { pixels: number[]; actual: number; predicted: number; probability: number }[];
 }
 
-// In a fresh process, as a service would: the artifact has to stand on its own.
-async function measure(path: string): Promise<Measured> {
+/** Adds what a fresh process finds out, as a service would: the artifacts have to stand on their own. */
+export async function measured(
+  study: Study,
+  models: readonly report.ModelReport[],
+  reference: string,
+): Promise<report.ModelReport[]> {
   const script = fileURLToPath(new URL("measure.ts", import.meta.url));
-  const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", script, path], {
-    maxBuffer: 64 * 1024 * 1024,
+  const names = models.map(({ name }) => name);
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ["--import", "tsx", script, study.out, reference, ...names],
+    { maxBuffer: 256 * 1024 * 1024, signal: study.signal },
+  );
+  const found = new Map((JSON.parse(stdout) as Measured[]).map((each) => [each.name, each]));
+  return models.map((model) => {
+    const { summary, confusion, mistakes } = found.get(model.name)!;
+    return {
+      ...model,
+      summary: { ...summary, ...model.summary },
+      confusion,
+      mistakes: mistakes.map(({ pixels, ...mistake }) => ({ ...mistake, pixels: Uint8Array.from(pixels) })),
+    };
   });
-  const { confusion, mistakes, ...figures } = JSON.parse(stdout) as Measured["figures"] & {
-    confusion: Measured["confusion"];
-    mistakes: { pixels: number[]; actual: number; predicted: number; probability: number }[];
-  };
-  return {
-    figures,
-    confusion,
-    mistakes: mistakes.map(({ pixels, ...mistake }) => ({ ...mistake, pixels: Uint8Array.from(pixels) })),
-  };
 }

@@ -20,7 +20,9 @@ export async function openCanvas(): Promise<Canvas> {
     draw(options, label) {
       // linkedom's document has what Plot uses of the DOM's; the compiler does not know the DOM here.
       const drawing: unknown = Plot.plot({ ...options, document, style, ariaLabel: label });
-      return new Html((drawing as { outerHTML: string }).outerHTML);
+      const svg = drawing as { outerHTML: string; setAttribute(name: string, value: string): void };
+      svg.setAttribute("role", "img");
+      return new Html(svg.outerHTML);
     },
   };
 }

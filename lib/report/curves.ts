@@ -1,6 +1,7 @@
 // Curves over training steps: a line with its range for what is known at every step, dots for what is measured at epochs.
 
 import type { Canvas } from "./canvas.js";
+import { whole } from "./figures.js";
 import type { Html } from "./html.js";
 import { thin, type Bucket } from "./series.js";
 
@@ -48,7 +49,7 @@ export function curves(canvas: Canvas, series: readonly Series[], axis: CurveAxi
   return canvas.draw(
     {
       ...size,
-      x: { label: "step", labelArrow: "none", labelAnchor: "right", ticks: 4, tickSize: 0 },
+      x: { label: "step", labelArrow: "none", labelAnchor: "right", ticks: 4, tickSize: 0, tickFormat: whole },
       y: { type, nice: true },
       marks: [
         Plot.gridY({ ticks, stroke: "var(--line)", strokeOpacity: 1 }),
@@ -60,11 +61,15 @@ export function curves(canvas: Canvas, series: readonly Series[], axis: CurveAxi
   );
 }
 
-function lineMarks({ Plot }: Canvas, { color, buckets }: { color: string; buckets: readonly Bucket[] }) {
+function lineMarks(
+  { Plot }: Canvas,
+  { name, color, buckets }: { name: string; color: string; buckets: readonly Bucket[] },
+) {
+  const title = () => name;
   const spread = buckets.some(({ low, high }) => low < high);
   return [
-    spread ? Plot.areaY(buckets, { x: "step", y1: "low", y2: "high", fill: color, fillOpacity: 0.16 }) : null,
-    Plot.lineY(buckets, { x: "step", y: "mean", stroke: color, strokeWidth: 1.8 }),
+    spread ? Plot.areaY(buckets, { x: "step", y1: "low", y2: "high", fill: color, fillOpacity: 0.16, title }) : null,
+    Plot.lineY(buckets, { x: "step", y: "mean", stroke: color, strokeWidth: 1.8, title }),
   ];
 }
 

@@ -1,8 +1,7 @@
-// Figures as a reader of a report wants them, and the columns of the summary: one list for the page and the terminal.
+// Figures as a reader of a report wants them: few digits, with a unit.
 
-import { textTable as tableOf } from "../tensor/text-table.js";
-import { count, duration } from "../train/format.js";
-import type { ModelSummary } from "./run-report.js";
+import type { ReportedData } from "./run-report.js";
+import type { Spread } from "./spread.js";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
@@ -35,58 +34,26 @@ export function micros(value: number): string {
   return `${value < 100 ? value.toFixed(1) : value.toFixed(0)} µs`;
 }
 
-/** A column of the summary. */
-export interface Column {
-  readonly title: string;
-  readonly text: (summary: ModelSummary) => string | undefined;
-  /** What is compared; the best of several models is set off. */
-  readonly value: (summary: ModelSummary) => number | undefined;
-  readonly better: "higher" | "lower";
+/** `1.25×`, `12×`. */
+export function times(ratio: number): string {
+  return `${ratio < 10 ? ratio.toFixed(2) : ratio.toFixed(0)}×`;
 }
 
-export const columns: readonly Column[] = [
-  { title: "accuracy", better: "higher", value: (s) => s.accuracy, text: (s) => maybe(s.accuracy, percent) },
-  { title: "parameters", better: "lower", value: (s) => s.nonzero ?? s.parameters, text: parametersOf },
-  { title: "on disk", better: "lower", value: (s) => s.bytes, text: (s) => maybe(s.bytes, bytes) },
-  {
-    title: "latency p50 / p99",
-    better: "lower",
-    value: (s) => s.latencyMicros?.p50,
-    text: (s) => maybe(s.latencyMicros, ({ p50, p99 }) => `${micros(p50)} / ${micros(p99)}`),
-  },
-  {
-    title: "samples/s",
-    better: "higher",
-    value: (s) => s.samplesPerSecond,
-    text: (s) => maybe(s.samplesPerSecond, count),
-  },
-  { title: "training", better: "lower", value: (s) => s.seconds, text: (s) => maybe(s.seconds, duration) },
-];
-
-/** Which of the summaries is best in a column; none if there is nothing to compare. */
-export function bestIn(column: Column, summaries: readonly ModelSummary[]): number {
-  const values = summaries.map(column.value);
-  const known = values.filter((value) => value !== undefined);
-  if (known.length < 2) return -1;
-  const best = column.better === "higher" ? Math.max(...known) : Math.min(...known);
-  return known.every((value) => value === best) ? -1 : values.indexOf(best);
+/** The 10th and 90th percentile as `format` has them, without the unit if it is the median's: `8.4–9.0`. */
+export function range({ p10, median, p90 }: Spread, format: (value: number) => string): string {
+  const shown = [p10, p90, median].map(format) as [string, string, string];
+  const units = shown.map((text) => /[^\d.]*$/.exec(text)![0]);
+  const same = units.every((unit) => unit === units[0]);
+  const [low, high] = shown.map((text, i) => (same ? text.slice(0, text.length - units[i]!.length) : text));
+  return `${low}–${high}`;
 }
 
-/** The summary as lines of text, columns aligned, for a terminal. */
-export function textTable(models: readonly { readonly name: string; readonly summary: ModelSummary }[]): string {
-  const shown = columns.filter(({ value }) => models.some(({ summary }) => value(summary) !== undefined));
-  return tableOf(
-    ["model", ...shown.map(({ title }) => title)],
-    models.map(({ name, summary }) => [name, ...shown.map(({ text }) => text(summary) ?? "–")]),
-  );
-}
-
-function parametersOf({ parameters, nonzero }: ModelSummary): string | undefined {
-  if (parameters === undefined) return undefined;
-  if (nonzero === undefined || nonzero === parameters) return whole(parameters);
-  return `${whole(nonzero)} of ${whole(parameters)}`;
-}
-
-function maybe<T>(value: T | undefined, format: (value: T) => string): string | undefined {
-  return value === undefined ? undefined : format(value);
+/** `MNIST: 55,000 to train on, 5,000 to validate, 10,000 to test`. */
+export function describeData({ name, train, validation, test }: ReportedData): string {
+  const parts = [
+    `${whole(train)} to train on`,
+    ...(validation === undefined ? [] : [`${whole(validation)} to validate`]),
+    `${whole(test)} to test`,
+  ];
+  return `${name}: ${parts.join(", ")}`;
 }

@@ -1,6 +1,7 @@
 // Reports of runs: plain data in, one self-contained HTML page or a table for the terminal out.
 
-export { textTable } from "./figures.js";
+export { textTable } from "./columns.js";
+export { describeData } from "./figures.js";
 export { render, write } from "./page.js";
 export { plotSchedule } from "./schedule-plot.js";
 export {
@@ -11,6 +12,9 @@ export {
   type Mistake,
   type ModelReport,
   type ModelSummary,
+  type ReportedData,
   type RunReport,
   type StepPoint,
 } from "./run-report.js";
+export { compareSpeed, type Contender, type Speed, type SpeedOptions } from "./speed.js";
+export { type Spread } from "./spread.js";

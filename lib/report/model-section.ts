@@ -1,4 +1,5 @@
-// One model: what it takes for what, the samples it got wrong, and the weights of its layers.
+// One model: what it takes for what, the samples it got wrong, and the weights of its layers. A section folds; its anchor is inside,
+// so that following a link to it opens it (as browsers do for a target within closed details), without a script.
 
 import type { Canvas } from "./canvas.js";
 import { classNamer, confusionCells, heatMap } from "./confusion.js";
@@ -6,29 +7,38 @@ import { percent, whole } from "./figures.js";
 import { html, type Html } from "./html.js";
 import type { LayerWeights, Mistake, ModelReport } from "./run-report.js";
 import { swatch } from "./summary-section.js";
-import { weightChart } from "./weights.js";
+import { short, weightChart } from "./weights.js";
 
 /** What draws a model's section. */
 export interface Drawing {
   readonly canvas: Canvas;
   readonly encode: (pixels: Uint8Array, width?: number) => string;
   readonly color: string;
+  /** The section's anchor. */
+  readonly link: string;
+  /** Whether it is unfolded to begin with. */
+  readonly open: boolean;
 }
 
 const MOST_MISTAKES = 44;
 const MOST_MIXUPS = 12;
 
-export function modelSection(drawing: Drawing, model: ModelReport): Html | false {
+/** Whether there is more to show of a model than its row in the summary. */
+export function hasSection({ confusion, mistakes = [], layers = [] }: ModelReport): boolean {
+  return confusion !== undefined || mistakes.length > 0 || layers.length > 0;
+}
+
+export function modelSection(drawing: Drawing, model: ModelReport): Html {
   const { confusion, mistakes = [], layers = [] } = model;
-  if (!confusion && mistakes.length === 0 && layers.length === 0) return false;
-  return html`<section>
-    <h2>${swatch(drawing.color)}${model.name}${model.description !== undefined && html`<small>${model.description}</small>`}</h2>
-    ${confusion && confusionCards(drawing, confusion)}
-    <div class="stack">
+  const { color, link, open } = drawing;
+  return html`<details class="model"${open && html` open`}>
+    <summary><h2>${swatch(color)}${model.name}${model.description !== undefined && html`<small>${model.description}</small>`}</h2></summary>
+    <div id="${link}" class="stack">
+      ${confusion && confusionCards(drawing, confusion)}
       ${mistakes.length > 0 && mistakesCard(drawing, mistakes, confusion ? classNamer(confusion) : String)}
       ${layers.length > 0 && layersCard(drawing, layers)}
     </div>
-  </section>`; // prettier-ignore
+  </details>`; // prettier-ignore
 }
 
 function confusionCards({ canvas }: Drawing, confusion: NonNullable<ModelReport["confusion"]>): Html {
@@ -44,7 +54,7 @@ function confusionCards({ canvas }: Drawing, confusion: NonNullable<ModelReport[
       <ul class="mixups">
         ${mixups.map(
           ({ label, predicted, count }) =>
-            html`<li><span><b>${nameOf(label)}</b> read as <b>${nameOf(predicted)}</b></span><span>${whole(count)}</span><i style="--share: ${((100 * count) / mixups[0]!.count).toFixed(1)}%"></i></li>`,
+            html`<li><span><b>${nameOf(label)}</b> read as <b>${nameOf(predicted)}</b></span><span>${whole(count)}</span><i style="--share: ${((100 * count) / mixups[0]!.count).toFixed(1)}%" aria-hidden="true"></i></li>`,
         )}
       </ul>
     </div>
@@ -57,7 +67,7 @@ function mistakesCard({ encode }: Drawing, mistakes: readonly Mistake[], nameOf:
     surest.length < mistakes.length ? `the ${surest.length} surest of ${whole(mistakes.length)}` : "the surest first";
   const figure = ({ pixels, width, predicted, actual, probability }: Mistake) => {
     const [is, read] = [nameOf(actual), nameOf(predicted)];
-    return html`<figure>
+    return html`<figure title="${`labelled ${is}, read as ${read} with a probability of ${percent(probability)}`}">
       <span><img src="${encode(pixels, width)}" alt="${is} read as ${read}" loading="lazy"></span>
       <b>${is}</b> read as <b>${read}</b><br>${(probability * 100).toFixed(0)} % sure
     </figure>`; // prettier-ignore
@@ -86,8 +96,4 @@ function layersCard({ canvas, color }: Drawing, layers: readonly LayerWeights[])
 
 function sum(cells: readonly { readonly count: number }[]): number {
   return cells.reduce((total, { count }) => total + count, 0);
-}
-
-function short(value: number): string {
-  return String(Number(value.toPrecision(2))).replace("-", "−");
 }

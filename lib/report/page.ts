@@ -6,11 +6,11 @@ import { FileError } from "../errors.js";
 import { openCanvas } from "./canvas.js";
 import { imageEncoder } from "./digit.js";
 import { Html, html } from "./html.js";
-import { modelSection } from "./model-section.js";
+import { hasSection, modelSection } from "./model-section.js";
 import { paretoSection } from "./pareto-section.js";
 import type { RunReport } from "./run-report.js";
 import { modelColors, style } from "./style.js";
-import { footer, header, summarySection } from "./summary-section.js";
+import { footer, header, summarySection, swatch, type ColoredModel } from "./summary-section.js";
 import { trainingSection } from "./training-section.js";
 
 /**
@@ -21,7 +21,20 @@ import { trainingSection } from "./training-section.js";
  */
 export async function render(report: RunReport): Promise<string> {
   const [canvas, encode] = await Promise.all([openCanvas(), imageEncoder()]);
-  const models = report.models.map((model, i) => ({ model, color: modelColors[i % modelColors.length]! }));
+  const models = report.models.map((model, i): ColoredModel => ({
+    model,
+    color: modelColors[i % modelColors.length]!,
+    ...(hasSection(model) && { link: `model-${i + 1}` }),
+  }));
+  const folded = models.filter(({ link }) => link !== undefined).length > 1;
+  const parts = [
+    { link: "summary", title: "Summary", content: summarySection(report, models) },
+    { link: "costs", title: "What accuracy costs", content: paretoSection(canvas, models) },
+    { link: "training", title: "Training", content: trainingSection(canvas, models) },
+  ].filter(({ content }) => content !== false);
+  const sections = models.map(({ model, color, link }) =>
+    link === undefined ? false : modelSection({ canvas, encode, color, link, open: !folded }, model),
+  );
   const page = html`<!doctype html>
     <html lang="en">
       <head>
@@ -33,14 +46,28 @@ export async function render(report: RunReport): Promise<string> {
         </style>
       </head>
       <body>
-        <main>
-          ${header(report)} ${summarySection(report, models)} ${paretoSection(canvas, models)}
-          ${trainingSection(canvas, models)}
-          ${models.map(({ model, color }) => modelSection({ canvas, encode, color }, model))} ${footer(report)}
+        ${navigation(parts, models)}
+        <main id="content">
+          ${header(report)} ${parts.map(({ content }) => content as Html)} ${sections} ${footer(report)}
         </main>
       </body>
     </html> `;
   return `${page.text.trimEnd()}\n`;
+}
+
+function navigation(
+  parts: readonly { readonly link: string; readonly title: string }[],
+  models: readonly ColoredModel[],
+): Html | false {
+  const linked = models.filter(({ link }) => link !== undefined);
+  if (parts.length + linked.length < 2) return false;
+  return html`<a class="skip" href="#content">To the content</a>
+    <nav aria-label="Sections">
+      <ul>
+        ${parts.map(({ link, title }) => html`<li><a href="#${link}">${title}</a></li>`)}
+        ${linked.map(({ link, model, color }) => html`<li><a href="#${link}">${swatch(color)}${model.name}</a></li>`)}
+      </ul>
+    </nav>`; // prettier-ignore
 }
 
 /**

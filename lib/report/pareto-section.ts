@@ -6,6 +6,7 @@ import { bytes, micros, percent } from "./figures.js";
 import { html, type Html } from "./html.js";
 import { placeLabels, type Label } from "./labels.js";
 import type { ColoredModel } from "./summary-section.js";
+import { costTicks } from "./ticks.js";
 
 /** A model in a chart of cost and gain. */
 export interface CostPoint {
@@ -18,6 +19,7 @@ export interface CostPoint {
 }
 
 const FEWEST = 3;
+const WIDTH = 440; // drawn narrow, so that letters stay readable where a page is: an SVG's text shrinks with it
 
 export function paretoSection(canvas: Canvas, models: readonly ColoredModel[]): Html | false {
   const points = (costOf: (summary: ColoredModel["model"]["summary"]) => number | undefined): CostPoint[] =>
@@ -31,14 +33,14 @@ export function paretoSection(canvas: Canvas, models: readonly ColoredModel[]): 
     { title: "Accuracy and size", axis: "on disk", format: bytes, points: points((s) => s.bytes) },
     {
       title: "Accuracy and latency",
-      axis: "p50 at batch 1",
+      axis: "median at batch 1",
       format: micros,
-      points: points((s) => s.latencyMicros?.p50),
+      points: points((s) => s.latencyMicros?.median),
     },
   ].filter(({ points }) => points.length >= FEWEST);
   if (charts.length === 0) return false;
-  return html`<section>
-    <h2>What accuracy costs<small>the line joins the models that none beats in both</small></h2>
+  return html`<section id="costs" aria-labelledby="costs-title">
+    <h2 id="costs-title">What accuracy costs<small>the line joins the models that none beats in both</small></h2>
     <div class="grid">
       ${charts.map(
         ({ title, ...chart }) =>
@@ -68,6 +70,7 @@ interface Chart {
 function paretoChart(canvas: Canvas, { title, axis, format, points }: Chart): Html {
   const label = (point: CostPoint) => `${point.name}: ${percent(point.gain)}, ${format(point.cost)}`;
   const { Plot } = canvas;
+  const ticks = costTicks(points.map(({ cost }) => cost));
   // Both marks lay the labels out in pixels, once the scales are known, and find the same places.
   const placed =
     (channels: (labels: readonly Label[]) => Channels): InitializerFunction =>
@@ -82,19 +85,20 @@ function paretoChart(canvas: Canvas, { title, axis, format, points }: Chart): Ht
     };
   return canvas.draw(
     {
-      width: 520,
-      height: 320,
+      width: WIDTH,
+      height: 290,
       marginLeft: 52,
-      marginRight: 64,
+      marginRight: 44,
       marginTop: 16,
       marginBottom: 40,
-      x: { type: "log", label: axis, labelArrow: "none", tickFormat: format, ticks: 4, tickSize: 0, inset: 24 },
+      x: { type: "log", label: axis, labelArrow: "none", tickFormat: format, ticks, tickSize: 0, inset: 24 },
       y: {
         label: null,
         tickFormat: (gain: number) => `${(100 * gain).toFixed(1)} %`,
         ticks: 5,
         tickSize: 0,
         inset: 24,
+        nice: true,
       },
       marks: [
         Plot.gridY({ ticks: 5, stroke: "var(--line)", strokeOpacity: 1 }),
@@ -113,7 +117,7 @@ function paretoChart(canvas: Canvas, { title, axis, format, points }: Chart): Ht
         Plot.text(
           points,
           Plot.initializer(
-            { x: "cost", y: "gain", text: "name", fill: "color", stroke: "var(--card)", strokeWidth: 4 },
+            { x: "cost", y: "gain", text: "name", fill: "var(--ink)", stroke: "var(--card)", strokeWidth: 4 },
             placed((labels) => ({ x: { value: labels.map(({ x }) => x) }, y: { value: labels.map(({ y }) => y) } })),
           ),
         ),

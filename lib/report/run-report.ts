@@ -1,19 +1,30 @@
 // What a report is made of: plain data, so that it can be written to JSON, kept, and rendered again without the run.
+import type { Spread } from "./spread.js";
 
 /** A run (or a comparison of runs) to be shown. */
 export interface RunReport {
   readonly title: string;
   /** A sentence or two under the title. */
   readonly lead?: string;
-  readonly dataset?: { readonly name: string; readonly train: number; readonly test: number };
+  readonly dataset?: ReportedData;
   readonly machine?: { readonly isa: string; readonly threads: number; readonly node: string };
   /** Wall-clock time of the whole work. */
   readonly seconds?: number;
   /** When it was made, ISO 8601. */
   readonly created?: string;
   readonly models: readonly ModelReport[];
+  /** Name of the model that the others' `speedup` is relative to. */
+  readonly reference?: string;
   /** What to try next, a sentence each. */
   readonly next?: readonly string[];
+}
+
+/** What a run trained on, in numbers of samples. */
+export interface ReportedData {
+  readonly name: string;
+  readonly train: number;
+  readonly validation?: number;
+  readonly test: number;
 }
 
 /** One model's part of a {@link RunReport}; sections without data are left out. */
@@ -39,15 +50,20 @@ export interface ModelReport {
 export interface ModelSummary {
   /** Share of the test set that is right, 0 to 1. */
   readonly accuracy?: number;
+  /** Size of that test set, which says how sure `accuracy` is. */
+  readonly samples?: number;
   readonly parameters?: number;
+  /** Parameters that are not exactly zero. */
   readonly nonzero?: number;
   /** Bytes on disk. */
   readonly bytes?: number;
-  /** Time of one prediction at batch 1. */
-  readonly latencyMicros?: { readonly p50: number; readonly p99: number };
+  /** Time of one prediction at batch 1, as `report.compareSpeed` gives it. */
+  readonly latencyMicros?: Spread & { readonly p99?: number };
   /** Throughput of prediction at a large batch. */
-  readonly samplesPerSecond?: number;
-  /** Time of training. */
+  readonly samplesPerSecond?: Spread;
+  /** How many times as fast as the report's `reference`. */
+  readonly speedup?: { readonly latency: Spread; readonly throughput: Spread };
+  /** Time of making it: training, or compressing the model that it comes from. */
   readonly seconds?: number;
 }
 

@@ -36,7 +36,17 @@ body {
   font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
   font-variant-numeric: tabular-nums; -webkit-font-smoothing: antialiased;
 }
-main { max-width: 1160px; margin: 0 auto; padding: 56px 24px 72px; }
+html { scroll-padding-top: 64px; }
+main { max-width: 1160px; margin: 0 auto; padding: 48px 24px 72px; }
+a { color: inherit; text-decoration-color: var(--line); text-underline-offset: 3px; }
+a:hover { text-decoration-color: currentColor; }
+:focus-visible { outline: 2px solid var(--c1); outline-offset: 2px; border-radius: 4px; }
+.skip { position: absolute; left: -999px; }
+.skip:focus { left: 12px; top: 8px; z-index: 2; background: var(--card); padding: 6px 12px; }
+nav { position: sticky; top: 0; z-index: 1; background: var(--page); border-bottom: 1px solid var(--line); }
+nav ul { display: flex; gap: 4px 20px; max-width: 1160px; margin: 0 auto; padding: 10px 24px; list-style: none; overflow-x: auto; white-space: nowrap; font-size: 0.88rem; }
+nav a { text-decoration: none; color: var(--soft); }
+nav a:hover { color: var(--ink); }
 h1, h2 { font-family: "Iowan Old Style", "Palatino Linotype", Palatino, "URW Palladio L", Georgia, serif; font-weight: 600; letter-spacing: -0.01em; text-wrap: balance; }
 h1 { font-size: clamp(2rem, 5vw, 2.9rem); line-height: 1.1; margin: 0 0 14px; }
 h2 { font-size: 1.6rem; line-height: 1.2; margin: 56px 0 18px; display: flex; align-items: baseline; gap: 12px; flex-wrap: wrap; }
@@ -48,22 +58,39 @@ p, figure { margin: 0; }
 .meta { margin-top: 14px; color: var(--soft); font-size: 0.87rem; display: flex; flex-wrap: wrap; gap: 4px 20px; padding: 0; list-style: none; }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); padding: 20px 22px; }
 .grid { display: grid; gap: 18px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--card), var(--card)) left / 24px 100% no-repeat local, linear-gradient(to right, transparent, var(--card)) right / 24px 100% no-repeat local, linear-gradient(to left, #0003, transparent) right / 10px 100% no-repeat scroll; }
 .swatch { display: inline-block; width: 0.72em; height: 0.72em; border-radius: 3px; background: var(--of); margin-right: 0.55em; }
 h2 .swatch { align-self: center; margin-right: 0; }
 table { border-collapse: collapse; width: 100%; white-space: nowrap; }
-th { font-weight: 500; color: var(--soft); font-size: 0.84rem; text-align: right; padding: 0 0 8px 24px; }
-td { text-align: right; padding: 11px 0 11px 24px; border-top: 1px solid var(--line); font-size: 1rem; }
-th:first-child, td:first-child { text-align: left; padding-left: 0; }
-td:first-child { font-weight: 600; }
-tr:last-child td { padding-bottom: 2px; }
-td.best { font-weight: 650; color: var(--right); }
+caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+thead th { font-weight: 500; color: var(--soft); font-size: 0.84rem; text-align: right; vertical-align: bottom; padding: 0 0 8px 22px; }
+tbody th, td { padding: 10px 0 10px 22px; border-top: 1px solid var(--line); font-size: 1rem; vertical-align: top; }
+td { text-align: right; }
+td small { display: block; color: var(--soft); font-size: 0.78rem; }
+th:first-child { text-align: left; padding-left: 0; position: sticky; left: 0; background: var(--card); padding-right: 10px; }
+tbody th { font-weight: 600; box-shadow: inset 0 1px var(--line); }
+tr:last-child td, tr:last-child th { padding-bottom: 2px; }
+td.best strong { font-weight: 700; color: var(--right); }
+.notes { margin-top: 14px; color: var(--soft); font-size: 0.87rem; }
+.notes summary, details.model > summary { cursor: pointer; }
+.notes dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 18px; margin: 10px 0; }
+.notes dt { color: var(--ink); }
+.notes dd { margin: 0; max-width: 78ch; }
+details.model { border-top: 1px solid var(--line); }
+details.model > summary { list-style: none; display: flex; align-items: center; gap: 12px; padding: 16px 0; }
+details.model > summary::-webkit-details-marker { display: none; }
+details.model > summary::after { content: ""; margin-left: auto; width: 9px; height: 9px; border: solid var(--soft); border-width: 0 2px 2px 0; transform: rotate(45deg); flex: none; margin-right: 6px; }
+details.model[open] > summary::after { transform: rotate(-135deg); }
+details.model h2 { margin: 0; }
+details.model > .stack { margin: 4px 0 28px; }
+footer + details.model, section + details.model { margin-top: 56px; }
 .hint { color: var(--soft); font-size: 0.84rem; margin-top: 10px; }
 .next { margin-top: 18px; border-left: 3px solid var(--c0); border-radius: 4px 12px 12px 4px; }
 .next ul { margin: 0; padding: 0 0 0 18px; }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 22px; color: var(--soft); font-size: 0.9rem; margin: -8px 0 16px; }
 .legend b { font-weight: 500; color: var(--ink); }
 svg { display: block; width: 100%; height: auto; color: var(--soft); }
+.grid svg { max-width: 540px; margin: 0 auto; }
 .heat svg { max-width: 520px; margin: 0 auto; }
 .mixups { list-style: none; padding: 0; margin: 0; }
 .mixups li { display: grid; grid-template-columns: 1fr auto; gap: 4px 12px; padding: 7px 0; border-top: 1px solid var(--line); }
@@ -84,6 +111,6 @@ svg { display: block; width: 100%; height: auto; color: var(--soft); }
 .stack { display: grid; gap: 18px; margin-top: 18px; }
 footer { margin-top: 56px; color: var(--soft); font-size: 0.84rem; }
 @media (prefers-color-scheme: dark) { .digits img { filter: invert(1); mix-blend-mode: screen; } }
-@media (max-width: 560px) { main { padding: 32px 16px 48px; } .card { padding: 16px; } .digits { grid-template-columns: repeat(auto-fill, minmax(68px, 1fr)); } }
-@media print { body { background: none; } .card { break-inside: avoid; box-shadow: none; } main { padding: 0; } }
+@media (max-width: 560px) { main { padding: 32px 16px 48px; } nav ul { padding: 10px 16px; } .notes dl { display: block; } .notes dd { margin-bottom: 8px; } .card { padding: 16px; } .digits { grid-template-columns: repeat(auto-fill, minmax(68px, 1fr)); } }
+@media print { nav, .skip { display: none; } details.model::details-content { content-visibility: visible; block-size: auto; } body { background: none; } .card { break-inside: avoid; box-shadow: none; } main { padding: 0; } }
 `;

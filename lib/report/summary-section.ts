@@ -1,19 +1,21 @@
 // The top of a report: what was done, the table of models, what to try next; and its last line.
 
-import { bestIn, columns, whole } from "./figures.js";
+import { bestIn, shownColumns, type Column } from "./columns.js";
+import { describeData } from "./figures.js";
 import { html, type Html } from "./html.js";
-import type { ModelReport, RunReport } from "./run-report.js";
+import type { ModelReport, ModelSummary, RunReport } from "./run-report.js";
 import { duration } from "../train/format.js";
 
-/** A model and its colour on the page. */
+/** A model, its colour on the page, and the anchor of its section if it has one. */
 export interface ColoredModel {
   readonly model: ModelReport;
   readonly color: string;
+  readonly link?: string;
 }
 
 export function header({ title, lead, dataset, machine, seconds, created }: RunReport): Html {
   const facts = [
-    dataset && `${dataset.name}: ${whole(dataset.train)} to train on, ${whole(dataset.test)} to test`,
+    dataset && describeData(dataset),
     machine &&
       `${machine.isa}, ${machine.threads} ${machine.threads === 1 ? "thread" : "threads"}, Node ${machine.node}`,
     seconds !== undefined && `${duration(seconds)} in all`,
@@ -28,26 +30,42 @@ export function header({ title, lead, dataset, machine, seconds, created }: RunR
 
 export function summarySection(report: RunReport, models: readonly ColoredModel[]): Html {
   const summaries = models.map(({ model }) => model.summary);
-  const shown = columns.filter(({ value }) => summaries.some((summary) => value(summary) !== undefined));
+  const shown = shownColumns(summaries, report.reference);
   const best = shown.map((column) => bestIn(column, summaries));
-  const row = ({ model, color }: ColoredModel, i: number) =>
+  const row = ({ model, color, link }: ColoredModel, i: number) =>
     html`<tr>
-      <td>${swatch(color)}${model.name}</td>
-      ${shown.map(({ text }, c) => html`<td${best[c] === i && html` class="best"`}>${text(model.summary) ?? "–"}</td>`)}
+      <th scope="row">${swatch(color)}${link === undefined ? model.name : html`<a href="#${link}">${model.name}</a>`}</th>
+      ${shown.map((column, c) => cell(column, model.summary, best[c]!.includes(i)))}
     </tr>`; // prettier-ignore
-  return html`<section>
-    <h2>Summary</h2>
+  return html`<section id="summary" aria-labelledby="summary-title">
+    <h2 id="summary-title">Summary</h2>
     <div class="card">
-      <div class="scroll">
+      <div class="scroll" role="region" aria-label="Table of models" tabindex="0">
         <table>
-          <thead><tr><th>model</th>${shown.map(({ title }) => html`<th>${title}</th>`)}</tr></thead>
+          <caption>The models in figures</caption>
+          <thead><tr><th scope="col">model</th>${shown.map(({ title, note }) => html`<th scope="col" title="${note}">${title}</th>`)}</tr></thead>
           <tbody>${models.map(row)}</tbody>
         </table>
       </div>
-      ${summaries.some(({ latencyMicros }) => latencyMicros) && html`<p class="hint">Latency is that of one prediction at batch 1, samples/s the throughput of a large batch.</p>`}
+      ${shown.length > 0 && columnNotes(shown)}
     </div>
     ${nextSteps(report.next)}
   </section>`; // prettier-ignore
+}
+
+function cell({ text, spread, title, note }: Column, summary: ModelSummary, best: boolean): Html {
+  const [figure, sure] = [text(summary), spread?.(summary)];
+  const hover = figure === undefined ? `${title}: not known` : `${title}: ${figure}${sure === undefined ? "" : `, ${sure}`}${best ? ", better than every other" : ""}. ${note}`; // prettier-ignore
+  const shown = best ? html`<strong>${figure}</strong>` : (figure ?? "–");
+  return html`<td${best && html` class="best"`} title="${hover}">${shown}${sure !== undefined && html`<small>${sure}</small>`}</td>`; // prettier-ignore
+}
+
+function columnNotes(columns: readonly Column[]): Html {
+  return html`<details class="notes">
+    <summary>What the columns mean</summary>
+    <dl>${columns.map(({ title, note }) => html`<dt>${title}</dt><dd>${note}</dd>`)}</dl>
+    <p>Set off in bold: a figure whose interval lies apart from that of every other model. Where none is bold, chance could have made the order.</p>
+  </details>`; // prettier-ignore
 }
 
 export function footer({ created }: RunReport): Html {
@@ -57,7 +75,7 @@ export function footer({ created }: RunReport): Html {
 }
 
 export function swatch(color: string): Html {
-  return html`<span class="swatch" style="--of: ${color}"></span>`;
+  return html`<span class="swatch" style="--of: ${color}" aria-hidden="true"></span>`;
 }
 
 function nextSteps(next: readonly string[] = []): Html | false {

@@ -18,8 +18,8 @@ export function trainingSection(canvas: Canvas, models: readonly ColoredModel[])
     rateChart(trained),
   ];
   const shown = charts.filter(({ series }) => series.some(({ line = [], dots = [] }) => line.length + dots.length > 0));
-  return html`<section>
-    <h2>Training</h2>
+  return html`<section id="training" aria-labelledby="training-title">
+    <h2 id="training-title">Training</h2>
     <p class="legend">${trained.map(({ model, color }) => html`<span>${swatch(color)}<b>${model.name}</b></span>`)}</p>
     <div class="charts">
       ${shown.map(

@@ -1,6 +1,7 @@
 // A layer's weights as a small histogram, on an axis that has zero in the middle.
 
 import type { Canvas } from "./canvas.js";
+import { whole } from "./figures.js";
 import type { Html } from "./html.js";
 import type { Histogram } from "./run-report.js";
 
@@ -9,7 +10,16 @@ export function weightChart(canvas: Canvas, histogram: Histogram, color: string,
   const { Plot } = canvas;
   const shown = before ? [histogram, before] : [histogram];
   const reach = Math.max(...shown.flatMap(({ from, to }) => [Math.abs(from), Math.abs(to)])) || 1;
-  const bars = { x1: "x1", x2: "x2", y: "share", fill: color, fillOpacity: 0.85, insetLeft: 0.4, insetRight: 0.4 };
+  const bars = {
+    x1: "x1",
+    x2: "x2",
+    y: "share",
+    fill: color,
+    fillOpacity: 0.85,
+    insetLeft: 0.4,
+    insetRight: 0.4,
+    title: "title",
+  };
   const outline = { x: "x1", y: "share", stroke: "var(--soft)", strokeWidth: 1, curve: "step-after" } as const;
   return canvas.draw(
     {
@@ -35,5 +45,13 @@ export function weightChart(canvas: Canvas, histogram: Histogram, color: string,
 function binsOf({ from, to, counts }: Histogram) {
   const width = (to - from) / counts.length;
   const most = Math.max(1, ...counts);
-  return counts.map((count, i) => ({ x1: from + i * width, x2: from + (i + 1) * width, share: count / most }));
+  return counts.map((count, i) => {
+    const [x1, x2] = [from + i * width, from + (i + 1) * width];
+    return { x1, x2, share: count / most, title: `${whole(count)} from ${short(x1)} to ${short(x2)}` };
+  });
+}
+
+/** Two digits, with a true minus sign. */
+export function short(value: number): string {
+  return String(Number(value.toPrecision(2))).replace("-", "−");
 }

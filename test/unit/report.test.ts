@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ArgumentError, FileError } from "../../lib/errors.js";
 import * as report from "../../lib/report/index.js";
 import { frontier } from "../../lib/report/pareto-section.js";
-import { thin } from "../../lib/report/series.js";
 import * as schedule from "../../lib/schedule/index.js";
 
 /** A document as far as the tests look at it. */
@@ -23,7 +22,7 @@ const pixels = Uint8Array.from({ length: 9 }, (_, i) => i * 30);
 const mlp: report.ModelReport = {
   name: "mlp",
   description: "784 → 10",
-  summary: { accuracy: 0.9835, parameters: 535_818, bytes: 2_146_304, latencyMicros: { p50: 11.3, p99: 19.8 }, samplesPerSecond: 231_000 },
+  summary: { accuracy: 0.9835, parameters: 535_818, bytes: 2_146_304, samples: 10_000, latencyMicros: { median: 11.3, p10: 11.1, p90: 12.8 }, samplesPerSecond: { median: 231_000, p10: 200_000, p90: 240_000 } },
   history: {
     steps: Array.from({ length: 1000 }, (_, step) => ({ step, loss: 2.3 * Math.exp(-step / 100), lr: 1e-3 })),
     epochs: [499, 999].map((step, epoch) => ({ step, epoch, figures: { "val.loss": 0.5 / (epoch + 1), "val.accuracy": 0.9 + epoch / 20 } })),
@@ -42,7 +41,7 @@ const cnn: report.ModelReport = {
 const whole: report.RunReport = {
   title: "Digits & more",
   lead: 'Read "this"',
-  dataset: { name: "MNIST", train: 60_000, test: 10_000 },
+  dataset: { name: "MNIST", train: 55_000, validation: 5_000, test: 10_000 },
   machine: { isa: "avx2", threads: 2, node: "20.20.2" },
   seconds: 141,
   created: "2026-01-02T03:04:05.678Z",
@@ -74,7 +73,7 @@ describe("the page", () => {
     expect(page.querySelector("h1")?.textContent).toBe("Digits & more");
     expect(page.querySelector(".lead")?.textContent).toBe('Read "this"');
     expect(page.querySelectorAll(".meta li").map(({ textContent }) => textContent)).toEqual([
-      "MNIST: 60,000 to train on, 10,000 to test",
+      "MNIST: 55,000 to train on, 5,000 to validate, 10,000 to test",
       "avx2, 2 threads, Node 20.20.2",
       "2 m 21 s in all",
       "2026-01-02 03:04 UTC",
@@ -82,16 +81,39 @@ describe("the page", () => {
     expect(squeezed(page.querySelector(".next")?.textContent)).toBe("What to try next Quantize it.");
   });
 
-  it("tabulates the models and sets off the best", () => {
-    const cells = page.querySelectorAll("tbody td").map(({ textContent }) => squeezed(textContent));
+  it("tabulates the models, with how sure each figure is, and sets off the best", () => {
+    const cells = page.querySelectorAll("tbody th, tbody td").map(({ textContent }) => squeezed(textContent));
     expect(cells).toEqual([
-      "mlp", "98.35 %", "535,818", "2.15 MB", "11.3 µs / 19.8 µs", "231k", "–",
-      "cnn", "99.21 %", "250,000 of 1,000,000", "–", "–", "–", "1 m 36 s",
+      "mlp", "98.35 %± 0.25 %", "535,818", "–", "2.15 MB", "–", "11.3 µs11.1–12.8", "231k200–240",
+      "cnn", "99.21 %", "1,000,000", "75.00 %", "–", "1 m 36 s", "–", "–",
     ]); // prettier-ignore
-    expect(page.querySelectorAll("td.best").map(({ textContent }) => textContent)).toEqual([
+    expect(page.querySelectorAll("td.best").map(({ textContent }) => squeezed(textContent))).toEqual([
+      "535,818",
       "99.21 %",
-      "250,000 of 1,000,000",
     ]);
+  });
+
+  it("explains every column, where it is hovered over and in a list", () => {
+    const headings = page.querySelectorAll("thead th").slice(1);
+    expect(page.querySelectorAll(".notes dt").map(({ textContent }) => textContent)).toEqual(headings.map(({ textContent }) => textContent)); // prettier-ignore
+    expect(page.querySelectorAll(".notes dd").map(({ textContent }) => textContent)).toEqual(headings.map((th) => th.getAttribute("title"))); // prettier-ignore
+    for (const td of page.querySelectorAll("tbody td")) expect(td.getAttribute("title")).not.toBe("");
+  });
+
+  it("leads to every section; a model's is folded, and opens where its link leads", () => {
+    const links = page.querySelectorAll("nav a").map((a) => a.getAttribute("href")!);
+    expect(links).toEqual(["#summary", "#training", "#model-1"]);
+    for (const link of links) expect(page.querySelectorAll(`[id="${link.slice(1)}"]`)).toHaveLength(1);
+    expect(page.querySelectorAll("details.model #model-1")).toHaveLength(1);
+  });
+
+  it("says what it shows to those who do not see it", () => {
+    for (const drawing of page.querySelectorAll("svg")) {
+      expect(drawing.getAttribute("role")).toBe("img");
+      expect(drawing.getAttribute("aria-label")).toMatch(/\w/);
+    }
+    for (const image of page.querySelectorAll("img")) expect(image.getAttribute("alt")).toMatch(/\w/);
+    expect(page.querySelectorAll("table caption, tbody th[scope=row], thead th[scope=col]")).toHaveLength(1 + 2 + 8);
   });
 
   it("draws loss, what was measured at epochs, and the rate", () => {
@@ -136,7 +158,7 @@ describe("the page", () => {
   it("leaves out what is not known: no section without data", async () => {
     const bare = parse(await report.render({ title: "Bare", models: [{ name: "a", summary: {} }] }));
     expect(bare.querySelectorAll("h2").map(({ textContent }) => textContent)).toEqual(["Summary"]);
-    expect(bare.querySelectorAll("svg, .next, .meta, .hint")).toHaveLength(0);
+    expect(bare.querySelectorAll("svg, .next, .meta, .notes, nav")).toHaveLength(0);
   });
 
   it("stands a run that diverged, and one without models", async () => {
@@ -170,14 +192,20 @@ describe("files and text", () => {
     await expect(report.write(join(path, "under-a-file.html"), { title: "x", models: [] })).rejects.toThrow(FileError);
   });
 
-  it("tabulates for a terminal", () => {
-    expect(
-      report.textTable([mlp, { name: "a longer name", summary: { accuracy: 0.5, bytes: 900 } }]).split("\n"),
-    ).toEqual([
-      "model          accuracy  parameters  on disk  latency p50 / p99  samples/s",
-      "──────────────────────────────────────────────────────────────────────────",
-      "mlp             98.35 %     535,818  2.15 MB  11.3 µs / 19.8 µs       231k",
-      "a longer name   50.00 %           –    900 B                  –          –",
+  it("tabulates for a terminal: what models are, then how fast", () => {
+    const other: report.ModelReport = { name: "a longer name", summary: { accuracy: 0.5, bytes: 900 } };
+    expect(report.textTable([mlp, other]).split("\n")).toEqual([
+      "model                  accuracy  parameters  on disk",
+      "────────────────────────────────────────────────────",
+      "mlp            98.35 % ± 0.25 %     535,818  2.15 MB",
+      "a longer name           50.00 %           –    900 B",
+      "",
+      "model                      latency       samples/s",
+      "──────────────────────────────────────────────────",
+      "mlp            11.3 µs (11.1–12.8)  231k (200–240)",
+      "a longer name                    –               –",
+      "",
+      "In brackets: the 10th to 90th percentile over rounds in which the models took turns.",
     ]);
   });
 
@@ -221,22 +249,6 @@ describe("histogram", () => {
   });
 });
 
-describe("thin", () => {
-  it("keeps every spike as a range, and the mean of all", () => {
-    const points = Array.from({ length: 1000 }, (_, step) => ({ step, value: step === 517 ? 99 : 1 }));
-    const buckets = thin(points, 100);
-    expect(buckets).toHaveLength(100);
-    expect(Math.max(...buckets.map(({ high }) => high))).toBe(99);
-    expect(buckets.reduce((sum, { mean }) => sum + mean, 0) / 100).toBeCloseTo(1.098, 12);
-  });
-
-  it("leaves out what is not finite", () => {
-    expect(thin([{ step: 0, value: NaN }, { step: 1, value: 2 }, { step: 2, value: Infinity }], 10)).toEqual([
-      { step: 1, mean: 2, low: 2, high: 2 },
-    ]); // prettier-ignore
-  });
-});
-
 describe("what accuracy costs", () => {
   const point = (name: string, cost: number, gain: number) => ({ name, color: "var(--c0)", cost, gain });
 
@@ -255,7 +267,7 @@ describe("what accuracy costs", () => {
   it("is drawn for three models and more, and shows what weights were before", async () => {
     const models = [1, 2, 3].map((i): report.ModelReport => ({
       name: `m${i}`,
-      summary: { accuracy: 0.9 + i / 100, bytes: 1000 * i, latencyMicros: { p50: 10 * i, p99: 20 * i } },
+      summary: { accuracy: 0.9 + i / 100, bytes: 1000 * i, latencyMicros: { median: 10 * i, p10: 9 * i, p90: 20 * i } },
       layers: [
         {
           name: "w",
