@@ -10,8 +10,9 @@ import { Trace, within } from "../tensor/trace.js";
 import { concat } from "../ops/join.js";
 import { criterionInputs, statisticsOf } from "./criterion-inputs.js";
 import type { Criterion, Scope } from "./criteria.js";
+import { floors, kept, type Part } from "./floor.js";
 import { Statistics, type Calibration } from "./statistics.js";
-import { matrixOf, spread, unitScores, unitsOf, type Pattern } from "./structure.js";
+import { rowsOf, spread, unitScores, unitsOf, type Pattern } from "./structure.js";
 import type { Target } from "./targets.js";
 import type { Module } from "../nn/module.js";
 
@@ -22,15 +23,18 @@ export interface MaskPlan {
   readonly targets: readonly Target[];
   readonly criterion: Criterion;
   readonly scope: Scope;
+  /** With scope "global", what every parameter keeps at least; see {@link MaskOptions.floor}. */
+  readonly floor: number;
   readonly pattern: Pattern;
   readonly calibration: Calibration | undefined;
   readonly seed: number;
 }
 
-/** How many of a rank's candidates stay at an amount. */
+/** How many of a rank's candidates stay at an amount; of parameters ranked together, how many of each have to. */
 interface Rank {
   readonly width: number;
   readonly amount: number;
+  readonly parts?: readonly Part[];
 }
 
 /** Makes the masks of a model, again and again. */
@@ -81,8 +85,10 @@ export class Masker {
       const mask = parameter.readMask() ?? new Uint8Array(parameter.size).fill(1);
       feeds[`alive.${i}`] = new NdArray(mask, parameter.shape);
     });
-    this.ranks.forEach(({ width, amount }, i) => {
-      feeds[`keep.${i}`] = array(Int32Array.of(width - Math.round(share(amount) * width)), []);
+    this.ranks.forEach(({ width, amount, parts }, i) => {
+      const keep = kept(width, share(amount));
+      feeds[`keep.${i}`] = array(Int32Array.of(keep), []);
+      if (parts) floors(parts, keep, this.plan.floor).forEach((least, j) => (feeds[`floor.${j}`] = array(Int32Array.of(least), []))); // prettier-ignore
     });
     const { signal } = cancellation;
     const results = await this.program.run(feeds, { seed, step, signal }).catch((thrown: unknown) => {
@@ -119,8 +125,15 @@ export class Masker {
   }
 
   private rankTogether(scores: readonly Tensor[]): Tensor[] {
-    const all = scores.length === 1 ? scores[0]! : concat(scores, 0);
-    const kept = this.rank(all, this.plan.targets[0]!.amount);
+    const { targets, pattern, floor } = this.plan;
+    if (scores.length < 2) return scores.map((score) => this.rank(score, targets[0]!.amount));
+    const parts = targets.map(({ parameter: { shape } }) => ({ size: unitsOf(pattern, shape), rows: rowsOf(pattern, shape) })); // prettier-ignore
+    // The best of each parameter go before all others; what is hidden already has −∞ and stays so.
+    const ranked = floor === 0 ? scores : scores.map((score, i) => {
+      const least = this.trace.input(`floor.${i}`, "i32", []);
+      return this.trace.apply("top_mask", [score, least]).ne(0).and(score.gt(-Infinity)).where(Infinity, score);
+    }); // prettier-ignore
+    const kept = this.rank(concat(ranked, 0), targets[0]!.amount, floor === 0 ? undefined : parts);
     let at = 0;
     return scores.map(({ shape: [n] }) => kept.slice([at, (at += n!)]));
   }
@@ -129,13 +142,12 @@ export class Masker {
     const { pattern, scope } = this.plan;
     if (pattern.kind === "nm") return this.rank(score.reshape([-1, pattern.m]), amount);
     if (scope !== "row") return this.rank(score, amount);
-    const rows = matrixOf(parameter.shape)[0] / (pattern.kind === "block" ? pattern.rows : 1);
-    return this.rank(score.reshape([rows, -1]), amount);
+    return this.rank(score.reshape([rowsOf(pattern, parameter.shape), -1]), amount);
   }
 
-  private rank(scores: Tensor, amount: number): Tensor {
+  private rank(scores: Tensor, amount: number, parts?: readonly Part[]): Tensor {
     const width = scores.shape.at(-1)!;
-    const keep = this.trace.input(`keep.${this.ranks.push({ width, amount }) - 1}`, "i32", []);
+    const keep = this.trace.input(`keep.${this.ranks.push({ width, amount, ...(parts && { parts }) }) - 1}`, "i32", []);
     return this.trace.apply("top_mask", [scores, keep]);
   }
 

@@ -3,7 +3,7 @@ import { ArgumentError, checkOptions } from "../errors.js";
 import type { Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import { Module } from "../nn/module.js";
-import { requireCount, requireOneOf } from "../ops/require.js";
+import { requireCount, requireOneOf, requireWithin } from "../ops/require.js";
 import { checkedDataset } from "../train/evaluate.js";
 import type { FitOptions, ScalarMetrics } from "../train/index.js";
 import { l1, type Criterion, type Scope } from "./criteria.js";
@@ -22,6 +22,11 @@ export interface MaskOptions {
    * ("row"). Some criteria have another default.
    */
   readonly scope?: Scope | undefined;
+  /**
+   * With scope "global": every parameter keeps at least this share of what pruning all evenly would leave it, and as many weights as
+   * it has outputs where that many stay at all. Default 0.25; 0 lets layers be emptied.
+   */
+  readonly floor?: number | undefined;
   /** What a weight is worth. Default {@link l1}, the magnitude. */
   readonly criterion?: Criterion | undefined;
   /** Default "unstructured". */
@@ -58,6 +63,7 @@ export interface PruneOptions<Metrics extends ScalarMetrics = ScalarMetrics> ext
 const maskNames = [
   "amount",
   "scope",
+  "floor",
   "criterion",
   "structure",
   "match",
@@ -74,7 +80,7 @@ const CALIBRATION = 1024;
 
 /** @throws ArgumentError for options that do not fit the model or one another. */
 export function planMask(where: string, model: Module, options: MaskOptions, during?: During): MaskPlan {
-  const { criterion = l1, seed = 0 } = options;
+  const { criterion = l1, seed = 0, floor = 0.25 } = options;
   if (typeof criterion !== "function") {
     throw new ArgumentError(
       `${where}: criterion must be a function such as prune.l1 or prune.wanda, got ${JSON.stringify(criterion)}`,
@@ -83,6 +89,7 @@ export function planMask(where: string, model: Module, options: MaskOptions, dur
   const scope = options.scope ?? criterion.scope ?? "layer";
   requireOneOf(where, "scope", scope, ["layer", "global", "row"]);
   requireCount(where, "seed", seed, 0);
+  requireWithin(where, "floor", floor, 0, 1);
   const pattern = patternOf(where, options.structure);
   const amount = amountOf(where, options, pattern.kind === "nm" ? 1 - pattern.n / pattern.m : undefined);
   if (options.scope !== undefined && pattern.kind === "nm") {
@@ -94,7 +101,17 @@ export function planMask(where: string, model: Module, options: MaskOptions, dur
   const { match, keep } = options;
   const targets = targetsOf(where, model, { amount, match, keep });
   for (const { name, parameter } of targets) requireFit(where, pattern, name, parameter.shape);
-  return { where, model, targets, criterion, scope, pattern, calibration: calibrationOf(where, options, during), seed };
+  return {
+    where,
+    model,
+    targets,
+    criterion,
+    scope,
+    floor,
+    pattern,
+    calibration: calibrationOf(where, options, during),
+    seed,
+  };
 }
 
 /** @throws ArgumentError for unknown options and what is no model. */

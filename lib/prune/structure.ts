@@ -41,6 +41,11 @@ export function matrixOf(shape: Shape): readonly [rows: number, inputs: number] 
   return [shape[0]!, shape.slice(1).reduce((product, extent) => product * extent, 1)];
 }
 
+/** Rows of units of a weight of `shape`. */
+export function rowsOf(pattern: Pattern, shape: Shape): number {
+  return matrixOf(shape)[0] / (pattern.kind === "block" ? pattern.rows : 1);
+}
+
 /** @throws ArgumentError for a weight that the pattern does not divide, with what to do about it. */
 export function requireFit(where: string, pattern: Pattern, name: string, shape: Shape): void {
   const [rows, inputs] = matrixOf(shape);

@@ -42,7 +42,7 @@ describe("what is pruned", () => {
 
   it("ranks all layers together with scope global, and outputs by themselves with scope row", async () => {
     const model = nn.sequential(linear(2, 2, [1, 2, 3, 4]), linear(2, 2, [10, 20, 30, 40]));
-    const together = await prune(model, { amount: 0.5, scope: "global" });
+    const together = await prune(model, { amount: 0.5, scope: "global", floor: 0 });
     expect(together.parameters().map(zerosOf)).toEqual([4, 0]);
     const rows = await prune(linear(2, 2, [1, 2, 30, 40]), { amount: 0.5, scope: "row" });
     expect([...values(rows.weight)]).toEqual([0, 2, 0, 40]);
@@ -121,7 +121,7 @@ describe("structures", () => {
 
   it("rank blocks of all layers together with scope global", async () => {
     const model = nn.sequential(linear(2, 2, [1, 1, 2, 2]), linear(2, 2, [10, 10, 20, 20]));
-    const pruned = await prune(model, { amount: 0.5, scope: "global", structure: { block: [1, 2] } });
+    const pruned = await prune(model, { amount: 0.5, scope: "global", floor: 0, structure: { block: [1, 2] } });
     expect(pruned.parameters().map(zerosOf)).toEqual([4, 0]);
   });
 });
