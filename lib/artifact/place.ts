@@ -5,6 +5,8 @@ import { isAbsolute, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ArgumentError, FileError } from "../errors.js";
 
+const maxPathBytes = 4095; // of Linux; other systems answer themselves
+
 /**
  * The path of an artifact as text.
  *
@@ -57,6 +59,7 @@ async function workingFolder(where: string): Promise<string> {
 
 // As the system resolves it, not by its text: "a/../b" is "b" only where "a" is a folder and not a link.
 async function resolved(where: string, path: string, absolute: string): Promise<string> {
+  if (Buffer.byteLength(absolute) > maxPathBytes) throw refusal(where, path, "ENAMETOOLONG");
   const names = absolute.split(sep).filter((name, i) => i === 0 || (name !== "" && name !== "."));
   for (let known = names.length; known > 0; known--) {
     const real = await realOf(where, path, known === names.length ? absolute : names.slice(0, known).join(sep) || sep);
@@ -94,9 +97,9 @@ const isThere = (path: string): Promise<boolean> =>
   );
 
 /** The error for a path that the system refused with `code`. */
-export function refusal(where: string, path: string, code: string, cause: unknown): ArgumentError | FileError {
+export function refusal(where: string, path: string, code: string, cause?: unknown): ArgumentError | FileError {
   const reasons: Record<string, string> = {
-    ENAMETOOLONG: `is too long: it has ${path.length} characters, a name in it at most 255`,
+    ENAMETOOLONG: `is too long: it has ${path.length} characters; systems take about 4,000, and 255 for each name in it`,
     ENOTDIR: "goes through something that is not a folder; give another path",
     ELOOP: "goes through links that lead in a circle; remove one of them",
   };
