@@ -131,18 +131,21 @@ class Writer {
  private:
   // Before anything is written: the place must be free, empty or an artifact.
   void refuse_other() const {
-    const Descriptor target = open_folder(*parent_, name_);
-    if (target) return refuse_other(*target);
-    if (errno == ENOENT) return;
-    check(errno != ENOTDIR && errno != ELOOP, Code::argument, [&] {
-      return operation_ + ": " + quoted(place_) +
-             " is a file or a link, not a folder; save into a folder, or remove it first";
-    });
-    throw Refusal{"open", errno};
+    for (int tries = 1000; tries > 0; --tries) {
+      const Descriptor target = open_folder(*parent_, name_);
+      if (!target && errno == ENOENT) return;
+      check(target || (errno != ENOTDIR && errno != ELOOP), Code::argument, [&] {
+        return operation_ + ": " + quoted(place_) +
+               " is a file or a link, not a folder; save into a folder, or remove it first";
+      });
+      if (!target) throw Refusal{"open", errno};
+      const Recognized found = recognize(*target);
+      // One that another saver has just replaced loses its files while we look.
+      if (same_folder(*target, *parent_, name_)) return refuse(found);
+    }
   }
 
-  void refuse_other(int target) const {
-    const Recognized found = recognize(target);
+  void refuse(const Recognized& found) const {
     check(found.kind != Recognized::Kind::other, Code::argument, [&] {
       return operation_ + ": " + quoted(place_) + " is not an artifact: it " + found.stranger +
              ", which saving would remove; save into a folder of its own, such as " + quoted(place_ + "/model");
@@ -177,7 +180,7 @@ class Writer {
       if (!target) continue;  // removed meanwhile
       lock(*target, true);    // savers of one place take turns; where there are no locks the swap alone must do
       if (!same_folder(*target, *parent_, name_)) continue;
-      refuse_other(*target);
+      refuse(recognize(*target));
       struct stat status{};
       if (::fstat(*target, &status) == 0) ::fchmod(draft.folder(), status.st_mode & 07777);
       const int error = exchange(*parent_, draft.name(), name_);
@@ -186,7 +189,7 @@ class Writer {
       if (error != 0) throw Refusal{"put in place", error};
       settle([&] { return exchange(*parent_, draft.name(), name_); });
       try {
-        refuse_other(*target);  // something may have been put there at the last moment
+        refuse(recognize(*target));  // something may have been put there at the last moment
       } catch (...) {
         if (exchange(*parent_, draft.name(), name_) != 0) draft.leave();
         throw;
@@ -211,7 +214,7 @@ class Writer {
     if (!target) throw Refusal{"open", errno};
     const Locked locked = lock(*target, true);
     if (locked == Locked::busy) throw Refusal{"wait for another that saves there", EBUSY};
-    refuse_other(*target);
+    refuse(recognize(*target));
     if (locked == Locked::yes) remove_if(*target, is_draft_name);  // of dead writers: those who live hold the lock
     Loose weights(*target), graph(*target);
     const Fingerprint print = write_weights(*target, weights.name, artifact_, operation_);

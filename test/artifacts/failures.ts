@@ -46,8 +46,8 @@ class Victim {
   private child: ChildProcess | undefined;
 
   async save(path: string, version: number, log: string, injections: readonly string[]): Promise<Answer> {
-    if (!this.child || this.child.exitCode !== null || this.child.signalCode !== null) await this.begin(path);
-    const child = this.child!;
+    const alive = this.child?.exitCode === null && this.child.signalCode === null;
+    const child = alive ? this.child! : await this.begin(path);
     const threads = (await readdir(`/proc/${child.pid}/task`)).filter((id) => id !== String(child.pid));
     const inject = injections.flatMap((injection) => ["-e", `inject=${injection}`]);
     const targets = threads.flatMap((id) => ["-p", id]);
@@ -67,12 +67,13 @@ class Victim {
   }
 
   /** The first save makes the threads that the later ones use. */
-  private async begin(path: string): Promise<void> {
+  private async begin(path: string): Promise<ChildProcess> {
     const child = fork(fileURLToPath(new URL("victim.ts", import.meta.url)), { execArgv: ["--import", "tsx"] });
     this.child = child;
     await once(child, "message");
     child.send({ path: join(path, "..", "..", "first", String(child.pid)), version: 0 });
     await once(child, "message");
+    return child;
   }
 
   end(): void {

@@ -68,6 +68,7 @@ export async function hammer({ folder, loaders, loads, savers, seed }: HammerOpt
       for (const until = Date.now() + 30 + 400 * next(); Date.now() < until && !done;) {
         await new Promise((later) => setTimeout(later, 1 + 20 * next()));
       }
+      if (child.exitCode !== null) result.errors["a saver ended by itself"] = child.exitCode;
       child.kill("SIGKILL");
       await ended;
       result.kills++;

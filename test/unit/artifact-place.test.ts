@@ -1,6 +1,7 @@
 // Where saving may go: whatever path is given, nothing but an artifact or an empty folder is ever replaced, and nothing in the
 // package removes what it did not make or recognize.
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -146,10 +147,10 @@ describe("nothing in the package removes a folder that it did not make", () => {
     });
     const found: Record<string, string> = {};
     const removal = /(?:\brm(?:Sync)?\(.*recursive|\brmdir(?:Sync)?\(.*recursive|remove_all\(|rm -r|rimraf|["']rm["'])/;
-    const read = (path: string) => execFileSync("cat", [path], { cwd: start, encoding: "utf8", maxBuffer: 2 ** 26 });
     for (const path of files.split("\n").filter((name) => /\.(ts|mjs|js|cc|h|json|gyp|gypi)$/.test(name))) {
       if (path.startsWith("native/test/")) continue;
-      for (const line of read(path).split("\n")) if (removal.test(line)) found[path] = line.trim();
+      for (const line of readFileSync(join(start, path), "utf8").split("\n"))
+        if (removal.test(line)) found[path] = line.trim();
     }
     expect(found).toEqual(allowed);
   });
