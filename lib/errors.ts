@@ -1,6 +1,8 @@
 // The registry of error codes and their classes. The codes mirror `Code` of native/base/error.h (a test compares the two);
 // the engine throws { code, message } and `adopt` dresses that in its class, keeping the JavaScript stack.
 import { closest, distance } from "fastest-levenshtein";
+import { got } from "./names/got.js";
+import { nameElsewhere, wayInstead } from "./names/options.js";
 
 /** Base of every error that Athanor throws: `code` names the kind, `message` is a whole sentence with a way out. */
 export class AthanorError extends Error {
@@ -178,20 +180,39 @@ function initialsOf(name: string): string {
 }
 
 /**
- * The error for an option that does not exist, with the nearest one that does.
+ * The error for an option that does not exist, with the one that was meant: by its name in other libraries, or the nearest.
  *
  * @example
  * unknownOption("optim.adamW", "learningRate", ["lr", "weightDecay"]).message;
  * // 'optim.adamW: unknown option "learningRate", did you mean "lr"?'
  */
 export function unknownOption(where: string, name: string, known: readonly string[]): ArgumentError {
-  const near = nearestName(name, known);
+  const instead = wayInstead(where, name);
+  const near = nameElsewhere(name, known) ?? nearestName(name, known);
   const way =
-    near === undefined ? `; known: ${known.map((option) => `"${option}"`).join(", ")}` : `, did you mean "${near}"?`;
+    instead !== undefined
+      ? `; ${instead}`
+      : near === undefined
+        ? `; known: ${known.map((option) => `"${option}"`).join(", ")}`
+        : `, did you mean "${near}"?`;
   return new ArgumentError(`${where}: unknown option "${name}"${way}`);
 }
 
-/** Throws `unknownOption` for the first own key of `options` that is not in `known`. */
+/**
+ * Checks that `options` is an object that has no own key but those known.
+ *
+ * @throws ArgumentError
+ */
 export function checkOptions(where: string, options: object, known: readonly string[]): void {
+  if (!isOptions(options)) {
+    throw new ArgumentError(`${where}: expected an object of options with ${known.join(", ")}, got ${got(options)}`);
+  }
   for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(where, name, known);
+}
+
+// Plain objects, and others that a program keeps its settings in; not what a caller puts in this place by mistake: a list, a
+// promise, something with a shape.
+function isOptions(options: unknown): boolean {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return false;
+  return !ArrayBuffer.isView(options) && !("then" in options) && !("shape" in options && "dtype" in options);
 }

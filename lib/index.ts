@@ -1,5 +1,11 @@
 // Everything that `import … from "athanor"` offers.
+import { noteFactories } from "./guidance/factories.js";
+import * as losses from "./loss/index.js";
+import * as figures from "./metrics/index.js";
 import { addon } from "./native/index.js";
+import * as layers from "./nn/index.js";
+import * as optimizers from "./optim/index.js";
+import * as schedules from "./schedule/index.js";
 
 export * from "./errors.js";
 export * as loss from "./loss/index.js";
@@ -21,6 +27,13 @@ export * as schedule from "./schedule/index.js";
 export * as train from "./train/index.js";
 export type { FitOptions } from "./train/index.js";
 export type { PruneOptions, PruningSchedule } from "./prune/index.js";
+
+noteFactories("loss", losses);
+noteFactories("metrics", figures, ["evaluate"]);
+noteFactories("nn", layers, ["asInput", "call", "feed", "inputFor"]);
+noteFactories("nn.init", layers.init);
+noteFactories("optim", optimizers, ["bind"]);
+noteFactories("schedule", schedules, ["describe", "from", "fromJSON", "same"]);
 
 /** The version of the engine. */
 export const version: string = addon.version;

@@ -50,7 +50,7 @@ export const foreignHeaders = [
   { header: /^(cuda|cublas|nccl|mpi)\w*\.h$/, rooms: [] },
 ];
 
-const ground = ["errors"];
+const ground = ["errors", "names", "guidance"];
 const engine = [...ground, "native", "tensor"];
 const model = [...engine, "ops", "schedule", "data", "metrics"];
 const training = [...model, "nn", "loss", "optim"];
@@ -59,7 +59,9 @@ const outer = [...compression, "prune", "quantize", "distill"];
 
 /** TypeScript: folders of lib/, and its single files by name. */
 export const libRooms = {
-  errors: [],
+  names: [],
+  errors: ["names"],
+  guidance: ["errors", "names"],
   native: ground,
   schedule: ground,
   tensor: [...ground, "native"],

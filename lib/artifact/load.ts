@@ -1,5 +1,6 @@
 // Loading: the folder becomes a model that predicts, with nothing of the code that built it.
 import { CorruptFileError } from "../errors.js";
+import { unawaited } from "../guidance/unawaited.js";
 import { addon, call, type NativeVariable, type StoredTensor } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import type { DType } from "../tensor/dtype.js";
@@ -20,7 +21,23 @@ import { attrsFor, type SavedNode } from "./symbolic.js";
  * using served = await artifact.load("out/digits");
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
  */
-export async function load(path: string | URL): Promise<Served> {
+export function load(path: string | URL): Promise<Served> {
+  return unawaited("artifact.load", servedNames, loadServed(path));
+}
+
+const servedNames = [
+  "predict",
+  "predictSync",
+  "input",
+  "metadata",
+  "weights",
+  "layout",
+  "parameters",
+  "dispose",
+  Symbol.dispose,
+];
+
+async function loadServed(path: string | URL): Promise<Served> {
   const { manifest, variables, build, bytes } = await open("artifact.load", path);
   // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
   const first = build(1);
@@ -36,7 +53,22 @@ export async function load(path: string | URL): Promise<Served> {
  * const model = await artifact.loadModel("out/digits");
  * model.namedParameters().map(({ name }) => name); // ["0.weight", "0.bias", …]
  */
-export async function loadModel(path: string | URL): Promise<SavedModel> {
+export function loadModel(path: string | URL): Promise<SavedModel> {
+  return unawaited("artifact.loadModel", modelNames, loadTrainable(path));
+}
+
+const modelNames = [
+  "forward",
+  "parameters",
+  "namedParameters",
+  "freeze",
+  "unfreeze",
+  "clone",
+  "dispose",
+  Symbol.dispose,
+];
+
+async function loadTrainable(path: string | URL): Promise<SavedModel> {
   const { graphFile, manifest, variables, masks, build } = await open("artifact.loadModel", path);
   build(1).dispose();
   return new SavedModel(manifest, variables, masks, graphFile);

@@ -5,7 +5,9 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
 import { ArgumentError, checkOptions, CorruptFileError, FileError, nearestName } from "../errors.js";
+import { unawaited } from "../guidance/unawaited.js";
 import { NdArray } from "../tensor/nd-array.js";
+import { notText, watchFirst } from "./binary.js";
 import { Dataset } from "./dataset.js";
 
 /** Options of {@link csv}. */
@@ -55,7 +57,11 @@ interface Feature {
  * @example
  * const { samples, classes } = await data.csv("iris.csv", { label: "species" });
  */
-export async function csv(source: string | URL | { readonly text: string }, options: CsvOptions): Promise<Table> {
+export function csv(source: string | URL | { readonly text: string }, options: CsvOptions): Promise<Table> {
+  return unawaited("data.csv", ["samples", "features", "classes"], read(source, options));
+}
+
+async function read(source: string | URL | { readonly text: string }, options: CsvOptions): Promise<Table> {
   checkOptions("data.csv", options, ["label", "target", "drop", "oneHot", "delimiter"]);
   const [header, ...rows] = await readRows(source, options.delimiter ?? ",");
   if (!header || rows.length === 0) {
@@ -94,6 +100,7 @@ async function readRows(source: string | URL | { readonly text: string }, delimi
   const input = named ? createReadStream(source) : Readable.from([source.text]);
   const parser = parse({ bom: true, trim: true, skip_empty_lines: true, info: true, delimiter });
   input.on("error", (error: Error) => parser.destroy(error));
+  watchFirst(input, (first) => notText("data.csv", place, first));
   const rows: Row[] = [];
   try {
     for await (const { record, info } of input.pipe(parser) as AsyncIterable<{
@@ -103,6 +110,7 @@ async function readRows(source: string | URL | { readonly text: string }, delimi
       rows.push({ cells: record, line: info.lines });
     }
   } catch (cause) {
+    if (cause instanceof ArgumentError) throw cause;
     const { message } = cause as Error;
     if (cause instanceof CsvError) throw new CorruptFileError(`data.csv: ${place} is malformed: ${message}`, { cause });
     throw new FileError(`data.csv: cannot read ${place}: ${message}`, { cause });

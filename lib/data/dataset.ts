@@ -1,10 +1,11 @@
 // A data set in memory: samples x and targets y, paired along the first dimension. Ranges are views, selections copies.
 
 import { ArgumentError, checkOptions } from "../errors.js";
-import { NdArray } from "../tensor/nd-array.js";
+import type { NdArray } from "../tensor/nd-array.js";
 import { assertFinite, assertPaired } from "./check.js";
 import { permutation } from "./permutation.js";
 import { gatherRows, rowCount, rowsOf } from "./rows.js";
+import { requireSamples } from "./samples.js";
 
 /** Samples `x` `[n, …]` with targets `y` `[n, …]`: what training and evaluation read. */
 export interface Samples {
@@ -34,12 +35,9 @@ export class Dataset implements Samples {
   readonly x: NdArray;
   readonly y: NdArray;
 
-  constructor(samples: Samples) {
-    const where = "data.fromArrays";
+  constructor(samples: Samples, where = "data.fromArrays") {
+    requireSamples(where, samples);
     const { x, y } = samples;
-    if (!(x instanceof NdArray) || !(y instanceof NdArray)) {
-      throw new ArgumentError(`${where}: expected { x, y } made by array(values, shape), got ${describe(samples)}`);
-    }
     assertPaired(where, x, y);
     assertFinite(where, x, "x");
     assertFinite(where, y, "y");
@@ -117,12 +115,4 @@ function unchecked(x: NdArray, y: NdArray): Dataset {
 function clamp(index: number, length: number): number {
   const whole = Math.trunc(index) || 0;
   return whole < 0 ? Math.max(0, length + whole) : Math.min(whole, length);
-}
-
-function describe(samples: unknown): string {
-  if (typeof samples !== "object" || samples === null) return String(samples);
-  const kinds = Object.entries(samples).map(([key, value]) => {
-    return `${key}: ${(value as object | null)?.constructor?.name ?? String(value)}`;
-  });
-  return `{ ${kinds.join(", ")} }`;
 }

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { CorruptFileError, FileError, checkOptions } from "../errors.js";
+import { unawaited } from "../guidance/unawaited.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { assertLabels } from "./check.js";
 import { Dataset } from "./dataset.js";
@@ -31,7 +32,11 @@ export interface Mnist {
  * const digits = await data.mnist();
  * digits.test.x.shape; // [10000, 1, 28, 28]
  */
-export async function mnist(options: MnistOptions = {}): Promise<Mnist> {
+export function mnist(options: MnistOptions = {}): Promise<Mnist> {
+  return unawaited("data.mnist", ["train", "test"], read(options));
+}
+
+async function read(options: MnistOptions): Promise<Mnist> {
   checkOptions("data.mnist", options, ["from"]);
   const folder = options.from === undefined ? packageFolder() : resolve(options.from);
   const [train, test] = await Promise.all([readPart(folder, "train"), readPart(folder, "t10k")]);

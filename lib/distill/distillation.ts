@@ -1,6 +1,7 @@
 // Terms beside the task's loss: (1 − Σ alpha) task + Σ weight · term, each term with its teachers. One object serves `train.fit`
 // (option `distill`) and, by its `step`, loops of the user's own.
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 import type { Loss } from "../loss/index.js";
 import { capture, inputFor, type Captured, type ModuleLike } from "../nn/index.js";
 import { requireModule } from "../nn/module.js";
@@ -94,7 +95,7 @@ export class Distillation implements LossTerms {
     const where = `distill.${this.name}`;
     requireModule(where, student);
     if (typeof loss !== "function") {
-      throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${String(loss)}`);
+      throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${got(loss)}`);
     }
     return (batch) => this.loss({ model: student, loss, batch });
   }

@@ -1,23 +1,74 @@
 // Losses of classifiers. All are taken from scores or log-probabilities by forms that neither overflow nor cancel.
-import { checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
 import { checkCrossEntropy, crossEntropy as crossEntropyOf, type CrossEntropyOptions } from "../ops/cross-entropy.js";
 import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
+import { got } from "../names/got.js";
 import { showShape } from "../tensor/nd-array.js";
-import type { Tensor } from "../tensor/tensor.js";
-import { fitted, named, reduce, reductionOf, type Loss, type ReductionOption } from "./loss.js";
+import { Tensor } from "../tensor/tensor.js";
+import {
+  checkLossOptions,
+  fitted,
+  named,
+  reduce,
+  reductionOf,
+  refuseTensor,
+  type Loss,
+  type ReductionOption,
+} from "./loss.js";
+
+const crossEntropyOptions = ["labelSmoothing", "ignoreIndex", "reduction", "fromLogits"];
+
+/** Options of {@link crossEntropy}. */
+export interface CrossEntropyLossOptions extends CrossEntropyOptions {
+  /**
+   * Whether the model gives scores, on which the loss takes the softmax itself. False for a model that ends in one: the loss is
+   * then −log p, with p held above 1e-37. As `from_logits` of Keras, but true by default.
+   */
+  readonly fromLogits?: boolean | undefined;
+}
 
 /**
  * −log softmax(scores)[label], for scores f32 […, C] and labels i32 or u8 […]; the target may be probabilities f32 […, C]
  * instead. As torch.nn.CrossEntropyLoss with the classes last.
  *
- * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when run, for a label that is no class.
+ * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when traced, for what a softmax or a sigmoid gave, and
+ *   when run, for a label that is no class.
  * @example
  * const f = compile(loss.crossEntropy({ labelSmoothing: 0.1 }));
  * const value = await f.run(array([2, 1, 0, 3], [2, 2]), array(Int32Array.of(0, 1)));
  */
-export function crossEntropy(options: CrossEntropyOptions = {}): Loss {
-  checkCrossEntropy("loss.crossEntropy", options);
-  return named("crossEntropy", (prediction, target) => crossEntropyOf(prediction, target, options));
+export function crossEntropy(options: CrossEntropyLossOptions = {}): Loss {
+  const where = "loss.crossEntropy";
+  refuseTensor(where, options);
+  checkOptions(where, options, crossEntropyOptions);
+  const { fromLogits = true, ...rest } = options;
+  if (typeof fromLogits !== "boolean") {
+    throw new ArgumentError(`${where}: fromLogits must be true or false, got ${got(fromLogits)}`);
+  }
+  checkCrossEntropy(where, rest);
+  return named("crossEntropy", (prediction, target) => {
+    requireTensor("crossEntropy", "the prediction", prediction);
+    if (prediction.rank > 0 && prediction.shape.at(-1) === 1) {
+      throw new ShapeError(
+        `${where}: the prediction ${showShape(prediction.shape)} has one class, of which the loss is always 0; write loss.bceWithLogits() for yes and no, loss.mse() for numbers, or give the last layer a result for each class`,
+      );
+    }
+    if (fromLogits) refuseProbabilities(where, prediction);
+    const scores = fromLogits ? prediction : prediction.maximum(1e-37).log();
+    return crossEntropyOf(scores, target, rest);
+  });
+}
+
+function refuseProbabilities(where: string, prediction: Tensor): void {
+  const origin = prediction.trace.origins.of(prediction.id);
+  if (origin === undefined || origin === "scores") return;
+  const keep =
+    origin === "softmax"
+      ? `; to keep it in the model, write ${where}({ fromLogits: false })`
+      : "; for several yes-or-no answers a sample, use loss.bceWithLogits()";
+  throw new ArgumentError(
+    `${where}: the prediction comes from a ${origin}, and the loss takes the softmax itself, so that it would be taken twice; leave nn.${origin}() out of the model${keep}`,
+  );
 }
 
 /** Options of {@link nll}. */
@@ -32,11 +83,12 @@ export interface NllOptions extends ReductionOption {
  * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when run, for a label that is no class.
  */
 export function nll(options: NllOptions = {}): Loss {
-  checkOptions("loss.nll", options, ["ignoreIndex", "reduction"]);
+  checkLossOptions("loss.nll", options, ["ignoreIndex", "reduction"]);
   const reduction = reductionOf("loss.nll", options);
   const { ignoreIndex } = options;
   if (ignoreIndex !== undefined) requireCount("loss.nll", "ignoreIndex", ignoreIndex, -(2 ** 31));
   return named("nll", (prediction, target) => {
+    refuseScores("loss.nll", prediction, "log-probabilities", "loss.crossEntropy()");
     const labels = labelsFor("nll", prediction, target);
     if (ignoreIndex === undefined) return reduce(picked(prediction, labels), reduction);
     const counts = labels.ne(ignoreIndex);
@@ -70,9 +122,10 @@ function labelsFor(where: string, prediction: Tensor, target: Tensor): Tensor {
  * @throws ArgumentError; ShapeError when traced.
  */
 export function bce(options: ReductionOption = {}): Loss {
-  checkOptions("loss.bce", options, ["reduction"]);
+  checkLossOptions("loss.bce", options, ["reduction"]);
   const reduction = reductionOf("loss.bce", options);
   return named("bce", (p, target) => {
+    refuseScores("loss.bce", p, "probabilities", "loss.bceWithLogits()");
     const t = fitted("bce", p, target);
     const no = p.neg().add(1);
     return reduce(
@@ -83,6 +136,22 @@ export function bce(options: ReductionOption = {}): Loss {
       reduction,
     );
   });
+}
+
+function refuseSigmoid(x: Tensor): void {
+  const origin = x.trace.origins.of(x.id);
+  if (origin === undefined || origin === "scores") return;
+  throw new ArgumentError(
+    `loss.bceWithLogits: the prediction comes from a ${origin}, and the loss takes the sigmoid itself; leave nn.${origin}() out of the model, or write ${origin === "sigmoid" ? "loss.bce(), which takes probabilities" : "loss.crossEntropy() for classes that exclude each other"}`,
+  );
+}
+
+// What a layer gives is a score of any size; no logarithm was taken of it, and no sigmoid.
+function refuseScores(where: string, prediction: Tensor, expected: string, instead: string): void {
+  if (!(prediction instanceof Tensor) || prediction.trace.origins.of(prediction.id) !== "scores") return;
+  throw new ArgumentError(
+    `${where}: it takes ${expected}, and the prediction is the bare result of a layer; write ${instead}, which takes such scores`,
+  );
 }
 
 // log p, but -100 where p is 0; there it has no slope, where that of log is infinite.
@@ -107,11 +176,13 @@ export interface BceWithLogitsOptions extends ReductionOption {
  * (await f.run(array([1000, -1000]), array([1, 0]))).item(); // 0
  */
 export function bceWithLogits(options: BceWithLogitsOptions = {}): Loss {
-  checkOptions("loss.bceWithLogits", options, ["reduction", "posWeight"]);
+  checkLossOptions("loss.bceWithLogits", options, ["reduction", "posWeight"]);
   const reduction = reductionOf("loss.bceWithLogits", options);
   const { posWeight = 1 } = options;
   requireAboveZero("loss.bceWithLogits", "posWeight", posWeight);
   return named("bceWithLogits", (x, target) => {
+    requireTensor("bceWithLogits", "the prediction", x);
+    refuseSigmoid(x);
     const t = fitted("bceWithLogits", x, target);
     if (posWeight === 1) return reduce(x.softplus().sub(t.mul(x)), reduction);
     // w t softplus(−x) + (1 − t) softplus(x)
@@ -135,7 +206,7 @@ export interface HingeOptions extends ReductionOption {
  * (await f.run(array([0.5, 3]), array([1, -1]))).toArray(); // [0.5, 4]
  */
 export function hinge(options: HingeOptions = {}): Loss {
-  checkOptions("loss.hinge", options, ["reduction", "margin"]);
+  checkLossOptions("loss.hinge", options, ["reduction", "margin"]);
   const reduction = reductionOf("loss.hinge", options);
   const { margin = 1 } = options;
   requireAboveZero("loss.hinge", "margin", margin);
@@ -149,7 +220,7 @@ export function hinge(options: HingeOptions = {}): Loss {
  * @throws ArgumentError; ShapeError when traced.
  */
 export function kl(options: ReductionOption = {}): Loss {
-  checkOptions("loss.kl", options, ["reduction"]);
+  checkLossOptions("loss.kl", options, ["reduction"]);
   const reduction = reductionOf("loss.kl", options);
   return named("kl", (prediction, target) => {
     const t = fitted("kl", prediction, target);

@@ -1,9 +1,11 @@
 // What all losses share: their type, the check that prediction and target fit, and what becomes of a batch of them.
-import { ShapeError } from "../errors.js";
+import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
+import { spelled, uncalled } from "../guidance/factories.js";
+import { got } from "../names/got.js";
 import { reductions, type Reduction } from "../ops/cross-entropy.js";
 import { requireOneOf, requireTensor } from "../ops/require.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 
 /** A loss: a prediction and a target to one number. Its `name` is what summaries call it. */
 export type Loss = ((prediction: Tensor, target: Tensor) => Tensor) & { readonly name: string };
@@ -17,6 +19,29 @@ export interface ReductionOption {
 /** Names a function of prediction and target. */
 export function named(name: string, f: (prediction: Tensor, target: Tensor) => Tensor): Loss {
   return Object.defineProperty(f, "name", { value: name });
+}
+
+/** Checks the options of a loss; a tensor among them is one that was to be lost. @throws ArgumentError */
+export function checkLossOptions(where: string, options: object, known: readonly string[]): void {
+  refuseTensor(where, options);
+  checkOptions(where, options, known);
+}
+
+/** @throws ArgumentError for a prediction in the place of options. */
+export function refuseTensor(where: string, options: unknown): void {
+  if (!(options instanceof Tensor)) return;
+  throw new ArgumentError(
+    `${where}: it takes options and makes the loss, which takes the tensors: write ${where}()(prediction, target); got ${got(options)}`,
+  );
+}
+
+/** @throws ArgumentError unless `value` is a loss, called if it is one of this module. */
+export function requireLoss(where: string, value: unknown): asserts value is Loss {
+  const instead = uncalled(value) ?? spelled("loss", value);
+  if (typeof value === "function" && instead === undefined) return;
+  throw new ArgumentError(
+    `${where}: loss must be one of loss, such as loss.crossEntropy(), got ${got(value)}${instead === undefined ? "" : `; ${instead}`}`,
+  );
 }
 
 /** The reduction that options ask for. @throws ArgumentError */
@@ -45,9 +70,20 @@ export function fitted(where: string, prediction: Tensor, target: Tensor): Tenso
   const column = countOf(prediction.shape) === countOf(target.shape) && Math.abs(prediction.rank - target.rank) === 1;
   if (!same && !(column && squeezed(prediction.shape) === squeezed(target.shape))) {
     throw new ShapeError(
-      `${where}: prediction and target must have one shape, got ${showShape(prediction.shape)} and ${showShape(target.shape)}`,
+      `${where}: prediction and target must have one shape, got ${showShape(prediction.shape)} and ${showShape(target.shape)}${fitInstead(where, prediction, target)}`,
     );
   }
   const values = target.cast(prediction.dtype);
   return same ? values : values.reshape(prediction.shape);
+}
+
+function fitInstead(where: string, prediction: Tensor, target: Tensor): string {
+  if (prediction.rank === target.rank + 1 && showShape(prediction.shape.slice(0, -1)) === showShape(target.shape)) {
+    return where.startsWith("bce")
+      ? "; for classes by number use loss.crossEntropy(), for yes and no let the last layer give one score"
+      : "; for classes by number use loss.crossEntropy(), for numbers let the last layer give one";
+  }
+  return countOf(prediction.shape) === countOf(target.shape)
+    ? `; reshape the target to ${showShape(prediction.shape)}`
+    : "";
 }

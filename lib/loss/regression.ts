@@ -1,7 +1,6 @@
 // Losses of numbers.
-import { checkOptions } from "../errors.js";
 import { requireAboveZero } from "../ops/require.js";
-import { fitted, named, reduce, reductionOf, type Loss, type ReductionOption } from "./loss.js";
+import { checkLossOptions, fitted, named, reduce, reductionOf, type Loss, type ReductionOption } from "./loss.js";
 
 /**
  * (prediction − target)². Prediction and target of one shape; [N, 1] takes [N].
@@ -12,7 +11,7 @@ import { fitted, named, reduce, reductionOf, type Loss, type ReductionOption } f
  * (await f.run(array([1, 2]), array([3, 2]))).item(); // 2
  */
 export function mse(options: ReductionOption = {}): Loss {
-  checkOptions("loss.mse", options, ["reduction"]);
+  checkLossOptions("loss.mse", options, ["reduction"]);
   const reduction = reductionOf("loss.mse", options);
   return named("mse", (prediction, target) =>
     reduce(prediction.sub(fitted("mse", prediction, target)).square(), reduction),
@@ -25,7 +24,7 @@ export function mse(options: ReductionOption = {}): Loss {
  * @throws ArgumentError; ShapeError when traced.
  */
 export function mae(options: ReductionOption = {}): Loss {
-  checkOptions("loss.mae", options, ["reduction"]);
+  checkLossOptions("loss.mae", options, ["reduction"]);
   const reduction = reductionOf("loss.mae", options);
   return named("mae", (prediction, target) =>
     reduce(prediction.sub(fitted("mae", prediction, target)).abs(), reduction),
@@ -49,7 +48,7 @@ export interface HuberOptions extends ReductionOption {
  * (await f.run(array([1, 5]), array([0, 0]))).toArray(); // [0.5, 8]
  */
 export function huber(options: HuberOptions = {}): Loss {
-  checkOptions("loss.huber", options, ["reduction", "delta"]);
+  checkLossOptions("loss.huber", options, ["reduction", "delta"]);
   const reduction = reductionOf("loss.huber", options);
   const { delta = 1 } = options;
   requireAboveZero("loss.huber", "delta", delta);
@@ -73,7 +72,7 @@ export interface SmoothL1Options extends ReductionOption {
  * @throws ArgumentError; ShapeError when traced.
  */
 export function smoothL1(options: SmoothL1Options = {}): Loss {
-  checkOptions("loss.smoothL1", options, ["reduction", "beta"]);
+  checkLossOptions("loss.smoothL1", options, ["reduction", "beta"]);
   const { beta = 1, ...rest } = options;
   requireAboveZero("loss.smoothL1", "beta", beta);
   const inner = huber({ ...rest, delta: beta });

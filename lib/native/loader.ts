@@ -13,14 +13,32 @@ interface Attempt {
 
 /** The folder of the package, from wherever this file runs: lib/native in a checkout, dist/cjs/native when installed. */
 export function packageRoot(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
+  const here = folderOf(import.meta.url);
   for (let folder = here; ; folder = dirname(folder)) {
     const manifest = join(folder, "package.json");
     if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, "utf8")) as { name?: string }).name === "athanor")
       return folder;
-    if (folder === dirname(folder))
-      throw new LoadError(`athanor: no package.json of athanor above ${here}; install it again`);
+    if (folder === dirname(folder)) throw new LoadError(bundled(`no package.json of athanor above ${here}`));
   }
+}
+
+// A bundle in CommonJS has no address of the module at all.
+function folderOf(url: string | undefined): string {
+  if (url === undefined) throw new LoadError(bundled("the place of its files is not known"));
+  return dirname(fileURLToPath(url));
+}
+
+function bundled(what: string): string {
+  return [
+    `athanor: ${what}: a bundler has taken it apart, and the native engine stayed behind. Leave it out of the bundle, it is`,
+    "loaded from node_modules when the program runs:",
+    '  - esbuild: --external:athanor (in the build script: external: ["athanor"])',
+    '  - webpack: externals: { athanor: "commonjs athanor" } (for ES modules: "module athanor")',
+    '  - Rollup: external: ["athanor"]',
+    '  - Vite: ssr: { external: ["athanor"] }',
+    '  - Next.js: serverExternalPackages: ["athanor"]',
+    "If nothing is bundled, the folder of the package is damaged: npm install athanor",
+  ].join("\n");
 }
 
 /** The places where the addon may be, best first. */

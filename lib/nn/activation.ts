@@ -1,7 +1,8 @@
 // Layers without parameters: activations, softmax, dropout, flatten.
 import { ArgumentError } from "../errors.js";
 import * as ops from "../ops/activation.js";
-import { requireOneOf, requireWithin } from "../ops/require.js";
+import { got } from "../names/got.js";
+import { requireOneOf } from "../ops/require.js";
 import { dropout as drop } from "../ops/source.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Module } from "./module.js";
@@ -104,7 +105,7 @@ export function elu(alpha = 1): Activation {
 
 function requireFinite(where: string, name: string, value: number): void {
   if (Number.isFinite(value)) return;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
 }
 
 /** eˣ / Σ eˣ along an axis. */
@@ -132,7 +133,7 @@ export class Dropout extends Module {
 
   constructor(p: number) {
     super();
-    requireWithin("dropout", "p", p, 0, 1);
+    requireShare("dropout", "nn.dropout(0.5)", p);
     this.p = p;
   }
 
@@ -154,6 +155,12 @@ export class Dropout extends Module {
  */
 export function dropout(p = 0.5): Dropout {
   return new Dropout(p);
+}
+
+function requireShare(where: string, usage: string, value: unknown): void {
+  if (typeof value === "number" && value >= 0 && value <= 1) return;
+  const share = typeof value === "number" && value >= 5 && value <= 100 ? `nn.${where}(${value / 100})` : usage;
+  throw new ArgumentError(`${where}: p must be from 0 to 1, got ${got(value)}; write ${share}`);
 }
 
 /** Dimensions made one. */

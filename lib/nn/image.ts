@@ -1,5 +1,6 @@
 // Layers of images [N, C, H, W]: convolution and pooling.
-import { checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { got } from "../names/got.js";
 import { checkPadding, pairOf, type Padding, type Pair } from "../ops/geometry.js";
 import * as ops from "../ops/image.js";
 import { requireCount } from "../ops/require.js";
@@ -7,7 +8,9 @@ import { showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import * as init from "./init.js";
+import { asFloat32 } from "./instead.js";
 import { Module } from "./module.js";
+import { requireInit, requireSizes } from "./sizes.js";
 
 /** Options of {@link conv2d}. */
 export interface Conv2dOptions {
@@ -40,9 +43,9 @@ export class Conv2d extends Module {
 
   constructor(inChannels: number, outChannels: number, options: Conv2dOptions) {
     super();
-    checkOptions("conv2d", options, convOptions);
-    requireCount("conv2d", "inChannels", inChannels);
-    requireCount("conv2d", "outChannels", outChannels);
+    requireSizes("nn.conv2d(inChannels, outChannels, { kernel: 3 })", { inChannels, outChannels });
+    requireKernel("conv2d", "nn.conv2d(inChannels, outChannels, { kernel: 3 })", options, convOptions);
+    requireInit("conv2d", options.init);
     this.kernel = pairOf("conv2d", "kernel", options.kernel);
     this.stride = pairOf("conv2d", "stride", options.stride ?? 1);
     this.padding = checkPadding("conv2d", options.padding ?? 0);
@@ -77,8 +80,10 @@ export class Conv2d extends Module {
   forward(x: Tensor): Tensor {
     requireImages("conv2d", x);
     if (x.shape[1] !== this.inChannels) {
+      const last = x.shape[3] === this.inChannels;
+      const way = last ? "; channels come second: if these are [N, H, W, C], transpose([0, 3, 1, 2]) them" : "";
       throw new ShapeError(
-        `conv2d: input ${showShape(x.shape)} has ${x.shape[1]} channels, expected ${this.inChannels}`,
+        `conv2d: input ${showShape(x.shape)} has ${x.shape[1]} channels, expected ${this.inChannels}${way}`,
       );
     }
     const { stride, padding, dilation, groups, bias } = this;
@@ -87,10 +92,21 @@ export class Conv2d extends Module {
 }
 
 function requireImages(where: string, x: Tensor): void {
-  if (x.dtype !== "f32") throw new DTypeError(`${where}: takes f32, got ${x.dtype}; cast it first`);
+  if (x.dtype !== "f32") throw new DTypeError(`${where}: takes f32, got ${x.dtype}; ${asFloat32}`);
   if (x.rank === 4) return;
-  const way = x.rank === 3 ? `; reshape to [1, ${x.shape.join(", ")}] for one image` : "";
+  const [first, ...rest] = x.shape;
+  const way =
+    x.rank === 3
+      ? `; reshape to [${first}, 1, ${rest.join(", ")}] for ${first} gray images, to [1, ${x.shape.join(", ")}] for one image of ${first} channels`
+      : "; reshape flat images to [N, channels, height, width]";
   throw new ShapeError(`${where}: takes images [N, C, H, W], got ${showShape(x.shape)}${way}`);
+}
+
+function requireKernel(where: string, usage: string, options: unknown, known: readonly string[]): void {
+  const given = typeof options === "object" && options !== null && !Array.isArray(options);
+  if (given) checkOptions(where, options, known);
+  if (given && "kernel" in options && options.kernel !== undefined) return;
+  throw new ArgumentError(`${where}: kernel is missing, got ${got(options)}; write ${usage}`);
 }
 
 /**
@@ -112,7 +128,7 @@ export class MaxPool2d extends Module {
 
   constructor(options: ops.MaxPoolOptions) {
     super();
-    checkOptions("maxPool2d", options, ["kernel", "stride", "padding", "dilation"]);
+    requireKernel("maxPool2d", "nn.maxPool2d(2)", options, ["kernel", "stride", "padding", "dilation"]);
     const kernel = pairOf("maxPool2d", "kernel", options.kernel);
     const stride = pairOf("maxPool2d", "stride", options.stride ?? kernel);
     const padding = checkPadding("maxPool2d", options.padding ?? 0);
@@ -147,7 +163,7 @@ export class AvgPool2d extends Module {
 
   constructor(options: ops.AvgPoolOptions) {
     super();
-    checkOptions("avgPool2d", options, ["kernel", "stride", "padding", "countPadding"]);
+    requireKernel("avgPool2d", "nn.avgPool2d(2)", options, ["kernel", "stride", "padding", "countPadding"]);
     const kernel = pairOf("avgPool2d", "kernel", options.kernel);
     const stride = pairOf("avgPool2d", "stride", options.stride ?? kernel);
     const padding = checkPadding("avgPool2d", options.padding ?? 0);

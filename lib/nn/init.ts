@@ -1,6 +1,7 @@
 // How weights start. An initializer is a function of the weight's shape, [out, in] or [out, in / groups, kernel…], so that it
 // can read the number of inputs (fan-in) and outputs (fan-out) from it.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { got } from "../names/got.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Fill } from "../tensor/parameter.js";
 import { requireAboveZero, requireOneOf } from "../ops/require.js";
@@ -17,7 +18,7 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
 
 function requireFinite(where: string, name: string, value: unknown): void {
   if (typeof value === "number" && Number.isFinite(value)) return;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
 }
 
 const constantFill = (value: number): Fill => ({ kind: "constant", a: value, b: 0 });

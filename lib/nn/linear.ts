@@ -1,12 +1,13 @@
 // The affine map of the last dimension, and rows of a table by number.
 import { checkOptions, DTypeError, ShapeError } from "../errors.js";
-import { requireCount } from "../ops/require.js";
 import { embedding as lookUp } from "../ops/indexing.js";
 import { showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import * as init from "./init.js";
+import { asFloat32 } from "./instead.js";
 import { Module } from "./module.js";
+import { requireInit, requireSizes } from "./sizes.js";
 
 /** Options of {@link linear}. */
 export interface LinearOptions {
@@ -23,9 +24,9 @@ export class Linear extends Module {
 
   constructor(inFeatures: number, outFeatures: number, options: LinearOptions = {}) {
     super();
+    requireSizes("nn.linear(inFeatures, outFeatures)", { inFeatures, outFeatures });
     checkOptions("linear", options, ["bias", "init"]);
-    requireCount("linear", "inFeatures", inFeatures);
-    requireCount("linear", "outFeatures", outFeatures);
+    requireInit("linear", options.init);
     const shape = [outFeatures, inFeatures];
     this.weight = new Parameter(shape, { fill: (options.init ?? init.pytorchDefault())(shape) });
     const biasFill = options.init ? init.zeros() : init.pytorchDefault()(shape);
@@ -45,7 +46,7 @@ export class Linear extends Module {
   }
 
   forward(x: Tensor): Tensor {
-    if (x.dtype !== "f32") throw new DTypeError(`linear: takes f32, got ${x.dtype}; cast it first`);
+    if (x.dtype !== "f32") throw new DTypeError(`linear: takes f32, got ${x.dtype}; ${asFloat32}`);
     if (x.shape.at(-1) !== this.inFeatures) {
       throw new ShapeError(
         x.rank === 0
@@ -61,7 +62,11 @@ export class Linear extends Module {
 
   private hint(x: Tensor): string {
     const flat = x.shape.slice(1).reduce((product, extent) => product * extent, 1);
-    return x.rank > 2 && flat === this.inFeatures ? `; put flatten() before it (${showShape(x.shape)})` : "";
+    if (x.rank > 2 && flat === this.inFeatures) return `; put nn.flatten() before it (${showShape(x.shape)})`;
+    if (x.rank === 4) {
+      return `; for the ${flat} features of ${showShape(x.shape)} put nn.flatten() before it and write nn.linear(${flat}, ${this.outFeatures})`;
+    }
+    return `; write nn.linear(${x.shape.at(-1)}, ${this.outFeatures}), or feed what has ${this.inFeatures} features`;
   }
 }
 
@@ -90,9 +95,9 @@ export class Embedding extends Module {
 
   constructor(count: number, dim: number, options: EmbeddingOptions = {}) {
     super();
+    requireSizes("nn.embedding(count, dim)", { count, dim });
     checkOptions("embedding", options, ["init"]);
-    requireCount("embedding", "count", count);
-    requireCount("embedding", "dim", dim);
+    requireInit("embedding", options.init);
     this.weight = new Parameter([count, dim], { fill: (options.init ?? init.normal())([count, dim]) });
   }
 

@@ -4,11 +4,16 @@
 // `forward` of every instance is wrapped once, by the constructor, so that the nodes of a traced layer are labelled with its
 // place in the model. That is what makes an error say (layer "blocks.1.norm") and a dump of the graph readable, in modules of
 // the user as in ours.
+// Long because what a module holds is named, counted, copied, frozen and freed by one class.
 import { ArgumentError, UnsupportedError } from "../errors.js";
+import { spelled, uncalled } from "../guidance/factories.js";
+import { teachMethods } from "../guidance/methods.js";
+import { got, isClass } from "../names/got.js";
 import { requireTensor } from "../ops/require.js";
 import { Parameter } from "../tensor/parameter.js";
 import { inputOf, noteInput } from "../tensor/signature.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
+import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
 import { Statistic } from "./statistic.js";
 
 /** A parameter with its place in a model. */
@@ -202,6 +207,8 @@ export abstract class Module {
   }
 }
 
+teachMethods(Module.prototype, "model", methodsElsewhere);
+
 /** @internal The names by which the modules around know modules, while they are traced. */
 export const labels = new WeakMap<Module, string>();
 
@@ -279,9 +286,10 @@ export type ModuleLike = Module | ((x: Tensor) => Tensor);
 
 /** @throws ArgumentError unless `value` can be called as a module. */
 export function requireModule(where: string, value: unknown): asserts value is ModuleLike {
-  if (value instanceof Module || typeof value === "function") return;
+  const instead = uncalled(value) ?? spelled("nn", value);
+  if (value instanceof Module || (typeof value === "function" && instead === undefined && !isClass(value))) return;
   throw new ArgumentError(
-    `${where}: expected a module or a function of a tensor, got ${value === null ? "null" : typeof value}`,
+    `${where}: expected a module or a function of a tensor, got ${got(value)}${moduleInstead(value, instead)}`,
   );
 }
 
@@ -292,5 +300,9 @@ export function requireModule(where: string, value: unknown): asserts value is M
  */
 export function call(module: ModuleLike, x: Tensor): Tensor {
   requireModule("nn.call", module);
-  return module instanceof Module ? module.forward(x) : module(x);
+  if (module instanceof Module) return module.forward(x);
+  const y: unknown = module(x);
+  if (y instanceof Tensor) return y;
+  const name = module.name === "" ? "a function of a tensor" : `the function ${module.name}`;
+  throw new ArgumentError(`nn.call: ${name} must return a Tensor, got ${got(y)}${resultInstead(y)}`);
 }

@@ -8,6 +8,7 @@ import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import * as init from "./init.js";
 import { Module } from "./module.js";
+import { requireSizes } from "./sizes.js";
 import { Statistic } from "./statistic.js";
 
 /** Options of {@link layerNorm} and {@link rmsNorm}. */
@@ -92,8 +93,8 @@ export class RmsNorm extends Module {
 
   constructor(dim: number, options: NormOptions = {}) {
     super();
+    requireSizes("nn.rmsNorm(dim)", { dim });
     checkOptions("rmsNorm", options, ["eps"]);
-    requireCount("rmsNorm", "dim", dim);
     this.eps = options.eps ?? 1e-6;
     requireAboveZero("rmsNorm", "eps", this.eps);
     this.weight = new Parameter([dim], { fill: init.ones() });
@@ -140,8 +141,8 @@ export class BatchNorm extends Module {
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
+    requireSizes("nn.batchNorm(channels)", { channels });
     checkOptions("batchNorm", options, ["eps", "momentum"]);
-    requireCount("batchNorm", "channels", channels);
     this.eps = options.eps ?? 1e-5;
     requireAboveZero("batchNorm", "eps", this.eps);
     this.momentum = options.momentum ?? 0.1;

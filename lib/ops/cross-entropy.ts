@@ -62,7 +62,7 @@ export function checkCrossEntropy(where: string, options: CrossEntropyOptions): 
 function checkLabels(logits: Tensor, labels: Tensor): readonly number[] {
   if (labels.dtype !== "i32" && labels.dtype !== "u8") {
     throw new DTypeError(
-      `crossEntropy: labels must be i32 or u8 class numbers, or f32 probabilities, got ${labels.dtype}; cast them`,
+      `crossEntropy: labels must be i32 or u8 class numbers, or f32 probabilities, got ${labels.dtype}; write array(Int32Array.from(labels))`,
     );
   }
   const lead = logits.shape.slice(0, -1);
@@ -70,15 +70,23 @@ function checkLabels(logits: Tensor, labels: Tensor): readonly number[] {
   throw new ShapeError(
     logits.rank < 2
       ? `crossEntropy: logits must be […, classes], got ${showShape(logits.shape)}`
-      : `crossEntropy: labels ${showShape(labels.shape)} do not fit logits ${showShape(logits.shape)}, expected ${showShape(lead)}`,
+      : `crossEntropy: labels ${showShape(labels.shape)} do not fit logits ${showShape(logits.shape)}, expected ${showShape(lead)}${labelsInstead(logits, labels)}`,
   );
+}
+
+function labelsInstead(logits: Tensor, labels: Tensor): string {
+  const lead = showShape(logits.shape.slice(0, -1));
+  if (showShape(logits.shape) === showShape(labels.shape)) {
+    return "; rows of 0 and 1 (one-hot) go in as f32, class numbers have one number a row";
+  }
+  return showShape(labels.shape) === showShape([...logits.shape.slice(0, -1), 1]) ? `; reshape them to ${lead}` : "";
 }
 
 // −Σ t log softmax(x), with the target smoothed as labels are.
 function withProbabilities(logits: Tensor, target: Tensor, smoothing: number, reduction: Reduction): Tensor {
   if (showShape(logits.shape) !== showShape(target.shape) || logits.rank < 1) {
     throw new ShapeError(
-      `crossEntropy: target probabilities must have the shape of the logits ${showShape(logits.shape)}, got ${showShape(target.shape)}`,
+      `crossEntropy: target probabilities must have the shape of the logits ${showShape(logits.shape)}, got ${showShape(target.shape)}${target.rank === logits.rank - 1 ? "; class numbers are integers: array(Int32Array.from(labels))" : ""}`,
     );
   }
   const classes = logits.shape.at(-1)!;

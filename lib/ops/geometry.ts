@@ -1,5 +1,6 @@
 // Windows over images: what kernel, stride, padding and dilation may be written as, and the lists that the engine takes.
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 
 /** One number for both directions, or [height, width]. */
 export type Pair = number | readonly [height: number, width: number];
@@ -19,12 +20,18 @@ export interface Window {
 
 const isCount = (value: unknown, least: number): boolean => Number.isSafeInteger(value) && (value as number) >= least;
 
+// Short lists of numbers are worth seeing as they are.
+const shown = (value: unknown): string =>
+  Array.isArray(value) && value.length < 6 && value.every((item) => typeof item === "number")
+    ? `[${value.join(", ")}]`
+    : got(value);
+
 /** [height, width] of a pair. @throws ArgumentError */
 export function pairOf(where: string, name: string, pair: Pair): readonly [number, number] {
   const both: readonly number[] = typeof pair === "number" ? [pair, pair] : pair;
   if (Array.isArray(both) && both.length === 2 && both.every((value) => isCount(value, 1))) return [both[0]!, both[1]!];
   throw new ArgumentError(
-    `${where}: ${name} must be a whole number from 1 on, or two of them [height, width], got ${JSON.stringify(pair)}`,
+    `${where}: ${name} must be a whole number from 1 on, or two of them [height, width], got ${shown(pair)}`,
   );
 }
 
@@ -33,8 +40,10 @@ export function checkPadding(where: string, padding: Padding): Padding {
   if (padding === "same" || padding === "valid" || isCount(padding, 0)) return padding;
   const sides = Array.isArray(padding) ? (padding as readonly unknown[]) : [];
   if ((sides.length === 2 || sides.length === 4) && sides.every((value) => isCount(value, 0))) return padding;
+  const lower = typeof padding === "string" ? (padding as string).toLowerCase() : "";
+  const near = lower === "same" || lower === "valid" ? `; write "${lower}"` : "";
   throw new ArgumentError(
-    `${where}: padding must be "same", "valid", a whole number from 0 on, [height, width] or [top, bottom, left, right], got ${JSON.stringify(padding)}`,
+    `${where}: padding must be "same", "valid", a whole number from 0 on, [height, width] or [top, bottom, left, right], got ${shown(padding)}${near}`,
   );
 }
 

@@ -1,5 +1,7 @@
 // Checks that several operations share.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, nearestName } from "../errors.js";
+import { uncalled } from "../guidance/factories.js";
+import { got } from "../names/got.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -10,38 +12,41 @@ export type Weight = Tensor | Parameter | NdArray;
 /** @throws ArgumentError unless `value` is a tensor of a trace. */
 export function requireTensor(where: string, name: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return;
-  const held = value instanceof NdArray || value instanceof Parameter;
-  const kind = held ? (value instanceof NdArray ? "an NdArray" : "a Parameter") : kindOf(value);
-  const way = held ? "; wrap the call in compile((x) => …) and run that" : "";
-  throw new ArgumentError(`${where}: ${name} must be a Tensor, got ${kind}${way}`);
+  throw new ArgumentError(`${where}: ${name} must be a Tensor, got ${got(value)}${tensorInstead(value)}`);
+}
+
+function tensorInstead(value: unknown): string {
+  const made = uncalled(value);
+  if (made !== undefined) return `; ${made}`;
+  const inside = "wrap the call in compile((x) => …) and run that with an array";
+  if (value instanceof NdArray || value instanceof Parameter) return `; ${inside}`;
+  if (Array.isArray(value) || ArrayBuffer.isView(value)) return `; make it array(values, shape), and ${inside}`;
+  return "";
 }
 
 /** @throws ArgumentError unless `value` is a number within [low, high]. */
 export function requireWithin(where: string, name: string, value: unknown, low: number, high: number): void {
   if (typeof value === "number" && value >= low && value <= high) return;
-  throw new ArgumentError(`${where}: ${name} must be from ${low} to ${high}, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be from ${low} to ${high}, got ${got(value)}`);
 }
 
 /** @throws ArgumentError unless `value` is a number above 0. */
 export function requireAboveZero(where: string, name: string, value: unknown): void {
   if (typeof value === "number" && value > 0 && value < Infinity) return;
-  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}`);
 }
 
 /** @throws ArgumentError unless `value` is a whole number from `least` on. */
 export function requireCount(where: string, name: string, value: unknown, least = 1): void {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
 }
 
 /** A way to write one of several words. @throws ArgumentError */
 export function requireOneOf(where: string, name: string, value: unknown, known: readonly string[]): void {
   if (known.includes(value as string)) return;
   const words = known.map((word) => `"${word}"`).join(", ");
-  throw new ArgumentError(`${where}: ${name} must be one of ${words}, got ${JSON.stringify(value) ?? "undefined"}`);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+  const near = typeof value === "string" ? nearestName(value, known) : undefined;
+  const way = near === undefined ? "" : `; write "${near}"`;
+  throw new ArgumentError(`${where}: ${name} must be one of ${words}, got ${got(value)}${way}`);
 }

@@ -1,6 +1,8 @@
 // The hyper-parameters of the update rules under their TypeScript names: "weight_decay" of native/optim/rules.def is
 // `weightDecay` here. Names, defaults and ranges all come from that table.
 import { ArgumentError } from "../errors.js";
+import { uncalled } from "../guidance/factories.js";
+import { got } from "../names/got.js";
 import { rules, type Hyper, type RuleName } from "../native/rules.js";
 import type { Schedule, ScheduleLike } from "../schedule/index.js";
 
@@ -40,9 +42,11 @@ export function checkHypers(where: string, rule: RuleName, values: HyperValues):
     if (value === undefined) continue;
     if (!("interval" in hyper)) {
       if (typeof value !== "boolean") {
-        throw new ArgumentError(`${where}: ${hyper.option} must be true or false, got ${show(value)}`);
+        throw new ArgumentError(`${where}: ${hyper.option} must be true or false, got ${got(value)}`);
       }
     } else if (typeof value === "function") {
+      const instead = uncalled(value);
+      if (instead !== undefined) throw new ArgumentError(`${where}: ${hyper.option}: ${instead}`);
       if (startingValues.has(hyper.name)) {
         throw new ArgumentError(
           `${where}: ${hyper.option} is where a state starts from; it takes a number, no schedule`,
@@ -58,7 +62,9 @@ function checkNumber(where: string, name: string, value: unknown, interval: stri
   if (typeof value === "number" && within(value, interval)) return;
   const range = interval === "(-inf, inf)" ? "finite" : `in ${interval}`;
   const kind = typeof value === "number" ? "" : "a number or a schedule, ";
-  throw new ArgumentError(`${where}: ${name} must be ${kind}${range}, got ${show(value)}`);
+  const number = typeof value === "string" && value.trim() !== "" ? Number(value) : NaN;
+  const way = Number.isFinite(number) ? `; write ${name}: ${number}` : "";
+  throw new ArgumentError(`${where}: ${name} must be ${kind}${range}, got ${got(value)}${way}`);
 }
 
 /** Whether a finite value lies in an interval such as "[0, 1)". */
@@ -70,11 +76,6 @@ export function within(value: number, interval: string): boolean {
 }
 
 const bound = (text: string): number => Number(text.replace("inf", "Infinity"));
-
-function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  return typeof value === "object" && value !== null ? "an object" : String(value);
-}
 
 /**
  * The values of one group at a step, in the order of the rule; flags as 0 and 1.

@@ -1,7 +1,9 @@
 // What an optimizer is before it meets a model: plain, immutable, usable for any number of runs at once.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { teachMethods } from "../guidance/methods.js";
+import { got } from "../names/got.js";
 import type { RuleName } from "../native/rules.js";
-import type { ParameterMatch } from "../nn/index.js";
+import { Module, type ParameterMatch } from "../nn/index.js";
 import type { ScheduleLike } from "../schedule/index.js";
 import { checkHypers, hypersOf, type HyperValue, type HyperValues } from "./hyper.js";
 
@@ -65,8 +67,10 @@ export interface Recipe {
 /** @throws ArgumentError for unknown options and values out of range. */
 export function define(recipe: Recipe, options: object): Optimizer {
   const where = `optim.${recipe.name}`;
-  if (typeof options !== "object" || options === null) {
-    throw new ArgumentError(`${where}: expected an object of options such as { lr: 1e-3 }, got ${String(options)}`);
+  if (typeof options !== "object" || options === null || Array.isArray(options) || options instanceof Module) {
+    const way =
+      typeof options === "object" ? "; the model is given to train.fit or train.step, not to the optimizer" : "";
+    throw new ArgumentError(`${where}: expected an object of options such as { lr: 1e-3 }, got ${got(options)}${way}`);
   }
   const { clipNorm, clipValue, groups = [], ...own } = options as OptimizerOptions<Record<string, unknown>>;
   checkLimit(where, "clipNorm", clipNorm);
@@ -75,16 +79,29 @@ export function define(recipe: Recipe, options: object): Optimizer {
   if (!Array.isArray(groups)) {
     throw new ArgumentError(`${where}: groups must be a list such as [{ match: /bias$/, weightDecay: 0 }]`);
   }
-  const optimizer = {
+  const optimizer = Object.assign(Object.create(elsewhere) as object, {
     name: recipe.name,
     rule: recipe.rule,
     hyper: Object.freeze(hyper),
     ...(clipNorm === undefined ? {} : { clipNorm: clipNorm }),
     ...(clipValue === undefined ? {} : { clipValue: clipValue }),
     groups: Object.freeze(groups.map((group, i) => readGroup(`${where}: groups[${i}]`, recipe, hyper, group))),
-  };
+  });
   return Object.freeze(optimizer);
 }
+
+const loop =
+  "write train.step(model, optimizer, ({ x, y }) => loss.mse()(model.forward(x), y)), which takes gradients and steps by itself";
+
+// Optimizers are plain data; what stands on this prototype only tells those who look for the methods of other libraries.
+const elsewhere = {};
+teachMethods(elsewhere, "optimizer", {
+  step: loop,
+  zeroGrad: loop,
+  zero_grad: loop,
+  minimize: loop,
+  applyGradients: loop,
+});
 
 function readGroup(where: string, recipe: Recipe, hyper: HyperValues, group: unknown): OptimizerGroup {
   if (typeof group !== "object" || group === null) {
@@ -122,5 +139,5 @@ function readHypers(where: string, recipe: Recipe, options: object, others: read
 
 function checkLimit(where: string, name: string, value: unknown): void {
   if (value === undefined || (typeof value === "number" && value > 0)) return;
-  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${JSON.stringify(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}`);
 }

@@ -1,5 +1,6 @@
 // What `prune` is asked for, and the check of it before anything is touched.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { got } from "../names/got.js";
 import type { Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import { Module } from "../nn/module.js";
@@ -181,7 +182,7 @@ export function calibrationOf(
   requireCount(where, "batchSize", batchSize);
   const loss = options.loss ?? during?.loss;
   if (loss !== undefined && typeof loss !== "function") {
-    throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${String(loss)}`);
+    throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${got(loss)}`);
   }
   return { samples, loss, batchSize };
 }

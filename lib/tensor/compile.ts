@@ -1,5 +1,6 @@
 // From a TypeScript function of tensors to a compiled program: traced once per signature of its arguments, then run.
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 import { call } from "../native/index.js";
 import type { DType } from "./dtype.js";
 import { isArrayOf, NdArray, showShape, type Shape } from "./nd-array.js";
@@ -124,7 +125,7 @@ export class Compiled<Args extends Arguments, Result> {
   private leaves(args: readonly unknown[]) {
     return leavesOf<NdArray>(args, (path, value) => {
       throw new ArgumentError(
-        `${this.where}: argument ${path} must be an NdArray (array(values, shape)) or a list or record of them, got ${describe(value)}`,
+        `${this.where}: argument ${path} must be an NdArray (array(values, shape)) or a list or record of them, got ${got(value)}${argumentInstead(path, value)}`,
       );
     });
   }
@@ -148,7 +149,7 @@ export class Compiled<Args extends Arguments, Result> {
     });
     const outputs = leavesOf<Tensor>(result, (path, value) => {
       throw new ArgumentError(
-        `${this.where}: the function must return tensors or lists or records of them, got ${describe(value)}${path && ` at ${path}`}`,
+        `${this.where}: the function must return tensors or lists or records of them, got ${got(value).replace(/;.*/, "")}${path && ` at ${path}`}${resultInstead(value)}`,
       );
     });
     const paths = new Set<string>();
@@ -204,7 +205,8 @@ export function compile<Args extends Arguments, Result>(
   f: (...args: Args) => Result,
   options?: CompileOptions,
 ): Compiled<Args, Result> {
-  if (typeof f !== "function") throw new ArgumentError(`compile: expected a function of tensors, got ${describe(f)}`);
+  if (typeof f !== "function")
+    throw new ArgumentError(`compile: expected a function of tensors, got ${got(f)}${functionInstead(f)}`);
   return new Compiled(f, options);
 }
 
@@ -231,8 +233,21 @@ function engineering(value: number, unit: string): string {
   return `${Number((value / 1000 ** power).toPrecision(4))} ${prefixes[power]}${unit}`;
 }
 
-function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (value instanceof Tensor) return "a Tensor";
-  return typeof value === "object" ? (value.constructor?.name ?? "an object") : typeof value;
+function functionInstead(f: unknown): string {
+  const module = typeof f === "object" && f !== null && "forward" in f;
+  return module ? "; write compile((x) => model.forward(x)), or train.predict(model, x)" : "";
+}
+
+// Nested lists are looked through to their numbers, which the path tells.
+function argumentInstead(path: string, value: unknown): string {
+  if (ArrayBuffer.isView(value)) return "; give it a shape: array(values, shape)";
+  if (typeof value !== "number") return "";
+  return path.includes(".")
+    ? "; flatten the list and give the shape: array(rows.flat(), shape)"
+    : `; write array(${value})`;
+}
+
+function resultInstead(value: unknown): string {
+  if (value instanceof Promise) return "; the function is traced, leave out async and await";
+  return value === undefined ? "; is a return missing? (x[0] is x.slice([0, 1]))" : "";
 }

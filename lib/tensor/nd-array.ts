@@ -1,5 +1,6 @@
 // Arrays of the host: a typed array with a shape. Wrapped, never copied; the engine copies once on the way in.
 import { ArgumentError, ShapeError } from "../errors.js";
+import { got } from "../names/got.js";
 import { allocate, convert, dtypeOf, holds, type DType, type TypedArray } from "./dtype.js";
 
 /** Extents of a tensor; `[]` is a scalar. */
@@ -74,15 +75,21 @@ export function isArrayOf(value: unknown, dtype: DType, shape: Shape): boolean {
   return true;
 }
 
-function checkShape(shape: unknown): asserts shape is Shape {
+/** @throws ShapeError unless `shape` is a shape. */
+export function checkShape(shape: unknown, where = "array"): asserts shape is Shape {
   const ok = Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0);
   if (ok && shape.length <= 8) return;
   throw new ShapeError(
     ok
-      ? `array: a tensor has at most 8 dimensions, got ${shape.length}`
-      : `array: a shape is an array of whole numbers from 0 on, got ${Array.isArray(shape) ? showShape(shape as Shape) : String(shape)}`,
+      ? `${where}: a tensor has at most 8 dimensions, got ${shape.length}`
+      : `${where}: a shape is an array of whole numbers from 0 on, got ${shown(shape)}${typeof shape === "number" ? `; write [${shape}]` : ""}`,
   );
 }
+
+const shown = (shape: unknown): string =>
+  Array.isArray(shape) && shape.length < 10 && shape.every((extent) => typeof extent === "number")
+    ? showShape(shape)
+    : got(shape);
 
 type Values = TypedArray | readonly number[] | readonly boolean[];
 

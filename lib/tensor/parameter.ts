@@ -1,10 +1,11 @@
 // State of a model that lives in the engine: weights, running statistics.
 // Long because it holds its values, its mask and its form, and each can be read, written, copied and freed.
 import { ArgumentError, DTypeError, DisposedError, ShapeError } from "../errors.js";
+import { got } from "../names/got.js";
 import { addon, call, type NativeVariable } from "../native/index.js";
 import { type DType, type HostData } from "./dtype.js";
 import type { Form } from "./form.js";
-import { NdArray, countOf, showShape, type Shape } from "./nd-array.js";
+import { NdArray, checkShape, countOf, showShape, type Shape } from "./nd-array.js";
 import { Program } from "./program.js";
 import type { Tensor } from "./tensor.js";
 import { currentTrace, Trace, within } from "./trace.js";
@@ -53,6 +54,7 @@ export class Parameter {
   private disposed = false;
 
   constructor(shape: Shape, options: ParameterOptions = {}) {
+    checkExtents(shape);
     this.extents = Object.freeze([...shape]);
     this.dtype = options.dtype ?? "f32";
     this.optimized = options.trainable ?? true;
@@ -232,6 +234,9 @@ export class Parameter {
    * @throws ShapeError for another shape or element type; ArgumentError while it is packed
    */
   write(values: NdArray): void {
+    if (!(values instanceof NdArray)) {
+      throw new ArgumentError(`parameter${this.quoted}: write takes array(values, shape), got ${got(values)}`);
+    }
     const same = values.shape.length === this.shape.length && values.shape.every((n, i) => n === this.shape[i]);
     if (!same || values.dtype !== this.dtype) {
       throw new ShapeError(
@@ -301,6 +306,17 @@ export class Parameter {
       trace.graph.dispose();
     }
   }
+}
+
+function checkExtents(shape: unknown): void {
+  const list = Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && (extent as number) >= 0);
+  if (list) {
+    checkShape(shape, "parameter");
+    return;
+  }
+  throw new ShapeError(
+    `parameter: the shape is a list of whole numbers, such as new Parameter([3, 4]), got ${got(shape)}; values come by write(array(values, shape)), or by { fill: nn.init.constant(0.5) }`,
+  );
 }
 
 /** The typed array of `dtype` over a whole buffer. */

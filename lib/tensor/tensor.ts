@@ -2,10 +2,13 @@
 // program runs. Shape errors throw here, at the caller's line.
 // Long because it has a method for every operation that a user chains; each is one line.
 import { ArgumentError } from "../errors.js";
+import { teachMethods } from "../guidance/methods.js";
+import { got } from "../names/got.js";
 import type { NativeAttrs, ValueId } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import type { DType } from "./dtype.js";
 import type { Form } from "./form.js";
+import { operandInstead, reduceAttrs, requireList, sliceAttrs, tensorMethodsElsewhere } from "./instead.js";
 import { NdArray, showShape, type Shape } from "./nd-array.js";
 import type { Trace } from "./trace.js";
 
@@ -251,7 +254,7 @@ export class Tensor {
 
   /** Matrix product over the last two dimensions, leading ones broadcast. (…, M, K) · (…, K, N) → (…, M, N) */
   matmul(other: Tensor | Traceable | NdArray, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
-    if ("form" in other && !options.transA) {
+    if (typeof other === "object" && "form" in other && !options.transA) {
       const product = other.form?.matmul?.(this, other.master?.(), options.transB ?? false);
       if (product) return product;
     }
@@ -262,7 +265,8 @@ export class Tensor {
   }
 
   /** The same elements in another shape; one extent may be -1. */
-  reshape(shape: Shape): Tensor {
+  reshape(shape: Shape, ...more: never[]): Tensor {
+    requireList("reshape", shape, more);
     return this.trace.apply("reshape", [this], { shape });
   }
 
@@ -277,7 +281,8 @@ export class Tensor {
   }
 
   /** Axes in another order; without one they are reversed. */
-  transpose(order?: readonly number[]): Tensor {
+  transpose(order?: readonly number[], ...more: never[]): Tensor {
+    if (order !== undefined) requireList("transpose", order, more);
     return this.trace.apply("transpose", [this], order ? { order } : {});
   }
 
@@ -319,12 +324,7 @@ export class Tensor {
         `slice: got ${ranges.length} ranges for the ${this.rank} dimensions of ${showShape(this.shape)}`,
       );
     }
-    const full = this.shape.map((extent, axis) => ranges[axis] ?? ([0, extent] as const));
-    return this.trace.apply("slice", [this], {
-      start: full.map((range) => range[0]),
-      stop: full.map((range) => range[1]),
-      step: full.map((range) => range[2] ?? 1),
-    });
+    return this.trace.apply("slice", [this], sliceAttrs(this.shape, ranges));
   }
 
   /** `value` put around each axis, `[before, after]` elements of it. */
@@ -363,7 +363,7 @@ export class Tensor {
     if (value instanceof NdArray) return this.trace.constant(value);
     if (typeof value === "object" && value !== null && typeof value.tensor === "function") return value.tensor();
     throw new ArgumentError(
-      `expected a Tensor, a Parameter, an NdArray or a number as operand, got ${value === null ? "null" : typeof value}`,
+      `expected a Tensor, a Parameter, an NdArray or a number as operand, got ${got(value)}${operandInstead(value)}`,
     );
   }
 
@@ -385,11 +385,8 @@ export class Tensor {
   }
 
   private reduce(op: OpName, axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
-    const keep = options.keep ?? false;
-    return this.trace.apply(
-      op,
-      [this],
-      axes === undefined ? { keep } : { axes: typeof axes === "number" ? [axes] : axes, keep },
-    );
+    return this.trace.apply(op, [this], { ...reduceAttrs(op, axes, options) });
   }
 }
+
+teachMethods(Tensor.prototype, "tensor", tensorMethodsElsewhere);

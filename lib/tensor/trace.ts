@@ -6,6 +6,7 @@ import { addon, call, type NativeAttrs, type NativeGraph, type ValueId } from ".
 import type { OpName } from "../native/operations.js";
 import type { DType } from "./dtype.js";
 import type { NdArray } from "./nd-array.js";
+import { Origins } from "./origins.js";
 import type { Parameter } from "./parameter.js";
 import { Tensor } from "./tensor.js";
 
@@ -37,6 +38,8 @@ export class Trace {
   private mode: boolean;
   private frozenDepth = 0;
   private streams = 0;
+  /** Where values come from, as far as losses ask. */
+  readonly origins = new Origins();
   private readonly scopes: string[] = [];
   private readonly captures: { readonly depth: number; readonly layers: Map<string, Tensor> }[] = [];
   private readonly parameters = new Map<Parameter, Tensor>();
@@ -240,7 +243,9 @@ export class Trace {
       }
     }
     const ids = inputs.map((input) => input.id);
-    return call(() => this.graph.apply(op, ids, attrs));
+    const id = call(() => this.graph.apply(op, ids, attrs));
+    this.origins.note(id, op, ids);
+    return id;
   }
 
   private handle(id: ValueId): Tensor {

@@ -1,6 +1,7 @@
 // What `fit` asks of distillation: columns to gather with the samples, and the loss of a batch. `distill` makes such terms; the
 // arrow points from there to here, so that training needs to know no teacher.
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 import type { Dataset } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import type { ModuleLike } from "../nn/module.js";
@@ -42,6 +43,6 @@ export function checkLossTerms(where: string, value: unknown): asserts value is 
   const isTerms = typeof value === "object" && value !== null && "prepare" in value && "loss" in value;
   if (isTerms) return;
   throw new ArgumentError(
-    `${where}: distill must be one of distill, such as distill.kd({ teacher, temperature: 4, alpha: 0.7 }), got ${typeof value === "function" ? "a function; call it" : typeof value}`,
+    `${where}: distill must be one of distill, such as distill.kd({ teacher, temperature: 4, alpha: 0.7 }), got ${got(value)}${typeof value === "function" ? "; call it" : ""}`,
   );
 }

@@ -1,5 +1,6 @@
 // When to stop: a figure that has not improved for a while. Rules of Keras' EarlyStopping, with a cooldown.
 import { ArgumentError, checkOptions, nearestName } from "../errors.js";
+import { got } from "../names/got.js";
 
 /** Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss". */
 export interface EarlyStoppingOptions<Monitor extends string = string> {
@@ -44,7 +45,9 @@ export class EarlyStopping {
   /** @throws ArgumentError for unknown options, figures and values out of range. */
   constructor(where: string, given: EarlyStoppingOptions, monitors: Monitors) {
     if (typeof given !== "object" || given === null) {
-      throw new ArgumentError(`${where}: expected an object such as { monitor: "val.loss", patience: 3 }`);
+      throw new ArgumentError(
+        `${where}: expected an object such as { monitor: "val.loss", patience: 3 }, got ${got(given)}`,
+      );
     }
     checkOptions(where, given, options);
     const better = monitors.get(given.monitor);
@@ -85,24 +88,45 @@ export class EarlyStopping {
 }
 
 function unknownMonitor(where: string, monitor: unknown, known: readonly string[]): ArgumentError {
-  const near = typeof monitor === "string" ? nearestName(monitor, known) : undefined;
   const validates = known.includes("val.loss");
-  const asked = typeof monitor === "string" ? JSON.stringify(monitor) : String(monitor);
+  if (monitor === undefined) {
+    const all = known.map((name) => `"${name}"`).join(", ");
+    return new ArgumentError(
+      `${where}: monitor is missing, what to watch; write monitor: "${known[1] ?? "loss"}"; known: ${all}`,
+    );
+  }
+  const near = typeof monitor === "string" ? nearestMonitor(monitor, known) : undefined;
+  const asked = got(monitor);
   const way =
     typeof monitor === "string" && monitor.startsWith("val.") && !validates
       ? `; it takes validate: { on: … }`
       : near
         ? `, did you mean "${near}"?`
-        : `; known: ${known.map((name) => `"${name}"`).join(", ")}`;
+        : `; known: ${known.map((name) => `"${name}"`).join(", ")}${measured(monitor)}`;
   return new ArgumentError(`${where}: there is no figure ${asked} to monitor${way}`);
+}
+
+// Keras and Lightning write val_loss and val_acc.
+function nearestMonitor(monitor: string, known: readonly string[]): string | undefined {
+  const dotted = monitor.replace(/^val(?:id|idation)?[_/-]/i, "val.").replace(/\bacc$/, "accuracy");
+  return known.includes(dotted)
+    ? dotted
+    : known.includes(`val.${dotted}`)
+      ? `val.${dotted}`
+      : nearestName(dotted, known);
+}
+
+function measured(monitor: unknown): string {
+  const name = typeof monitor === "string" ? /^(?:val[._])?(\w+)$/.exec(monitor)?.[1] : undefined;
+  return name === undefined ? "" : `; to measure it, validate: { on, metrics: { ${name}: metrics.${name}() } }`;
 }
 
 function whole(where: string, name: string, value: unknown, least: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
 }
 
 function finite(where: string, name: string, value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${String(value)}`);
+  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
 }

@@ -2,6 +2,9 @@
 import { ArgumentError } from "../errors.js";
 import { Dataset, type Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
+import { requireLoss } from "../loss/loss.js";
+import { got } from "../names/got.js";
+import { requireSamples } from "../data/samples.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import { allocate } from "../tensor/dtype.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
@@ -41,10 +44,7 @@ const defaultBatch = 256;
 /** @throws ShapeError, NonFiniteError for data that no run can start on. */
 export function checkedDataset(where: string, samples: unknown): Dataset {
   if (samples instanceof Dataset) return samples;
-  if (typeof samples !== "object" || samples === null) {
-    throw new ArgumentError(`${where}: expected a data set { x, y }, got ${String(samples)}`);
-  }
-  return new Dataset(samples as Samples);
+  return new Dataset(samples as Samples, where);
 }
 
 /**
@@ -61,7 +61,8 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
   const { batchSize = defaultBatch, signal } = options;
   checkCount(where, "batchSize", batchSize);
   requireModule(where, model);
-  if (!(x instanceof NdArray)) throw new ArgumentError(`${where}: expected an array made by array(values, shape)`);
+  if (!(x instanceof NdArray))
+    throw new ArgumentError(`${where}: expected an array made by array(values, shape), got ${got(x)}`);
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);
   const evaluator = new Evaluator({ where, model, x, batchSize, collect: true });
@@ -94,11 +95,13 @@ export async function evaluate<const Metrics extends MetricSet = Record<never, n
   options: EvaluateOptions<Metrics> = {},
 ): Promise<Evaluation<Metrics>> {
   const where = "train.evaluate";
+  requireModule(where, model);
+  requireSamples(where, dataset);
   checkObject(where, options, ["loss", "metrics", "batchSize", "signal"]);
   const { loss, metrics = {}, batchSize = defaultBatch, signal } = options;
   checkCount(where, "batchSize", batchSize);
   checkMetrics(where, metrics);
-  requireModule(where, model);
+  if (loss !== undefined) requireLoss(where, loss);
   const { x, y } = checkedDataset(where, dataset);
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);

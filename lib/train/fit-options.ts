@@ -1,7 +1,10 @@
 // What `fit` is asked for and what it answers; and the check of the former before anything is touched.
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 import type { Dataset, Samples } from "../data/index.js";
+import { requireSamples } from "../data/samples.js";
 import type { Loss } from "../loss/index.js";
+import { requireLoss } from "../loss/loss.js";
 import type { Metric } from "../metrics/index.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import type { Optimizer } from "../optim/index.js";
@@ -163,12 +166,9 @@ const where = "train.fit";
 /** @throws ArgumentError, ShapeError, NonFiniteError for what no run can start on. */
 export function planFit(model: ModuleLike, samples: unknown, options: FitOptions): FitPlan {
   requireModule(where, model);
+  requireSamples(where, samples);
   checkObject(where, options, names);
-  if (typeof options.loss !== "function") {
-    throw new ArgumentError(
-      `${where}: loss must be one of loss, such as loss.crossEntropy(), got ${String(options.loss)}`,
-    );
-  }
+  requireLoss(where, options.loss);
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {} } = options;
   checkCount(where, "batchSize", batchSize);
@@ -235,10 +235,21 @@ function planValidation(
   const { every = "epoch", metrics = {}, batchSize = defaultBatch } = given;
   if (every !== "epoch") checkCount(at, "every", every);
   checkMetrics(at, metrics);
+  requireNumbers(at, metrics);
   checkCount(at, "batchSize", batchSize);
   const on = checkedDataset(`${at}.on`, given.on);
   if (on.length === 0) throw new ArgumentError(`${at}: expected at least one sample to validate on`);
   return { on, every: every === "epoch" ? stepsPerEpoch : every, metrics, batchSize };
+}
+
+// A run keeps numbers alone; what a metric gives is seen from a pass over nothing.
+function requireNumbers(at: string, metrics: ScalarMetrics): void {
+  for (const [name, metric] of Object.entries(metrics)) {
+    if (typeof metric.start().result() === "number") continue;
+    throw new ArgumentError(
+      `${at}: "${name}" gives no single number, which a run could compare; measure it afterwards: await train.evaluate(model, set, { metrics: { ${name} } })`,
+    );
+  }
 }
 
 function monitorsOf(metrics: ScalarMetrics | undefined): Map<string, "higher" | "lower"> {
@@ -250,6 +261,5 @@ function monitorsOf(metrics: ScalarMetrics | undefined): Map<string, "higher" | 
 }
 
 function checkFlag(name: string, value: unknown): void {
-  if (typeof value !== "boolean")
-    throw new ArgumentError(`${where}: ${name} must be true or false, got ${String(value)}`);
+  if (typeof value !== "boolean") throw new ArgumentError(`${where}: ${name} must be true or false, got ${got(value)}`);
 }

@@ -1,6 +1,8 @@
 // One training step as a program: forward, gradients, optimizer, statistics. `step` feeds it from JavaScript, `fit` from a
 // native loop.
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { uncalled } from "../guidance/factories.js";
+import { got } from "../names/got.js";
 import { call } from "../native/index.js";
 import { Module, type ModuleLike, type NamedParameter } from "../nn/index.js";
 import { bind, BoundOptimizer, type Optimizer } from "../optim/index.js";
@@ -131,6 +133,7 @@ export function compileStep({ where, batch, body, companions, bound: bindTo, ext
   const loss = figures.loss!;
   const bound = bindTo(trace);
   checkTrained(where, companions, bound);
+  checkUsed(where, trace, bound);
   const gradients = trace.gradients(
     loss,
     bound.parameters.map((parameter) => trace.parameter(parameter)),
@@ -164,11 +167,31 @@ function checkTrained(where: string, companions: Companions, bound: BoundOptimiz
   );
 }
 
+function checkUsed(where: string, trace: Trace, bound: BoundOptimizer): void {
+  const used = new Set(trace.usedParameters());
+  if (bound.parameters.some((parameter) => used.has(parameter))) return;
+  throw new ArgumentError(
+    `${where}: the loss uses none of the parameters that are trained, so that nothing would be learned; take it from the result of the same model: model.forward(x)`,
+  );
+}
+
+function outcomeInstead(outcome: unknown): string {
+  if (outcome === undefined) return "; is a return missing?";
+  if (outcome instanceof Promise) return "; the function is traced, leave out async and await";
+  const instead = uncalled(outcome);
+  return instead === undefined ? "" : `; ${instead}(prediction, target)`;
+}
+
 function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> {
+  if (typeof outcome !== "object" || outcome === null || outcome instanceof Promise) {
+    throw new ArgumentError(
+      `${where}: the step must return the loss, a Tensor, or a record with a "loss" in it, got ${got(outcome).replace(/;.*/, "")}${outcomeInstead(outcome)}`,
+    );
+  }
   const figures: Record<string, unknown> = outcome instanceof Tensor ? { loss: outcome } : { ...outcome };
   for (const [name, value] of Object.entries(figures)) {
     if (!(value instanceof Tensor)) {
-      throw new ArgumentError(`${where}: "${name}" must be a Tensor, got ${value === null ? "null" : typeof value}`);
+      throw new ArgumentError(`${where}: "${name}" must be a Tensor, got ${got(value)}`);
     }
     if (countOf(value.shape) !== 1) {
       throw new ShapeError(

@@ -1,5 +1,7 @@
 // A training step for loops of the user's own: any function of tensors that ends in a loss.
 import { ArgumentError, NonFiniteError } from "../errors.js";
+import { spelled, uncalled } from "../guidance/factories.js";
+import { got } from "../names/got.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -184,12 +186,12 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
 
   private findProgram(batch: unknown): StepProgram {
     const where = "train.step";
-    if (typeof batch !== "object" || batch === null || batch instanceof NdArray) {
-      throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }`);
+    if (typeof batch !== "object" || batch === null || Array.isArray(batch) || batch instanceof NdArray) {
+      throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }, got ${got(batch)}`);
     }
     for (const [name, value] of Object.entries(batch)) {
       if (value instanceof NdArray) continue;
-      throw new ArgumentError(`${where}: "${name}" must be an array made by array(values, shape), got ${typeof value}`);
+      throw new ArgumentError(`${where}: "${name}" must be an array made by array(values, shape), got ${got(value)}`);
     }
     const entries = Object.entries(batch as Batch);
     const key = entries.map(([name, { dtype, shape }]) => `${name}:${dtype}${showShape(shape)}`).join(" ");
@@ -264,13 +266,14 @@ export function checkOptimizer(where: string, value: unknown): void {
     (typeof shape === "object" && shape !== null && typeof shape.rule === "string")
   )
     return;
+  const instead = uncalled(value) ?? spelled("optim", value) ?? (typeof value === "function" ? "call it" : undefined);
   throw new ArgumentError(
-    `${where}: optimizer must be one of optim, such as optim.adamW({ lr: 1e-3 }), got ${typeof value === "function" ? "a function; call it" : String(value)}`,
+    `${where}: optimizer must be one of optim, such as optim.adamW({ lr: 1e-3 }), got ${got(value)}${instead === undefined ? "" : `; ${instead}`}`,
   );
 }
 
 /** @throws ArgumentError unless `seed` is a whole number from 0 on. */
 export function checkSeed(where: string, seed: unknown): void {
   if (Number.isSafeInteger(seed) && (seed as number) >= 0) return;
-  throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${String(seed)}`);
+  throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${got(seed)}`);
 }

@@ -23,19 +23,23 @@ describe("what is refused", () => {
       return error.message;
     };
     const end = "must be an NdArray (array(values, shape)) or a list or record of them, got";
-    expect(sentence([1, 2], array([1]))).toBe(`compile: argument 0.0 ${end} number`);
-    expect(sentence(new Float32Array(2), array([1]))).toBe(`compile: argument 0 ${end} Float32Array`);
+    expect(sentence([1, 2], array([1]))).toBe(
+      `compile: argument 0.0 ${end} 1; flatten the list and give the shape: array(rows.flat(), shape)`,
+    );
+    expect(sentence(new Float32Array(2), array([1]))).toBe(
+      `compile: argument 0 ${end} a Float32Array of 2; give it a shape: array(values, shape)`,
+    );
     expect(sentence(array([1]), { y: null })).toBe(`compile: argument 1.y ${end} null`);
     expect(sentence(array([1]), undefined)).toBe(`compile: argument 1 ${end} undefined`);
   });
 
   it("functions that return something else", () => {
     const sentence = (body: () => unknown) => thrownBy(() => compile(body).runSync()).message;
-    expect(sentence(() => 3)).toBe("compile: the function must return tensors or lists or records of them, got number");
+    expect(sentence(() => 3)).toBe("compile: the function must return tensors or lists or records of them, got 3");
     expect(sentence(() => ({ a: [undefined] }))).toBe(
-      "compile: the function must return tensors or lists or records of them, got undefined at a.0",
+      "compile: the function must return tensors or lists or records of them, got undefined at a.0; is a return missing? (x[0] is x.slice([0, 1]))",
     );
-    expect(thrownBy(() => compile(3 as never)).message).toBe("compile: expected a function of tensors, got number");
+    expect(thrownBy(() => compile(3 as never)).message).toBe("compile: expected a function of tensors, got 3");
   });
 
   it("shapes that do not fit, at the line of the function", () => {

@@ -81,7 +81,9 @@ describe("Dataset", () => {
       new NonFiniteError("data.fromArrays: expected finite numbers, but x[3, 1, 0] is NaN; drop or fill in sample 3"),
     );
     expect(() => data.fromArrays({ x: [1], y: [2] } as never)).toThrow(
-      new ArgumentError("data.fromArrays: expected { x, y } made by array(values, shape), got { x: Array, y: Array }"),
+      new ArgumentError(
+        "data.fromArrays: expected samples { x, y } made by array(values, shape), got { x: an array of 1 number, y: an array of 1 number }; wrap it: array(values, [n, …])",
+      ),
     );
     expect(() => data.assertLabels("train.fit", array(Int32Array.of(0, 9, 10), [3]), 10)).toThrow(
       new ArgumentError(

@@ -35,10 +35,10 @@ describe("linear", () => {
 
   it("says what it expected", async () => {
     await expect(apply(nn.linear(6, 2), wave([2, 2, 3]))).rejects.toThrow(
-      "linear: input has 3 features in its last dimension, expected 6; put flatten() before it ([2, 2, 3])",
+      "linear: input has 3 features in its last dimension, expected 6; put nn.flatten() before it ([2, 2, 3])",
     );
     await expect(apply(nn.linear(2, 2), array(Int32Array.of(1, 2), [1, 2]))).rejects.toThrow(
-      "linear: takes f32, got i32; cast it first",
+      'linear: takes f32, got i32; cast("f32") it in a function of your own, or feed floats: array(Float32Array.from(values), shape)',
     );
     expect(() => nn.linear(0, 2)).toThrow("linear: inFeatures must be a whole number from 1 on, got 0");
     expect(() => nn.linear(2, 2, { biases: false } as never)).toThrow(
@@ -74,14 +74,16 @@ describe("layers of images", () => {
       "conv2d: input [2, 1, 8, 8] has 1 channels, expected 3",
     );
     await expect(apply(conv, wave([3, 8, 8]))).rejects.toThrow(
-      "conv2d: takes images [N, C, H, W], got [3, 8, 8]; reshape to [1, 3, 8, 8] for one image",
+      "conv2d: takes images [N, C, H, W], got [3, 8, 8]; reshape to [3, 1, 8, 8] for 3 gray images, to [1, 3, 8, 8] for one image of 3 channels",
     );
     await expect(apply(conv, wave([1, 3, 2, 2]))).rejects.toThrow(/a window of 3 × 3 does not fit/);
     await expect(apply(nn.maxPool2d(2), array(new Uint8Array(16), [1, 1, 4, 4]))).rejects.toThrow(DTypeError);
     expect(() => nn.conv2d(4, 6, { kernel: 3, groups: 4 })).toThrow(
       "conv2d: groups must divide the channels, got 4 groups for 4 input and 6 output channels",
     );
-    expect(() => nn.conv2d(1, 1, {} as never)).toThrow("conv2d: kernel must be a whole number from 1 on");
+    expect(() => nn.conv2d(1, 1, {} as never)).toThrow(
+      "conv2d: kernel is missing, got an empty object; write nn.conv2d(inChannels, outChannels, { kernel: 3 })",
+    );
     expect(() => nn.conv2d(1, 1, { kernel: 3, paddings: 1 } as never)).toThrow('did you mean "padding"?');
   });
 });
@@ -155,7 +157,7 @@ describe("dropout, flatten, softmax, embedding", () => {
     const x = array(new Float32Array(1000).fill(1), [1000]);
     expect((await apply(nn.dropout(0.5), x)).data).toEqual(x.data);
     expect(new Set((await apply(nn.dropout(0.5), x, true)).data)).toEqual(new Set([0, 2]));
-    expect(() => nn.dropout(1.2)).toThrow("dropout: p must be from 0 to 1, got 1.2");
+    expect(() => nn.dropout(1.2)).toThrow("dropout: p must be from 0 to 1, got 1.2; write nn.dropout(0.5)");
   });
 
   it("two dropouts of one model draw apart", async () => {

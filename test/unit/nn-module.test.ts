@@ -118,13 +118,13 @@ describe("a traced module", () => {
     const model = nn.sequential(nn.flatten(), nn.linear(784, 10));
     const f = compile((x: Tensor) => model.forward(x));
     await expect(f.run(array(new Float32Array(783), [1, 783]))).rejects.toThrow(
-      'linear: input has 783 features in its last dimension, expected 784 (layer "1")',
+      'linear: input has 783 features in its last dimension, expected 784; write nn.linear(783, 10), or feed what has 784 features (layer "1")',
     );
     const own = new Model();
     (own.blocks[0] as nn.TransformerBlock).attention.out = nn.linear(5, 4);
     const g = compile((x: Tensor) => own.forward(x));
     await expect(g.run(array(Int32Array.of(1, 2), [1, 2]))).rejects.toThrow(
-      'linear: input has 4 features in its last dimension, expected 5 (layer "blocks.0.attention.out")',
+      'linear: input has 4 features in its last dimension, expected 5; write nn.linear(4, 4), or feed what has 5 features (layer "blocks.0.attention.out")',
     );
     const plain = nn.sequential(nn.relu(), (x) => x.reshape([3]));
     await expect(compile((x: Tensor) => plain.forward(x)).run(array([1, 2]))).rejects.toThrow(/\(layer "1"\)$/);
@@ -140,7 +140,7 @@ describe("a traced module", () => {
 
   it("wants a tensor", () => {
     expect(() => nn.linear(2, 2).forward(array([1, 2], [1, 2]) as never)).toThrow(
-      "linear: the input must be a Tensor, got an NdArray; wrap the call in compile((x) => …) and run that",
+      "linear: the input must be a Tensor, got an NdArray f32 [1, 2]; wrap the call in compile((x) => …) and run that with an array",
     );
   });
 
@@ -148,7 +148,7 @@ describe("a traced module", () => {
     const f = compile((x: Tensor) => nn.call((x) => x.mul(2), nn.call(nn.relu(), x)));
     expect((await f.run(array([-1, 2]))).toArray()).toEqual([0, 4]);
     expect(() => nn.sequential(nn.relu(), 3 as never)).toThrow(
-      "sequential: layer 1: expected a module or a function of a tensor, got number",
+      "sequential: layer 1: expected a module or a function of a tensor, got 3",
     );
     expect(() => nn.residual()).toThrow("residual: expected a module, got none");
   });

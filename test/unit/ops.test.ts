@@ -41,7 +41,7 @@ describe("concat, stack, where", () => {
   it("says what is wrong with a list", async () => {
     expect(() => ops.concat([])).toThrow("concat: expected a list of one tensor or more, got none");
     expect(() => ops.stack([array([1]) as never])).toThrow(
-      "stack: tensor 0 must be a Tensor, got an NdArray; wrap the call in compile((x) => …) and run that",
+      "stack: tensor 0 must be a Tensor, got an NdArray f32 [1]; wrap the call in compile((x) => …) and run that with an array",
     );
     const odd = compile((a: Tensor, b: Tensor) => ops.stack([a, b]));
     await expect(odd.run(array([1]), array([1, 2]))).rejects.toThrow("stack: all must have one shape, got [1] and [2]");

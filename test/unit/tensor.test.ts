@@ -64,7 +64,7 @@ describe("a tensor", () => {
     expect(refused((t) => t.squeeze(1))).toBe("squeeze: axis 1 of [2, 3] does not have extent 1");
     expect(refused((t) => t.slice(null, null, null))).toBe("slice: got 3 ranges for the 2 dimensions of [2, 3]");
     expect(refused((t) => t.add("1" as never))).toBe(
-      "expected a Tensor, a Parameter, an NdArray or a number as operand, got string",
+      'expected a Tensor, a Parameter, an NdArray or a number as operand, got "1"; write 1',
     );
     expect(refused((t) => t.sum(2))).toBe("sum: axis 2 is out of range for a tensor with 2 dimensions; use -2 to 1");
     expect(refused((t) => t.swapAxes(0, 5))).toBe("swapAxes: axis 5 is out of range for [2, 3], expected -2 to 1");

@@ -175,7 +175,7 @@ describe("train.fit", () => {
     ["a batch that dropLast leaves nothing of", { batchSize: 101, dropLast: true }, /batchSize 101 is more than the 100 samples/],
     ["a seed that is no number", { seed: -1 }, /seed must be a whole number from 0 on, got -1/],
     ["a loss that was not made", { loss: undefined }, /loss must be one of loss, such as loss\.crossEntropy\(\)/],
-    ["an optimizer that was not called", { optimizer: optim.sgd }, /optimizer must be one of optim, .* got a function; call it/],
+    ["an optimizer that was not called", { optimizer: optim.sgd }, /optimizer must be one of optim, .* got the function sgd; .*call/],
     ["an option of validate", { validate: { of: set } }, /validate: unknown option "of", did you mean "on"\?/],
     ["a signal that is none", { signal: {} }, /signal must be an AbortSignal/],
   ])("refuses %s", (_, options, message) => {

@@ -19,7 +19,15 @@ export function pair(where: string, student: unknown, teacher: unknown): readonl
       `${where}: student and teacher must give scores of one shape […, classes], got ${showShape(s.shape)} and ${showShape(t.shape)}`,
     );
   }
+  for (const tensor of [s, t]) refuseProbabilities(where, tensor);
   return [s, t];
+}
+
+function refuseProbabilities(where: string, { trace, id }: Tensor): void {
+  if (trace.origins.of(id) !== "softmax") return;
+  throw new ArgumentError(
+    `${where}: it takes scores and softens them itself, and these come from a softmax; leave nn.softmax() out of student and teacher`,
+  );
 }
 
 /** Two f32 tensors of any shape, the teacher's without a gradient. @throws ArgumentError, DTypeError */
