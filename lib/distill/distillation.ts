@@ -52,7 +52,7 @@ export function teachersOf(where: string, options: TeacherOptions): Term["teache
   const fits = weights.length === teachers.length;
   if (!fits || !weights.every((weight) => typeof weight === "number" && weight >= 0 && weight < Infinity)) {
     throw new ArgumentError(
-      `${where}: teacherWeights must be ${teachers.length} numbers from 0 on, one a teacher, got ${JSON.stringify(weights)}`,
+      `${where}: teacherWeights must be ${teachers.length} numbers from 0 on, one a teacher, got ${got(weights)}`,
     );
   }
   return teachers.map((teacher, i) => ({ teacher, weight: weights[i]! }));

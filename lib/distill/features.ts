@@ -1,5 +1,6 @@
 // Terms on the features of student and teacher, layers named by their path in the model ("2", "blocks.1.norm"; "" is the output).
 import { ArgumentError, checkOptions } from "../errors.js";
+import { got } from "../names/got.js";
 import { layerOf } from "../nn/index.js";
 import { requireAboveZero } from "../ops/require.js";
 import type { ScheduleLike } from "../schedule/index.js";
@@ -45,7 +46,7 @@ export function hints(options: HintsOptions): Distillation {
   const { projection = "auto" } = options;
   if (!projections.includes(projection)) {
     throw new ArgumentError(
-      `${where}: projection must be one of ${projections.map((word) => `"${word}"`).join(", ")}, got ${JSON.stringify(projection)}`,
+      `${where}: projection must be one of ${projections.map((word) => `"${word}"`).join(", ")}, got ${got(projection)}`,
     );
   }
   // A term for every pair and teacher: each has a projection of its own.

@@ -1,6 +1,7 @@
 // Who teaches: a model that runs in the student's program, scores kept from earlier (cached.ts), scores that the batch brings, or
 // a moving average of the student itself (ema.ts).
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 import { Served } from "../artifact/index.js";
 import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -37,7 +38,7 @@ export type Teacher = ModuleLike | Served | CachedTeacher | EmaTeacher | FedTeac
  */
 export function fed(column: string): FedTeacher {
   if (typeof column !== "string" || column === "") {
-    throw new ArgumentError(`distill.fed: expected the name of a column of the batch, got ${JSON.stringify(column)}`);
+    throw new ArgumentError(`distill.fed: expected the name of a column of the batch, got ${got(column)}`);
   }
   return new FedTeacher(column);
 }

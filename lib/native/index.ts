@@ -137,7 +137,8 @@ export interface NativeLoopRequest {
 export interface NativeLoopResult {
   steps: number;
   cancelled: boolean;
-  nonfinite: boolean;
+  /** Whether it stopped at a step whose guard is not 0. */
+  guarded: boolean;
   records: Float64Array;
   collected: ArrayBuffer[];
   seconds: number;

@@ -1,6 +1,7 @@
 // Normalisation layers. Layer and RMS norm treat every row alike in training and in use; batch norm normalises by the batch while
 // it is trained and by running statistics afterwards.
 import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
+import { got } from "../names/got.js";
 import * as ops from "../ops/norm.js";
 import { requireAboveZero, requireCount, requireWithin } from "../ops/require.js";
 import { countOf, showShape, type Shape } from "../tensor/nd-array.js";
@@ -21,7 +22,7 @@ function shapeOf(where: string, shape: number | Shape): Shape {
   const list = typeof shape === "number" ? [shape] : shape;
   if (!Array.isArray(list) || list.length === 0) {
     throw new ArgumentError(
-      `${where}: expected the number of features or the shape of the last dimensions, got ${JSON.stringify(shape)}`,
+      `${where}: expected the number of features or the shape of the last dimensions, got ${got(shape)}`,
     );
   }
   list.forEach((extent) => requireCount(where, "an extent of the shape", extent));

@@ -4,6 +4,7 @@ import { uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
+import { inF32 } from "../tensor/dtype.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** What an operation takes beside its first tensor: anything that has a shape. */
@@ -30,10 +31,12 @@ export function requireWithin(where: string, name: string, value: unknown, low: 
   throw new ArgumentError(`${where}: ${name} must be from ${low} to ${high}, got ${got(value)}`);
 }
 
-/** @throws ArgumentError unless `value` is a number above 0. */
+/** @throws ArgumentError unless `value` is a number above 0, in f32 as well. */
 export function requireAboveZero(where: string, name: string, value: unknown): void {
-  if (typeof value === "number" && value > 0 && value < Infinity) return;
-  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}`);
+  const isGiven = typeof value === "number" && value > 0 && value < Infinity;
+  if (isGiven && inF32(value) > 0 && inF32(value) < Infinity) return;
+  const rounded = isGiven ? `, which is ${inF32(value)} in f32` : "";
+  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}${rounded}`);
 }
 
 /** @throws ArgumentError unless `value` is a whole number from `least` on. */

@@ -5,6 +5,7 @@ import { uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
 import { rules, type Hyper, type RuleName } from "../native/rules.js";
 import type { Schedule, ScheduleLike } from "../schedule/index.js";
+import { inF32, leastF32 } from "../tensor/dtype.js";
 
 /** A value given to a hyper-parameter: a number or a schedule of the step; a flag is `true` or `false`. */
 export type HyperValue = ScheduleLike | boolean;
@@ -54,17 +55,28 @@ export function checkHypers(where: string, rule: RuleName, values: HyperValues):
       }
     } else {
       checkNumber(where, hyper.option, value, hyper.interval);
+      if (value !== 0 && inF32(value) === 0) throw tooSmall(where, hyper.option, value);
     }
   }
 }
 
+// Steps are taken in f32, so that a value must be in its range there as well.
 function checkNumber(where: string, name: string, value: unknown, interval: string): asserts value is number {
-  if (typeof value === "number" && within(value, interval)) return;
+  const isNumber = typeof value === "number";
+  if (isNumber && within(value, interval) && within(inF32(value), interval)) return;
   const range = interval === "(-inf, inf)" ? "finite" : `in ${interval}`;
-  const kind = typeof value === "number" ? "" : "a number or a schedule, ";
+  const kind = isNumber ? "" : "a number or a schedule, ";
   const number = typeof value === "string" && value.trim() !== "" ? Number(value) : NaN;
   const way = Number.isFinite(number) ? `; write ${name}: ${number}` : "";
-  throw new ArgumentError(`${where}: ${name} must be ${kind}${range}, got ${got(value)}${way}`);
+  const rounded = isNumber && within(value, interval) ? `, which is ${inF32(value)} in f32` : "";
+  throw new ArgumentError(`${where}: ${name} must be ${kind}${range}, got ${got(value)}${rounded}${way}`);
+}
+
+/** The error for a number that is 0 in f32 and was not meant to be. */
+export function tooSmall(where: string, name: string, value: number): ArgumentError {
+  return new ArgumentError(
+    `${where}: ${name} must be 0 or at least ${leastF32.toPrecision(2)}, the smallest number of f32, got ${value}`,
+  );
 }
 
 /** Whether a finite value lies in an interval such as "[0, 1)". */
@@ -78,7 +90,8 @@ export function within(value: number, interval: string): boolean {
 const bound = (text: string): number => Number(text.replace("inf", "Infinity"));
 
 /**
- * The values of one group at a step, in the order of the rule; flags as 0 and 1.
+ * The values of one group at a step, in the order of the rule; flags as 0 and 1. A schedule may fade to less than f32 can hold,
+ * which is 0 then, but for `eps`: that would divide by it.
  *
  * @throws ArgumentError if a schedule leaves the range of its hyper-parameter.
  */
@@ -89,6 +102,9 @@ export function rowAt(where: string, rule: RuleName, values: HyperValues, step: 
     if (typeof value === "number") return value;
     const number = value(step, total);
     if ("interval" in hyper) checkNumber(where, `${hyper.option} at step ${step}`, number, hyper.interval);
+    if (hyper.name === "eps" && number !== 0 && inF32(number) === 0) {
+      throw tooSmall(where, `${hyper.option} at step ${step}`, number);
+    }
     return number;
   });
 }

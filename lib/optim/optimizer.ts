@@ -5,7 +5,8 @@ import { got } from "../names/got.js";
 import type { RuleName } from "../native/rules.js";
 import { Module, type ParameterMatch } from "../nn/index.js";
 import type { ScheduleLike } from "../schedule/index.js";
-import { checkHypers, hypersOf, type HyperValue, type HyperValues } from "./hyper.js";
+import { inF32 } from "../tensor/dtype.js";
+import { checkHypers, hypersOf, tooSmall, type HyperValue, type HyperValues } from "./hyper.js";
 
 /** Options that every optimizer takes. */
 export interface CommonOptions {
@@ -127,9 +128,7 @@ function readHypers(where: string, recipe: Recipe, options: object, others: read
   const values = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined));
   if (betas !== undefined) {
     if (!Array.isArray(betas) || betas.length !== 2) {
-      throw new ArgumentError(
-        `${where}: betas must be two numbers or schedules [beta1, beta2], got ${JSON.stringify(betas)}`,
-      );
+      throw new ArgumentError(`${where}: betas must be two numbers or schedules [beta1, beta2], got ${got(betas)}`);
     }
     [values.beta1, values.beta2] = betas as unknown[];
   }
@@ -138,6 +137,9 @@ function readHypers(where: string, recipe: Recipe, options: object, others: read
 }
 
 function checkLimit(where: string, name: string, value: unknown): void {
-  if (value === undefined || (typeof value === "number" && value > 0)) return;
-  throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}`);
+  if (value === undefined) return;
+  if (typeof value !== "number" || !(value > 0)) {
+    throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}`);
+  }
+  if (inF32(value) === 0) throw tooSmall(where, name, value);
 }

@@ -84,7 +84,7 @@ export function planMask(where: string, model: Module, options: MaskOptions, dur
   const { criterion = l1, seed = 0, floor = 0.25 } = options;
   if (typeof criterion !== "function") {
     throw new ArgumentError(
-      `${where}: criterion must be a function such as prune.l1 or prune.wanda, got ${JSON.stringify(criterion)}`,
+      `${where}: criterion must be a function such as prune.l1 or prune.wanda, got ${got(criterion)}`,
     );
   }
   const scope = options.scope ?? criterion.scope ?? "layer";

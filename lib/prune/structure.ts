@@ -1,6 +1,7 @@
 // The shapes that zeros may have, and how scores become masks in each of them. A weight [O, …] counts as a matrix [O, K] with K the
 // product of the other extents, as the kernels read it: K is a linear layer's inputs, or C · KH · KW of a convolution.
 import { ArgumentError } from "../errors.js";
+import { got } from "../names/got.js";
 import { showShape, type Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -32,7 +33,7 @@ export function patternOf(where: string, structure: unknown): Pattern {
     }
   }
   throw new ArgumentError(
-    `${where}: structure must be "unstructured", "N:M" with N below M such as "2:4", or { block: [rows, inputs] } such as { block: [1, 16] }, got ${JSON.stringify(structure)}`,
+    `${where}: structure must be "unstructured", "N:M" with N below M such as "2:4", or { block: [rows, inputs] } such as { block: [1, 16] }, got ${got(structure)}`,
   );
 }
 

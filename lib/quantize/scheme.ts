@@ -1,6 +1,7 @@
 // Schemes: how a weight's values are held in few bits, what shares a scale, and whether the layer's inputs are integers too. Plain
 // objects; everything that acts on them is elsewhere.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { got } from "../names/got.js";
 import { requireOneOf } from "../ops/require.js";
 import { additivePowers, float8Limit, float8Table, normalFloat4, type Float8 } from "./tables.js";
 
@@ -60,7 +61,7 @@ function checkPer(where: string, per: unknown): Granularity {
   if (per === "tensor" || per === "channel") return per;
   if (Number.isSafeInteger(per) && (per as number) >= 8 && (per as number) % 8 === 0) return per as number;
   throw new ArgumentError(
-    `${where}: a scale is shared per "tensor", "channel" or group of 8, 16, 24, … inputs, got ${JSON.stringify(per) ?? "undefined"}`,
+    `${where}: a scale is shared per "tensor", "channel" or group of 8, 16, 24, … inputs, got ${got(per)}`,
   );
 }
 

@@ -34,6 +34,15 @@ export const dtypes = Object.keys(constructors) as DType[];
 /** Bytes of one element. */
 export const sizeOf: Readonly<Record<DType, number>> = { f32: 4, f64: 8, i32: 4, u8: 1, bool: 1, bf16: 2 };
 
+/** The smallest number above 0 that the engine computes with in f32: those below it, the denormal ones, count as 0. */
+export const leastF32 = 2 ** -126;
+
+/** A number as f32 arithmetic takes it: rounded, with those nearer to 0 than {@link leastF32} as 0. */
+export function inF32(value: number): number {
+  const rounded = Math.fround(value);
+  return Math.abs(rounded) < leastF32 ? 0 : rounded;
+}
+
 /** Zeros of an element type. */
 export function allocate<D extends DType>(dtype: D, length: number): HostData[D] {
   return new constructors[dtype](length);

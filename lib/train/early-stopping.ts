@@ -54,7 +54,7 @@ export class EarlyStopping {
     if (!better) throw unknownMonitor(where, given.monitor, [...monitors.keys()]);
     const { mode } = given;
     if (mode !== undefined && mode !== "min" && mode !== "max") {
-      throw new ArgumentError(`${where}: mode must be "min" or "max", got ${JSON.stringify(mode)}`);
+      throw new ArgumentError(`${where}: mode must be "min" or "max", got ${got(mode)}`);
     }
     this.monitor = given.monitor;
     this.sign = (mode ?? (better === "higher" ? "max" : "min")) === "max" ? 1 : -1;

@@ -25,7 +25,9 @@ const training = new WeakSet<object>();
  *
  * @throws ArgumentError for unknown options and values out of range, ShapeError for x and y of different lengths, NonFiniteError
  *   for NaN in the data: all at once. The run rejects with ShapeError or DTypeError where model, data and loss do not fit,
- *   ArgumentError for a label that is no class, NonFiniteError for a loss that is not finite, AbortedError when the signal fires.
+ *   ArgumentError for a label that is no class or a schedule that leaves its range, AbortedError when the signal fires;
+ *   NonFiniteError for a loss or gradient that is not finite, in which step no weight has changed, and for an update that is not
+ *   finite, whose elements keep their values: no run leaves NaN or Infinity in the weights.
  * @example
  * const set = data.fromArrays({ x: array(new Float32Array(8), [4, 2]), y: array(Uint8Array.of(0, 1, 2, 0)) });
  * const run = train.fit(nn.linear(2, 3), set, {

@@ -8,7 +8,7 @@ import { Module, type ModuleLike, type NamedParameter } from "../nn/index.js";
 import { bind, BoundOptimizer, type Optimizer } from "../optim/index.js";
 import { Program } from "../tensor/program.js";
 import { countOf, showShape, type NdArray, type Shape } from "../tensor/nd-array.js";
-import type { DType } from "../tensor/dtype.js";
+import { inF32, type DType } from "../tensor/dtype.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within, type StepNumber } from "../tensor/trace.js";
@@ -16,7 +16,7 @@ import type { Companions } from "./companions.js";
 
 /** Name of the input that takes the hyper-parameters of the step. */
 export const HYPER = "#hyper";
-/** Name of the output with the optimizer's report: gradient norm, clip factor, whether finite, whether skipped. */
+/** Name of the output with the optimizer's report: gradient norm, clip factor, whether finite, and last what {@link faultOf} reads. */
 export const REPORT = "#report";
 
 /** Element type and shape of a batch. */
@@ -76,9 +76,9 @@ export function bindModel(model: ModuleLike, optimizer: Optimizer, trace: Trace,
 export function numbersAt({ numbers }: StepProgram, where: string, step: number, total: number): number[] {
   return numbers.map(({ at }) => {
     const value = at(step, total);
-    if (Number.isFinite(value)) return value;
+    if (Number.isFinite(inF32(value))) return value;
     throw new ArgumentError(
-      `${where}: a schedule in the loss gives ${value} at step ${step}, expected a finite number`,
+      `${where}: a schedule in the loss gives ${value} at step ${step}, expected a number that is finite in f32`,
     );
   });
 }
@@ -99,6 +99,32 @@ export function stepRows(program: StepProgram, where: string, first: number, ste
     return bound.rateAt(first + i, total);
   });
   return { hyper, rates };
+}
+
+/**
+ * What went wrong in a step by the last number of its report, and what became of the weights; undefined if nothing did.
+ *
+ * A loss or a gradient that is not finite is seen before anything has changed. An update that is not finite, such as 0 / 0 with
+ * `eps: 0` or moments that overflow, is seen while the optimizer passes over the weights: its elements keep their values, all
+ * others have moved. No weight ever becomes NaN or infinite.
+ */
+export function faultOf(
+  { bound }: StepProgram,
+  code: number,
+  loss: number,
+): { readonly what: string; readonly weights: string; readonly way: string } | undefined {
+  if (code === 0) return undefined;
+  if (code === 1) {
+    const what = Number.isFinite(loss) ? "a gradient is not finite" : `the loss is ${loss}`;
+    const way = "Lower the learning rate, clip gradients (clipNorm: 1), warm up (schedule.warmup) or look at the data";
+    return { what, weights: "that step was skipped, the weights are as before it", way };
+  }
+  const { name } = bound.parameters[code - 2]!;
+  return {
+    what: `the update of "${name}" is not finite`,
+    weights: "the elements concerned kept their values, the others have taken the step",
+    way: "Give eps its default where it is 0 or very small, lower the learning rate or clip gradients (clipNorm: 1)",
+  };
 }
 
 /** What one step is fed, in the order of the program's inputs. */

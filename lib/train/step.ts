@@ -13,6 +13,7 @@ import { Companions } from "./companions.js";
 import {
   bindModel,
   compileStep,
+  faultOf,
   REPORT,
   stepFeeds,
   type BatchType,
@@ -88,8 +89,9 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   /**
    * Takes one step, off the event loop. A program is kept for every signature (names, shapes and element types) of a batch.
    *
-   * @throws what tracing throws; NonFiniteError for a loss or gradient that is not finite, with the weights unchanged;
-   *   AbortedError when the signal fires, with the weights unchanged.
+   * @throws what tracing throws; NonFiniteError for a loss or gradient that is not finite, with the weights unchanged, and for
+   *   an update that is not finite, whose elements keep their values; AbortedError when the signal fires, with the weights
+   *   unchanged; DisposedError.
    */
   async run(
     batch: { readonly [Name in keyof Inputs]: NdArray },
@@ -137,23 +139,18 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     }
   }
 
-  private figures(
-    { program, bound }: StepProgram,
-    results: readonly NdArray["data"][],
-    index: number,
-  ): StepFigures<Outcome> {
+  private figures(made: StepProgram, results: readonly NdArray["data"][], index: number): StepFigures<Outcome> {
     const numbers: Record<string, number> = {};
-    let [norm, skipped]: (number | undefined)[] = [];
-    program.outputs.forEach(({ name }, i) => {
-      if (name === REPORT) [norm, , , skipped] = results[i]!;
+    let [norm, code]: (number | undefined)[] = [];
+    made.program.outputs.forEach(({ name }, i) => {
+      if (name === REPORT) [norm, , , code] = results[i]!;
       else numbers[name] = results[i]![0]!;
     });
-    if (skipped === 1) {
-      const what = Number.isFinite(numbers.loss) ? "a gradient is not finite" : `the loss is ${numbers.loss}`;
-      const lr = bound.rateAt(index, this.total);
-      throw new NonFiniteError(
-        `train.step: ${what} at step ${index} (lr ${lr}); the weights are as before. Lower the learning rate, clip gradients (clipNorm: 1) or look at the batch`,
-      );
+    const fault = faultOf(made, code!, numbers.loss!);
+    if (fault) {
+      const { what, weights, way } = fault;
+      const lr = made.bound.rateAt(index, this.total);
+      throw new NonFiniteError(`train.step: ${what} at step ${index} (lr ${lr}); ${weights}. ${way}`);
     }
     if (!Number.isNaN(norm)) numbers.gradNorm = norm!;
     return numbers as unknown as StepFigures<Outcome>;

@@ -20,7 +20,8 @@ import { MetricPass } from "./metric-pass.js";
 import { Pace } from "./pace.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
-import { bindModel, compileStep, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
+import { checkStatistics } from "./statistics.js";
+import { bindModel, compileStep, faultOf, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
 
 const where = "train.fit";
 const RECORD = ["loss", REPORT]; // a row of records: the loss, then the four numbers of the report
@@ -117,6 +118,7 @@ export class Trainer {
     try {
       const stopped = await this.train();
       await this.best.restore();
+      checkStatistics(where, this.plan.model);
       const { history, validations, step: steps } = this;
       const seconds = (performance.now() - begun) / 1e3;
       const result: FitResult = { best: this.best.record, history, validations, stopped, steps, seconds };
@@ -186,25 +188,25 @@ export class Trainer {
     if (!short) this.pace.note(result.steps, result.seconds);
     const events = this.read(result.records, epoch, rates, (result.steps * loop.batch) / result.seconds, loop.batch);
     await this.tell(events.good);
-    if (events.bad) throw this.notFinite(events.bad);
+    if (events.bad) throw notFinite(step, events.bad, events.fault);
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
     return !result.cancelled;
   }
 
-  // Records become events, up to the first step that the engine had to skip.
+  // Records become events, up to the step at which the engine had to stop.
   private read(records: Float64Array, epoch: number, rates: number[], samplesPerSecond: number, rows: number) {
     const good: StepEvent[] = [];
     for (let i = 0; (i + 1) * WIDTH <= records.length; i++) {
-      const [loss, gradNorm, , , skipped] = records.subarray(i * WIDTH, (i + 1) * WIDTH) as unknown as number[];
+      const [loss, gradNorm, , , fault] = records.subarray(i * WIDTH, (i + 1) * WIDTH) as unknown as number[];
       const norm = Number.isNaN(gradNorm) ? {} : { gradNorm: gradNorm! };
       const event: StepEvent = { index: this.step, epoch, loss: loss!, lr: rates[i]!, ...norm, samplesPerSecond };
-      if (skipped === 1) return { good, bad: event };
+      if (fault !== 0) return { good, bad: event, fault: fault! };
       this.step += 1;
       this.lossSum += loss! * rows;
       this.lossRows += rows;
       good.push(event);
     }
-    return { good, bad: undefined };
+    return { good, bad: undefined, fault: 0 };
   }
 
   private async tell(events: readonly StepEvent[]): Promise<void> {
@@ -258,13 +260,6 @@ export class Trainer {
     return thrown;
   }
 
-  private notFinite({ index, epoch, loss, lr }: StepEvent): NonFiniteError {
-    const what = Number.isFinite(loss) ? "a gradient is not finite" : `the loss is ${loss}`;
-    return new NonFiniteError(
-      `${where}: ${what} at step ${index} (epoch ${epoch}, lr ${number(lr)}); that step was skipped. Lower the learning rate, clip gradients (clipNorm: 1) or warm up (schedule.warmup)`,
-    );
-  }
-
   private compile(batch: number): Part {
     const { model, distill, loss, optimizer } = this.plan;
     const step = compileStep({
@@ -282,7 +277,7 @@ export class Trainer {
     });
     const hyper = [HYPER, ...step.numbers.map(({ name }) => name)];
     const loop = call(
-      () => new addon.Loop(step.program.native, this.dataset, { hyper, record: RECORD, guard: "loss" }),
+      () => new addon.Loop(step.program.native, this.dataset, { hyper, record: RECORD, guard: REPORT }),
     );
     return { step, loop };
   }
@@ -304,4 +299,11 @@ export class Trainer {
     this.companions.dispose();
     this.dataset.dispose();
   }
+}
+
+function notFinite(step: StepProgram, { index, epoch, loss, lr }: StepEvent, code: number): NonFiniteError {
+  const { what, weights, way } = faultOf(step, code, loss)!;
+  return new NonFiniteError(
+    `${where}: ${what} at step ${index} (epoch ${epoch}, lr ${number(lr)}); ${weights}. ${way}`,
+  );
 }

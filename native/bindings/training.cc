@@ -163,7 +163,7 @@ Napi::Value AddonLoop::batch(const Napi::CallbackInfo& info) {
 }
 
 // run({ seed, epoch, shuffle, firstRow, steps, firstStep, hyper? }, cancel?):
-//   Promise<{ steps, cancelled, nonfinite, records: Float64Array, collected: ArrayBuffer[], seconds }>
+//   Promise<{ steps, cancelled, guarded, records: Float64Array, collected: ArrayBuffer[], seconds }>
 Napi::Value AddonLoop::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<Loop> loop = alive(loop_, "loop");
@@ -186,7 +186,7 @@ Napi::Value AddonLoop::run(const Napi::CallbackInfo& info) {
               Napi::Object object = Napi::Object::New(env);
               object.Set("steps", static_cast<double>(result->steps));
               object.Set("cancelled", result->cancelled);
-              object.Set("nonfinite", result->nonfinite);
+              object.Set("guarded", result->guarded);
               const std::size_t count = result->records.size();
               object.Set("records",
                          Napi::Float64Array::New(env, count, copied(env, result->records.data(), count * 8), 0));

@@ -1,5 +1,6 @@
 // The optimizer step on one run of elements, and the sum of squares behind the global gradient norm.
 //   g = clamp(grad · multiplier, ±clip_value);  param, state = rule(param, g, state);  where mask = 0 both become 0
+// An element whose new parameter or state would not be finite keeps both, and the kernel says so.
 // One kernel a (rule, variant) pair; the maths is optim/rules/<id>.h, the driver over many tensors optim/optimizer.h.
 // Every element is computed alone: any cut into runs gives the same bits. Pointers need no alignment.
 #pragma once
@@ -21,7 +22,7 @@ struct OptimRun {
   float clip_value;                   // infinity: no clip by value
 };
 
-using OptimUpdate = void (*)(const OptimRun&);
+using OptimUpdate = bool (*)(const OptimRun&);  // whether every element's update was finite
 
 struct OptimKernels {
   OptimUpdate update[optim::kRuleCount][optim::kMaxVariants];  // f32 state; null where a rule has fewer variants

@@ -27,9 +27,10 @@ struct F32State {
   static ATHANOR_INLINE void store(void* state, Index i, Vec x, Index n) { x.store(static_cast<float*>(state) + i, n); }
 };
 
-// One register of elements from position i on. Partial... is empty, or the number of elements where fewer are left.
+// One register of elements from position i on; whether their updates are finite. Partial... is empty, or the number of elements
+// where fewer are left: the lanes behind them have no gradient and no state, and 0 / 0 there means nothing.
 template <class Codec, unsigned kSlots, class Update, class... Partial>
-ATHANOR_INLINE void optim_elements(const OptimRun& a, const Update& update, Index i, Partial... n) {
+ATHANOR_INLINE bool optim_elements(const OptimRun& a, const Update& update, Index i, Partial... n) {
   constexpr auto kAll = std::make_integer_sequence<int, optim::kMaxState>();
   Vec g = Vec::load(a.grad + i, n...) * Vec::broadcast(a.multiplier);
   g = max(Vec::broadcast(-a.clip_value), min(Vec::broadcast(a.clip_value), g));  // in this order NaN stays NaN
@@ -43,10 +44,24 @@ ATHANOR_INLINE void optim_elements(const OptimRun& a, const Update& update, Inde
     p = select(kept, p, Vec::zero());
     for (Vec& x : s) x = select(kept, x, Vec::zero());
   }
+  Vec zeros = p * Vec::zero();  // NaN where one of the new values is not finite
+  [&]<int... k>(std::integer_sequence<int, k...>) {
+    ((kSlots >> k & 1 ? void(zeros = fma(s[k], Vec::zero(), zeros)) : void()), ...);
+  }(kAll);
+  Mask finite = zeros == Vec::zero();
+  if constexpr (sizeof...(n) > 0) finite = finite | ~Mask::first(n...);
+  const bool good = all(finite);
+  if (!good) [[unlikely]] {
+    p = select(finite, p, Vec::load(a.param + i, n...));
+    [&]<int... k>(std::integer_sequence<int, k...>) {
+      ((kSlots >> k & 1 ? void(s[k] = select(finite, s[k], Codec::load(a.state[k], i, n...))) : void()), ...);
+    }(kAll);
+  }
   p.store(a.param + i, n...);
   [&]<int... k>(std::integer_sequence<int, k...>) {
     ((kSlots >> k & 1 ? Codec::store(a.state[k], i, s[k], n...) : void()), ...);
   }(kAll);
+  return good;
 }
 
 // Lines are asked for this far ahead: the hardware stops at the end of a page, and four to six streams end there together.
@@ -63,17 +78,19 @@ ATHANOR_INLINE void optim_prefetch(const OptimRun& a, Index i) {
 }
 
 template <class Rule, int kVariant, class Codec>
-void optim_update(const OptimRun& run) {
+bool optim_update(const OptimRun& run) {
   const OptimRun a = run;  // a local copy, which the stores below cannot alias
   const typename Rule::template Update<Vec, kVariant> update(a.scalars);
   constexpr unsigned kSlots = Rule::state_mask(kVariant);
+  bool good = true;
   Index i = 0;
   for (; i + kOptimLine <= a.n; i += kOptimLine) {
     optim_prefetch<kSlots>(a, i + kOptimAhead);
-    for (Index j = i; j < i + kOptimLine; j += kLanes) optim_elements<Codec, kSlots>(a, update, j);
+    for (Index j = i; j < i + kOptimLine; j += kLanes) good &= optim_elements<Codec, kSlots>(a, update, j);
   }
-  for (; i + kLanes <= a.n; i += kLanes) optim_elements<Codec, kSlots>(a, update, i);
-  if (i < a.n) optim_elements<Codec, kSlots>(a, update, i, a.n - i);
+  for (; i + kLanes <= a.n; i += kLanes) good &= optim_elements<Codec, kSlots>(a, update, i);
+  if (i < a.n) good &= optim_elements<Codec, kSlots>(a, update, i, a.n - i);
+  return good;
 }
 
 using OptimSums [[gnu::vector_size(32)]] = double;

@@ -28,7 +28,8 @@ void lower_assign(LowerContext& context) {
 
 // Operands: a gradient for every variable of the optimizer, in its order; with "guard" the loss, f32 []; then the
 // hyper-parameters f64 [groups, width]. A guarded step is skipped when the loss is not finite, so that it ruins no weight.
-// Result f64 [4]: gradient norm (NaN when nothing asked for it), clip factor, 1 if finite, 1 if the step was skipped.
+// Result f64 [4]: gradient norm (NaN when nothing asked for it), clip factor, 1 if finite, and what went wrong: 0 for nothing,
+// 1 for a step that was skipped, 2 + i where the update of parameter i is not finite (optim::StepResult::nonfinite).
 void infer_step(InferContext& context) {
   const Type& hyper = context.inputs.back();
   check(hyper.dtype == DType::f64 && hyper.shape.rank() == 2, Code::internal,
@@ -94,7 +95,7 @@ void lower_step(LowerContext& context) {
                  report[0] = result.grad_norm;
                  report[1] = result.clip_factor;
                  report[2] = result.finite ? 1 : 0;
-                 report[3] = result.skipped ? 1 : 0;
+                 report[3] = result.skipped ? 1 : result.nonfinite < 0 ? 0 : 2 + static_cast<double>(result.nonfinite);
                });
 }
 

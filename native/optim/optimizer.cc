@@ -4,6 +4,7 @@
 #include "optim/optimizer.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <string>
@@ -203,6 +204,8 @@ StepResult step(const OptimPlan& plan, std::span<const Group> groups, const Step
   }
   const float multiplier = float(options.grad_scale * result.clip_factor);
   const auto& update = kernel_table().optim.update;
+  const Index none = Index(plan.segments().size());
+  std::atomic<Index> nonfinite = none;
   const auto chunk_update = [&](int task, int) {
     const int chunk = mirrored(task, plan.chunks(), parallel.workers());
     plan.for_each_piece(chunk, [&](const Segment& s, Index offset, Index n) {
@@ -217,10 +220,15 @@ StepResult step(const OptimPlan& plan, std::span<const Group> groups, const Step
       std::copy_n(group.scalars, kMaxScalars, run.scalars);
       run.multiplier = multiplier * group.sign;
       run.clip_value = float(options.clip_value);
-      update[int(group.rule)][group.variant](run);
+      if (update[int(group.rule)][group.variant](run)) return;
+      const Index segment = &s - plan.segments().data();
+      Index first = nonfinite.load(std::memory_order_relaxed);
+      while (segment < first && !nonfinite.compare_exchange_weak(first, segment, std::memory_order_relaxed)) {
+      }
     });
   };
   parallel.run(plan.chunks(), chunk_update);
+  if (nonfinite != none) result.nonfinite = nonfinite;
   return result;
 }
 

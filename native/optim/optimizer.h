@@ -111,6 +111,9 @@ struct StepResult {
   double clip_factor = 1;
   bool finite = true;  // known only when the norm was computed
   bool skipped = false;
+  // The first segment with an element whose new parameter or state would not be finite, -1 where there is none. Such elements
+  // keep parameter and state; all others have moved.
+  Index nonfinite = -1;
 };
 
 // Bytes that step() and grad_norm() need, 8-byte aligned; independent of the number of workers.

@@ -334,22 +334,6 @@ TEST(a_gradient_that_is_not_finite_skips_the_step) {
   });
 }
 
-// Without the guard a NaN reaches the parameters, also through the clamp of clip by value.
-TEST(nan_is_not_swallowed) {
-  on_every_isa([](const std::string&) {
-    Arena arena({9});
-    arena.each([&](Index i) { arena.arrays[1][i] = i == 4 ? std::nanf("") : 1.0f; });
-    const OptimPlan plan(arena.segments(7));
-    const Group group = prepare(RuleId::adam, hypers(RuleId::adam, {{"amsgrad", 1}}), 1);
-    StepOptions options;
-    options.clip_value = 0.5;
-    Sequential sequential;
-    step(plan, {&group, 1}, options, nullptr, sequential);
-    arena.each([&](Index i) { CHECK_EQ(std::isnan(arena.arrays[0][i]), i == 4); });
-    arena.each([&](Index i) { CHECK_EQ(std::isnan(arena.arrays[4][i]), i == 4); });
-  });
-}
-
 TEST(same_bits_for_any_workers_and_any_packing) {
   on_every_isa([](const std::string&) {
     std::vector<float> first;

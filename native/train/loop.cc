@@ -1,7 +1,6 @@
 #include "train/loop.h"
 
 #include <chrono>
-#include <cmath>
 #include <cstring>
 
 #include "base/error.h"
@@ -97,11 +96,11 @@ void Loop::place_hypers() {
 // Records stand side by side in the order in which they were asked for.
 void Loop::place_records() {
   for (std::size_t wanted = 0; wanted < config_.record.size(); ++wanted) {
-    if (config_.record[wanted] == config_.guard) guard_ = record_width_;
     for (Result& result : results_) {
       if (result.record != static_cast<int>(wanted)) continue;
       result.offset = record_width_;
       record_width_ += result.count;
+      if (config_.record[wanted] == config_.guard) guard_ = record_width_ - 1;
     }
   }
 }
@@ -187,8 +186,8 @@ LoopResult Loop::run(const LoopRequest& request) {
     keep(result);
     ++result.steps;
     const std::size_t row = result.records.size() - static_cast<std::size_t>(record_width_);
-    if (guard_ >= 0 && !std::isfinite(result.records[row + static_cast<std::size_t>(guard_)])) {
-      result.nonfinite = true;
+    if (guard_ >= 0 && result.records[row + static_cast<std::size_t>(guard_)] != 0) {
+      result.guarded = true;
       break;
     }
   }

@@ -17,7 +17,7 @@ struct LoopConfig {
   std::vector<std::string> hyper;    // inputs (f64) that take each step's numbers: hyper-parameters, schedules
   std::vector<std::string> record;   // small outputs: their numbers are kept for every step, side by side
   std::vector<std::string> collect;  // outputs [batch, …]: their rows are kept, in the order of the batches
-  std::string guard;                 // stop when the first number of this recorded output is not finite; empty: never
+  std::string guard;                 // stop when the last number of this recorded output is not 0; empty: never
 };
 
 struct LoopRequest {
@@ -34,7 +34,7 @@ struct LoopRequest {
 struct LoopResult {
   Index steps = 0;  // done; fewer than asked when cancelled or guarded
   bool cancelled = false;
-  bool nonfinite = false;
+  bool guarded = false;
   std::vector<double> records;                    // [steps, numbers of all records]
   std::vector<std::vector<std::byte>> collected;  // one per collect
   double seconds = 0;

@@ -1,6 +1,7 @@
 // A teacher that is asked once about every sample: its scores are kept in memory, or in a folder that the next process finds.
 // They are found again by what they depend on, so that a teacher that was trained on, or other samples, are asked anew.
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../errors.js";
+import { got } from "../../names/got.js";
 import { Served } from "../../artifact/index.js";
 import { rowsOf } from "../../data/rows.js";
 import { requireModule, type ModuleLike } from "../../nn/module.js";
@@ -164,7 +165,7 @@ export function cached(teacher: ModuleLike | Served, options: CacheOptions = {})
   if (!(teacher instanceof Served)) requireModule(where, teacher);
   const { folder, values, topK, batchSize } = options;
   if (folder !== undefined && (typeof folder !== "string" || folder === "")) {
-    throw new ArgumentError(`${where}: folder must be a path, got ${JSON.stringify(folder)}`);
+    throw new ArgumentError(`${where}: folder must be a path, got ${got(folder)}`);
   }
   if (values !== undefined) requireOneOf(where, "values", values, ["f32", "f16"]);
   if (topK !== undefined) requireCount(where, "topK", topK);

@@ -1,6 +1,6 @@
 // What the losses of distillation share: that student and teacher fit, and norms that have a gradient at 0.
 import { ArgumentError, DTypeError, ShapeError } from "../../errors.js";
-import { requireTensor } from "../../ops/require.js";
+import { requireAboveZero, requireTensor } from "../../ops/require.js";
 import { showShape } from "../../tensor/nd-array.js";
 import { Tensor } from "../../tensor/tensor.js";
 
@@ -53,8 +53,7 @@ export function batches(where: string, student: unknown, teacher: unknown): read
 
 /** @throws ArgumentError unless it is a tensor or a number above 0. */
 export function checkTemperature(where: string, temperature: Factor): void {
-  if (temperature instanceof Tensor || (temperature > 0 && temperature < Infinity)) return;
-  throw new ArgumentError(`${where}: temperature must be a number above 0, got ${String(temperature)}`);
+  if (!(temperature instanceof Tensor)) requireAboveZero(where, "temperature", temperature);
 }
 
 export const squared = (factor: Factor): Factor => (factor instanceof Tensor ? factor.square() : factor * factor);

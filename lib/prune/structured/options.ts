@@ -1,5 +1,6 @@
 // What structured pruning is asked for, and the check of it.
 import { ArgumentError, checkOptions } from "../../errors.js";
+import { got } from "../../names/got.js";
 import { Module, type ParameterMatch } from "../../nn/index.js";
 import { requireCount, requireOneOf } from "../../ops/require.js";
 import type { Parameter } from "../../tensor/parameter.js";
@@ -62,7 +63,7 @@ export function readOptions(where: string, model: unknown, options: StructuredOp
   const { scope = "layer", roundTo = 1, seed = 0, criterion = l2 } = options;
   if (typeof criterion !== "function") {
     throw new ArgumentError(
-      `${where}: criterion must be a function such as prune.l2 or prune.taylor, got ${JSON.stringify(criterion)}`,
+      `${where}: criterion must be a function such as prune.l2 or prune.taylor, got ${got(criterion)}`,
     );
   }
   requireOneOf(where, "scope", scope, ["layer", "isomorphic", "global"]);

@@ -5,6 +5,7 @@
 // Decay enters as two scalars, coupled (l2) and decoupled (p *= decay), one of them neutral: AdamW is the same kernel.
 #pragma once
 #include <cmath>
+#include <limits>
 
 #include "optim/rule.h"
 
@@ -32,7 +33,8 @@ struct Adam {
     c[weight1] = float(1 - h.beta1);
     c[beta2] = float(h.beta2);
     c[weight2] = float(1 - h.beta2);
-    c[eps] = float(h.eps * root);
+    // Never rounded or flushed to zero, which would divide by it where there was no gradient yet.
+    c[eps] = h.eps > 0 ? std::fmax(float(h.eps * root), std::numeric_limits<float>::min()) : 0;
     c[rate] = float(h.lr / (1 - std::pow(h.beta1, double(step))) * root);
   }
 
