@@ -31,12 +31,12 @@ export class Best {
   async observe(at: { epoch: number; steps: number; figures: Partial<Figures> }): Promise<boolean> {
     const value = (at.figures as Record<string, number | undefined>)[this.monitor];
     if (value === undefined) return false;
-    const { improved, stop } = this.stopping.observe(value);
-    if (improved) {
+    const { isBest, stop } = this.stopping.observe(value);
+    if (isBest) {
       this.found = at;
       await this.snapshot?.save();
     }
-    this.stale = !improved;
+    this.stale = !isBest;
     return this.stops && stop;
   }
 

@@ -1,8 +1,18 @@
-// When to stop: a figure that has not improved for a while. Rules of Keras' EarlyStopping, with a cooldown.
+// When to stop: a figure that has not improved for a while. The rules are those of Keras 3.6 (keras.callbacks.EarlyStopping), check
+// by check; test/golden/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
+// least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
+// then improves; here it is no improvement, as before.
 import { ArgumentError, checkOptions, nearestName } from "../errors.js";
 import { got } from "../names/got.js";
 
-/** Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss". */
+/**
+ * Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss".
+ *
+ * A check improves if it is better than the best so far by more than `minDelta`; an equal value does not, NaN does not, and the
+ * first one that counts is the best until another improves on it, whatever it is. A run never stops at its first check nor at one
+ * that improves. These are the rules of Keras' `EarlyStopping`, counted in checks. Lightning's are the same but for NaN and
+ * infinity, which end a run at once there and count as no improvement here.
+ */
 export interface EarlyStoppingOptions<Monitor extends string = string> {
   /** The figure: "loss" of training, "val.loss", or "val." and the name of a metric. */
   readonly monitor: Monitor;
@@ -12,13 +22,13 @@ export interface EarlyStoppingOptions<Monitor extends string = string> {
   readonly patience?: number | undefined;
   /** Least change that counts as an improvement. Default 0. */
   readonly minDelta?: number | undefined;
-  /** Checks after an improvement that do not count. Default 0. */
+  /** Checks without improvement, after one that improved, which do not count against patience. Default 0. */
   readonly cooldown?: number | undefined;
-  /** Patience runs out unless this value is beaten, improvement or not. Default none. */
+  /** Patience runs on at improvements that do not beat this value by more than `minDelta`. Default none. */
   readonly baseline?: number | undefined;
-  /** Checks at the start that do not count. Default 0. */
+  /** Checks at the start that count for nothing: they use up no patience and are never the best. Default 0. */
   readonly startFrom?: number | undefined;
-  /** Go back to the best weights at the end, however the run ends. Default true. */
+  /** Go back to the weights of the best check at the end, however the run ends; before the first that counts there are none. Default true. */
   readonly restoreBest?: boolean | undefined;
 }
 
@@ -37,7 +47,7 @@ export class EarlyStopping {
   private readonly cooldown: number;
   private readonly baseline: number | undefined;
   private readonly startFrom: number;
-  private best = -Infinity;
+  private best: number;
   private checks = 0;
   private waited = 0;
   private resting = 0;
@@ -58,6 +68,7 @@ export class EarlyStopping {
     }
     this.monitor = given.monitor;
     this.sign = (mode ?? (better === "higher" ? "max" : "min")) === "max" ? 1 : -1;
+    this.best = this.sign * -Infinity;
     this.patience = whole(where, "patience", given.patience ?? 5, 1);
     this.cooldown = whole(where, "cooldown", given.cooldown ?? 0, 0);
     this.startFrom = whole(where, "startFrom", given.startFrom ?? 0, 0);
@@ -65,25 +76,34 @@ export class EarlyStopping {
     if (this.minDelta < 0) throw new ArgumentError(`${where}: minDelta must not be below 0, got ${this.minDelta}`);
     this.baseline = given.baseline === undefined ? undefined : finite(where, "baseline", given.baseline);
     this.restoreBest = given.restoreBest ?? true;
+    if (typeof this.restoreBest !== "boolean") {
+      throw new ArgumentError(`${where}: restoreBest must be true or false, got ${got(given.restoreBest)}`);
+    }
   }
 
-  /** Takes in a value. NaN never is an improvement. */
-  observe(value: number): { improved: boolean; stop: boolean } {
-    const score = this.sign * value;
-    const improved = score > this.best && (this.best === -Infinity || score - this.best > this.minDelta);
-    if (improved) this.best = score;
+  /** Takes in a value: whether it is the best so far, and whether the run is to stop. NaN never is an improvement. */
+  observe(value: number): { isBest: boolean; stop: boolean } {
     this.checks += 1;
-    if (this.checks <= this.startFrom) return { improved, stop: false };
-    const counts = improved && (this.baseline === undefined || score > this.sign * this.baseline);
-    if (counts) {
+    if (this.checks <= this.startFrom) return { isBest: false, stop: false };
+    const isFirst = this.checks === this.startFrom + 1;
+    const isImproved = this.beats(value, this.best);
+    if (!isImproved) {
+      if (this.resting > 0) this.resting -= 1;
+      else this.waited += 1;
+      return { isBest: isFirst, stop: this.waited >= this.patience && this.checks > 1 };
+    }
+    this.best = value;
+    if (this.baseline === undefined || this.beats(value, this.baseline)) {
       this.waited = 0;
       this.resting = this.cooldown;
-    } else if (this.resting > 0) {
-      this.resting -= 1;
     } else {
       this.waited += 1;
     }
-    return { improved, stop: this.waited >= this.patience };
+    return { isBest: true, stop: false };
+  }
+
+  private beats(value: number, other: number): boolean {
+    return this.sign * value - this.minDelta > this.sign * other;
   }
 }
 

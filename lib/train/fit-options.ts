@@ -62,7 +62,7 @@ export interface ValidationRecord<Metrics extends ScalarMetrics = ScalarMetrics>
 export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
   /**
    * When the monitored figure was best (`val.loss`, or `loss` without validation, if nothing was monitored) and the figures
-   * then; `undefined` if there was no check. The model has these weights if early stopping restores the best.
+   * then; `undefined` if there was no check that counts. The model has these weights if early stopping restores the best.
    */
   readonly best:
     { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;

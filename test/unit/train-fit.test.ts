@@ -90,6 +90,20 @@ describe("train.fit", () => {
     }
   });
 
+  it("restores no weights of before startFrom, and says that there is no best before it", async () => {
+    const worse = { ...recipe, optimizer: optim.sgd({ lr: 0.1, maximize: true }), batchSize: 100 }; // the first check is the best
+    const options = { ...worse, epochs: 4, earlyStopping: { monitor: "loss", patience: 9, startFrom: 2 } } as const;
+    const { best, history } = await train.fit(nn.linear(2, 1), set, options);
+    expect(best?.epoch).toBe(2);
+    expect(history[0]!.figures.loss).toBeLessThan(best!.figures.loss!);
+    const net = nn.linear(2, 1);
+    const held: unknown[] = [];
+    const callbacks = { onEpoch: () => held.push(weights(net)) };
+    const short = await train.fit(net, set, { ...options, callbacks, epochs: 2 });
+    expect(short.best).toBeUndefined();
+    expect(weights(net)).toEqual(held[1]);
+  });
+
   it("brings the best weights back before an error of a callback is seen", async () => {
     const net = nn.linear(2, 1);
     const held: { weights?: unknown } = {};
