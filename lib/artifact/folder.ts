@@ -3,7 +3,7 @@
 import { constants } from "node:fs";
 import { open, stat, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
-import { CorruptFileError, FileError } from "../errors.js";
+import { ArgumentError, CorruptFileError, FileError } from "../errors.js";
 import { addon, callAsync, type StoredTensor } from "../native/index.js";
 import type { TypedArray } from "../tensor/dtype.js";
 import { parseManifest, type Manifest } from "./manifest.js";
@@ -123,5 +123,19 @@ export async function writeFolder(
 ): Promise<void> {
   const graph = JSON.stringify(manifest);
   const place = await placeOf(where, given);
+  refuseUnreadable(where, place, graph);
   await callAsync(() => addon.writeArtifact(place, graph, tensors, where));
+}
+
+// What load would refuse is not written.
+function refuseUnreadable(where: string, place: string, graph: string): void {
+  try {
+    if (graph.length > maxManifestBytes / 4) throw new CorruptFileError("its graph is too large");
+    parseManifest(where, join(place, "graph.json"), JSON.parse(graph));
+  } catch (thrown) {
+    const { message } = thrown as Error;
+    throw new ArgumentError(`${where}: the model cannot be saved so that it could be loaded again: ${message}`, {
+      cause: thrown,
+    });
+  }
 }

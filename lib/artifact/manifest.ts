@@ -3,7 +3,7 @@
 import { CorruptFileError } from "../errors.js";
 import { operations } from "../native/operations.js";
 import { dtypes, type DType } from "../tensor/dtype.js";
-import type { SavedAttr, SavedMask, SavedNode, Size } from "./symbolic.js";
+import type { SavedAttr, SavedMask, SavedNode, Size, Special } from "./symbolic.js";
 
 /** The version of the format that this build writes. */
 export const formatVersion = 2;
@@ -107,6 +107,8 @@ const isMask = (value: unknown): value is SavedMask =>
 const isSize = (value: unknown): value is Size =>
   typeof value === "number" ||
   (isRecord(value) && Array.isArray(value.b) && value.b.length === 2 && value.b.every(Number.isSafeInteger));
+const isSpecial = (value: unknown): value is Special =>
+  isRecord(value) && ["NaN", "Infinity", "-Infinity", "-0"].includes(value.special as string);
 const isSizes = (value: unknown): value is Size[] => Array.isArray(value) && value.length <= 64 && value.every(isSize);
 const isAttr = (value: unknown): value is SavedAttr =>
-  typeof value === "boolean" || typeof value === "string" || isSize(value) || isSizes(value);
+  typeof value === "boolean" || typeof value === "string" || isSize(value) || isSpecial(value) || isSizes(value);

@@ -7,6 +7,7 @@ import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import type { TypedArray } from "../tensor/dtype.js";
+import { checkInput, checkMetadata } from "./check.js";
 import { writeFolder } from "./folder.js";
 import { describeWeights } from "./weights.js";
 import { formatVersion, type Manifest } from "./manifest.js";
@@ -26,19 +27,21 @@ export interface SaveOptions {
  * Saves a model as a folder: what it computes (`graph.json`) and its weights (`weights.safetensors`). It loads without the code
  * that built it. An artifact that is there already is replaced when the new one is complete; no other folder ever is.
  *
- * @throws ArgumentError if the model's input is not known, or the folder holds anything but an artifact; UnsupportedError if its graph is no function of the batch size;
+ * @throws ArgumentError if the model's input is not known, metadata is not text, or the folder holds anything but an artifact; UnsupportedError if its graph is no function of the batch size;
  *   FileError if the disk refuses, with nothing half-written left behind.
  */
 export async function save(model: ModuleLike, path: string | URL, options: SaveOptions = {}): Promise<void> {
   const where = "artifact.save";
   checkOptions(where, options, ["input", "metadata"]);
   pathOf(where, path);
-  const input = options.input ?? inputOf(model);
-  if (!input) {
+  const metadata = checkMetadata(where, options.metadata ?? {});
+  const given = options.input ?? inputOf(model);
+  if (!given) {
     throw new ArgumentError(
       `${where}: the model has not been trained or run, so its input is not known; give { input: { dtype: "f32", shape: [784] } } (one sample)`,
     );
   }
+  const input = checkInput(where, given);
   const traces = probes.map((batch) => traceForUse(model, input, batch));
   try {
     const descriptions = describeAll(traces) as [Description, Description, Description];
@@ -61,7 +64,7 @@ export async function save(model: ModuleLike, path: string | URL, options: SaveO
       outputs: descriptions[0].outputs,
       nodes,
       weights: await describeWeights(parametersOf(model, traces[0]!)),
-      metadata: options.metadata ?? {},
+      metadata,
     };
     await writeFolder(where, path, manifest, [...tensors.values()]);
   } finally {
@@ -128,12 +131,14 @@ function collect(tensors: Map<string, StoredTensor<TypedArray>>, node: Node, ind
   const buffer = node.variable?.read() ?? node.constant;
   if (buffer === undefined || node.type === undefined) return undefined;
   const wanted = node.variable?.name ?? "";
-  const name = wanted === "" ? `${node.op}.${index}` : freeName(tensors, wanted, index);
+  const name = freeName(tensors, wanted === "" ? `${node.op}.${index}` : wanted, index);
   const dtype = node.type.dtype;
   tensors.set(name, { name, dtype, shape: node.type.shape, data: viewOf(dtype, buffer) });
   return name;
 }
 
 function freeName(tensors: ReadonlyMap<string, unknown>, wanted: string, index: number): string {
-  return tensors.has(wanted) ? `${wanted}.${index}` : wanted;
+  let name = wanted;
+  while (tensors.has(name)) name += `.${index}`;
+  return name;
 }

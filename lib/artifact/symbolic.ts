@@ -13,8 +13,13 @@ export interface Linear {
 /** A number as saved. */
 export type Size = number | Linear;
 
+/** A number that JSON has not. */
+export interface Special {
+  readonly special: "NaN" | "Infinity" | "-Infinity" | "-0";
+}
+
 /** An attribute as saved. */
-export type SavedAttr = boolean | string | Size | readonly Size[];
+export type SavedAttr = boolean | string | Size | Special | readonly Size[];
 
 /** A parameter's mask as saved: the name of its bitmap in the weights file, and how many elements it keeps. */
 export interface SavedMask {
@@ -88,7 +93,8 @@ export function generalize(
       if (name === "slot") continue;
       const [other, last] = [b.attrs[name], c.attrs[name]];
       if (Array.isArray(value)) attrs[name] = sizes(value, other as number[], last as number[]);
-      else if (typeof value === "number") attrs[name] = size(value, other as number, last as number);
+      else if (typeof value === "number")
+        attrs[name] = special(value, other, last) ?? size(value, other as number, last as number);
       else if (value === other && value === last) attrs[name] = value;
       else fail(a);
     }
@@ -111,7 +117,15 @@ export function generalize(
 function scalarOf(node: NativeNode): number | undefined {
   if (!node.constant || !node.type || node.type.shape.length > 0) return undefined;
   const value = viewOf(node.type.dtype, node.constant)[0]!;
-  return Number.isFinite(value) && node.type.dtype !== "bf16" ? value : undefined;
+  const plain = Number.isFinite(value) && !Object.is(value, -0);
+  return plain && node.type.dtype !== "bf16" ? value : undefined;
+}
+
+function special(value: number, ...others: unknown[]): Special | undefined {
+  if ((Number.isFinite(value) && !Object.is(value, -0)) || !others.every((other) => Object.is(other, value))) {
+    return undefined;
+  }
+  return { special: (value === 0 ? "-0" : String(value)) as Special["special"] };
 }
 
 function sameBytes(a: ArrayBuffer, ...others: (ArrayBuffer | undefined)[]): boolean {
@@ -139,6 +153,7 @@ export function attrsFor(node: SavedNode, batch: number): Record<string, boolean
 
 function attrFor(value: SavedAttr, batch: number): boolean | string | number | number[] {
   if (typeof value === "boolean" || typeof value === "string") return value;
+  if (typeof value === "object" && "special" in value) return Number(value.special);
   if (typeof value === "number" || "b" in value) return sizeFor(value, batch);
   return value.map((size) => sizeFor(size, batch));
 }
