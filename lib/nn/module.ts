@@ -14,6 +14,7 @@ import { Parameter } from "../tensor/parameter.js";
 import { inputOf, noteInput } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
+import { selectParameters, type ParameterMatches } from "./match.js";
 import { Statistic } from "./statistic.js";
 
 /** A parameter with its place in a model. */
@@ -27,9 +28,6 @@ export interface NamedModule {
   readonly name: string;
   readonly module: Module;
 }
-
-/** Which parameters: those whose name is or matches, or those that a function picks. */
-export type ParameterMatch = string | RegExp | ((name: string, parameter: Parameter) => boolean);
 
 const join = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);
 
@@ -163,7 +161,7 @@ export abstract class Module {
    * const model = nn.sequential(nn.linear(8, 8), nn.relu(), nn.linear(8, 2));
    * model.freeze(/^0\./).size; // 18
    */
-  freeze(match?: ParameterMatch): this {
+  freeze(match?: ParameterMatches): this {
     for (const parameter of this.matching("freeze", match)) parameter.trainable = false;
     return this;
   }
@@ -173,7 +171,7 @@ export abstract class Module {
    *
    * @throws ArgumentError if nothing matches.
    */
-  unfreeze(match?: ParameterMatch): this {
+  unfreeze(match?: ParameterMatches): this {
     for (const parameter of this.matching("unfreeze", match)) parameter.trainable = true;
     return this;
   }
@@ -187,22 +185,9 @@ export abstract class Module {
     this.dispose();
   }
 
-  private matching(where: string, match: ParameterMatch | undefined): Parameter[] {
+  private matching(where: string, match: ParameterMatches | undefined): Parameter[] {
     const all = this.namedParameters().filter(({ parameter }) => !(parameter instanceof Statistic));
-    if (match === undefined) return all.map(({ parameter }) => parameter);
-    const matches = ({ name, parameter }: NamedParameter) =>
-      typeof match === "function"
-        ? match(name, parameter)
-        : typeof match === "string"
-          ? name === match || name.startsWith(`${match}.`)
-          : name.search(match) !== -1;
-    const picked = all.filter(matches);
-    if (picked.length === 0 && typeof match !== "function") {
-      const names = all.slice(0, 4).map(({ name }) => `"${name}"`);
-      throw new ArgumentError(
-        `${where}: no parameter matches ${typeof match === "string" ? `"${match}"` : String(match)}; there are ${names.join(", ")}${all.length > 4 ? ", …" : ""}`,
-      );
-    }
+    const picked = match === undefined ? all : selectParameters(where, "match", match, all);
     return picked.map(({ parameter }) => parameter);
   }
 }

@@ -1,7 +1,8 @@
 // An optimizer bound to the parameters of a model: the engine's side with its states, and the hyper-parameters of every step.
 import { ArgumentError, DisposedError, ShapeError } from "../errors.js";
 import { addon, call, type NativeOptimizer, type NativeVariable } from "../native/index.js";
-import type { NamedParameter, ParameterMatch } from "../nn/index.js";
+import type { NamedParameter } from "../nn/index.js";
+import { matchesAny, selectParameters } from "../nn/match.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import { hypersOf, memoryRow, rowAt, scheduleOf, type HyperValues } from "./hyper.js";
@@ -166,24 +167,13 @@ export function bind(optimizer: Optimizer, parameters: readonly NamedParameter[]
   }
   const rest: BoundGroup = { hyper: optimizer.hyper, members: [] };
   const groups = optimizer.groups.map(({ hyper }): BoundGroup => ({ hyper, members: [] }));
-  optimizer.groups.forEach(({ match }, i) => {
-    if (typeof match === "function" || parameters.some((named) => matches(match, named))) return;
-    const names = parameters.slice(0, 4).map(({ name }) => `"${name}"`);
-    throw new ArgumentError(
-      `${where}: groups[${i}] matches no parameter (${typeof match === "string" ? `"${match}"` : String(match)}); there are ${names.join(", ")}${parameters.length > 4 ? ", …" : ""}`,
-    );
-  });
+  optimizer.groups.forEach(({ match }, i) => selectParameters(where, `groups[${i}].match`, match, parameters));
   for (const named of trainable) {
-    const g = optimizer.groups.findIndex(({ match }) => matches(match, named));
+    const g = optimizer.groups.findIndex(({ match }) => matchesAny(match, named));
     (groups[g] ?? rest).members.push(named);
   }
   return new BoundOptimizer(
     optimizer,
     [rest, ...groups].filter(({ members }) => members.length > 0),
   );
-}
-
-function matches(match: ParameterMatch, { name, parameter }: NamedParameter): boolean {
-  if (typeof match === "function") return match(name, parameter);
-  return typeof match === "string" ? name === match || name.startsWith(`${match}.`) : name.search(match) !== -1;
 }

@@ -3,7 +3,8 @@ import { ArgumentError, checkOptions } from "../errors.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got } from "../names/got.js";
 import type { RuleName } from "../native/rules.js";
-import { Module, type ParameterMatch } from "../nn/index.js";
+import { Module } from "../nn/index.js";
+import { requireMatches, type ParameterMatches } from "../nn/match.js";
 import type { ScheduleLike } from "../schedule/index.js";
 import { inF32 } from "../tensor/dtype.js";
 import { checkHypers, hypersOf, tooSmall, type HyperValue, type HyperValues } from "./hyper.js";
@@ -28,8 +29,8 @@ export interface StepOptions {
 
 /** Other hyper-parameters for some of the parameters. The first group that matches takes a parameter. */
 export type GroupOptions<Hypers> = Hypers & {
-  /** Which: the name or the part of the model that it begins with, a pattern, or a function. */
-  readonly match: ParameterMatch;
+  /** Which: the name or the part of the model that it begins with, a pattern, a function, or a list of these. */
+  readonly match: ParameterMatches;
 };
 
 /** Everything that a factory of this module takes. */
@@ -38,7 +39,7 @@ export type OptimizerOptions<Hypers> = Hypers &
 
 /** A group of {@link Optimizer}. */
 export interface OptimizerGroup {
-  readonly match: ParameterMatch;
+  readonly match: ParameterMatches;
   /** All hyper-parameters, those of the optimizer where the group does not say otherwise. */
   readonly hyper: HyperValues;
 }
@@ -111,9 +112,7 @@ function readGroup(where: string, recipe: Recipe, hyper: HyperValues, group: unk
     );
   }
   const { match, ...own } = group as GroupOptions<Record<string, unknown>>;
-  if (typeof match !== "string" && typeof match !== "function" && !((match as unknown) instanceof RegExp)) {
-    throw new ArgumentError(`${where}: match must be a name, a regular expression or a function of (name, parameter)`);
-  }
+  requireMatches(where, "match", match);
   return Object.freeze({ match, hyper: Object.freeze({ ...hyper, ...readHypers(where, recipe, own, ["match"]) }) });
 }
 

@@ -107,7 +107,7 @@ describe("freezing", () => {
 
   it("says what there is when nothing matches", () => {
     expect(() => make().freeze("head")).toThrow(
-      'freeze: no parameter matches "head"; there are "0.weight", "0.bias", "1.weight", "1.bias", …',
+      'freeze: match names no parameter "head"; there are "0.weight", "0.bias", "1.weight", "1.bias", "2.weight", "2.bias"',
     );
     expect(() => make().unfreeze(/nothing/)).toThrow(ArgumentError);
   });
