@@ -1,9 +1,10 @@
 // What data must be before a run starts on it: paired, finite, labels within the classes. Each check names the first
 // offender, because "somewhere in 47 MB" helps nobody.
 
-import { ArgumentError, NonFiniteError, ShapeError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
+import { dropSample, firstNonFinite, nonFinite } from "../tensor/finite.js";
 import type { NdArray } from "../tensor/nd-array.js";
-import { rowCount, rowSize } from "./rows.js";
+import { rowCount } from "./rows.js";
 
 /**
  * Checks that no element is NaN or infinite; integers pass without a look.
@@ -11,14 +12,8 @@ import { rowCount, rowSize } from "./rows.js";
  * @throws NonFiniteError naming the first such element by its sample and place.
  */
 export function assertFinite(where: string, array: NdArray, name = "x"): void {
-  if (array.dtype !== "f32" && array.dtype !== "f64") return;
-  const { data } = array;
-  for (let i = 0; i < data.length; i++) {
-    if (Number.isFinite(data[i])) continue;
-    throw new NonFiniteError(
-      `${where}: expected finite numbers, but ${name}[${placeOf(i, array.shape).join(", ")}] is ${data[i]}; drop or fill in sample ${Math.floor(i / Math.max(1, rowSize(array)))}`,
-    );
-  }
+  const i = firstNonFinite(array.data);
+  if (i >= 0) throw nonFinite(where, name, array, i, dropSample(array, i));
 }
 
 /**
@@ -52,14 +47,4 @@ export function assertLabels(where: string, y: NdArray, classes: number): void {
       `${where}: label ${label} at sample ${i} is outside the ${classes} classes, expected a whole number from 0 to ${classes - 1}`,
     );
   }
-}
-
-/** The index along each dimension of element `i`. */
-function placeOf(i: number, shape: readonly number[]): number[] {
-  const place: number[] = [];
-  for (const size of [...shape].reverse()) {
-    place.unshift(i % size);
-    i = Math.floor(i / size);
-  }
-  return place;
 }

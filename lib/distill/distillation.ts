@@ -3,9 +3,10 @@
 import { ArgumentError } from "../errors.js";
 import { got } from "../names/got.js";
 import type { Loss } from "../loss/index.js";
-import { capture, inputFor, type Captured, type ModuleLike } from "../nn/index.js";
+import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
 import { requireModule } from "../nn/module.js";
 import type { ScheduleLike } from "../schedule/index.js";
+import { requireFiniteParameters, requireFiniteParametersSync } from "../tensor/finite.js";
 import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
@@ -52,7 +53,7 @@ export function teachersOf(where: string, options: TeacherOptions): Term["teache
   const fits = weights.length === teachers.length;
   if (!fits || !weights.every((weight) => typeof weight === "number" && weight >= 0 && weight < Infinity)) {
     throw new ArgumentError(
-      `${where}: teacherWeights must be ${teachers.length} numbers from 0 on, one a teacher, got ${got(weights)}`,
+      `${where}: teacherWeights must be ${teachers.length} numbers from 0 on, one a teacher, got [${[...weights].join(", ")}]`,
     );
   }
   return teachers.map((teacher, i) => ({ teacher, weight: weights[i]! }));
@@ -97,6 +98,7 @@ export class Distillation implements LossTerms {
     if (typeof loss !== "function") {
       throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${got(loss)}`);
     }
+    requireFiniteParametersSync(where, this.taught());
     return (batch) => this.loss({ model: student, loss, batch });
   }
 
@@ -131,8 +133,9 @@ export class Distillation implements LossTerms {
     return sum([scaled(loss(student.output, y), left), ...values]);
   }
 
-  /** Scores of the teachers that keep them, a column each. */
+  /** Scores of the teachers that keep them, a column each. @throws NonFiniteError for a teacher with weights that are not finite. */
   async prepare(run: DistillationRun): Promise<Readonly<Record<string, NdArray>>> {
+    await requireFiniteParameters(`distill.${this.name}`, this.taught());
     const columns: Record<string, NdArray> = {};
     for (const [i, cached] of this.caches().entries()) {
       const { dataset, signal } = run;
@@ -154,6 +157,16 @@ export class Distillation implements LossTerms {
     const moving = shares.filter((share) => share instanceof Tensor);
     if (moving.length === 0) return Math.max(0, Math.abs(fixed) < 1e-12 ? 0 : fixed);
     return moving.reduce((rest, share) => rest.sub(share), trace.scalar(fixed, "f32"));
+  }
+
+  // Parameters of the teachers that run in the student's program.
+  private taught() {
+    const models = new Set(this.terms.flatMap(({ teachers }) => teachers.map(({ teacher }) => teacher)));
+    return [...models].flatMap((teacher) =>
+      teacher instanceof Module
+        ? teacher.namedWeights().map(({ name, parameter }) => ({ name: `the teacher's "${name}"`, parameter }))
+        : [],
+    );
   }
 
   private caches(): CachedTeacher[] {

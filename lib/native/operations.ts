@@ -115,6 +115,7 @@ export const operations = {
   one_hot: { arity: 1, traits: [] },
   nearest_entry: { arity: 2, traits: [] },
   gptq: { arity: "variadic", traits: [] },
+  kmeans: { arity: 2, traits: [] },
   top_mask: { arity: 2, traits: [] },
   assign: { arity: 1, traits: ["effect"] },
   optimizer_step: { arity: "variadic", traits: ["effect"] },

@@ -51,7 +51,7 @@ export const movement: Criterion = ({ movement }) => movement;
 
 /**
  * |w| · ‖x‖₂ of the weight's input, compared within an output (Sun et al. 2023). Needs `calibrate`, but neither loss nor
- * training.
+ * training. Inputs that were 0 in all samples count as the least that was seen; where none was seen it is the magnitude.
  *
  * @example
  * const inputs = { x: array(new Float32Array(16).fill(1), [2, 8]), y: array(new Float32Array(8), [2, 4]) };

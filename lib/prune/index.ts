@@ -2,6 +2,7 @@
 import { l1, l2, movement, random, snip, taylor, wanda } from "./criteria.js";
 import { pack } from "./pack.js";
 import { mask, pruneModel } from "./prune.js";
+import { report } from "./report.js";
 import { cubic, iterative, linear, lottery, oneShot } from "./schedule.js";
 import { sparsity } from "./sparsity.js";
 import { applyStructured, planStructured, sliceStates, StructuredPlan } from "./structured/index.js";
@@ -11,6 +12,7 @@ export const prune = Object.assign(pruneModel, {
   mask,
   pack,
   sparsity,
+  report,
   // Criteria
   l1,
   l2,
@@ -34,6 +36,7 @@ export const prune = Object.assign(pruneModel, {
 
 export type { Criterion, CriterionInputs, Scope } from "./criteria.js";
 export type { During, MaskOptions, PruneOptions } from "./options.js";
+export type { PruneReport } from "./report.js";
 export type {
   GradualOptions,
   IterativeOptions,
@@ -45,7 +48,7 @@ export type {
 export type { SparseForm, SparseParts } from "./sparse-form.js";
 export type { LayerSparsity, Sparsity } from "./sparsity.js";
 export type { Structure } from "./structure.js";
-export type { Amount, Matches } from "./targets.js";
+export type { Amount } from "./targets.js";
 export type {
   KeptMaker,
   PlannedCut,

@@ -44,6 +44,8 @@ export class Masker {
   private readonly program: Program;
   private readonly trace: Trace;
   private readonly ranks: Rank[] = [];
+  // Of the last update.
+  private said: readonly string[] = [];
 
   /** Compiles the program. @throws ArgumentError, ShapeError for a criterion that is none; what the criterion throws. */
   constructor(plan: MaskPlan) {
@@ -53,11 +55,11 @@ export class Masker {
     this.statistics = new Statistics({ ...plan, parameters, names });
     this.trace = new Trace();
     try {
-      const masks = within(this.trace, () => this.masks());
+      const results = Object.entries(within(this.trace, () => this.results()));
       call(() =>
         this.trace.graph.setOutputs(
-          masks.map((_, i) => `mask.${i}`),
-          masks.map(({ id }) => id),
+          results.map(([name]) => name),
+          results.map(([, { id }]) => id),
         ),
       );
       this.program = new Program(
@@ -95,6 +97,17 @@ export class Masker {
       throw thrown instanceof NonFiniteError ? this.notRanked(thrown) : thrown;
     });
     targets.forEach(({ parameter }, i) => parameter.setMask(results[`mask.${i}`]!.data as Uint8Array));
+    this.said = targets.flatMap(({ name, parameter: { size } }, i) => {
+      const dark = results[`unseen.${i}`]?.item() ?? 0;
+      if (dark > 0) return [`${name}: ${dark} of its ${size} weights multiply inputs that were 0 in all samples; among these the magnitude decides`]; // prettier-ignore
+      const flat = results[`flat.${i}`]?.item() === 1;
+      return flat ? [`${name}: the criterion scores all of it 0, so the magnitude decides`] : [];
+    });
+  }
+
+  /** What the last masks had to do without. */
+  get notes(): readonly string[] {
+    return this.said;
   }
 
   dispose(): void {
@@ -111,11 +124,34 @@ export class Masker {
     return new NonFiniteError(`${where}: the criterion scores a weight of ${names} as NaN${way}`, { cause });
   }
 
-  private masks(): Tensor[] {
+  private results(): Record<string, Tensor> {
+    const raw = this.plan.targets.map((_, i) => this.score(i));
+    const flat = raw.map((score) => score.abs().max().eq(0));
+    const results: Record<string, Tensor> = {};
+    this.masks(this.informed(raw, flat)).forEach((mask, i) => (results[`mask.${i}`] = mask));
+    flat.forEach((none, i) => (results[`flat.${i}`] = none.cast("i32")));
+    raw.forEach((_, i) => {
+      const unseen = this.statistics.unseen(this.trace, i);
+      if (unseen) results[`unseen.${i}`] = unseen;
+    });
+    return results;
+  }
+
+  // Scores that are all 0 say nothing: magnitudes take their place, for a parameter alone or for all that are ranked together.
+  private informed(raw: readonly Tensor[], flat: readonly Tensor[]): Tensor[] {
+    const together = this.plan.scope === "global" && this.plan.pattern.kind !== "nm";
+    const all = flat.reduce((a, b) => a.and(b));
+    return raw.map((score, i) => {
+      const weight = this.trace.parameter(this.plan.targets[i]!.parameter);
+      return (together ? all : flat[i]!).where(weight.abs(), score);
+    });
+  }
+
+  private masks(raw: readonly Tensor[]): Tensor[] {
     const { targets, pattern, scope } = this.plan;
     const alive = targets.map(({ parameter }, i) => this.trace.input(`alive.${i}`, "u8", parameter.shape).ne(0));
     const scores = targets.map(({ parameter }, i) =>
-      unitScores(pattern, this.score(i), alive[i]!).reshape([unitsOf(pattern, parameter.shape)]),
+      unitScores(pattern, raw[i]!, alive[i]!).reshape([unitsOf(pattern, parameter.shape)]),
     );
     const units =
       pattern.kind !== "nm" && scope === "global"

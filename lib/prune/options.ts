@@ -3,6 +3,7 @@ import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import type { Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
+import type { ParameterMatches } from "../nn/match.js";
 import { Module } from "../nn/module.js";
 import { requireCount, requireOneOf, requireWithin } from "../ops/require.js";
 import { checkedDataset } from "../train/evaluate.js";
@@ -12,7 +13,7 @@ import type { MaskPlan } from "./masker.js";
 import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.js";
 import type { Calibration } from "./statistics.js";
 import { patternOf, requireFit, type Structure } from "./structure.js";
-import { requireAmount, targetsOf, type Amount, type Matches } from "./targets.js";
+import { requireAmount, targetsOf, type Amount } from "./targets.js";
 
 /** Options of {@link mask}. */
 export interface MaskOptions {
@@ -33,9 +34,9 @@ export interface MaskOptions {
   /** Default "unstructured". */
   readonly structure?: Structure | undefined;
   /** Parameters to prune instead of all weights of two dimensions or more that are no embeddings. */
-  readonly match?: Matches | undefined;
+  readonly match?: ParameterMatches | undefined;
   /** Parameters not to prune. */
-  readonly keep?: Matches | undefined;
+  readonly keep?: ParameterMatches | undefined;
   /** Samples for criteria that read gradients or inputs. Default the first 1024 of `during.data`. */
   readonly calibrate?: Samples | undefined;
   /** The loss for criteria that read gradients. Default that of `during`. */

@@ -2,11 +2,13 @@
 import { ArgumentError } from "../errors.js";
 import { Embedding } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
+import { requireSound } from "../nn/sound.js";
 import { keptElements, keptPositions, packMask } from "../ops/bits.js";
 import { compile } from "../tensor/compile.js";
 import { array } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import { currentTrace } from "../tensor/trace.js";
+import { ZeroForm } from "../tensor/zero-form.js";
 import { SparseForm } from "./sparse-form.js";
 import { matrixOf } from "./structure.js";
 
@@ -15,9 +17,9 @@ const where = "prune.pack";
 /**
  * A clone of a pruned model that holds its masked weights without their zeros: a bitmap and the values that are left. It takes
  * less memory and smaller files, runs through the sparse kernels where they are the faster ones, and can be trained on: the
- * pattern stays, the values change. Masks that would not make a weight smaller stay masks.
+ * pattern stays, the values change. Of a weight that is masked wholly nothing is kept. Masks that would not make a weight smaller stay masks.
  *
- * @throws ArgumentError if no weight has a mask.
+ * @throws ArgumentError if no weight has a mask; NonFiniteError for a weight that is not finite.
  * @example
  * const pruned = await prune(nn.linear(64, 32), { amount: 0.9 });
  * const packed = await prune.pack(pruned);
@@ -31,6 +33,7 @@ export async function pack<M extends Module>(model: M): Promise<M> {
       `${where}: no weight of the model has a mask; prune it first, prune(model, { amount: 0.9 })`,
     );
   }
+  await requireSound(where, model, []);
   const clone = model.clone().assignNames();
   try {
     // Tables are read by rows, which a bitmap cannot give.
@@ -49,6 +52,10 @@ async function packWeight(parameter: Parameter): Promise<void> {
   const mask = parameter.readMask()!;
   const kept = await keptPositions(mask);
   const [rows, inputs] = matrixOf(parameter.shape);
+  if (kept.length === 0) {
+    parameter.setForm(new ZeroForm(parameter.shape));
+    return;
+  }
   const stride = Math.ceil(inputs / 8);
   if (rows * stride + 4 * kept.length >= 4 * parameter.size) return;
   const bitmap = new Parameter([rows, stride], { dtype: "u8", trainable: false });

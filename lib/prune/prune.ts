@@ -2,6 +2,7 @@
 // changed; what comes back is a clone with masks.
 import { ArgumentError } from "../errors.js";
 import type { Module } from "../nn/module.js";
+import { requireSound } from "../nn/sound.js";
 import { Cancellation } from "../train/cancellation.js";
 import { fitWith } from "../train/fit.js";
 import type { FitHooks } from "../train/hooks.js";
@@ -17,6 +18,7 @@ import {
   type MaskOptions,
   type PruneOptions,
 } from "./options.js";
+import { keepReport } from "./report.js";
 import { pruneStructured, type StructuredPruneOptions } from "./structured/prune.js";
 import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.js";
 
@@ -29,7 +31,8 @@ import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.
  * trains what is left.
  *
  * @returns the pruned clone; pack it with `prune.pack` for less memory and faster runs.
- * @throws ArgumentError, ShapeError for options that do not fit the model; what `train.fit` throws. The promise rejects, and
+ * @throws ArgumentError, ShapeError for options that do not fit the model; NonFiniteError for weights, samples, statistics or scores
+ *   that are NaN or infinite; what `train.fit` throws. The promise rejects, and
  *   the model is as it was.
  * @example
  * const model = nn.sequential(nn.linear(8, 16), nn.relu(), nn.linear(16, 4));
@@ -47,7 +50,8 @@ export async function pruneModel<M extends Module, const Metrics extends ScalarM
   const where = "prune";
   if (typeof options === "object" && options !== null && "structured" in options)
     return pruneStructured(model, options);
-  planPrune(where, model, options);
+  const { targets } = planPrune(where, model, options);
+  await requireSound(where, model, targets.map(({ parameter }) => parameter)); // prettier-ignore
   if (options.signal?.aborted) throw aborted(where, options.signal);
   const clone = model.clone();
   try {
@@ -57,6 +61,7 @@ export async function pruneModel<M extends Module, const Metrics extends ScalarM
     try {
       const job = { clone, masker, cancellation, during };
       await (schedule.kind === "lottery" ? drawTicket(job, schedule) : pruneAlong(job, schedule));
+      keepReport(clone, masker.notes);
     } finally {
       cancellation.release();
       masker.dispose();
@@ -82,10 +87,13 @@ export async function mask(model: Module, options: MaskOptions): Promise<void> {
   requireMaskOptions(where, model, options);
   const { signal } = options;
   if (signal?.aborted) throw aborted(where, signal);
-  const masker = new Masker(planMask(where, model, options));
+  const plan = planMask(where, model, options);
+  await requireSound(where, model, plan.targets.map(({ parameter }) => parameter)); // prettier-ignore
+  const masker = new Masker(plan);
   const cancellation = new Cancellation(signal);
   try {
     await masker.update((amount) => amount, cancellation, 0);
+    keepReport(model, masker.notes);
   } finally {
     cancellation.release();
     masker.dispose();

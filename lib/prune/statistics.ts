@@ -77,7 +77,13 @@ export class Statistics {
   /** A statistic of parameter `i` in a trace, as {@link CriterionInputs} has it. */
   tensor(trace: Trace, name: StatisticName, i: number): Tensor {
     const sum = trace.parameter(this.sums.get(`${name}.${i}`)!);
-    return name === "inputNorm" ? sum.sqrt() : sum;
+    return name === "inputNorm" ? norms(sum) : sum;
+  }
+
+  /** How many weights of parameter `i` multiply inputs that were 0 in all samples; undefined if inputs were not gathered. */
+  unseen(trace: Trace, i: number): Tensor | undefined {
+    const sum = this.sums.get(`inputNorm.${i}`);
+    return sum && trace.parameter(sum).eq(0).cast("f64").sum();
   }
 
   /** Adds the movement of a training step to its graph. */
@@ -191,6 +197,14 @@ export class Statistics {
     const sum = this.sums.get(`${name}.${i}`)!;
     trace.update(sum, trace.parameter(sum).add(term));
   }
+}
+
+// Roots of Σ x². An input that was never seen counts as the least that was seen, so that its weights go first, the small ones before
+// the large ones; where none was seen all count as 1.
+function norms(squares: Tensor): Tensor {
+  const seen = squares.gt(0);
+  const least = seen.where(squares, Infinity).min();
+  return seen.where(squares, least.isFinite().where(least, 1)).sqrt();
 }
 
 const needsLoss = (names: ReadonlySet<StatisticName>): boolean => [...names].some((name) => name !== "inputNorm");

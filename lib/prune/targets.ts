@@ -1,11 +1,9 @@
 // Which parameters are pruned, and how much of each.
-import { ArgumentError, nearestName } from "../errors.js";
+import { ArgumentError } from "../errors.js";
 import { Embedding } from "../nn/linear.js";
-import type { Module, NamedParameter, ParameterMatch } from "../nn/module.js";
+import { isWithin, selectParameters, waysOut, type ParameterMatches } from "../nn/match.js";
+import type { Module, NamedParameter } from "../nn/module.js";
 import type { Parameter } from "../tensor/parameter.js";
-
-/** One or several ways to name parameters. */
-export type Matches = ParameterMatch | readonly ParameterMatch[];
 
 /**
  * The share of weights to prune, in [0, 1): of all, by the name of a parameter or of the part that holds it, or by a function.
@@ -21,8 +19,8 @@ export interface Target extends NamedParameter {
 /** What {@link targetsOf} goes by. */
 export interface TargetOptions {
   readonly amount: Amount;
-  readonly match?: Matches | undefined;
-  readonly keep?: Matches | undefined;
+  readonly match?: ParameterMatches | undefined;
+  readonly keep?: ParameterMatches | undefined;
 }
 
 /**
@@ -35,8 +33,8 @@ export function targetsOf(where: string, model: Module, options: TargetOptions):
   const all = model.namedWeights();
   const names = all.map(({ name }) => name);
   const { match, keep } = options;
-  const picked = match === undefined ? weightsOf(model, all) : select(where, "match", match, all);
-  const kept = new Set(keep === undefined ? [] : select(where, "keep", keep, all));
+  const picked = match === undefined ? weightsOf(model, all) : selectParameters(where, "match", match, all);
+  const kept = new Set(keep === undefined ? [] : selectParameters(where, "keep", keep, all));
   const left = picked.filter((named) => !kept.has(named));
   if (left.length === 0) {
     const few = `${names.slice(0, 4).map((name) => `"${name}"`).join(", ")}${names.length > 4 ? ", …" : ""}`; // prettier-ignore
@@ -76,34 +74,6 @@ function requirePrunable(where: string, name: string, { shape, dtype, form }: Pa
   throw new ArgumentError(`${where}: "${name}" is ${dtype} of ${shape.length} dimensions, only f32 arrays are pruned`);
 }
 
-function select(where: string, option: string, matches: Matches, all: readonly NamedParameter[]): NamedParameter[] {
-  const list = Array.isArray(matches) ? (matches as readonly ParameterMatch[]) : [matches as ParameterMatch];
-  const picked = new Set<NamedParameter>();
-  for (const match of list) {
-    const found = all.filter((named) => isMatch(match, named));
-    if (found.length === 0 && typeof match !== "function") {
-      throw new ArgumentError(`${where}: ${option} names no parameter${nearest(match, all.map(({ name }) => name))}`); // prettier-ignore
-    }
-    for (const named of found) picked.add(named);
-  }
-  return all.filter((named) => picked.has(named));
-}
-
-function isMatch(match: ParameterMatch, { name, parameter }: NamedParameter): boolean {
-  if (typeof match === "function") return match(name, parameter);
-  return typeof match === "string" ? isWithin(match, name) : name.search(match) !== -1;
-}
-
-const isWithin = (part: string, name: string): boolean => name === part || name.startsWith(`${part}.`);
-
-function nearest(match: string | RegExp, names: readonly string[]): string {
-  const asked = typeof match === "string" ? JSON.stringify(match) : String(match);
-  const near = typeof match === "string" ? nearestName(match, names) : undefined;
-  if (near !== undefined) return ` ${asked}, did you mean "${near}"?`;
-  const few = names.slice(0, 4).map((name) => `"${name}"`);
-  return ` ${asked}; there are ${few.join(", ")}${names.length > 4 ? ", …" : ""}`;
-}
-
 function amounts(where: string, amount: Amount, names: readonly string[]): (named: NamedParameter) => number {
   if (typeof amount === "number") {
     requireAmount(where, "amount", amount);
@@ -125,7 +95,7 @@ function amounts(where: string, amount: Amount, names: readonly string[]): (name
   for (const [part, share] of entries) {
     requireAmount(where, `amount of "${part}"`, share);
     if (names.some((name) => isWithin(part, name))) continue;
-    throw new ArgumentError(`${where}: amount names no parameter${nearest(part, names)}`);
+    throw new ArgumentError(`${where}: amount names no parameter "${part}"${waysOut(part, names)}`);
   }
   return ({ name }) => entries.findLast(([part]) => isWithin(part, name))?.[1] ?? 0;
 }

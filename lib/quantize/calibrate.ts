@@ -1,6 +1,6 @@
 // Calibration: the model runs over samples with a tap on every weight that is to be quantized; what the layers' inputs look like is
 // reduced in the engine, batch by batch, and only the few numbers that are left come out.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, NonFiniteError } from "../errors.js";
 import type { Samples } from "../data/index.js";
 import { rowsOf } from "../data/rows.js";
 import type { Module } from "../nn/index.js";
@@ -54,6 +54,8 @@ export interface CalibrationSource {
   readonly model: Module;
   readonly samples: Samples | NdArray;
   readonly batchSize: number;
+  /** What the caller calls row i, where these are some of its samples. */
+  readonly sampleOf?: ((row: number) => number) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,9 +74,11 @@ export type Measured<Value> = Record<string, Record<string, Value>>;
 /**
  * Runs the model over all samples; for every batch `measure` sees the uses of each parameter in the trace, and `take` the host
  * values of what it returned.
+ *
+ * @throws NonFiniteError if a layer meets NaN or infinity, which finite samples and weights may come to; AbortedError.
  */
 export async function overUses(
-  { where, model, samples, batchSize, signal }: CalibrationSource,
+  { where, model, samples, batchSize, sampleOf = (row) => row, signal }: CalibrationSource,
   parameters: readonly Parameter[],
   measure: (uses: ReadonlyMap<Parameter, readonly Use[]>) => Measured<Tensor>,
   take: (values: Measured<NdArray>, rows: number) => void,
@@ -83,22 +87,47 @@ export async function overUses(
   const taps = new Map(parameters.map((parameter) => [parameter, new Tap()] as const));
   const forms = new Map([...taps].map(([parameter, tap]) => [parameter, parameter.exchangeForm(tap)] as const));
   const run = compile(
-    (batch: Tensor): Measured<Tensor> => {
+    (batch: Tensor) => {
       for (const tap of taps.values()) tap.uses.length = 0;
       feed(model, batch);
-      return measure(new Map([...taps].map(([parameter, tap]) => [parameter, tap.uses])));
+      const finite = [...taps.values()].map(({ uses }) => uses.map((use) => finiteRows(use.x)));
+      return { measured: measure(new Map([...taps].map(([parameter, tap]) => [parameter, tap.uses]))), finite };
     },
     { name: where },
   );
   try {
     for (let row = 0; row < x.shape[0]!; row += batchSize) {
       const batch = rowsOf(x, row, Math.min(x.shape[0]!, row + batchSize));
-      take(await run.run(batch, { signal }), batch.shape[0]!);
+      const { measured, finite } = await run.run(batch, { signal });
+      finite.forEach((uses, i) => {
+        for (const rows of uses)
+          requireFiniteRows(where, parameters[i]!, rows, (at) => sampleOf(row + at), batch.shape[0]!);
+      });
+      take(measured, batch.shape[0]!);
     }
   } finally {
     run.dispose();
     for (const [parameter, form] of forms) parameter.exchangeForm(form);
   }
+}
+
+/** For every row of x [rows, …] 1 where all of it is finite, else 0. */
+const finiteRows = (x: Tensor): Tensor => x.isFinite().cast("f32").reshape([x.shape[0]!, -1]).min(1);
+
+function requireFiniteRows(
+  where: string,
+  { name }: Parameter,
+  { data }: NdArray,
+  sampleOf: (row: number) => number,
+  rows: number,
+): void {
+  const strange = data.findIndex((finite) => finite !== 1);
+  if (strange < 0) return;
+  const isRow = data.length === rows;
+  const sample = isRow ? `sample ${sampleOf(strange)}` : `one of the samples ${sampleOf(0)} to ${sampleOf(rows - 1)}`;
+  throw new NonFiniteError(
+    `${where}: the input of the layer of "${name}" is NaN or infinite for ${sample} of calibrate, though the samples and weights are finite; leave the sample out, or look at what comes before that layer`,
+  );
 }
 
 /** A convolution's weight [O, C / groups, KH, KW]. */

@@ -24,8 +24,9 @@ export async function compensated(
   const moments = await secondMoments(source, targets, smooth);
   return {
     for(target) {
-      const state = moments.get(target);
-      if (!state) return undefined;
+      const known = moments.get(target);
+      if (!known) return undefined;
+      const { state, rows: samples } = known;
       const mask = target.parameter.readMask();
       return (w, steps) => {
         const [groups, K] = state.shape as [number, number, number];
@@ -35,13 +36,16 @@ export async function compensated(
         const each = Array.from({ length: groups }, (_, g) => {
           const of = (t: Tensor) => (groups === 1 ? t : t.slice([(g * rows) / groups, ((g + 1) * rows) / groups]));
           const h = all.slice([g, g + 1]).reshape([K, K]);
-          return codesBy(of(w.reshape([rows, K])), h, target, cut(steps, of), maskOf && of(maskOf), options);
+          return codesBy(of(w.reshape([rows, K])), h, target, cut(steps, of), maskOf && of(maskOf), {
+            ...options,
+            samples,
+          });
         });
         return groups === 1 ? each[0]! : concat(each, 0);
       };
     },
     dispose() {
-      for (const state of moments.values()) state.dispose();
+      for (const { state } of moments.values()) state.dispose();
     },
   };
 }
@@ -58,7 +62,7 @@ function codesBy(
   { scheme: { grid }, layout }: Target,
   { scale, zero, table }: Steps,
   mask: Tensor | undefined,
-  { damp, actOrder }: { readonly damp: number; readonly actOrder: boolean },
+  { damp, actOrder, samples }: { readonly damp: number; readonly actOrder: boolean; readonly samples: number },
 ): Tensor {
   const flat = (t: Tensor) => t.reshape([t.shape[0]!, layout.groups]);
   const scales = flat(scale);
@@ -73,6 +77,7 @@ function codesBy(
   return w.trace.apply("gptq", operands, {
     group: layout.group,
     damp,
+    samples,
     act_order: actOrder,
     has_table: table !== undefined,
     has_mask: mask !== undefined,

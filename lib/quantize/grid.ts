@@ -7,7 +7,7 @@
 import { array, type NdArray } from "../tensor/nd-array.js";
 import type { Operand, Tensor } from "../tensor/tensor.js";
 import { grouped, ungrouped, type Layout } from "./layout.js";
-import type { Grid, Scheme } from "./scheme.js";
+import type { Granularity, Grid, Scheme } from "./scheme.js";
 
 /** What turns codes into values: f32 [N, G, 1] each, and the table f32 [C] of a table format. */
 export interface Steps {
@@ -35,21 +35,26 @@ function over(blocks: Tensor, layout: Layout, reduce: (x: Tensor, axes?: number)
   return reduce(blocks).reshape([1, 1, 1]).broadcastTo([layout.rows, layout.groups, 1]);
 }
 
+/** The scale f32 [N, G, 1] of table formats for blocks [N, G, group], with which the largest weight is the table's limit. */
+export function groupScales(blocks: Tensor, layout: Layout, { grid, per }: Scheme): Tensor {
+  const most = over(blocks.abs(), layout, (x, axes) => x.max(axes));
+  return kept(most.div(grid.kind === "table" ? grid.limit : 1), per);
+}
+
 /** Scales (and zero points) that just hold the weight's values; bf16 numbers where they are one a group. */
-export function stepsOf(w: Tensor, layout: Layout, { grid, per }: Scheme, table?: Tensor): Steps {
+export function stepsOf(w: Tensor, layout: Layout, scheme: Scheme, table?: Tensor): Steps {
+  const { grid, per } = scheme;
   const blocks = grouped(w.stopGradient(), layout);
+  if (grid.kind !== "uniform") return { scale: groupScales(blocks, layout, scheme), table: table ?? tableOf(w, grid) };
   const most = over(blocks, layout, (x, axes) => x.max(axes)).maximum(0);
   const least = over(blocks, layout, (x, axes) => x.min(axes)).minimum(0);
-  const kept = (scale: Tensor) => usable(typeof per === "number" ? toBf16(scale) : scale);
-  if (grid.kind !== "uniform") {
-    const limit = grid.kind === "table" ? grid.limit : 1;
-    return { scale: kept(most.maximum(least.neg()).div(limit)), table: table ?? tableOf(w, grid) };
-  }
   const { low, high, symmetric } = grid;
-  if (symmetric) return { scale: kept(most.div(high).maximum(least.div(low))) };
-  const scale = kept(most.sub(least).div(high - low));
+  if (symmetric) return { scale: kept(most.div(high).maximum(least.div(low)), per) };
+  const scale = kept(most.sub(least).div(high - low), per);
   return { scale, zero: least.div(scale).neg().round().clamp(low, high) };
 }
+
+const kept = (scale: Tensor, per: Granularity): Tensor => usable(typeof per === "number" ? toBf16(scale) : scale);
 
 /** A scale to divide by. */
 function usable(scale: Tensor): Tensor {

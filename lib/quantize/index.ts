@@ -4,12 +4,14 @@ import { entropy, minMax, movingAverage, mse, percentile } from "./observers.js"
 import { convert, prepare } from "./prepare.js";
 import { quantizeModel } from "./quantize.js";
 import { apot, fp8, int4, int8, intN, kmeans, nf4 } from "./scheme.js";
+import { report } from "./report.js";
 import { search } from "./search.js";
 
 export type { CalibrationOption, AwqOptions, GptqOptions, Method, SmoothQuantOptions } from "./methods.js";
 export type { Histogram, MovingAverageOptions, Observer, Range } from "./observers.js";
 export type { PrepareOptions } from "./prepare.js";
 export type { QuantizeOptions } from "./quantize.js";
+export type { LayerReport, QuantizeReport } from "./report.js";
 export type {
   Activations,
   ApotOptions,
@@ -31,7 +33,7 @@ export { describeScheme } from "./scheme.js";
  * A copy of a model with its weights in few bits, executed and saved so; see `quantizeModel`. Its properties are the schemes
  * (`int8`, `int4`, `intN`, `nf4`, `kmeans`, `apot`, `fp8`), methods (`rtn`, `smoothQuant`, `awq`, `gptq`, `biasCorrection`),
  * observers (`minMax`, `movingAverage`, `percentile`, `entropy`, `mse`), `prepare` and `convert` for quantization-aware training,
- * and `search` for mixed precision.
+ * `search` for mixed precision, and `report`, which says what was done.
  *
  * @example
  * const model = nn.sequential(nn.linear(64, 32), nn.relu(), nn.linear(32, 10));
@@ -59,4 +61,5 @@ export const quantize = Object.assign(quantizeModel, {
   prepare,
   convert,
   search,
+  report,
 });

@@ -1,4 +1,5 @@
 // What methods need to know of a layer's inputs: peaks and means of the channels, and second moments Σ x xᵀ, gathered in the engine.
+import { NonFiniteError } from "../errors.js";
 import { array, type NdArray } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -63,24 +64,36 @@ export async function channelStatistics(
   return found;
 }
 
-/** Σ x xᵀ of every target's inputs, f64 [groups, K, K] in the engine; the caller disposes of them. */
+/** Second moments of a layer's inputs. */
+export interface Moments {
+  /** Σ x xᵀ, f64 [groups, K, K] in the engine; the caller disposes of it. */
+  readonly state: Parameter;
+  /** How many rows x were summed up, for each group of channels. */
+  rows: number;
+}
+
+/** The second moments of every target's inputs; targets that no product met are left out. */
 export async function secondMoments(
   source: CalibrationSource,
   targets: readonly Target[],
   smooth: ByTarget<NdArray>,
-): Promise<ByTarget<Parameter>> {
-  const found: ByTarget<Parameter> = new Map();
+): Promise<ByTarget<Moments>> {
+  const found: ByTarget<Moments> = new Map();
+  const perSample: ByTarget<number> = new Map();
   const measure = (uses: ReadonlyMap<Parameter, readonly Use[]>) => {
     for (const target of targets) {
       const met = scaledUses(target, uses.get(target.parameter)!, smooth);
       if (met.length === 0) continue;
       const K = target.layout.inner;
       const groups = met[0]!.geometry?.groups ?? 1;
-      const state = found.get(target) ?? new Parameter([groups, K, K], { dtype: "f64", trainable: false });
-      found.set(target, state);
+      const moments = found.get(target) ?? { state: new Parameter([groups, K, K], { dtype: "f64", trainable: false }), rows: 0 }; // prettier-ignore
+      found.set(target, moments);
+      const { state } = moments;
       const trace = met[0]!.x.trace;
+      perSample.set(target, 0);
       const products = met.map((use) => {
         const rows = rowsMet(use, target.parameter.shape);
+        perSample.set(target, perSample.get(target)! + rows[0]!.shape[0]! / use.x.shape[0]!);
         const each = rows.map((x) => x.matmul(x, { transA: true }).reshape([1, K, K]));
         return each.length === 1 ? each[0]! : trace.apply("concat", each, { axis: 0 });
       });
@@ -89,7 +102,9 @@ export async function secondMoments(
     }
     return {};
   };
-  await overUses(source, parametersOf(targets), measure, () => undefined);
+  await overUses(source, parametersOf(targets), measure, (_, rows) => {
+    for (const [target, each] of perSample) found.get(target)!.rows += rows * each;
+  });
   return found;
 }
 
@@ -130,7 +145,7 @@ export async function inputRanges(
     },
   );
   const { choose } = observer;
-  if (!choose) return ranges;
+  if (!choose) return sound(source.where, ranges, observer);
   const histograms: ByTarget<Histogram> = new Map();
   for (const [target, range] of ranges) histograms.set(target, { range, counts: new Float64Array(bins) });
   const count = (met: Use[], target: Target) => ({ counts: histogramOf(met, ranges.get(target)!) });
@@ -145,7 +160,23 @@ export async function inputRanges(
       }
     },
   );
-  return new Map([...histograms].map(([target, histogram]) => [target, choose(histogram)]));
+  return sound(
+    source.where,
+    new Map([...histograms].map(([target, histogram]) => [target, choose(histogram)])),
+    observer,
+  );
+}
+
+// An observer of the caller's own may say anything.
+function sound(where: string, ranges: ByTarget<Range>, { name }: Observer): ByTarget<Range> {
+  for (const [target, range] of ranges) {
+    const [low, high] = range;
+    if (Number.isFinite(low) && Number.isFinite(high) && low <= high) continue;
+    throw new NonFiniteError(
+      `${where}: the observer ${name} gives the range [${low}, ${high}] for the input of "${target.name}", expected two finite numbers in order`,
+    );
+  }
+  return ranges;
 }
 
 // f32 counts of one batch: exact up to 2²⁴.

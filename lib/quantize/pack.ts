@@ -11,6 +11,12 @@ import type { Layout } from "./layout.js";
 import { PackedForm, type PackedParts } from "./packed-form.js";
 import { float8Bytes, float8Table } from "./tables.js";
 
+/** Whether a mask hides all of a weight. */
+export async function isHidden(parameter: Parameter): Promise<boolean> {
+  const mask = parameter.readMask();
+  return mask !== undefined && (await keptPositions(mask)).length === 0;
+}
+
 /** Codes for a weight, where they are not simply the nearest. */
 export type Rounding = (w: Tensor, steps: Steps) => Tensor;
 
@@ -71,7 +77,7 @@ async function keptOf(parameter: Parameter, { rows, inner }: Layout, storage: nu
   if (!mask) return undefined;
   const kept = await keptPositions(mask);
   const sparse = rows * Math.ceil(inner / 8) + (kept.length * storage) / 8;
-  return kept.length > 0 && sparse < (rows * inner * storage) / 8 ? kept : undefined;
+  return sparse < (rows * inner * storage) / 8 ? kept : undefined;
 }
 
 async function emptyParts({ scheme, layout, parts: own }: FakeForm, kept: number | undefined): Promise<Parts> {

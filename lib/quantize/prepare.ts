@@ -1,10 +1,12 @@
 // Quantization-aware training: a clone that computes as if quantized and trains in floats, and its packing afterwards.
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { Module } from "../nn/index.js";
+import { requireSound } from "../nn/sound.js";
+import { ZeroForm } from "../tensor/zero-form.js";
 import { FakeForm } from "./fake-form.js";
-import { pack } from "./pack.js";
+import { isHidden, pack } from "./pack.js";
 import { PackedForm } from "./packed-form.js";
-import { formsFor, formsOf, planFor, requireModel, type QuantizeOptions } from "./quantize.js";
+import { formsFor, formsOf, planFor, requireModel, requireSoundInputs, type QuantizeOptions } from "./quantize.js";
 import { targetsOf, type SchemeChoice } from "./targets.js";
 
 /** Options of {@link prepare}. */
@@ -18,7 +20,7 @@ export interface PrepareOptions extends Omit<QuantizeOptions, "method"> {
  * they will be once packed, gradients pass straight through the rounding. Train it as any model, then {@link convert} it. Give the
  * steps no weight decay: `groups: [{ match: /[sS]tep$/, weightDecay: 0 }]`.
  *
- * @throws ArgumentError as `quantize`; static activations need `calibrate`.
+ * @throws ArgumentError and NonFiniteError as `quantize`; static activations need `calibrate`.
  * @example
  * const model = nn.sequential(nn.linear(64, 32), nn.relu(), nn.linear(32, 10));
  * const trained = await quantize.prepare(model, quantize.int4({ group: 32 }), { lsq: true });
@@ -34,11 +36,11 @@ export async function prepare<Model extends Module>(
   requireModel(where, model);
   checkOptions(where, options, ["calibrate", "observer", "batchSize", "signal", "match", "keep", "lsq"]);
   const { lsq = false, ...rest } = options;
-  targetsOf(where, model, choice, options);
-  const work = model.clone();
+  await requireSoundInputs(where, model, targetsOf(where, model, choice, options), options);
+  const work = model.clone().assignNames();
   try {
     const targets = targetsOf(where, work, choice, options);
-    const { forms } = await formsFor(planFor(where, work, rest), targets, lsq);
+    const { forms } = await formsFor(planFor(where, work, rest), targets, { lsq });
     for (const [target, form] of forms) target.parameter.setForm(form);
     return work;
   } catch (thrown) {
@@ -50,7 +52,7 @@ export async function prepare<Model extends Module>(
 /**
  * A copy of a model from {@link prepare} with its weights packed: the integers are those that training saw.
  *
- * @throws ArgumentError if the model has no fake-quantized weight; AbortedError.
+ * @throws ArgumentError if the model has no fake-quantized weight; NonFiniteError for a weight or step that is not finite; AbortedError.
  */
 export async function convert<Model extends Module>(
   model: Model,
@@ -65,10 +67,13 @@ export async function convert<Model extends Module>(
       `${where}: the model has ${packed ? "packed weights already" : "no fake-quantized weight"}; give it what quantize.prepare(model, scheme) returned`,
     );
   }
+  const fake = formsOf(model, FakeForm);
+  await requireSound(where, model, fake.flatMap(([parameter, { parts }]) => [parameter, ...Object.values(parts)])); // prettier-ignore
   const work = model.clone();
   try {
     for (const [parameter, form] of formsOf(work, FakeForm)) {
-      parameter.setForm(await pack(where, parameter, form, options));
+      const packed = (await isHidden(parameter)) ? new ZeroForm(parameter.shape) : await pack(where, parameter, form, options); // prettier-ignore
+      parameter.setForm(packed);
     }
     return work;
   } catch (thrown) {

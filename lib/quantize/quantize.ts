@@ -2,23 +2,25 @@
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { Samples } from "../data/index.js";
 import { Module } from "../nn/index.js";
+import { requireSound } from "../nn/sound.js";
 import { requireCount } from "../ops/require.js";
+import { requireFiniteSamples } from "../tensor/finite.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { aborted } from "../tensor/program.js";
+import { ZeroForm } from "../tensor/zero-form.js";
 import { correctBiases } from "./bias.js";
 import { inputsOf, type CalibrationSource } from "./calibrate.js";
 import type { FakeForm } from "./fake-form.js";
 import { fakeForm } from "./forms.js";
-import { compensated } from "./compensate.js";
 import type { Method } from "./methods.js";
 import { inputRanges } from "./moments.js";
 import { inputSteps, minMax, type Observer } from "./observers.js";
-import { pack } from "./pack.js";
-import type { PackedForm } from "./packed-form.js";
-import { scalings } from "./scalings.js";
-import { isAffineInput } from "./scheme.js";
+import { isHidden } from "./pack.js";
+import { keepReport, type LayerReport } from "./report.js";
+import { describeScheme, isAffineInput } from "./scheme.js";
 import { targetsOf, type SchemeChoice, type Selection, type Target } from "./targets.js";
+import { packNearest, tune, type Outcome } from "./tuning.js";
 
 /** Options of `quantize`. */
 export interface QuantizeOptions extends Selection {
@@ -77,17 +79,21 @@ export function requireModel(where: string, model: unknown): asserts model is Mo
   );
 }
 
-/** The forms that the weights of `work` get, by calibration and methods; the model's own forms are untouched. */
+/** Forms by target, and what there is to say of each. */
+export interface Forms {
+  readonly forms: Map<Target, FakeForm>;
+  readonly notes: ReadonlyMap<Target, string>;
+}
+
+/**
+ * The forms that the weights of `work` get, with channels scaled by `smooth`; the model's own forms are untouched. Static inputs that
+ * were 0 in all samples have no range: they are scaled row by row.
+ */
 export async function formsFor(
-  plan: Plan,
+  { where, source, observer }: Plan,
   targets: readonly Target[],
-  lsq: boolean,
-): Promise<{ forms: Map<Target, FakeForm>; smooth: Map<Target, NdArray> }> {
-  const { where, source, methods, observer } = plan;
-  const scaling = methods.find((method) => method.scaling);
-  const smooth = scaling
-    ? await scalings(source(scaling.calibrate, scaling.name), targets, scaling)
-    : new Map<Target, NdArray>();
+  { lsq = false, smooth = new Map<Target, NdArray>() } = {},
+): Promise<Forms> {
   const statics = targets.filter(({ scheme }) => scheme.activations === "static");
   const ranges =
     statics.length === 0
@@ -95,12 +101,16 @@ export async function formsFor(
       : await inputRanges(source(undefined, "static activations"), statics, smooth, observer);
   for (const target of statics) if (!ranges.has(target)) refuseStatic(where, target);
   const forms = new Map<Target, FakeForm>();
+  const notes = new Map<Target, string>();
   for (const target of targets) {
     const range = ranges.get(target);
-    const input = range && inputSteps(range, isAffineInput(target.scheme));
-    forms.set(target, await fakeForm(where, target, { input, smooth: smooth.get(target) }, lsq));
+    const scheme =
+      range && range[0] === range[1] ? ({ ...target.scheme, activations: "dynamic" } as const) : target.scheme;
+    if (scheme !== target.scheme) notes.set(target, "its inputs were 0 in all samples, so they have no range and are scaled row by row (dynamic)"); // prettier-ignore
+    const input = scheme.activations === "static" ? inputSteps(range!, isAffineInput(scheme)) : undefined;
+    forms.set(target, await fakeForm(where, { ...target, scheme }, { input, smooth: smooth.get(target) }, lsq));
   }
-  return { forms, smooth };
+  return { forms, notes };
 }
 
 function refuseStatic(where: string, { name }: Target): never {
@@ -114,7 +124,11 @@ function refuseStatic(where: string, { name }: Target): never {
  * with them. Weights of two dimensions or more are taken, embeddings not unless they match.
  *
  * @param choice a scheme, or a function that gives one for each weight (nothing: left as it is).
- * @throws ArgumentError for options, for weights that a scheme cannot take, for calibration that is missing; AbortedError.
+ * Methods are kept, weight by weight, where the layer's result over calibration is better than with weights rounded to nearest;
+ * `quantize.report(small)` says what was kept and what was left out, and why. A weight that a mask hides wholly takes no room.
+ *
+ * @throws ArgumentError for options, for weights that a scheme cannot take, for calibration that is missing; NonFiniteError for a
+ *   weight, a sample or a layer's input that is NaN or infinite; AbortedError.
  * @example
  * const model = nn.sequential(nn.linear(64, 32), nn.relu(), nn.linear(32, 10));
  * const small = await quantize(model, quantize.int4({ group: 32 }));
@@ -128,17 +142,15 @@ export async function quantizeModel<Model extends Module>(
   const where = "quantize";
   requireModel(where, model);
   if (options.signal?.aborted) throw aborted(where, options.signal);
-  targetsOf(where, model, choice, options);
-  const work = model.clone();
+  const chosen = targetsOf(where, model, choice, options);
+  await requireSoundInputs(where, model, chosen, options);
+  const work = model.clone().assignNames();
   try {
     const plan = planFor(where, work, options);
-    const targets = targetsOf(where, work, choice, options);
-    const { forms, smooth } = await formsFor(plan, targets, false);
-    const packed = await packAll(plan, targets, forms, smooth);
-    const shift = plan.methods.find((method) => method.shiftBias);
-    if (shift) await correctBiases(plan.source(shift.calibrate, shift.name), work, packed);
-    for (const [target, form] of packed) target.parameter.setForm(form);
-    for (const form of forms.values()) form.dispose();
+    const { hidden, targets } = await hide(targetsOf(where, work, choice, options));
+    const outcomes = await solve(plan, work, targets);
+    for (const [target, { form }] of outcomes) target.parameter.setForm(form);
+    keepReport(work, [...hidden, ...[...outcomes].map(([target, outcome]) => layerReport(target, outcome))]);
     return work;
   } catch (thrown) {
     work.dispose();
@@ -146,26 +158,67 @@ export async function quantizeModel<Model extends Module>(
   }
 }
 
-async function packAll(
-  { where, source, methods, signal }: Plan,
+const layerReport = ({ name }: Target, { form, ...rest }: Outcome): LayerReport => {
+  return { name, scheme: describeScheme(form.scheme), ...rest };
+};
+
+/** @throws NonFiniteError for weights or samples that are NaN or infinite. */
+export async function requireSoundInputs(
+  where: string,
+  model: Module,
   targets: readonly Target[],
-  forms: ReadonlyMap<Target, FakeForm>,
-  smooth: Map<Target, NdArray>,
-): Promise<Map<Target, PackedForm>> {
-  const method = methods.find((each) => each.compensate);
-  const roundings = method
-    ? await compensated(source(method.calibrate, method.name), targets, smooth, method.compensate!)
-    : undefined;
-  try {
-    const packed = new Map<Target, PackedForm>();
-    for (const target of targets) {
-      const rounding = roundings?.for(target);
-      packed.set(target, await pack(where, target.parameter, forms.get(target)!, { rounding, signal }));
-    }
-    return packed;
-  } finally {
-    roundings?.dispose();
+  { calibrate, method = [] }: Pick<QuantizeOptions, "calibrate" | "method">,
+): Promise<void> {
+  await requireSound(where, model, targets.map(({ parameter }) => parameter)); // prettier-ignore
+  const methods = Array.isArray(method) ? (method as readonly Method[]) : [method as Method];
+  for (const samples of [calibrate, ...methods.map((each) => each.calibrate)]) {
+    if (samples !== undefined) await requireFiniteSamples(where, "calibrate", inputsOf(where, samples));
   }
+}
+
+/** Weights that are masked wholly become zeros that take no room; the others are left to be quantized. */
+async function hide(all: readonly Target[]): Promise<{ hidden: LayerReport[]; targets: Target[] }> {
+  const hidden: LayerReport[] = [];
+  const targets: Target[] = [];
+  for (const target of all) {
+    const { name, parameter } = target;
+    if (!(await isHidden(parameter))) {
+      targets.push(target);
+      continue;
+    }
+    parameter.setForm(new ZeroForm(parameter.shape));
+    hidden.push({ name, scheme: "zeros", methods: [], notes: ["its mask hides all of it: nothing is kept"] });
+  }
+  return { hidden, targets };
+}
+
+// Codes by the methods where they are better than the nearest, then the biases for what was kept.
+async function solve(plan: Plan, work: Module, targets: readonly Target[]): Promise<Map<Target, Outcome>> {
+  const { methods, source, signal, where } = plan;
+  const by = (kind: "scaling" | "compensate" | "shiftBias") => {
+    const method = methods.find((each) => each[kind]);
+    return method && { method, source: source(method.calibrate, method.name) };
+  };
+  const [tuning, shift] = [{ scaling: by("scaling"), compensation: by("compensate") }, by("shiftBias")];
+  const { forms, notes } = await formsFor(plan, targets);
+  const plain = await packNearest({ where, signal }, forms);
+  for (const form of forms.values()) form.dispose();
+  const outcomes = await tune(tuning, plain, async (smooth) => (await formsFor(plan, targets, { smooth })).forms);
+  for (const [target, note] of notes) {
+    const outcome = outcomes.get(target)!;
+    outcomes.set(target, { ...outcome, notes: [note, ...outcome.notes] });
+  }
+  if (!shift) return outcomes;
+  const packed = new Map([...outcomes].map(([target, { form }]) => [target, form] as const));
+  const corrected = await correctBiases(shift.source, work, packed);
+  for (const [target, outcome] of outcomes) {
+    const { methods: used, notes: said } = outcome;
+    const { name } = shift.method;
+    const left = `${name}: the mean error of its result is no more than chance gives, or it has no bias; nothing is corrected`;
+    const done = corrected.has(target) ? { methods: [...used, name] } : { notes: [...said, left] };
+    outcomes.set(target, { ...outcome, ...done });
+  }
+  return outcomes;
 }
 
 /** Parameters by the form that they have. */

@@ -13,39 +13,54 @@ import { columnPeaks, scaleColumns } from "./smoothing.js";
 import type { Target } from "./targets.js";
 import { Parameter } from "../tensor/parameter.js";
 
-/** 1 / s for the input channels of every target that the model's products met, f32 [C]. */
+/** 1 / s for the input channels of every target that the model's products met, f32 [C]; targets with nothing to scale are left out. */
 export async function scalings(
   source: CalibrationSource,
   targets: readonly Target[],
   { scaling }: Method,
 ): Promise<Map<Target, NdArray>> {
   const statistics = await channelStatistics(source, targets);
-  const met = targets.filter((target) => statistics.has(target));
+  const met = targets.filter((target) => statistics.get(target)?.peaks.some((peak) => peak > 0));
   const found = new Map<Target, NdArray>();
   if (scaling!.kind === "smooth") {
     for (const target of met) {
       const { peaks } = statistics.get(target)!;
-      const columns = await columnsOf(source.where, target, peaks.length);
-      const s = Float32Array.from(peaks, (peak, c) =>
-        safe(peak ** scaling!.alpha / columns[c]! ** (1 - scaling!.alpha)),
-      );
-      found.set(target, array(s.map((value) => 1 / value)));
+      const s = smoothScales(peaks, await columnsOf(source.where, target, peaks.length), scaling!.alpha);
+      found.set(target, array(Float32Array.from(s, (value) => 1 / value)));
     }
     return found;
   }
   const moments = await secondMoments(source, met, new Map());
   try {
     for (const target of met) {
-      found.set(target, await awqScales(source, target, statistics.get(target)!, moments.get(target)!, scaling!.grid));
+      const { state } = moments.get(target)!;
+      found.set(target, await awqScales(source, target, statistics.get(target)!, state, scaling!.grid));
     }
   } finally {
-    for (const state of moments.values()) state.dispose();
+    for (const { state } of moments.values()) state.dispose();
   }
   return found;
 }
 
-// Dead channels and weights keep their scale.
-const safe = (s: number): number => (Number.isFinite(s) && s > 1e-5 ? Math.min(s, 1e5) : 1);
+const bounded = (s: number): number => Math.min(1e5, Math.max(1e-5, s));
+
+/**
+ * s = max|x|ᵅ / max|w|¹⁻ᵅ of every channel that has both. A channel whose weights are all 0 takes part in nothing: its inputs are
+ * made as small as the smallest of the others, so that they do not widen the range. A channel that was never seen has the largest
+ * s: its weights are then rounded no worse than without scales.
+ */
+export function smoothScales(peaks: ArrayLike<number>, columns: ArrayLike<number>, alpha: number): number[] {
+  const s = Array.from(peaks, (peak, c) =>
+    peak > 0 && columns[c]! > 0 ? bounded(peak ** alpha / columns[c]! ** (1 - alpha)) : 0,
+  );
+  const largest = Math.max(...s);
+  if (largest === 0) return s.map(() => 1);
+  const least = s.reduce((sofar, value, c) => (value > 0 ? Math.min(sofar, peaks[c]! / value) : sofar), Infinity);
+  return s.map((value, c) => {
+    if (value > 0) return value;
+    return columns[c]! > 0 || peaks[c] === 0 ? largest : bounded(peaks[c]! / least);
+  });
+}
 
 async function columnsOf(where: string, { parameter }: Target, channels: number): Promise<Float32Array> {
   const peaks = compile(() => columnPeaks(currentTrace(where).parameter(parameter), channels), { name: where });
@@ -56,7 +71,17 @@ async function columnsOf(where: string, { parameter }: Target, channels: number)
   }
 }
 
-// s = mean|x|ᵅ, brought to geometric mean 1 between its ends; the α with the least Σ (ΔW H ΔWᵀ), ΔW = Q(s W) / s − W.
+/** 1 / s with s = mean|x|ᵅ brought to geometric mean 1 between its ends; channels that were never seen have the largest s. */
+export function activationScales(means: Float64Array, alpha: number): Float32Array {
+  const powers = Array.from(means, (mean) => (mean > 0 ? bounded(mean ** alpha) : 0));
+  const largest = Math.max(...powers);
+  if (largest === 0) return new Float32Array(means.length).fill(1);
+  const least = powers.reduce((sofar, power) => (power > 0 ? Math.min(sofar, power) : sofar), Infinity);
+  const middle = Math.sqrt(largest * least);
+  return Float32Array.from(powers, (power) => middle / (power > 0 ? power : largest));
+}
+
+// The α with the least Σ (ΔW H ΔWᵀ), ΔW = Q(s W) / s − W.
 async function awqScales(
   { where, signal }: CalibrationSource,
   target: Target,
@@ -83,9 +108,7 @@ async function awqScales(
     let best = array(new Float32Array(means.length).fill(1));
     let least = await costOf(best);
     for (let step = 1; step <= grid; ++step) {
-      const powers = means.map((mean) => safe(mean ** (step / grid)));
-      const middle = Math.sqrt(Math.max(...powers) * Math.min(...powers));
-      const inverse = array(Float32Array.from(powers, (s) => middle / s));
+      const inverse = array(activationScales(means, step / grid));
       const value = await costOf(inverse);
       if (value < least) [best, least] = [inverse, value];
     }

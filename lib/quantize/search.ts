@@ -1,17 +1,18 @@
 // Mixed precision: which weight takes which scheme, so that the whole meets a budget. Every weight is quantized alone by every
 // candidate and the model's results compared with its own (mean squared error); then weights step down to smaller schemes, the one
 // whose error grows least for the bytes it saves first, until the budget is met.
-import { ArgumentError, checkOptions } from "../errors.js";
+import { ArgumentError, checkOptions, NonFiniteError } from "../errors.js";
+import { got } from "../names/got.js";
 import { rowsOf } from "../data/rows.js";
 import type { Module } from "../nn/index.js";
 import { feed } from "../nn/input.js";
+import { requireFiniteSamples } from "../tensor/finite.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
-import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { inputsOf } from "./calibrate.js";
 import { PackedForm } from "./packed-form.js";
-import { formsOf, quantizeModel, requireModel, type QuantizeOptions } from "./quantize.js";
+import { formsOf, quantizeModel, requireModel, requireSoundInputs, type QuantizeOptions } from "./quantize.js";
 import { describeScheme, requireScheme, type Scheme } from "./scheme.js";
 import { targetsOf } from "./targets.js";
 import { alignedRows } from "../tensor/text-table.js";
@@ -55,7 +56,8 @@ const where = "quantize.search";
 /**
  * The scheme for each weight that meets a budget of bytes or a score, by each weight's own sensitivity.
  *
- * @throws ArgumentError for options, or if no choice meets the budget; the sentence says the least that is possible.
+ * @throws ArgumentError for options, or if no choice meets the budget; the sentence says the least that is possible. NonFiniteError
+ *   for weights, samples, results or scores that are NaN or infinite.
  * @example
  * const model = nn.sequential(nn.linear(64, 32), nn.relu(), nn.linear(32, 10));
  * const calibrate = array(new Float32Array(8 * 64).fill(0.5), [8, 64]);
@@ -68,7 +70,9 @@ export async function search<Model extends Module>(model: Model, options: Search
   const { schemes, rest, calibrate } = checked(model, options);
   const names = targetsOf(where, model, schemes[0]!, options).map(({ name }) => name);
   const ladder = new Map<string, Choice[]>();
+  await requireSoundInputs(where, model, targetsOf(where, model, schemes[0]!, options), options);
   const wanted = await resultsOf(model, calibrate, options);
+  await requireFiniteSamples(where, "the model's result for calibrate", joined(wanted));
   for (const name of names) {
     const choices: Choice[] = [];
     for (const scheme of schemes) choices.push(await tried(model, name, scheme, { rest, wanted, calibrate, options }));
@@ -95,6 +99,10 @@ function checked(model: unknown, options: SearchOptions) {
     throw new ArgumentError(`${where}: schemes must be a list such as [quantize.int8(), quantize.int4()]`);
   }
   for (const scheme of schemes as unknown[]) requireScheme(where, scheme);
+  for (const [name, value] of Object.entries({ bytes, least })) {
+    if (value === undefined || (typeof value === "number" && Number.isFinite(value))) continue;
+    throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
+  }
   const byScore = score !== undefined && least !== undefined;
   if ((bytes === undefined) === !byScore) {
     throw new ArgumentError(`${where}: give a budget of bytes, or score and least, and not both`);
@@ -115,13 +123,22 @@ async function tried(model: Module, name: string, scheme: Scheme, trial: Trial):
   const quantized = await quantizeModel(model, only, rest);
   try {
     const got = await resultsOf(quantized, calibrate, options);
-    const [[, form]] = formsOf(quantized, PackedForm) as [[Parameter, PackedForm]];
+    const bytes = formsOf(quantized, PackedForm).reduce((sum, [, form]) => sum + form.bytes, 0);
     const parts = got.map((y, i) => squaredError(y, wanted[i]!));
     const count = got.reduce((sum, y) => sum + countOf(y.shape), 0);
-    return { name, scheme, bytes: form.bytes, error: parts.reduce((a, b) => a + b, 0) / count };
+    return { name, scheme, bytes, error: parts.reduce((a, b) => a + b, 0) / count };
   } finally {
     quantized.dispose();
   }
+}
+
+// The results of all batches as one array.
+function joined(results: readonly NdArray[]): NdArray {
+  const rows = results.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  const data = new Float32Array(results.reduce((sum, { size }) => sum + size, 0));
+  let at = 0;
+  for (const result of results) data.set(result.data, (at += result.size) - result.size);
+  return new NdArray(data, [rows, ...results[0]!.shape.slice(1)]);
 }
 
 const squaredError = (a: NdArray, b: NdArray): number => {
@@ -190,7 +207,9 @@ async function byScore(
   const scoreAt = async (step: number) => {
     const candidate = await build(path[step]!);
     try {
-      return await score!(candidate);
+      const value = await score!(candidate);
+      if (typeof value === "number" && !Number.isNaN(value)) return value;
+      throw new NonFiniteError(`${where}: score must give a number, higher is better, got ${got(value)}`);
     } finally {
       candidate.dispose();
     }

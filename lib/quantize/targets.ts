@@ -1,6 +1,7 @@
 // Which parameters are quantized: the weights of products and convolutions, picked by name where the caller wants.
 import { ArgumentError } from "../errors.js";
-import { Embedding, Module, Statistic, type ParameterMatch } from "../nn/index.js";
+import { Embedding, Module, Statistic, type ParameterMatches } from "../nn/index.js";
+import { selectParameters } from "../nn/match.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import { layoutOf, type Layout } from "./layout.js";
@@ -11,10 +12,10 @@ export type SchemeChoice = Scheme | ((name: string, parameter: Parameter) => Sch
 
 /** Which parameters. */
 export interface Selection {
-  /** Those to quantize. Default: all of two dimensions or more, without embeddings. */
-  readonly match?: ParameterMatch | undefined;
-  /** Those to leave alone. Default none. */
-  readonly keep?: ParameterMatch | undefined;
+  /** Those to quantize: names, patterns or functions. Default: all of two dimensions or more, without embeddings. */
+  readonly match?: ParameterMatches | undefined;
+  /** Those to leave alone, such as `["0", "head.weight"]`. Default none. */
+  readonly keep?: ParameterMatches | undefined;
 }
 
 /** A weight to be quantized. */
@@ -25,18 +26,20 @@ export interface Target {
   readonly layout: Layout;
 }
 
-/** @throws ArgumentError for a selection that matches nothing, or a weight that its scheme cannot take. */
+/** @throws ArgumentError for a name or pattern that means no parameter, a selection that leaves nothing, or a weight that its scheme cannot take. */
 export function targetsOf(where: string, model: Module, choice: SchemeChoice, selection: Selection): Target[] {
   if (typeof choice !== "function" || schemeMakers.has(choice)) requireScheme(where, choice);
   const embeddings = new Set(model.namedModules().flatMap(({ module }) => (module instanceof Embedding ? [module.weight] : []))); // prettier-ignore
   const named = model.namedWeights().filter(({ parameter }) => !(parameter instanceof Statistic));
   const isWeight = (parameter: Parameter) =>
     !parameter.form && parameter.dtype === "f32" && parameter.shape.length >= 2 && countOf(parameter.shape) > 0;
-  const picked = named.filter(({ name, parameter }) => {
-    if (selection.keep !== undefined && matches(selection.keep, name, parameter)) return false;
-    if (selection.match !== undefined) return matches(selection.match, name, parameter);
-    return isWeight(parameter) && !embeddings.has(parameter);
-  });
+  const { match, keep } = selection;
+  const kept = new Set(keep === undefined ? [] : selectParameters(where, "keep", keep, named));
+  const wanted =
+    match === undefined
+      ? named.filter(({ parameter }) => isWeight(parameter) && !embeddings.has(parameter))
+      : selectParameters(where, "match", match, named);
+  const picked = wanted.filter((each) => !kept.has(each));
   const targets = picked.flatMap(({ name, parameter }): Target[] => {
     const scheme = typeof choice === "function" ? choice(name, parameter) : choice;
     if (scheme === undefined) return [];
@@ -71,11 +74,6 @@ function refuse(where: string, name: string, parameter: Parameter): never {
   throw new ArgumentError(
     `${where}: "${name}" is ${parameter.dtype} ${showShape(parameter.shape)}, only f32 weights of two dimensions or more can be quantized; leave it out by match or keep`,
   );
-}
-
-function matches(match: ParameterMatch, name: string, parameter: Parameter): boolean {
-  if (typeof match === "function") return match(name, parameter);
-  return typeof match === "string" ? name === match || name.startsWith(`${match}.`) : name.search(match) !== -1;
 }
 
 /** The bias of the layer that a weight belongs to, if it has one: the parameter `bias` beside `weight`. */

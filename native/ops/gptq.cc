@@ -1,7 +1,7 @@
 // gptq: w f32 [N, K], moments f64 [K, K] (Σ x xᵀ of the layer's inputs), scale f32 [N, G], zero f32 [N, G], then with "has_table"
 // a table f32 [C] in ascending order, with "has_mask" a mask u8 [N, K] → codes i32 [N, K] (native/quant/gptq.h).
 // Attributes: group (columns that share a scale, G = ceil(K / group)), low and high (bounds of the integers, without a table),
-// damp (0.01), act_order (false). The value of a code is scale (code − zero), or scale · table[code].
+// damp (0.01), act_order (false), samples (rows that the moments sum up; 0, the default: many). The value of a code is scale (code − zero), or scale · table[code].
 #include "quant/gptq.h"
 
 #include "base/error.h"
@@ -37,6 +37,9 @@ void infer_gptq(InferContext& context) {
   if (has_mask) require_type(context, has_table ? 5 : 4, "the mask", {DType::u8, w.shape});
   const double damp = context.attrs.real("damp", 0.01);
   check(damp >= 0, Code::argument, [&] { return "gptq: damp must be 0 or more, got " + std::to_string(damp); });
+  const double samples = context.attrs.real("samples", 0);
+  check(samples >= 0, Code::argument,
+        [&] { return "gptq: samples must be 0 or more, got " + std::to_string(samples); });
   context.outputs.push_back({DType::i32, w.shape});
 }
 
@@ -49,6 +52,7 @@ void lower_gptq(LowerContext& context) {
   args.low = attrs.real("low", 0), args.high = attrs.real("high", 0);
   args.entries = has_table ? context.input_type(4).count() : 0;
   args.damp = attrs.real("damp", 0.01);
+  args.samples = attrs.real("samples", 0);
   args.by_activation = attrs.flag("act_order");
   args.product = context.kernels.gemm.run_f64;
   const Slot w = context.input(0), moments = context.input(1), scale = context.input(2), zero = context.input(3);

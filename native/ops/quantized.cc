@@ -7,6 +7,7 @@
 //   activations  "float" (default): x is used as it is, the weights are scale * value in f32
 //                "dynamic": every row of x (image of a convolution) is rounded to integers in [-127, 127] of the step max |x| / 127
 //                "static": x is rounded to integers of the step act[0] with the zero point act[1], a whole number in [0, 255]
+//   layout       "auto" (default), or with float activations "panels" or "dense" instead of the choice of quant/choice.h
 // The integers, the order of the scales and what NaN and infinity do are in kernels/quant.h; a codebook's integers in quant/weights.h.
 //   quantized_matmul(x f32 […, K], …) → f32 […, N] = x · Wᵀ
 //   quantized_conv2d(x f32 [N, C, H, W], …; window [KH, KW], stride, padding, dilation, groups as conv2d) → f32 [N, O, OH, OW]
@@ -14,12 +15,14 @@
 #include "base/error.h"
 #include "graph/body.h"
 #include "ops/quantized_weight.h"
+#include "quant/choice.h"
 
 namespace athanor {
 namespace {
 
 void infer(InferContext& context) {
   check(!context.inputs.empty(), Code::argument, [&] { return std::string(context.name) + ": takes x and a weight"; });
+  quant::check_float_layout(context.name, context.attrs.text("layout", "auto"));
   const Index n = check_quant_weight(context), inner = context.attrs.integer("inner");
   const Type& x = context.inputs[0];
   check(x.dtype == DType::f32 && x.shape.rank() >= 1 && x.shape.back() == inner, Code::shape, [&] {
@@ -114,7 +117,7 @@ void lower(LowerContext& context) {
   const Index m = x.count(0, x.rank() - 1);
   if (activations_of("quantized_matmul", context.attrs()) != Activations::f32)
     lower_integers(context, weight, m);
-  else if (quant::has_f32_panels(weight.sizes()))
+  else if (quant::takes_panels(weight.sizes(), m, context.attrs().text("layout", "auto")))
     lower_float(context, weight, m);
   else
     lower_dense(context, weight, m);

@@ -36,18 +36,24 @@ void add(Product product, const Update& u, Parallel& parallel) {
   product(args, parallel);
 }
 
-// H with dead inputs (H_kk = 0, their weights do not matter) made harmless, damped, in the order of `order`.
+// H shrunk and damped, in the order of `order`. An input that was never seen (H_kk = 0) has nothing beside its diagonal, which may be
+// anything.
 std::vector<double> damped(const GptqArgs& args, const std::vector<Index>& order) {
   const Index n = args.inner;
   double trace = 0;
-  for (Index k = 0; k < n; ++k) trace += args.moments[k * n + k] == 0 ? 1 : args.moments[k * n + k];
-  const double extra = args.damp * trace / static_cast<double>(std::max<Index>(n, 1));
+  Index seen = 0;
+  for (Index k = 0; k < n; ++k) {
+    trace += args.moments[k * (n + 1)];
+    seen += args.moments[k * (n + 1)] > 0 ? 1 : 0;
+  }
+  const double mean = seen > 0 ? trace / static_cast<double>(seen) : 1;
+  const double kept = 1 - gptq_shrinkage(args);
   std::vector<double> h(static_cast<std::size_t>(n * n));
   for (Index i = 0; i < n; ++i) {
     const double* from = args.moments + order[i] * n;
-    for (Index j = 0; j < n; ++j) h[i * n + j] = from[order[j]];
-    const double diagonal = h[i * n + i];
-    h[i * n + i] = (diagonal == 0 ? 1 : diagonal) + extra;
+    for (Index j = 0; j < n; ++j) h[i * n + j] = kept * from[order[j]];
+    const double diagonal = from[order[i]];
+    h[i * n + i] = (diagonal > 0 ? diagonal : mean) + args.damp * mean;
   }
   return h;
 }
@@ -148,10 +154,7 @@ struct Rounding {
         w(static_cast<std::size_t>(args.rows * args.inner)),
         minus_errors(static_cast<std::size_t>(args.rows * kPanel)) {
     for (Index row = 0; row < args.rows; ++row) {
-      for (Index k = 0; k < args.inner; ++k) {
-        const bool dead = args.moments[order[k] * (args.inner + 1)] == 0;
-        w[row * args.inner + k] = dead ? 0 : args.w[row * args.inner + order[k]];
-      }
+      for (Index k = 0; k < args.inner; ++k) w[row * args.inner + k] = args.w[row * args.inner + order[k]];
     }
   }
 
@@ -171,6 +174,24 @@ struct Rounding {
 };
 
 }  // namespace
+
+double gptq_shrinkage(const GptqArgs& args) {
+  if (args.samples <= 0) return 0;
+  const Index n = args.inner;
+  double p = 0, squares = 0;  // seen inputs, and the sum of their squared correlations
+  for (Index i = 0; i < n; ++i) {
+    const double own = args.moments[i * (n + 1)];
+    if (own <= 0) continue;
+    p += 1;
+    for (Index j = 0; j < n; ++j) {
+      const double product = args.moments[i * n + j], other = args.moments[j * (n + 1)];
+      if (other > 0) squares += product * product / (own * other);
+    }
+  }
+  const double between = squares - p;  // off the diagonal
+  if (p < 2 || between <= 0) return 1;
+  return std::min(1.0, ((1 - 2 / p) * squares + p * p) / ((args.samples + 1 - 2 / p) * between));
+}
 
 std::vector<Index> gptq_order(const GptqArgs& args) {
   std::vector<Index> order(static_cast<std::size_t>(args.inner));

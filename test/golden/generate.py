@@ -1,7 +1,7 @@
 """Writes the golden sets of this folder, or with --check compares fresh ones with the committed files.
 
-    python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 numpy
-    .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation pruning early-stopping]
+    python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 numpy scikit-learn
+    .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation pruning early-stopping kmeans]
 
 float32 values depend in the last bits on the instruction set that PyTorch uses, so --check allows 1e-4 relative to
 max(1, |value|) and prints the largest difference.
@@ -14,6 +14,7 @@ import torch
 
 import distillation
 import early_stopping
+import kmeans
 import models
 import operations
 import optimizers
@@ -28,6 +29,7 @@ SETS = {
     "distillation": distillation,
     "pruning": pruning,
     "early-stopping": early_stopping,
+    "kmeans": kmeans,
 }
 
 

@@ -114,6 +114,16 @@ export interface DistillationCase {
   readonly gradients: Readonly<Record<string, string>>;
 }
 
+export interface KmeansRecord {
+  readonly cases: readonly {
+    readonly name: string;
+    /** Key of the weights. */
+    readonly weights: string;
+    readonly entries: number;
+    readonly inertia: number;
+  }[];
+}
+
 export interface PruningRecord {
   readonly parameters: readonly string[];
   readonly start: Readonly<Record<string, string>>;
@@ -162,6 +172,7 @@ interface Sets {
   operations: OperationRecord;
   distillation: DistillationRecord;
   pruning: PruningRecord;
+  kmeans: KmeansRecord;
 }
 
 const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;

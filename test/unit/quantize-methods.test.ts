@@ -107,13 +107,29 @@ describe("methods on convolutions", () => {
   it("bias correction leaves no mean error in a layer's result", async () => {
     seed(6);
     const layer = nn.linear(K, N);
-    const small = await quantize(layer, quantize.intN(2), { calibrate, method: quantize.biasCorrection() });
+    const positive = array(Float32Array.from(calibrate.data, Math.abs), calibrate.shape); // as a ReLU leaves them
+    const method = quantize.biasCorrection();
+    const small = await quantize(layer, quantize.intN(2), { calibrate: positive, method });
     const difference = compile((x: Tensor) => small.forward(x).sub(layer.forward(x)).mean(0));
-    const largest = Math.max(...Array.from((await difference.run(calibrate)).data, Math.abs));
+    const largest = Math.max(...Array.from((await difference.run(positive)).data, Math.abs));
     expect(largest).toBeLessThan(1e-4);
     const plain = await quantize(layer, quantize.intN(2));
     const before = compile((x: Tensor) => plain.forward(x).sub(layer.forward(x)).mean(0));
-    expect(Math.max(...Array.from((await before.run(calibrate)).data, Math.abs))).toBeGreaterThan(0.01);
+    expect(Math.max(...Array.from((await before.run(positive)).data, Math.abs))).toBeGreaterThan(0.01);
+  });
+
+  it("bias correction leaves a bias whose mean error is what chance gives", async () => {
+    seed(6);
+    const layer = nn.linear(K, N); // inputs have the mean 0, so errors have
+    const want = layer.bias!.readSync().data;
+    for (const samples of [calibrate, array(calibrate.data.slice(0, K), [1, K])]) {
+      const method = quantize.biasCorrection();
+      const small = await quantize(layer, quantize.intN(2), { calibrate: samples, method });
+      expect(small.bias!.readSync().data).toEqual(want);
+      expect(quantize.report(small)!.notes[0]).toMatch(
+        /0?weight: biasCorrection: the mean error of its result is no more than chance gives/,
+      );
+    }
   });
 });
 

@@ -7,6 +7,7 @@ import { rowsOf } from "../../data/rows.js";
 import { requireModule, type ModuleLike } from "../../nn/module.js";
 import { requireCount, requireOneOf } from "../../ops/require.js";
 import { countOf, NdArray, showShape } from "../../tensor/nd-array.js";
+import { firstNonFinite, nonFinite } from "../../tensor/finite.js";
 import { aborted } from "../../tensor/program.js";
 import { predict } from "../../train/index.js";
 import { decode, encode, type Encoding } from "./codec.js";
@@ -77,12 +78,9 @@ export class CachedTeacher {
   private async ask(x: NdArray, signal: AbortSignal | undefined): Promise<NdArray> {
     const scores = await this.predict(x, signal);
     const encoding = this.encodingOf(scores);
-    if (encoding.values === "f32" && encoding.topK === encoding.classes) {
-      encode(where, encoding, scores.data as Float32Array); // looks that all are finite
-      return scores;
-    }
+    if (encoding.values === "f32" && encoding.topK === encoding.classes) return scores;
     const data = scores.data as Float32Array;
-    decode(where, encoding, encode(where, encoding, data), data);
+    decode(where, encoding, encode(encoding, data), data);
     return scores;
   }
 
@@ -99,13 +97,14 @@ export class CachedTeacher {
       const [first, end] = store.range(shard);
       const part = all.subarray(first * width, end * width);
       if (await store.read(shard, part)) continue;
-      part.set((await this.predict(rowsOf(x, first, end), signal)).data);
+      part.set((await this.predict(rowsOf(x, first, end), signal, first)).data);
       await store.write(shard, part);
     }
     return new NdArray(all, [rows, ...probe.shape.slice(1)]);
   }
 
-  private async predict(x: NdArray, signal: AbortSignal | undefined): Promise<NdArray> {
+  // Of samples from `first` on, as errors count them.
+  private async predict(x: NdArray, signal: AbortSignal | undefined, first = 0): Promise<NdArray> {
     const { batchSize = 256 } = this.options;
     const scores =
       this.model instanceof Served
@@ -114,6 +113,12 @@ export class CachedTeacher {
     if (scores.dtype !== "f32") throw new DTypeError(`${where}: the teacher must give f32 scores, got ${scores.dtype}`);
     if (scores.shape.length < 2 || scores.shape.at(-1) === 0) {
       throw new ShapeError(`${where}: the teacher must give scores [n, …, classes], got ${showShape(scores.shape)}`);
+    }
+    const strange = firstNonFinite(scores.data);
+    if (strange >= 0) {
+      const sample = first + Math.floor(strange / countOf(scores.shape.slice(1)));
+      const way = `sample ${sample} is where it stands; mend the teacher before it teaches`;
+      throw nonFinite(where, "the teacher's scores", scores, strange, way);
     }
     return scores;
   }

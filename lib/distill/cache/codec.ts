@@ -1,7 +1,8 @@
 // Scores as bytes. Full: the scores of a row one after the other. Top-K: for every group of C scores the K largest, as
 // [indices u16 or u32][values][rest], where `rest` stands for each of the other C − K: log(Σ e^score of these / (C − K)), so that
 // at temperature 1 the K keep their probabilities and the others share what is left.
-import { CorruptFileError, NonFiniteError } from "../../errors.js";
+import { CorruptFileError } from "../../errors.js";
+import { firstNonFinite } from "../../tensor/finite.js";
 import { fromHalf, toHalf } from "./half.js";
 
 /** How scores are kept. */
@@ -24,14 +25,8 @@ export function encodedBytes(encoding: Encoding, groups: number): number {
   return groups * (topK * indexBytes(encoding) + (topK + 1) * valueBytes(encoding));
 }
 
-/** @throws NonFiniteError for scores that are not finite. */
-export function encode(where: string, encoding: Encoding, scores: Float32Array): Uint8Array {
-  const strange = scores.findIndex((score) => !Number.isFinite(score));
-  if (strange !== -1) {
-    throw new NonFiniteError(
-      `${where}: the teacher's score ${strange % encoding.classes} of row ${Math.floor(strange / encoding.classes)} is ${scores[strange]}; mend the teacher before it teaches`,
-    );
-  }
+/** Scores, all of them finite, as bytes. */
+export function encode(encoding: Encoding, scores: Float32Array): Uint8Array {
   if (isFull(encoding)) return valuesToBytes(encoding, scores);
   const { topK, classes } = encoding;
   const groups = scores.length / classes;
@@ -92,6 +87,6 @@ function bytesToValues({ values }: Encoding, bytes: Uint8Array): Float32Array {
 }
 
 function finite(where: string, values: Float32Array): Float32Array {
-  if (values.every((value) => Number.isFinite(value))) return values;
+  if (firstNonFinite(values) < 0) return values;
   throw new CorruptFileError(`${where} is damaged: a score is not finite`);
 }

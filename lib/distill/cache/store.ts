@@ -79,7 +79,7 @@ export class Store {
 
   /** Keeps a file's scores and puts what a reader will get in their place. @throws NonFiniteError, FileError */
   async write(shard: number, scores: Float32Array): Promise<void> {
-    const content = encode(this.where, this.key, scores);
+    const content = encode(this.key, scores);
     await writeWhole(this.where, this.file(shard), Buffer.concat([content, this.digest(shard, content)]));
     decode(this.where, this.key, content, scores);
   }

@@ -1,6 +1,6 @@
 // How much every unit matters: the criterion's scores of all weights that go with it, added up. The sums over slices run in the
 // engine; what comes out of it is one number for every place along an axis.
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, NonFiniteError } from "../../errors.js";
 import { Statistic } from "../../nn/index.js";
 import { compile } from "../../tensor/compile.js";
 import { showShape } from "../../tensor/nd-array.js";
@@ -50,7 +50,14 @@ export function scoreJob(
         new Map(axes.map((axis, j) => [axis, results[`${i}.${j}`]!.data])),
       ]),
     );
-    return groups.map((group) => unitScores(group, (parameter, axis) => profileOf.get(parameter)?.get(axis)));
+    return groups.map((group) => {
+      const scores = unitScores(group, (parameter, axis) => profileOf.get(parameter)?.get(axis));
+      const strange = scores.findIndex((score) => Number.isNaN(score));
+      if (strange < 0) return scores;
+      throw new NonFiniteError(
+        `${where}: the criterion scores unit ${strange} of "${group.name}" as NaN; check what it computes, and the samples and the loss if it reads gradients or inputs`,
+      );
+    });
   };
   return {
     async run(options) {

@@ -1,7 +1,8 @@
 // What structured pruning is asked for, and the check of it.
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import { Module, type ParameterMatch } from "../../nn/index.js";
+import { Module, type NamedParameter, type ParameterMatches } from "../../nn/index.js";
+import { matchesAny, selectParameters } from "../../nn/match.js";
 import { requireCount, requireOneOf } from "../../ops/require.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import { inputOf, type InputSignature } from "../../tensor/signature.js";
@@ -26,9 +27,9 @@ export interface StructuredOptions {
   /** So many units, or a multiple, stay in every group. Default 1. */
   readonly roundTo?: number | undefined;
   /** Only units of these parameters. Default all. */
-  readonly match?: ParameterMatch | readonly ParameterMatch[] | undefined;
+  readonly match?: ParameterMatches | undefined;
   /** No units with slices of these parameters. Default none. */
-  readonly keep?: ParameterMatch | readonly ParameterMatch[] | undefined;
+  readonly keep?: ParameterMatches | undefined;
   /** One sample; needed for a model that was neither trained nor run yet. */
   readonly input?: InputSignature | undefined;
   /** Keys the random numbers that a criterion may use. Default 0. */
@@ -78,6 +79,18 @@ export function readOptions(where: string, model: unknown, options: StructuredOp
   return { input, wanted, scope, roundTo, seed, criterion };
 }
 
+/** @throws ArgumentError for a name or pattern that means no parameter. */
+export function requireNames(
+  where: string,
+  { match, keep, amount }: StructuredOptions,
+  named: readonly NamedParameter[],
+): void {
+  if (match !== undefined) selectParameters(where, "match", match, named);
+  if (keep !== undefined) selectParameters(where, "keep", keep, named);
+  if (typeof amount !== "object" || amount === null) return;
+  for (const name of Object.keys(amount)) selectParameters(where, "amount", name, named);
+}
+
 /** The groups that are asked for. @throws ArgumentError if there are none, with the reasons */
 export function choose(
   where: string,
@@ -114,15 +127,8 @@ function producers({ members }: UnitGroup): Members {
   return rows.length > 0 ? rows : members;
 }
 
-function touches(members: Members, matches: ParameterMatch | readonly ParameterMatch[]): boolean {
-  const list = Array.isArray(matches) ? (matches as readonly ParameterMatch[]) : [matches as ParameterMatch];
-  return members.some(({ name, parameter }) => list.some((match) => isMatch(match, name, parameter)));
-}
-
-function isMatch(match: ParameterMatch, name: string, parameter: Parameter): boolean {
-  if (typeof match === "function") return match(name, parameter);
-  return typeof match === "string" ? name === match || name.startsWith(`${match}.`) : name.search(match) !== -1;
-}
+const touches = (members: Members, matches: ParameterMatches): boolean =>
+  members.some((member) => matchesAny(matches, member));
 
 /** The share of a group to take away. @throws ArgumentError */
 export function amountOf(where: string, group: UnitGroup, amount: UnitAmount): number {

@@ -1,6 +1,7 @@
 // From a model and options to a plan: units, their scores, the choice among them.
 import { ArgumentError } from "../../errors.js";
 import type { Module } from "../../nn/index.js";
+import { requireSoundSync } from "../../nn/sound.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { criterionInputs } from "../criterion-inputs.js";
@@ -8,7 +9,7 @@ import { analyse } from "./analysis.js";
 import { cutsOf } from "./cuts.js";
 import { groupsOf, type UnitGroup } from "./groups.js";
 import { scoreJob } from "./importance.js";
-import { amountOf, choose, readOptions, type StructuredOptions } from "./options.js";
+import { amountOf, choose, readOptions, requireNames, type StructuredOptions } from "./options.js";
 import { StructuredPlan } from "./plan.js";
 import { select } from "./selection.js";
 
@@ -45,6 +46,8 @@ export function draftPlan<M extends Module>(where: string, model: M, options: St
   const read = readOptions(where, model, options);
   const named = model.assignNames().namedParameters();
   const names = new Map(named.map(({ name, parameter }) => [parameter, name]));
+  requireNames(where, options, named);
+  requireSoundSync(where, model, []);
   const analysis = analyse(where, model, read.input);
   const { groups, kept } = groupsOf(analysis, (parameter) => names.get(parameter)!);
   const chosen = choose(where, groups, read.wanted, options, kept);

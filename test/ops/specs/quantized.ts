@@ -46,6 +46,13 @@ interface Case extends WeightOptions {
   readonly x?: Value;
 }
 
+/** With float activations once as the engine chooses, which is dense for small weights, and once from panels. */
+function samples(options: Case, activations: Activations): Sample[] {
+  const drawn = sample(options, activations);
+  if (activations !== "float") return [drawn];
+  return [drawn, { ...drawn, name: `${drawn.name}, panels`, attrs: { ...drawn.attrs, layout: "panels" } }];
+}
+
 function sample(options: Case, activations: Activations): Sample {
   const { operands, attrs } = drawWeight(options);
   const x = options.x ?? uniform([...options.lead, options.K], -2, 2);
@@ -112,8 +119,8 @@ const odd = (values: readonly number[]): Case => ({
 const spec: OpSpec = {
   kind: "operation",
   samples: () => [
-    ...formats.flatMap((format) => everyActivations.flatMap((kind) => cases(format).map((c) => sample(c, kind)))),
-    ...edges.flatMap((c) => everyActivations.map((kind) => sample(c, kind))),
+    ...formats.flatMap((format) => everyActivations.flatMap((kind) => cases(format).flatMap((c) => samples(c, kind)))),
+    ...edges.flatMap((c) => everyActivations.flatMap((kind) => samples(c, kind))),
     ...formats.flatMap((format) =>
       [2, 7].flatMap((rows) =>
         extreme(format, 260, rows).flatMap((c) => [sample(c, "dynamic"), sample({ ...c, zeroPoint: 0 }, "static")]),
@@ -121,14 +128,20 @@ const spec: OpSpec = {
     ),
     sample(odd([NaN, Infinity, -Infinity, 1, -1, 3e38]), "dynamic"),
     sample(odd([NaN, 1, -1, 3e38]), "static"),
-    sample(odd([NaN, Infinity, -Infinity, 1]), "float"),
-    sample(odd([NaN, Infinity, -Infinity, 1, -1, 0.5]), "float"),
+    ...samples(odd([NaN, Infinity, -Infinity, 1]), "float"),
+    ...samples(odd([NaN, Infinity, -Infinity, 1, -1, 0.5]), "float"),
     sample({ format: "int8", lead: [2], N: 3, K: 9, x: value("f32", [2, 9], new Float64Array(18)) }, "dynamic"),
   ],
   reference: ([x, ...rest], attrs) => [multiply(x!, rest, attrs)],
   tolerance: "dot",
   terms: ([x, ...rest], attrs) => [multiply(x!, rest, attrs, (numbers) => numbers.map(Math.abs))],
   errors: [
+    {
+      inputs: [typed("f32", 2, 6), typed("u8", 3, 6), typed("f32", 3, 1)],
+      attrs: { format: "int8", inner: 6, group: 6, layout: "rows" },
+      code: "ERR_ATHANOR_ARGUMENT",
+      message: "quantized_matmul: layout is auto, panels or dense, got rows",
+    },
     {
       inputs: [typed("f32", 2, 6), typed("u8", 3, 6), typed("f32", 3, 1)],
       attrs: { format: "int7", inner: 6, group: 6 },
