@@ -5,6 +5,7 @@ import { activationGrad } from "./activation-grad.js";
 import { attentions } from "./attention.js";
 import { binary } from "./binary.js";
 import { codebooks } from "./codebook.js";
+import { tables } from "./kmeans.js";
 import { convolutions } from "./conv.js";
 import { indexings } from "./indexing.js";
 import { products } from "./matmul.js";
@@ -40,5 +41,6 @@ export const specs = {
   ...movements,
   ...indexings,
   ...codebooks,
+  ...tables,
   ...selections,
 } satisfies Record<OpName, Spec>;
