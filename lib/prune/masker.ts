@@ -140,6 +140,7 @@ export class Masker {
   // Scores that are all 0 say nothing: magnitudes take their place, for a parameter alone or for all that are ranked together.
   private informed(raw: readonly Tensor[], flat: readonly Tensor[]): Tensor[] {
     const together = this.plan.scope === "global" && this.plan.pattern.kind !== "nm";
+    if (raw.length === 0) return [];
     const all = flat.reduce((a, b) => a.and(b));
     return raw.map((score, i) => {
       const weight = this.trace.parameter(this.plan.targets[i]!.parameter);

@@ -26,7 +26,7 @@ describe("masks are PyTorch's", () => {
     // Its sparsifier ranks blocks by their norm over all of a layer; N:M takes all blocks, and the structure says how much.
     const options =
       structure === undefined
-        ? { amount, scope: scope! }
+        ? { amount, scope: scope!, ...(scope === "global" && { floor: 0 }) } // it may empty layers
         : typeof structure === "string"
           ? { structure }
           : { amount, structure, criterion: prune.l2 };

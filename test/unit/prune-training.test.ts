@@ -294,6 +294,7 @@ describe("a run", () => {
       return nativeBytes();
     };
     const first = await once();
-    for (let i = 0; i < 3; i++) expect(await once()).toBe(first);
+    // What earlier tests left to the garbage collector may go meanwhile.
+    for (let i = 0; i < 3; i++) expect(await once()).toBeLessThanOrEqual(first);
   });
 });
