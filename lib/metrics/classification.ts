@@ -3,6 +3,7 @@
 
 import { ArgumentError } from "../errors.js";
 import type { NdArray } from "../tensor/nd-array.js";
+import { fromCounts, requireThreshold, type BinaryCounts, type ThresholdOption } from "./binary.js";
 import { argmaxAt, classShape, labelAt, type Metric } from "./metric.js";
 
 /**
@@ -56,22 +57,50 @@ export function confusionMatrix(): Metric<Confusion> {
   return fromConfusion("metrics.confusionMatrix", "confusion", (confusion) => confusion);
 }
 
-/** Mean over classes of (predicted rightly) / (predicted). */
-export function precision(): Metric {
+/**
+ * (predicted rightly) / (predicted): the plain mean over classes; with a threshold, of class 1 by one score a sample.
+ *
+ * @throws ArgumentError; ShapeError.
+ */
+export function precision(options?: ThresholdOption): Metric {
+  if (options !== undefined) {
+    const where = "metrics.precision";
+    const of = ({ truePositive: hit, falsePositive }: BinaryCounts) => ratio(hit, hit + falsePositive);
+    return fromCounts(where, "precision", requireThreshold(where, options), of);
+  }
   return fromConfusion("metrics.precision", "precision", (confusion) =>
     macro(confusion, ({ hit, predicted }) => ratio(hit, predicted)),
   );
 }
 
-/** Mean over classes of (predicted rightly) / (occurring). */
-export function recall(): Metric {
+/**
+ * (predicted rightly) / (occurring): the plain mean over classes; with a threshold, of class 1 by one score a sample.
+ *
+ * @throws ArgumentError; ShapeError.
+ */
+export function recall(options?: ThresholdOption): Metric {
+  if (options !== undefined) {
+    const where = "metrics.recall";
+    const of = ({ truePositive: hit, falseNegative }: BinaryCounts) => ratio(hit, hit + falseNegative);
+    return fromCounts(where, "recall", requireThreshold(where, options), of);
+  }
   return fromConfusion("metrics.recall", "recall", (confusion) =>
     macro(confusion, ({ hit, seen }) => ratio(hit, seen)),
   );
 }
 
-/** Mean over classes of the harmonic mean of precision and recall. */
-export function f1(): Metric {
+/**
+ * The harmonic mean of precision and recall: the plain mean over classes; with a threshold, of class 1 by one score a sample.
+ *
+ * @throws ArgumentError; ShapeError.
+ */
+export function f1(options?: ThresholdOption): Metric {
+  if (options !== undefined) {
+    const where = "metrics.f1";
+    const of = ({ truePositive: hit, falsePositive, falseNegative }: BinaryCounts) =>
+      ratio(2 * hit, 2 * hit + falsePositive + falseNegative);
+    return fromCounts(where, "f1", requireThreshold(where, options), of);
+  }
   return fromConfusion("metrics.f1", "f1", (confusion) =>
     macro(confusion, ({ hit, predicted, seen }) => ratio(2 * hit, predicted + seen)),
   );

@@ -47,18 +47,33 @@ export function classShape(
   const classes = predictions.shape.at(-1) ?? 0;
   const lead = predictions.shape.slice(0, -1);
   const same = lead.length === targets.shape.length && lead.every((size, i) => size === targets.shape[i]);
-  if (predictions.shape.length < 2 || classes === 0 || !same) {
+  if (predictions.shape.length < 2 || classes < 2 || !same) {
+    const one = classes === 1 || predictions.shape.length === 1;
+    const column = targets.shape.at(-1) === 1 && targets.shape.length === predictions.shape.length;
+    const way = one
+      ? "; for one score a sample give a threshold (metrics.binaryAccuracy), for numbers use metrics.mae() or metrics.r2()"
+      : column
+        ? "; reshape the labels to [n]"
+        : "";
     throw new ShapeError(
-      `${where}: expected scores [n, classes] and labels [n], got [${predictions.shape.join(", ")}] and [${targets.shape.join(", ")}]`,
+      `${where}: expected scores [n, classes] and labels [n], got [${predictions.shape.join(", ")}] and [${targets.shape.join(", ")}]${way}`,
     );
   }
   return { samples: targets.data.length, classes };
 }
 
-/** Checks that two arrays have one shape; returns the number of elements. */
+// [n, 1] stands for [n], as in losses.
+const columnOf = (column: readonly number[], list: readonly number[]): boolean =>
+  list.length === 1 && column.length === 2 && column[1] === 1 && column[0] === list[0];
+
+/** The last extent of an array. */
+export const lastDimension = ({ shape }: NdArray): number => shape.at(-1) ?? 1;
+
+/** Checks that two arrays have one shape, or are a list and a column; returns the number of elements. */
 export function oneShape(where: string, predictions: NdArray, targets: NdArray): number {
   const [a, b] = [predictions.shape, targets.shape];
   if (a.length === b.length && a.every((size, i) => size === b[i])) return predictions.data.length;
+  if (columnOf(a, b) || columnOf(b, a)) return predictions.data.length;
   const hint = predictions.data.length === targets.data.length ? "; reshape one of them" : "";
   throw new ShapeError(
     `${where}: predictions and targets must have one shape, got [${a.join(", ")}] and [${b.join(", ")}]${hint}`,

@@ -1,7 +1,8 @@
 """Writes the golden sets of this folder, or with --check compares fresh ones with the committed files.
 
-    python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 numpy scikit-learn
-    .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation pruning early-stopping kmeans]
+    python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 scikit-learn==1.9.1 numpy
+    .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation pruning
+        early-stopping kmeans metrics]
 
 float32 values depend in the last bits on the instruction set that PyTorch uses, so --check allows 1e-4 relative to
 max(1, |value|) and prints the largest difference.
@@ -15,6 +16,7 @@ import torch
 import distillation
 import early_stopping
 import kmeans
+import metrics
 import models
 import operations
 import optimizers
@@ -30,6 +32,7 @@ SETS = {
     "pruning": pruning,
     "early-stopping": early_stopping,
     "kmeans": kmeans,
+    "metrics": metrics,
 }
 
 

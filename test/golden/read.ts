@@ -98,6 +98,23 @@ export interface OperationCase {
   readonly gradients: Readonly<Record<string, string>>;
 }
 
+export interface MetricRecord {
+  readonly cases: readonly MetricCase[];
+}
+
+export interface MetricCase {
+  readonly name: string;
+  /** Our name. */
+  readonly metric:
+    "accuracy" | "binaryAccuracy" | "f1" | "mae" | "mse" | "precision" | "r2" | "recall" | "rmse" | "rocAuc" | "topK";
+  readonly options: number | { readonly threshold: number } | null;
+  /** Keys. */
+  readonly predictions: string;
+  readonly targets: string;
+  /** float64. */
+  readonly value: number;
+}
+
 export interface DistillationRecord {
   readonly cases: readonly DistillationCase[];
 }
@@ -173,6 +190,7 @@ interface Sets {
   distillation: DistillationRecord;
   pruning: PruningRecord;
   kmeans: KmeansRecord;
+  metrics: MetricRecord;
 }
 
 const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;

@@ -103,6 +103,56 @@ describe("regression", () => {
   });
 });
 
+describe("yes and no", () => {
+  const truth = array(Uint8Array.of(1, 0, 1, 0), [4]);
+  const scores = array([2, -1, -3, 4], [4, 1]);
+
+  it("counts on both sides of a threshold, which has to be named", () => {
+    expect(metrics.evaluate(metrics.binaryAccuracy({ threshold: 0 }), scores, truth)).toBe(0.5);
+    expect(metrics.evaluate(metrics.precision({ threshold: 0 }), scores, truth)).toBe(0.5);
+    expect(() => metrics.binaryAccuracy(undefined as never)).toThrow(
+      "metrics.binaryAccuracy: threshold must be a finite number, got undefined; write { threshold: 0 } for scores (loss.bceWithLogits), { threshold: 0.5 } for probabilities",
+    );
+  });
+
+  it("a NaN score is a wrong answer, and has no rank", () => {
+    const broken = array([NaN, NaN], [2]);
+    const both = array(Uint8Array.of(0, 1), [2]);
+    expect(metrics.evaluate(metrics.binaryAccuracy({ threshold: 0 }), broken, both)).toBe(0);
+    expect(() => metrics.evaluate(metrics.rocAuc(), broken, both)).toThrow("the score of sample 0 is NaN");
+  });
+
+  it("the area takes two classes by two scores or one, and is not known while one is missing", () => {
+    const two = array([0, 2, 0, -1, 0, -3, 0, 4], [4, 2]);
+    const one = metrics.evaluate(metrics.rocAuc(), scores, truth);
+    expect(one).toBe(0.25); // of the pairs, 2 > -1 alone is right
+    expect(metrics.evaluate(metrics.rocAuc(), two, truth)).toBe(one);
+    expect(metrics.evaluate(metrics.rocAuc(), scores, array(new Uint8Array(4), [4]))).toBeNaN();
+    expect(metrics.rocAuc().start().result()).toBeNaN();
+    expect(() => metrics.evaluate(metrics.rocAuc(), scoresOf(3, [0]), labels(0))).toThrow("metrics.accuracy()");
+    expect(() => metrics.evaluate(metrics.rocAuc(), scores, labels(0, 1, 2, 1))).toThrow("neither 0 nor 1");
+  });
+});
+
+describe("of numbers", () => {
+  it("a column of predictions takes a list of targets, as losses do", () => {
+    const [p, t] = [array([1, 2, 4], [3, 1]), array([1, 2, 3], [3])];
+    for (const metric of [metrics.mae(), metrics.mse()]) expect(metrics.evaluate(metric, p, t)).toBeCloseTo(1 / 3, 12);
+    expect(metrics.evaluate(metrics.r2(), p, t)).toBe(0.5);
+    expect(metrics.evaluate(metrics.rmse(), t, p)).toBeCloseTo(Math.sqrt(1 / 3), 12);
+  });
+
+  it("r² says which way is better, and nothing of one sample", () => {
+    expect([metrics.r2().better, metrics.rmse().better, metrics.rocAuc().better]).toEqual([
+      "higher",
+      "lower",
+      "higher",
+    ]);
+    expect(metrics.evaluate(metrics.r2(), array([1]), array([1]))).toBeNaN();
+    expect(metrics.r2().start().result()).toBeNaN();
+  });
+});
+
 describe("errors", () => {
   it("name shapes, labels and the way out", () => {
     expect(() => metrics.evaluate(metrics.accuracy(), scoresOf(3, [0, 1]), labels(0))).toThrow(
@@ -113,9 +163,9 @@ describe("errors", () => {
         "metrics.accuracy: label 3 at sample 1 is outside the 3 classes of the scores, expected an integer from 0 to 2",
       ),
     );
-    expect(() => metrics.evaluate(metrics.mse(), scoresOf(1, [0, 0]), labels(0, 1))).toThrow(
+    expect(() => metrics.evaluate(metrics.mse(), scoresOf(2, [0]), labels(0, 1))).toThrow(
       new ShapeError(
-        "metrics.mse: predictions and targets must have one shape, got [2, 1] and [2]; reshape one of them",
+        "metrics.mse: predictions and targets must have one shape, got [1, 2] and [2]; reshape one of them",
       ),
     );
     expect(() => metrics.evaluate(metrics.f1(), array(Float32Array.of(NaN, 1), [1, 2]), labels(0))).toThrow(

@@ -222,6 +222,12 @@ const losses: Mistake[] = [
   ],
   ["labels in a column", () => fit(model(), { x: x(), y: array(new Uint8Array(4), [4, 1]) }), "reshape them to [4]"],
   ["class numbers for mse", () => fit(model(), set, { loss: loss.mse() }), "use loss.crossEntropy()"],
+  [
+    "accuracy of one score",
+    () => train.evaluate(nn.linear(2, 1), { x: x(), y: column() }, { metrics: { accuracy: metrics.accuracy() } }),
+    "metrics.binaryAccuracy",
+  ],
+  ["binary accuracy without a threshold", () => metrics.binaryAccuracy(), "write { threshold: 0 } for scores"],
   ["labels from 1 on", () => fit(model(), { x: x(), y: array(Uint8Array.of(1, 2, 3, 1)) }), "expected 0 to 2"],
 ];
 
