@@ -24,4 +24,5 @@ export { call, Module, type ModuleLike, type NamedModule, type NamedParameter } 
 export type { ParameterMatch, ParameterMatches } from "./match.js";
 export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";
 export type { BatchNormOptions, NormOptions } from "./norm.js";
+export { Summary, type LayerSummary, type SummaryOptions } from "./summary.js";
 export { Statistic } from "./statistic.js";

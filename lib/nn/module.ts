@@ -11,6 +11,7 @@ import { teachMethods } from "../guidance/methods.js";
 import { got, isClass } from "../names/got.js";
 import { requireTensor } from "../ops/require.js";
 import { Parameter } from "../tensor/parameter.js";
+import { inspect } from "../tensor/print.js";
 import { inputOf, noteInput } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
@@ -68,6 +69,11 @@ export abstract class Module {
 
   toString(): string {
     return `${this.kind}(${this.describe()})`;
+  }
+
+  /** What `console.log` shows: the parts as a tree. */
+  [inspect](): string {
+    return tree(this).join("\n");
   }
 
   /** @internal Own properties by name; a container may leave out its own property's name. */
@@ -193,6 +199,16 @@ export abstract class Module {
 }
 
 teachMethods(Module.prototype, "model", methodsElsewhere);
+
+function tree(module: Module): string[] {
+  const children = module.children();
+  if (children.length === 0) return [String(module).replace(/\(\)$/, "")];
+  const inner = children.flatMap(([name, child]) => {
+    const [first, ...rest] = tree(child);
+    return [`  ${name}: ${first}`, ...rest.map((line) => `  ${line}`)];
+  });
+  return [`${module.kind}(`, ...inner, ")"];
+}
 
 /** @internal The names by which the modules around know modules, while they are traced. */
 export const labels = new WeakMap<Module, string>();

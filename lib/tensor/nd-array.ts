@@ -1,6 +1,7 @@
 // Arrays of the host: a typed array with a shape. Wrapped, never copied; the engine copies once on the way in.
 import { ArgumentError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
+import { inspect, printArray } from "./print.js";
 import { allocate, convert, dtypeOf, holds, type DType, type TypedArray } from "./dtype.js";
 
 /** Extents of a tensor; `[]` is a scalar. */
@@ -55,6 +56,11 @@ export class NdArray {
   /** The same values in another shape, not copied. */
   reshape(shape: Shape): NdArray {
     return new NdArray(this.data, shape, this.dtype);
+  }
+
+  /** What `console.log` shows: type, shape and values; of many, those at the ends. */
+  [inspect](): string {
+    return printArray(this);
   }
 
   /** Nested plain arrays, for printing and tests; a number for a scalar. */

@@ -6,6 +6,7 @@ import { addon, call, type NativeVariable } from "../native/index.js";
 import { type DType, type HostData } from "./dtype.js";
 import type { Form } from "./form.js";
 import { NdArray, checkShape, countOf, showShape, type Shape } from "./nd-array.js";
+import { inspect, printArray } from "./print.js";
 import { Program } from "./program.js";
 import type { Tensor } from "./tensor.js";
 import { currentTrace, Trace, within } from "./trace.js";
@@ -27,6 +28,9 @@ export interface ParameterOptions {
   /** Default zeros. */
   readonly fill?: Fill;
 }
+
+// Printing copies the values out of the engine, on this thread.
+const MOST_SHOWN = 100_000;
 
 let streams = 0;
 let initialSeed = 0;
@@ -256,6 +260,18 @@ export class Parameter {
     this.extents = Object.freeze([...values.shape]);
     this.held = call(() => new addon.Variable(this.dtype, this.shape, name));
     this.write(values);
+  }
+
+  /** What `console.log` shows: name, type, shape, state; and the values, unless they are many or packed. */
+  [inspect](): string {
+    const states = [
+      ...(this.disposed ? ["disposed"] : []),
+      ...(this.formHeld ? [this.formHeld.kind] : []),
+      ...(this.maskHeld ? ["masked"] : []),
+      ...(this.optimized || this.disposed ? [] : ["frozen"]),
+    ];
+    const head = `Parameter${this.quoted} ${[`${this.dtype} ${showShape(this.shape)}`, ...states].join(", ")}`;
+    return this.disposed || this.packed || this.size > MOST_SHOWN ? head : printArray(this.readSync(), head);
   }
 
   /** A copy with its own values, mask and form. */

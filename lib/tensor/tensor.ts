@@ -10,6 +10,7 @@ import type { DType } from "./dtype.js";
 import type { Form } from "./form.js";
 import { operandInstead, reduceAttrs, requireList, sliceAttrs, tensorMethodsElsewhere } from "./instead.js";
 import { NdArray, showShape, type Shape } from "./nd-array.js";
+import { inspect } from "./print.js";
 import type { Trace } from "./trace.js";
 
 /** What an operation takes beside its own tensor: a plain number adopts the tensor's element type. */
@@ -354,6 +355,9 @@ export class Tensor {
 
   toString(): string {
     return `Tensor ${this.dtype} ${showShape(this.shape)}`;
+  }
+  [inspect](): string {
+    return `${String(this)}, a value of the function being traced`;
   }
 
   /** @internal `value` as a tensor of this trace. */
