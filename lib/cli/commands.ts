@@ -1,5 +1,6 @@
 // All commands of `athanor`: each reads artifacts, and those that change one write another.
 import { Command } from "commander";
+import { placeOf } from "../artifact/place.js";
 import { addon } from "../native/index.js";
 import { distillCommand } from "./distill.js";
 import { evalCommand } from "./eval.js";
@@ -23,5 +24,10 @@ export function commands(signal: AbortSignal): Command {
   for (const make of [inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand]) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }
+  // Said before the work is done, not after it: nothing is ever saved over the working folder or one that holds it.
+  program.hook("preAction", async (_, command) => {
+    const { out } = command.opts<{ out?: string }>();
+    if (out !== undefined) await placeOf("--out", out);
+  });
   return program;
 }
