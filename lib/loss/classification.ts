@@ -1,6 +1,7 @@
 // Losses of classifiers. All are taken from scores or log-probabilities by forms that neither overflow nor cancel.
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
 import { checkCrossEntropy, crossEntropy as crossEntropyOf, type CrossEntropyOptions } from "../ops/cross-entropy.js";
+import { weighted } from "../ops/batch-weight.js";
 import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
 import { got } from "../names/got.js";
 import { showShape } from "../tensor/nd-array.js";
@@ -94,7 +95,8 @@ export function nll(options: NllOptions = {}): Loss {
     const counts = labels.ne(ignoreIndex);
     const losses = counts.where(picked(prediction, counts.where(labels, 0)), 0);
     if (reduction !== "mean") return reduce(losses, reduction);
-    return losses.sum().div(counts.cast("f32").sum().maximum(1));
+    const count = counts.cast("f32").sum();
+    return weighted(losses.sum().div(count.maximum(1)), count);
   });
 }
 

@@ -2,6 +2,7 @@
 import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
 import { spelled, uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
+import { weighted } from "../ops/batch-weight.js";
 import { reductions, type Reduction } from "../ops/cross-entropy.js";
 import { requireOneOf, requireTensor } from "../ops/require.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
@@ -12,7 +13,10 @@ export type Loss = ((prediction: Tensor, target: Tensor) => Tensor) & { readonly
 
 /** What becomes of the losses of a batch. */
 export interface ReductionOption {
-  /** Their mean, their sum, or all of them ("none", which cannot be trained on). Default "mean". */
+  /**
+   * Their mean, their sum, or all of them ("none", which cannot be trained on). Default "mean". Over a data set, means are weighted
+   * by what each batch counted and sums are added: `fit` and `evaluate` give the same for batches of any size.
+   */
   readonly reduction?: Reduction | undefined;
 }
 
@@ -53,7 +57,7 @@ export function reductionOf(where: string, options: ReductionOption): Reduction 
 
 /** Losses made one number. */
 export function reduce(losses: Tensor, reduction: Reduction): Tensor {
-  return reduction === "none" ? losses : reduction === "sum" ? losses.sum() : losses.mean();
+  return reduction === "none" ? losses : reduction === "sum" ? weighted(losses.sum(), "sum") : losses.mean();
 }
 
 /**

@@ -1,4 +1,5 @@
 // Losses of numbers.
+import { weighted, weightOf } from "../ops/batch-weight.js";
 import { requireAboveZero } from "../ops/require.js";
 import { checkLossOptions, fitted, named, reduce, reductionOf, type Loss, type ReductionOption } from "./loss.js";
 
@@ -78,6 +79,7 @@ export function smoothL1(options: SmoothL1Options = {}): Loss {
   const inner = huber({ ...rest, delta: beta });
   return named("smoothL1", (prediction, target) => {
     fitted("smoothL1", prediction, target);
-    return inner(prediction, target).div(beta);
+    const loss = inner(prediction, target);
+    return weighted(loss.div(beta), weightOf(loss));
   });
 }

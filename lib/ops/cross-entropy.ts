@@ -3,6 +3,7 @@
 import { checkOptions, DTypeError, ShapeError } from "../errors.js";
 import { showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { weighted } from "./batch-weight.js";
 import { requireCount, requireOneOf, requireTensor, requireWithin } from "./require.js";
 
 /** What becomes of the losses of a batch: their mean, their sum, or all of them. */
@@ -45,9 +46,10 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
     ...(ignoreIndex === undefined ? {} : { ignore_index: ignoreIndex }),
   });
   if (reduction === "none") return lead.length === 1 ? losses! : losses!.reshape(lead);
-  if (reduction === "sum") return losses!.sum();
+  if (reduction === "sum") return weighted(losses!.sum(), "sum");
   if (ignoreIndex === undefined) return losses!.mean();
-  return losses!.sum().div(counted!.stopGradient().maximum(1));
+  const count = counted!.stopGradient();
+  return weighted(losses!.sum().div(count.maximum(1)), count);
 }
 
 /** Checks the options of a cross-entropy. @throws ArgumentError */
@@ -92,5 +94,5 @@ function withProbabilities(logits: Tensor, target: Tensor, smoothing: number, re
   const classes = logits.shape.at(-1)!;
   const smooth = smoothing === 0 ? target : target.mul(1 - smoothing).add(smoothing / classes);
   const losses = logits.logSoftmax().mul(smooth).sum(-1).neg();
-  return reduction === "none" ? losses : reduction === "sum" ? losses.sum() : losses.mean();
+  return reduction === "none" ? losses : reduction === "sum" ? weighted(losses.sum(), "sum") : losses.mean();
 }

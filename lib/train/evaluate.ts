@@ -30,7 +30,7 @@ export interface PredictOptions {
 
 /** Options of {@link evaluate}. */
 export interface EvaluateOptions<Metrics extends MetricSet = MetricSet> extends PredictOptions {
-  /** Its mean over all samples is reported as `loss`. Default none. */
+  /** Its mean over all samples that count is reported as `loss`. Default none. */
   readonly loss?: Loss | undefined;
   /** By the name under which their results appear. Default none. */
   readonly metrics?: Metrics | undefined;
@@ -81,7 +81,8 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
 /**
  * Loss and metrics of a model over a data set. Layers behave as in use, not as in training.
  *
- * The loss is the mean of the batches' losses, each weighted by its samples; without `loss` it is NaN.
+ * The loss is the mean over all samples that count, whatever the batch size, or the sum of a loss with reduction "sum"; it is NaN
+ * without `loss`, and where every label is ignored. A loss computed from several others is weighted by the samples of each batch.
  *
  * @throws ShapeError where model, data and loss do not fit; ArgumentError for a label that is no class; AbortedError.
  * @example

@@ -8,8 +8,10 @@ import { NdArray, showShape, type Shape } from "../tensor/nd-array.js";
 import { sizeOf, type DType } from "../tensor/dtype.js";
 import { aborted, Program } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import type { Cancellation } from "./cancellation.js";
+import { COUNT, kindOfLoss, LossTotal, type LossKind } from "./loss-total.js";
 import { Pace } from "./pace.js";
 
 /** What {@link Evaluator} is made of. */
@@ -28,11 +30,18 @@ export interface EvaluatorSource {
 /** Predictions of consecutive rows. */
 export type Block = (predictions: NdArray, firstRow: number) => void | Promise<void>;
 
+interface Outputs {
+  readonly prediction: Tensor;
+  readonly loss?: Tensor;
+  readonly [COUNT]?: Tensor;
+}
+
 interface Part {
   readonly program: Program;
   readonly trace: Trace;
   readonly loop: NativeLoop;
   readonly batch: number;
+  readonly kind: LossKind;
   readonly prediction: { readonly dtype: DType; readonly shape: Shape };
 }
 
@@ -81,11 +90,11 @@ export class Evaluator {
   /**
    * One pass with the weights of now.
    *
-   * @returns the mean loss over all rows; NaN without a loss.
+   * @returns the mean loss over all rows that count, or the sum of a loss that is one; NaN without a loss, or if no row counts.
    * @throws AbortedError; what a step throws, such as for a label that is no class.
    */
   async run(cancellation: Cancellation, block?: Block): Promise<number> {
-    let sum = 0;
+    const total = new LossTotal();
     let row = 0;
     for (const part of this.parts) {
       const until = row + Math.floor((this.rows - row) / part.batch) * part.batch;
@@ -96,7 +105,9 @@ export class Evaluator {
         const result = await callAsync(() => part.loop.run(request, cancellation.native), this.source.where);
         this.pace.note(result.steps, result.seconds);
         if (result.cancelled) throw aborted(this.source.where, cancellation.signal ?? AbortSignal.abort());
-        for (const loss of result.records) sum += loss * part.batch;
+        const { records } = result;
+        const width = part.kind === "count" ? 2 : 1;
+        for (let i = 0; i < records.length; i += width) total.add(part.kind, records[i]!, part.batch, records[i + 1]);
         const rows = result.steps * part.batch;
         const buffer = result.collected[0];
         if (block && buffer) {
@@ -106,7 +117,7 @@ export class Evaluator {
         row += rows;
       }
     }
-    return this.source.loss ? sum / this.rows : NaN;
+    return this.source.loss ? total.value : NaN;
   }
 
   dispose(): void {
@@ -121,7 +132,7 @@ export class Evaluator {
   private compile(batch: number): Part {
     const { where, model, x, y, loss, collect } = this.source;
     const trace = new Trace({ training: false });
-    const outputs = within(trace, () => {
+    const outputs = within(trace, (): Outputs => {
       const prediction = feed(model, trace.input("x", x.dtype, [batch, ...x.shape.slice(1)]));
       if (prediction.shape[0] !== batch) {
         throw new ShapeError(
@@ -130,12 +141,15 @@ export class Evaluator {
       }
       if (!loss || !y) return { prediction };
       const value = loss(prediction, trace.input("y", y.dtype, [batch, ...y.shape.slice(1)]));
-      return { prediction, loss: value };
+      const { count } = kindOfLoss(value);
+      return { prediction, loss: value, ...(count && { [COUNT]: count }) };
     });
+    const kind = outputs.loss ? kindOfLoss(outputs.loss).kind : "rows";
+    const named = Object.entries<Tensor>({ ...outputs });
     call(() =>
       trace.graph.setOutputs(
-        Object.keys(outputs),
-        Object.values(outputs).map(({ id }) => id),
+        named.map(([name]) => name),
+        named.map(([, { id }]) => id),
       ),
     );
     const program = new Program(
@@ -145,12 +159,12 @@ export class Evaluator {
     const loop = call(
       () =>
         new addon.Loop(program.native, this.dataset, {
-          record: outputs.loss ? ["loss"] : [],
+          record: outputs.loss ? ["loss", ...(kind === "count" ? [COUNT] : [])] : [],
           collect: collect ? ["prediction"] : [],
         }),
     );
     const { dtype, shape } = outputs.prediction;
-    return { program, trace, loop, batch, prediction: { dtype, shape } };
+    return { program, trace, loop, batch, kind, prediction: { dtype, shape } };
   }
 }
 

@@ -44,7 +44,7 @@ export interface EpochRecord<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly epoch: number;
   /** Steps taken until its end, from the start of the run. */
   readonly steps: number;
-  /** The mean training loss of the epoch, and the last validation in it. */
+  /** The training loss of the epoch (the mean over what counted; of reduction "sum" the sum), and the last validation in it. */
   readonly figures: Figures<Metrics>;
   /** Of this epoch, validation included. */
   readonly seconds: number;

@@ -12,7 +12,9 @@ import { inF32, type DType } from "../tensor/dtype.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within, type StepNumber } from "../tensor/trace.js";
+import { weighted, weightOf } from "../ops/batch-weight.js";
 import type { Companions } from "./companions.js";
+import { COUNT, kindOfLoss, type LossKind } from "./loss-total.js";
 
 /** Name of the input that takes the hyper-parameters of the step. */
 export const HYPER = "#hyper";
@@ -32,6 +34,8 @@ export type StepOutcome = Tensor | ({ readonly loss: Tensor } & Readonly<Record<
 export interface StepProgram {
   readonly program: Program;
   readonly bound: BoundOptimizer;
+  /** How the losses of batches add up. */
+  readonly kind: LossKind;
   /** Further numbers of the step: schedules in the loss, with the names of their inputs. */
   readonly numbers: readonly { readonly name: string; readonly at: StepNumber }[];
   dispose(): void;
@@ -45,6 +49,8 @@ export interface StepSource {
   readonly companions: Companions;
   /** The optimizer for the parameters of this trace. */
   readonly bound: (trace: Trace) => BoundOptimizer;
+  /** Whether the program also gives how many rows the loss counted, as {@link COUNT}, where some may not count. */
+  readonly counts?: boolean | undefined;
   /** Adds to the graph of the step, by the gradients of the optimizer's parameters. */
   readonly extend?: ((trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>) => void) | undefined;
 }
@@ -148,7 +154,15 @@ export function stepFeeds(
 }
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
-export function compileStep({ where, batch, body, companions, bound: bindTo, extend }: StepSource): StepProgram {
+export function compileStep({
+  where,
+  batch,
+  body,
+  companions,
+  bound: bindTo,
+  counts,
+  extend,
+}: StepSource): StepProgram {
   const trace = new Trace({ training: true }, companions);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
@@ -157,6 +171,8 @@ export function compileStep({ where, batch, body, companions, bound: bindTo, ext
     return figuresOf(where, body(Object.fromEntries(inputs)));
   });
   const loss = figures.loss!;
+  const { kind, count } = kindOfLoss(loss);
+  if (counts && count) figures[COUNT] = count;
   const bound = bindTo(trace);
   checkTrained(where, companions, bound);
   checkUsed(where, trace, bound);
@@ -180,7 +196,7 @@ export function compileStep({ where, batch, body, companions, bound: bindTo, ext
     program.dispose();
     trace.graph.dispose();
   };
-  return { program, bound, numbers: trace.stepNumbers(), dispose };
+  return { program, bound, kind, numbers: trace.stepNumbers(), dispose };
 }
 
 // An optimizer that was bound before knows nothing of what the loss brings.
@@ -228,5 +244,6 @@ function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> 
   const loss = figures.loss as Tensor | undefined;
   if (!loss) throw new ArgumentError(`${where}: the step must return the loss, or a record with a "loss" in it`);
   if (loss.dtype !== "f32") throw new DTypeError(`${where}: the loss must be f32, got ${loss.dtype}; cast("f32") it`);
-  return { ...(figures as Record<string, Tensor>), loss: loss.rank === 0 ? loss : loss.reshape([]) };
+  const single = loss.rank === 0 ? loss : weighted(loss.reshape([]), weightOf(loss));
+  return { ...(figures as Record<string, Tensor>), loss: single };
 }

@@ -16,6 +16,7 @@ import { Evaluator } from "./evaluator.js";
 import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
 import { number } from "./format.js";
 import type { FitHooks } from "./hooks.js";
+import { COUNT, LossTotal, type LossKind } from "./loss-total.js";
 import { MetricPass } from "./metric-pass.js";
 import { Pace } from "./pace.js";
 import { progress, type Progress } from "./progress.js";
@@ -24,7 +25,8 @@ import { checkStatistics } from "./statistics.js";
 import { bindModel, compileStep, faultOf, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
 
 const where = "train.fit";
-const RECORD = ["loss", REPORT]; // a row of records: the loss, then the four numbers of the report
+// A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
+const RECORD = ["loss", REPORT];
 const WIDTH = 5;
 
 interface Part {
@@ -51,8 +53,7 @@ export class Trainer {
   private readonly validations: ValidationRecord[] = [];
   private readonly hooks: FitHooks;
   private step: number;
-  private lossSum = 0;
-  private lossRows = 0;
+  private losses = new LossTotal();
 
   /**
    * Compiles everything that the run needs.
@@ -140,7 +141,7 @@ export class Trainer {
       const end = Math.min(plan.steps, (epoch + 1) * plan.stepsPerEpoch);
       let figures: Partial<Figures> = {};
       let stop = false;
-      this.lossSum = this.lossRows = 0;
+      this.losses = new LossTotal();
       while (this.step < end && !stop) {
         const due = Number.isFinite(every) ? (Math.floor(this.step / every) + 1) * every : end;
         const pause = hooks.due?.(this.step) ?? Infinity;
@@ -186,7 +187,8 @@ export class Trainer {
     const result = await callAsync(() => loop.run(request, cancellation.native), where);
     if (result.steps > 0) this.best.trained();
     if (!short) this.pace.note(result.steps, result.seconds);
-    const events = this.read(result.records, epoch, rates, (result.steps * loop.batch) / result.seconds, loop.batch);
+    const at = { epoch, rates, samplesPerSecond: (result.steps * loop.batch) / result.seconds };
+    const events = this.read(result.records, at, step.kind, loop.batch);
     await this.tell(events.good);
     if (events.bad) throw notFinite(step, events.bad, events.fault);
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
@@ -194,16 +196,21 @@ export class Trainer {
   }
 
   // Records become events, up to the step at which the engine had to stop.
-  private read(records: Float64Array, epoch: number, rates: number[], samplesPerSecond: number, rows: number) {
+  private read(
+    records: Float64Array,
+    { epoch, rates, samplesPerSecond }: { epoch: number; rates: number[]; samplesPerSecond: number },
+    kind: LossKind,
+    rows: number,
+  ) {
     const good: StepEvent[] = [];
-    for (let i = 0; (i + 1) * WIDTH <= records.length; i++) {
-      const [loss, gradNorm, , , fault] = records.subarray(i * WIDTH, (i + 1) * WIDTH) as unknown as number[];
+    const width = kind === "count" ? WIDTH + 1 : WIDTH;
+    for (let i = 0; (i + 1) * width <= records.length; i++) {
+      const [loss, gradNorm, , , fault, count] = records.subarray(i * width, (i + 1) * width) as unknown as number[];
       const norm = Number.isNaN(gradNorm) ? {} : { gradNorm: gradNorm! };
       const event: StepEvent = { index: this.step, epoch, loss: loss!, lr: rates[i]!, ...norm, samplesPerSecond };
       if (fault !== 0) return { good, bad: event, fault: fault! };
       this.step += 1;
-      this.lossSum += loss! * rows;
-      this.lossRows += rows;
+      this.losses.add(kind, loss!, rows, count);
       good.push(event);
     }
     return { good, bad: undefined, fault: 0 };
@@ -232,7 +239,7 @@ export class Trainer {
   }
 
   private async endEpoch(epoch: number, begun: number, validated: Partial<Figures>): Promise<boolean> {
-    const figures: Figures = { loss: this.meanLoss(), ...validated };
+    const figures: Figures = { loss: this.losses.value, ...validated };
     const record: EpochRecord = { epoch, steps: this.step, figures, seconds: (performance.now() - begun) / 1e3 };
     this.history.push(record);
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
@@ -243,11 +250,7 @@ export class Trainer {
   // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
   private async check(epoch: number, validated: Partial<Figures>): Promise<boolean> {
     if (this.hooks.settled?.(this.step) === false) return false;
-    return this.best.observe({ epoch, steps: this.step, figures: { loss: this.meanLoss(), ...validated } });
-  }
-
-  private meanLoss(): number {
-    return this.lossRows === 0 ? NaN : this.lossSum / this.lossRows;
+    return this.best.observe({ epoch, steps: this.step, figures: { loss: this.losses.value, ...validated } });
   }
 
   // The error to reject with; the best weights are back before anyone sees it.
@@ -272,12 +275,18 @@ export class Trainer {
       ),
       body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
       companions: this.companions,
+      counts: true,
       bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace, this.companions)),
       extend: this.hooks.trace?.bind(this.hooks),
     });
     const hyper = [HYPER, ...step.numbers.map(({ name }) => name)];
     const loop = call(
-      () => new addon.Loop(step.program.native, this.dataset, { hyper, record: RECORD, guard: REPORT }),
+      () =>
+        new addon.Loop(step.program.native, this.dataset, {
+          hyper,
+          record: step.kind === "count" ? [...RECORD, COUNT] : RECORD,
+          guard: REPORT,
+        }),
     );
     return { step, loop };
   }
