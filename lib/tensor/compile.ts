@@ -1,10 +1,11 @@
 // From a TypeScript function of tensors to a compiled program: traced once per signature of its arguments, then run.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, DisposedError } from "../errors.js";
 import { got } from "../names/got.js";
 import { call } from "../native/index.js";
 import type { DType } from "./dtype.js";
 import { isArrayOf, NdArray, showShape, type Shape } from "./nd-array.js";
 import { Program, type RunOptions } from "./program.js";
+import { defaultPrograms, ProgramCache, type Disposable } from "./program-cache.js";
 import { Tensor } from "./tensor.js";
 import { alignedRows } from "./text-table.js";
 import { Trace, within, type TraceOptions } from "./trace.js";
@@ -19,9 +20,11 @@ export interface CompileOptions extends TraceOptions {
   readonly name?: string;
   /** Run the passes (fusion, folding, …). False only to debug. Default true. */
   readonly optimize?: boolean;
+  /** Programs kept at most, one a signature; the one not used for the longest makes room. Default 32. */
+  readonly maxPrograms?: number | undefined;
 }
 
-interface Entry {
+interface Entry extends Disposable {
   readonly program: Program;
   /** The function's result with tensors as leaves: the structure to hand back. */
   readonly result: unknown;
@@ -37,9 +40,13 @@ interface Recent {
   readonly order: readonly number[];
 }
 
-/** A function that runs in the engine. One program is kept for every signature (shapes and element types) it is called with. */
+/**
+ * A function that runs in the engine. A program is kept for every signature (shapes and element types) that it is called with, up to
+ * `maxPrograms` of them; after `dispose` it throws `DisposedError`.
+ */
 export class Compiled<Args extends Arguments, Result> {
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries: ProgramCache<Entry>;
+  private disposed = false;
   private recent: Recent | undefined;
   private readonly where: string;
 
@@ -50,6 +57,11 @@ export class Compiled<Args extends Arguments, Result> {
     this.f = f;
     this.options = options;
     this.where = options.name ?? "compile";
+    const { maxPrograms = defaultPrograms } = options;
+    if (!Number.isSafeInteger(maxPrograms) || maxPrograms < 1) {
+      throw new ArgumentError(`${this.where}: maxPrograms must be a whole number from 1 on, got ${got(maxPrograms)}`);
+    }
+    this.entries = new ProgramCache(maxPrograms);
   }
 
   /**
@@ -92,18 +104,15 @@ export class Compiled<Args extends Arguments, Result> {
     return call(() => this.entry(args as readonly unknown[]).trace.graph.passes());
   }
 
-  /** The compiled program for these arguments. */
+  /** The compiled program for these arguments; it is freed with this function, and when `maxPrograms` others were used since. */
   program(...args: Host<Args>): Program {
     return this.entry(args).program;
   }
 
-  /** Frees all programs; calling it again compiles anew. */
+  /** Frees all programs; the function cannot be called any more. */
   dispose(): void {
-    for (const { program, trace } of this.entries.values()) {
-      program.dispose();
-      trace.graph.dispose();
-    }
-    this.entries.clear();
+    this.disposed = true;
+    this.entries.dispose();
     this.recent = undefined;
   }
 
@@ -135,6 +144,7 @@ export class Compiled<Args extends Arguments, Result> {
   }
 
   private entry(args: readonly unknown[]): Entry {
+    if (this.disposed) throw new DisposedError(`${this.where}: it was disposed; compile the function anew to run it`);
     const leaves = this.leaves(args);
     const key = leaves.map(({ path, leaf }) => `${path}:${leaf.dtype}${showShape(leaf.shape)}`).join(" ");
     const known = this.entries.get(key);
@@ -169,7 +179,13 @@ export class Compiled<Args extends Arguments, Result> {
       ),
     );
     const native = call(() => trace.graph.compile({ optimize: this.options.optimize ?? true }));
-    const entry = { program: new Program(native, this.where), result, trace };
+    const program = new Program(native, this.where);
+    const dispose = () => {
+      if (this.recent?.program === program) this.recent = undefined;
+      program.dispose();
+      trace.graph.dispose();
+    };
+    const entry = { program, result, trace, dispose };
     this.entries.set(key, entry);
     return entry;
   }

@@ -1,5 +1,5 @@
 // A training step for loops of the user's own: any function of tensors that ends in a loss.
-import { ArgumentError, NonFiniteError } from "../errors.js";
+import { ArgumentError, DisposedError, NonFiniteError } from "../errors.js";
 import { spelled, uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
@@ -7,6 +7,7 @@ import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { isArrayOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Chain } from "../tensor/program.js";
+import { defaultPrograms, ProgramCache } from "../tensor/program-cache.js";
 import { oneAhead } from "./ahead.js";
 import { checkCount, checkObject } from "./metric-pass.js";
 import { Companions } from "./companions.js";
@@ -27,6 +28,8 @@ export interface TrainStepOptions {
   readonly seed?: number | undefined;
   /** Length of the run, for schedules that need it. Default unknown: spans are then whole steps. */
   readonly steps?: number | undefined;
+  /** Programs kept at most, one a signature of batches; the one not used for the longest makes room. Default 32. */
+  readonly maxPrograms?: number | undefined;
 }
 
 /** A batch: what the step function finds under each name. */
@@ -53,7 +56,8 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly body: (batch: Inputs) => Outcome;
   private readonly seed: number;
   private readonly total: number;
-  private readonly programs = new Map<string, StepProgram>();
+  private readonly programs: ProgramCache<StepProgram>;
+  private disposed = false;
   private recent: { readonly types: Readonly<Record<string, BatchType>>; readonly made: StepProgram } | undefined;
   private readonly companions: Companions;
   private held: BoundOptimizer | undefined;
@@ -71,6 +75,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     this.body = body;
     this.seed = options.seed ?? 0;
     this.total = options.steps ?? Infinity;
+    this.programs = new ProgramCache(options.maxPrograms ?? defaultPrograms);
     this.companions = new Companions(this.seed);
     if (optimizer instanceof BoundOptimizer) this.held = optimizer;
     this.taken = this.held?.steps ?? 0;
@@ -87,7 +92,8 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   }
 
   /**
-   * Takes one step, off the event loop. A program is kept for every signature (names, shapes and element types) of a batch.
+   * Takes one step, off the event loop. A program is kept for every signature (names, shapes and element types) of a
+   * batch, up to `maxPrograms`.
    *
    * @throws what tracing throws; NonFiniteError for a loss or gradient that is not finite, with the weights unchanged, and for
    *   an update that is not finite, whose elements keep their values; AbortedError when the signal fires, with the weights
@@ -156,10 +162,10 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     return numbers as unknown as StepFigures<Outcome>;
   }
 
-  /** Frees programs and optimizer states; the model keeps its weights. */
+  /** Frees programs and optimizer states; the model keeps its weights, and the step cannot be taken any more. */
   dispose(): void {
-    for (const program of this.programs.values()) program.dispose();
-    this.programs.clear();
+    this.disposed = true;
+    this.programs.dispose();
     this.recent = undefined;
     this.companions.dispose();
     if (!(this.optimizer instanceof BoundOptimizer)) {
@@ -183,6 +189,9 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
 
   private findProgram(batch: unknown): StepProgram {
     const where = "train.step";
+    if (this.disposed) {
+      throw new DisposedError(`${where}: the step was disposed, and its optimizer's state with it; make a new one`);
+    }
     if (typeof batch !== "object" || batch === null || Array.isArray(batch) || batch instanceof NdArray) {
       throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }, got ${got(batch)}`);
     }
@@ -201,6 +210,8 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
       bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace, this.companions)),
       companions: this.companions,
     });
+    // A program that makes room may be the one used last.
+    this.recent = undefined;
     this.programs.set(key, made);
     return made;
   }
@@ -230,8 +241,9 @@ export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | 
   checkOptimizer(where, optimizer);
   if (typeof body !== "function")
     throw new ArgumentError(`${where}: expected a function of the batch that returns the loss`);
-  checkObject(where, options, ["seed", "steps"]);
+  checkObject(where, options, ["seed", "steps", "maxPrograms"]);
   if (options.steps !== undefined) checkCount(where, "steps", options.steps);
+  if (options.maxPrograms !== undefined) checkCount(where, "maxPrograms", options.maxPrograms);
   checkSeed(where, options.seed ?? 0);
   return new TrainStep(model, optimizer, body, options);
 }
