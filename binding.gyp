@@ -1,5 +1,6 @@
 # The CPU engine: one static library for every instruction set, each compiled with its own flags, linked into one addon.
-# Sources and flags come from native/sources.gypi, which `npm run generate` writes from native/ and native/flags.json.
+# Sources and flags come from native/sources.gypi, which `npm run generate` writes from native/ and native/flags.json;
+# scripts/install/units.mjs puts sources together into larger units.
 {
   "includes": ["native/sources.gypi"],
   "target_defaults": {
@@ -30,7 +31,7 @@
   "targets": [
     {
       "target_name": "athanor",
-      "sources": ["<@(athanor_engine_sources)", "<@(athanor_binding_sources)"],
+      "sources": ["<!@(node scripts/install/units.mjs)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["NAPI_VERSION=9", "NAPI_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
       "dependencies": ["athanor_scalar"],
@@ -43,7 +44,7 @@
     {
       "target_name": "athanor_scalar",
       "type": "static_library",
-      "sources": ["native/kernels/isa/scalar.cc"],
+      "sources": ["native/kernels/isa/scalar.cc", "native/kernels/isa/scalar_quant.cc"],
       "defines": ["ATHANOR_ISA_SCALAR"],
       "cflags_cc": ["<@(athanor_scalar_flags)"]
     }
@@ -54,7 +55,7 @@
         {
           "target_name": "athanor_avx2",
           "type": "static_library",
-          "sources": ["native/kernels/isa/avx2.cc"],
+          "sources": ["native/kernels/isa/avx2.cc", "native/kernels/isa/avx2_quant.cc"],
           "defines": ["ATHANOR_ISA_AVX2"],
           "cflags_cc": ["<@(athanor_avx2_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(athanor_avx2_flags)"] },
@@ -63,7 +64,7 @@
         {
           "target_name": "athanor_avx512",
           "type": "static_library",
-          "sources": ["native/kernels/isa/avx512.cc"],
+          "sources": ["native/kernels/isa/avx512.cc", "native/kernels/isa/avx512_quant.cc"],
           "defines": ["ATHANOR_ISA_AVX512"],
           "cflags_cc": ["<@(athanor_avx512_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(athanor_avx512_flags)"] },
@@ -76,7 +77,7 @@
         {
           "target_name": "athanor_neon",
           "type": "static_library",
-          "sources": ["native/kernels/isa/neon.cc"],
+          "sources": ["native/kernels/isa/neon.cc", "native/kernels/isa/neon_quant.cc"],
           "defines": ["ATHANOR_ISA_NEON"],
           "cflags_cc": ["<@(athanor_neon_flags)"]
         }

@@ -7,7 +7,22 @@ import * as layers from "./nn/index.js";
 import * as optimizers from "./optim/index.js";
 import * as schedules from "./schedule/index.js";
 
-export * from "./errors.js";
+export {
+  AbortedError,
+  ArgumentError,
+  AthanorError,
+  CorruptFileError,
+  DisposedError,
+  DTypeError,
+  FileError,
+  InternalError,
+  LoadError,
+  NonFiniteError,
+  OutOfMemoryError,
+  ShapeError,
+  UnsupportedError,
+  type ErrorCode,
+} from "./errors.js";
 export * as loss from "./loss/index.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";
@@ -15,7 +30,35 @@ export * as ops from "./ops/index.js";
 export { isa, isas } from "./native/isa.js";
 export { nativeBytes, setThreads, threads } from "./native/threads.js";
 export type { Isa } from "./native/index.js";
-export * from "./tensor/index.js";
+export {
+  array,
+  compile,
+  Compiled,
+  dtypes,
+  explain,
+  grad,
+  NdArray,
+  Parameter,
+  Program,
+  seed,
+  Tensor,
+  valueAndGrad,
+  zeros,
+  type Arrays,
+  type Axes,
+  type CompileOptions,
+  type DType,
+  type Fill,
+  type Host,
+  type InputSignature,
+  type Operand,
+  type ParameterOptions,
+  type ReduceOptions,
+  type RunOptions,
+  type Shape,
+  type Tree,
+  type TypedArray,
+} from "./tensor/index.js";
 export * as artifact from "./artifact/index.js";
 export * as data from "./data/index.js";
 export * as distill from "./distill/index.js";

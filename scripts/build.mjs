@@ -1,6 +1,7 @@
-// Writes dist/ from lib/: dist/cjs holds the one implementation (CommonJS, with declarations), dist/esm thin modules that
-// re-export it, so that a program which mixes import and require still has one copy of every class and of the engine
-// (docs/decisions/0002). Skips the work when nothing changed.
+// Writes dist/ from lib/: dist/cjs/index.js holds the one implementation, a single file of CommonJS beside the declarations;
+// dist/cjs/report and the modules in dist/esm re-export it, so that a program which mixes import, require and the doors of the
+// package still has one copy of every class and of the engine (docs/decisions/0002). The command line is a bundle of its own, with
+// the parser of its options inside. Skips the work when nothing changed.
 import { createHash } from "node:crypto";
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,62 +16,91 @@ chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 const sources = filesBelow("lib", (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"));
 const hash = createHash("sha256");
-for (const path of [...sources, "package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs"])
+for (const path of [
+  ...sources,
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "scripts/build.mjs",
+  "scripts/build/globals.d.ts",
+])
   hash.update(readFileSync(path));
 const stamp = hash.digest("hex");
 if (existsSync("dist/stamp") && readFileSync("dist/stamp", "utf8") === stamp) exit(0);
 
 const begun = Date.now();
+const { dependencies, peerDependencies, exports: doors } = JSON.parse(readFileSync("package.json", "utf8"));
 rmSync("dist", { recursive: true, force: true });
-mkdirSync("dist/cjs", { recursive: true });
-mkdirSync("dist/esm", { recursive: true });
+const write = (path, text) => {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+};
 
-// import.meta.url does not exist in CommonJS: esbuild names it, and the files that use it define it.
+// import.meta.url does not exist in CommonJS: esbuild names it, and the file defines it.
 const { build } = await import("esbuild");
-const { outputFiles } = await build({
-  entryPoints: sources,
-  outdir: "dist/cjs",
-  outbase: "lib",
-  format: "cjs",
-  platform: "node",
-  target: "node20",
-  supported: { using: false },
-  sourcemap: "linked",
-  sourcesContent: true,
-  define: { "import.meta.url": "athanorModuleUrl" },
-  write: false,
-  logLevel: "warning",
-});
 const moduleUrl = 'const athanorModuleUrl = require("node:url").pathToFileURL(__filename).href;';
-for (const file of outputFiles) {
-  mkdirSync(dirname(file.path), { recursive: true });
-  // On the line of "use strict", so that line numbers of the source map stay true.
-  const text =
-    file.path.endsWith(".js") && file.text.includes("athanorModuleUrl")
-      ? file.text.replace('"use strict";', `"use strict"; ${moduleUrl}`)
-      : file.text;
-  writeFileSync(file.path, text);
+const bundle = (entry, options) =>
+  build({
+    entryPoints: [entry],
+    outdir: "dist/cjs",
+    outbase: "lib",
+    bundle: true,
+    format: "cjs",
+    platform: "node",
+    target: "node20",
+    supported: { using: false },
+    external: [...Object.keys(dependencies), ...Object.keys(peerDependencies)],
+    keepNames: true,
+    sourcemap: "linked",
+    sourcesContent: true,
+    define: { "import.meta.url": "athanorModuleUrl" },
+    banner: { js: moduleUrl },
+    logLevel: "warning",
+    ...options,
+  });
+await bundle("lib/index.ts");
+await bundle("lib/cli/main.ts");
+
+/** The names that an entry point exports. */
+async function namesOf(entry) {
+  const { metafile } = await bundle(entry, { format: "esm", write: false, metafile: true });
+  return Object.values(metafile.outputs).find((output) => output.entryPoint === entry).exports;
 }
 
+// A door that leads into a part of the package: its names are those of the part in the one implementation.
+for (const door of Object.values(doors)) {
+  if (typeof door === "string" || door.require === "./dist/cjs/index.js") continue;
+  const [, part] = /^\.\/dist\/cjs\/(\w+)\/index\.js$/.exec(door.require);
+  const names = await namesOf(`lib/${part}/index.ts`);
+  const lines = names.map((name) => `exports.${name} = ${part}.${name};\n`);
+  write(door.require, `"use strict";\nconst { ${part} } = require("../index.js");\n${lines.join("")}`);
+}
+for (const door of Object.values(doors)) {
+  if (typeof door === "string") continue;
+  const up = "../".repeat(door.import.split("/").length - 3);
+  const text = `export * from "${up}${door.require.replace("./dist/", "")}";\n`;
+  write(door.import, text);
+  write(door.import.replace(/\.js$/, ".d.ts"), text);
+}
 for (const [format, type] of [
   ["cjs", "commonjs"],
   ["esm", "module"],
 ]) {
-  writeFileSync(`dist/${format}/package.json`, `${JSON.stringify({ type })}\n`);
-}
-const { exports } = JSON.parse(readFileSync("package.json", "utf8"));
-for (const entry of Object.values(exports)) {
-  if (typeof entry === "string") continue;
-  const up = "../".repeat(entry.import.split("/").length - 3);
-  const text = `export * from "${up}${entry.require.replace("./dist/", "")}";\n`;
-  mkdirSync(dirname(entry.import), { recursive: true });
-  writeFileSync(entry.import, text);
-  writeFileSync(entry.import.replace(/\.js$/, ".d.ts"), text);
+  write(`dist/${format}/package.json`, `${JSON.stringify({ type })}\n`);
 }
 const tsc = spawnSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", "tsconfig.build.json"], {
   stdio: "inherit",
 });
 if (tsc.status !== 0) exit(1);
+
+// A consumer may have neither the types of Node nor those of the DOM: the few globals that declarations name are declared with them.
+write("dist/cjs/globals.d.ts", readFileSync("scripts/build/globals.d.ts", "utf8"));
+for (const door of Object.values(doors)) {
+  if (typeof door === "string") continue;
+  const path = door.require.replace(/\.js$/, ".d.ts");
+  const up = "../".repeat(path.split("/").length - 4);
+  writeFileSync(path, `/// <reference path="${up || "./"}globals.d.ts" />\n${readFileSync(path, "utf8")}`);
+}
 
 writeFileSync("dist/stamp", stamp);
 console.log(`athanor: wrote dist/ in ${((Date.now() - begun) / 1000).toFixed(1)} s`);

@@ -84,7 +84,7 @@ export async function idx(path: string | URL): Promise<NdArray> {
 }
 
 /** An array from the bytes of an IDX file, unpacked already; u8 data stay where they are. */
-export function parseIdx(where: string, bytes: Buffer): NdArray {
+function parseIdx(where: string, bytes: Buffer): NdArray {
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0) {
     throw new CorruptFileError(
       `${where} is not an IDX file: expected it to begin with two zero bytes, got ${preview(bytes)}`,

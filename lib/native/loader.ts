@@ -1,10 +1,11 @@
-// Finds and loads the addon: a build of this machine first, then a prebuilt one. Never prints; when nothing loads it throws
+// Finds and loads the addon: a build of this machine first, then a prebuilt package. Never prints; when nothing loads it throws
 // one error that tells every attempt and what to do about it.
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LoadError } from "../errors.js";
+import { findPrebuilt, prebuiltPackages } from "./prebuilt.js";
 
 interface Attempt {
   path: string;
@@ -41,37 +42,42 @@ function bundled(what: string): string {
   ].join("\n");
 }
 
-/** The places where the addon may be, best first. */
+/** The places of an addon that was compiled here, best first. */
 export function candidates(root: string): string[] {
-  // A build for the other C library does not load and the next one is tried: cheaper than asking which one this is.
-  const prebuilt = (flavour: string) =>
-    join(root, "prebuilds", `${process.platform}-${process.arch}${flavour}`, "athanor.node");
-  return [
-    join(root, "build", "Release", "athanor.node"),
-    join(root, "build", "Debug", "athanor.node"),
-    prebuilt(""),
-    ...(process.platform === "linux" ? [prebuilt("-musl")] : []),
-  ];
+  return [join(root, "build", "Release", "athanor.node"), join(root, "build", "Debug", "athanor.node")];
 }
 
 /**
- * Loads the first addon that can be loaded.
+ * Loads the first addon that can be loaded: one compiled here, which exists only where it was wanted or no prebuilt one fitted,
+ * else that of a prebuilt package.
  *
  * @throws LoadError naming every path that was tried, why it failed, and numbered remedies.
  */
-export function load(paths: readonly string[] = candidates(packageRoot())): unknown {
+export function load(paths?: readonly string[]): unknown {
   const require = createRequire(import.meta.url);
   const attempts: Attempt[] = [];
-  for (const path of paths) {
+  const tryPath = (path: string): unknown => {
     if (!existsSync(path)) {
       attempts.push({ path, reason: "no such file" });
-      continue;
+      return undefined;
     }
     try {
       return require(path);
     } catch (thrown) {
       attempts.push({ path, reason: thrown instanceof Error ? (thrown.message.split("\n")[0] ?? "") : String(thrown) });
+      return undefined;
     }
+  };
+  const root = packageRoot();
+  for (const path of paths ?? candidates(root)) {
+    const addon = tryPath(path);
+    if (addon) return addon;
+  }
+  for (const name of paths ? [] : prebuiltPackages()) {
+    const found = findPrebuilt(name, root);
+    const addon = "path" in found ? tryPath(found.path) : undefined;
+    if (addon) return addon;
+    if ("place" in found) attempts.push({ path: found.place, reason: found.reason });
   }
   throw new LoadError(explain(attempts));
 }
@@ -82,7 +88,8 @@ function explain(attempts: readonly Attempt[]): string {
     ...attempts.map(({ path, reason }) => `  - ${path}: ${reason}`),
     "What to do:",
     "  1. Build it: npm rebuild athanor (in a checkout: npm run build:native). Needs a C++20 compiler, make and Python 3.",
-    "  2. If packages are installed with --ignore-scripts, allow the install script of athanor.",
-    "  3. If node_modules came from another system or container, delete it and install on this one.",
+    `  2. Install the prebuilt engine, where there is one: npm install ${prebuiltPackages()[0]} (an optional dependency).`,
+    "  3. If packages are installed with --ignore-scripts, allow the install script of athanor.",
+    "  4. If node_modules came from another system or container, delete it and install on this one.",
   ].join("\n");
 }

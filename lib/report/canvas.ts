@@ -3,6 +3,7 @@
 
 import type { PlotOptions } from "@observablehq/plot";
 import { Html } from "./html.js";
+import { optional } from "./optional.js";
 
 /** Plot, and a way to turn its options into SVG. */
 export interface Canvas {
@@ -12,7 +13,9 @@ export interface Canvas {
 }
 
 export async function openCanvas(): Promise<Canvas> {
-  const [Plot, { parseHTML }] = await Promise.all([import("@observablehq/plot"), import("linkedom")]);
+  const [Plot, { parseHTML }] = await optional("a page with charts", ["@observablehq/plot", "linkedom"], () =>
+    Promise.all([import("@observablehq/plot"), import("linkedom")]),
+  );
   const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as { document: object };
   const style = { fontFamily: "inherit", fontSize: "12px", background: "none", overflow: "visible" };
   return {

@@ -39,7 +39,7 @@ void batch_forward_plane(const BatchNormArgs& args, Index c) {
   const Vec beta = Vec::broadcast(args.beta != nullptr ? args.beta[c] : 0.0f);
   float* y = args.y + c * args.l;
   for (Index n = 0; n < args.n; ++n) {
-    for_each_vector(args.l, [&](Index i, Index width) {
+    for_each_vector(args.l, [&](Index i, Index width) ATHANOR_INLINED {
       store_width(y + n * step + i, fma(load_width(x + n * step + i, width) - center, scale, beta), width);
     });
   }
@@ -119,7 +119,7 @@ void batch_backward_plane(const BatchNormBackwardArgs& args, Index c) {
   const Vec scale = Vec::broadcast(args.gamma != nullptr ? args.rstd[c] * args.gamma[c] : args.rstd[c]);
   for (Index n = 0; n < args.n; ++n) {
     const Index row = at + n * step;
-    for_each_vector(args.l, [&](Index i, Index width) {
+    for_each_vector(args.l, [&](Index i, Index width) ATHANOR_INLINED {
       const Vec h = (load_width(args.x + row + i, width) - mean) * rstd;
       store_width(args.dx + row + i, scale * fnma(h, mean_dyh, load_width(args.dy + row + i, width) - mean_dy), width);
     });

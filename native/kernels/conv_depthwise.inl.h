@@ -182,18 +182,22 @@ template <int B>
 void depthwise_dots(const float* dy, Index OH, Index OW, const float* x, Index pitch, const std::int32_t* offset,
                     float* sum) {
   Vec acc[B];
+  ATHANOR_UNROLL
   for (int b = 0; b < B; ++b) acc[b] = Vec::zero();
   for (Index r = 0; r < OH; ++r, dy += OW, x += pitch) {
     Index i = 0;
     for (; i + kLanes <= OW; i += kLanes) {
       const Vec d = Vec::load(dy + i);
+      ATHANOR_UNROLL
       for (int b = 0; b < B; ++b) acc[b] = fma(d, Vec::load(x + offset[b] + i), acc[b]);
     }
     if (i == OW) continue;
     const Vec d =
         Vec::load(dy + i, OW - i);  // x beyond the row is another pixel, perhaps not finite: leave it out as well
+    ATHANOR_UNROLL
     for (int b = 0; b < B; ++b) acc[b] = fma(d, Vec::load(x + offset[b] + i, OW - i), acc[b]);
   }
+  ATHANOR_UNROLL
   for (int b = 0; b < B; ++b) sum[b] += reduce_add(acc[b]);
 }
 

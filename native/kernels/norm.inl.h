@@ -44,7 +44,7 @@ void norm_forward_rows(const NormArgs& args, Index begin, Index end) {
     if (args.mean != nullptr && args.kind == NormKind::layer) args.mean[r] = moments.mean;
     if (args.rstd != nullptr) args.rstd[r] = moments.rstd;
     const Vec mean = Vec::broadcast(moments.mean), rstd = Vec::broadcast(moments.rstd);
-    for_each_vector(n, [&](Index i, Index width) {
+    for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
       const Vec h = (load_width(x + i, width) - mean) * rstd;
       const Vec beta = args.beta != nullptr ? load_width(args.beta + i, width) : Vec::zero();
       store_width(y + i, fma(h, gamma_at(args.gamma, i, width), beta), width);
@@ -98,7 +98,7 @@ ATHANOR_INLINE void norm_backward_row(const NormRow& row, float* dx, Index n, bo
     block_g = block_gh = Vec::zero();
     rounds = 0;
   };
-  for_each_vector(n, [&](Index i, Index width) {
+  for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
     const Vec g = load_width(row.dy + i, width) * gamma_at(row.gamma, i, width);  // zero beyond the end
     block_g = block_g + g;
     block_gh = fma(g, normalized(row, i, width), block_gh);
@@ -107,7 +107,7 @@ ATHANOR_INLINE void norm_backward_row(const NormRow& row, float* dx, Index n, bo
   flush();
   const Vec mean_g = Vec::broadcast(rms ? 0.0f : static_cast<float>(sum_g / count));
   const Vec mean_gh = Vec::broadcast(static_cast<float>(sum_gh / count));
-  for_each_vector(n, [&](Index i, Index width) {
+  for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
     const Vec g = load_width(row.dy + i, width) * gamma_at(row.gamma, i, width);
     store_width(dx + i, row.rstd * fnma(normalized(row, i, width), mean_gh, g - mean_g), width);
   });
@@ -121,7 +121,7 @@ void norm_backward_rows(const NormBackwardArgs& args, Index begin, Index end, fl
     const NormRow row{args.x + r * n, args.dy + r * n, args.gamma, Vec::broadcast(rms ? 0.0f : args.mean[r]),
                       Vec::broadcast(args.rstd[r])};
     if (dgamma != nullptr) {
-      for_each_vector(n, [&](Index i, Index width) {
+      for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
         const Vec dy = load_width(row.dy + i, width);
         store_width(dgamma + i, fma(dy, normalized(row, i, width), load_width(dgamma + i, width)), width);
         store_width(dbeta + i, load_width(dbeta + i, width) + dy, width);

@@ -61,7 +61,12 @@ inline void finish(const float* sums, const float* factors, Index rows, float* y
 
 // At few rows memory is the bound, and several panels at once are as many streams to the prefetchers: 26 GB/s where one after the
 // other gives 17 (Zen 3). More rows leave no registers for it.
+// Without vector instructions arithmetic is the bound, and half of the tiles need not be compiled.
+#if defined(ATHANOR_ISA_SCALAR)
+constexpr int panels_at_once(Index) { return 1; }
+#else
 constexpr int panels_at_once(Index rows) { return rows == 1 ? 4 : rows == 2 ? 2 : 1; }
+#endif
 
 template <class AnyTile>
 ATHANOR_INLINE const std::byte* panel_at(const AnyTile& t, int p) {

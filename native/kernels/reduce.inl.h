@@ -111,14 +111,14 @@ ATHANOR_INLINE void sum_strip(const float* x, Index step, Index begin, Index end
     for (Index j = 0; j < width; ++j) block[j] = 0;
     for (; r + 8 <= stop; r += 8) {
       const float* row = x + r * step;
-      for_each_vector(width, [&](Index j, Index lanes) {
+      for_each_vector(width, [&](Index j, Index lanes) ATHANOR_INLINED {
         const auto at = [&](Index k) { return f(load_width(row + k * step + j, lanes)); };
         const Vec eight = ((at(0) + at(1)) + (at(2) + at(3))) + ((at(4) + at(5)) + (at(6) + at(7)));
         store_width(block + j, load_width(block + j, lanes) + eight, lanes);
       });
     }
     for (; r < stop; ++r) {
-      for_each_vector(width, [&](Index j, Index lanes) {
+      for_each_vector(width, [&](Index j, Index lanes) ATHANOR_INLINED {
         store_width(block + j, load_width(block + j, lanes) + f(load_width(x + r * step + j, lanes)), lanes);
       });
     }

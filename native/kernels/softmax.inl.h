@@ -37,7 +37,8 @@ inline void softmax_row(const float* x, float* y, Index n) {
   for_each_vector(
       n, [&](Index i, Index width) { store_width(y + i, exp_nonpositive(load_width(x + i, width) - shift), width); });
   const Vec scale = Vec::broadcast(static_cast<float>(1.0 / sum_of(y, n, [](Vec v) { return v; })));
-  for_each_vector(n, [&](Index i, Index width) { store_width(y + i, load_width(y + i, width) * scale, width); });
+  for_each_vector(
+      n, [&](Index i, Index width) ATHANOR_INLINED { store_width(y + i, load_width(y + i, width) * scale, width); });
 }
 
 inline void log_softmax_row(const float* x, float* y, Index n) {
@@ -57,12 +58,12 @@ void softmax_forward(const SoftmaxArgs& args, Parallel& parallel) {
 inline void softmax_backward_row(const float* y, const float* dy, float* dx, Index n, bool log) {
   if (log) {
     const Vec total = Vec::broadcast(static_cast<float>(sum_of(dy, n, [](Vec g) { return g; })));
-    return for_each_vector(n, [&](Index i, Index width) {
+    return for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
       store_width(dx + i, fnma(exp_nonpositive(load_width(y + i, width)), total, load_width(dy + i, width)), width);
     });
   }
   const Vec dot = Vec::broadcast(static_cast<float>(sum_of(y, dy, n, [](Vec v, Vec g) { return v * g; })));
-  for_each_vector(n, [&](Index i, Index width) {
+  for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
     store_width(dx + i, load_width(y + i, width) * (load_width(dy + i, width) - dot), width);
   });
 }
@@ -134,12 +135,12 @@ void cross_entropy_backward(const CrossEntropyArgs& args, const float* lse, cons
       const float* x = args.x + r * n;
       float* d = dx + r * n;
       if (label_of(args, r, label) != Label::good) {
-        for_each_vector(n, [&](Index i, Index width) { store_width(d + i, Vec::zero(), width); });
+        for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED { store_width(d + i, Vec::zero(), width); });
         continue;
       }
       const float g = dloss[r * dloss_stride];
       const Vec scale = Vec::broadcast(g), shift = Vec::broadcast(lse[r]), other = Vec::broadcast(uniform);
-      for_each_vector(n, [&](Index i, Index width) {
+      for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
         store_width(d + i, scale * (exp_nonpositive(load_width(x + i, width) - shift) - other), width);
       });
       d[label] -= g * (1.0f - args.smoothing);

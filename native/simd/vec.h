@@ -21,6 +21,8 @@
 #include "kernels/isa/isa.h"
 
 #define ATHANOR_INLINE inline __attribute__((always_inline))
+// After a lambda's parameters: it is inlined wherever it is called.
+#define ATHANOR_INLINED __attribute__((always_inline))
 // Before a loop over registers: unrolled before GCC decides what lives in memory.
 #if defined(__clang__)
 #define ATHANOR_UNROLL _Pragma("unroll")

@@ -31,7 +31,8 @@ const commonGypi = `{
 }
 `;
 
-function headersFromPackage(folder) {
+/** Copies the headers of node-api-headers into folder, and gives the folder; undefined on Windows. */
+export function headersFromPackage(folder) {
   if (process.platform === "win32") return undefined;
   const { include_dir: shipped } = require("node-api-headers");
   const target = join(folder, "include", "node");

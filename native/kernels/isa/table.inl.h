@@ -1,4 +1,5 @@
-// Gathers the families of the instruction set being compiled. Each isa/<name>.cc includes this file once.
+// Gathers the families of the instruction set being compiled. Each isa/<name>.cc includes this file once; the family of quantized
+// weights comes from isa/<name>_quant.cc.
 #pragma once
 #include "kernels/attention.inl.h"
 #include "kernels/batch_norm.inl.h"
@@ -8,7 +9,7 @@
 #include "kernels/movement_index.inl.h"
 #include "kernels/optim.inl.h"
 #include "kernels/pool.inl.h"
-#include "kernels/quant.inl.h"
+#include "kernels/quant.h"
 #include "kernels/reduce.inl.h"
 #include "kernels/softmax.inl.h"
 #include "kernels/sparse_conv.inl.h"
@@ -18,9 +19,10 @@
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 
 const KernelTable& table();
+QuantKernels quant_table();
 
 const KernelTable& table() {
-  static constexpr KernelTable kTable = {
+  static const KernelTable kTable = {
       .isa = ATHANOR_ISA_NAME,
       .lanes = kLanes,
       .attention = attention_kernels(),
@@ -30,7 +32,7 @@ const KernelTable& table() {
       .movement = movement_kernels(),
       .optim = optim_kernels(),
       .pool = pool_kernels(),
-      .quant = quant_kernels(),
+      .quant = quant_table(),
       .norm = norm_kernels(),
       .reduce = reduce_kernels(),
       .softmax = softmax_kernels(),
