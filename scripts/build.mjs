@@ -22,7 +22,7 @@ for (const path of [
   "tsconfig.json",
   "tsconfig.build.json",
   "scripts/build.mjs",
-  "scripts/build/globals.d.ts",
+  "scripts/globals.d.ts",
 ])
   hash.update(readFileSync(path));
 const stamp = hash.digest("hex");
@@ -94,7 +94,7 @@ const tsc = spawnSync(process.execPath, [require.resolve("typescript/bin/tsc"), 
 if (tsc.status !== 0) exit(1);
 
 // A consumer may have neither the types of Node nor those of the DOM: the few globals that declarations name are declared with them.
-write("dist/cjs/globals.d.ts", readFileSync("scripts/build/globals.d.ts", "utf8"));
+write("dist/cjs/globals.d.ts", readFileSync("scripts/globals.d.ts", "utf8"));
 for (const door of Object.values(doors)) {
   if (typeof door === "string") continue;
   const path = door.require.replace(/\.js$/, ".d.ts");
