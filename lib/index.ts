@@ -73,7 +73,7 @@ export type { PruneOptions, PruningSchedule } from "./prune/index.js";
 
 noteFactories("loss", losses);
 noteFactories("metrics", figures, ["evaluate"]);
-noteFactories("nn", layers, ["asInput", "call", "feed", "inputFor"]);
+noteFactories("nn", layers, ["call", "feed", "feedAll", "inputFor"]);
 noteFactories("nn.init", layers.init);
 noteFactories("optim", optimizers, ["bind"]);
 noteFactories("schedule", schedules, ["describe", "from", "fromJSON", "same"]);

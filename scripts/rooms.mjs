@@ -52,7 +52,8 @@ export const foreignHeaders = [
 
 const ground = ["errors", "names", "guidance"];
 const engine = [...ground, "native", "tensor"];
-const model = [...engine, "ops", "schedule", "data", "metrics"];
+const described = [...engine, "preprocess", "info"];
+const model = [...described, "ops", "schedule", "data", "metrics"];
 const training = [...model, "nn", "loss", "optim"];
 const compression = [...training, "train", "artifact"];
 const outer = [...compression, "prune", "quantize", "distill"];
@@ -65,7 +66,9 @@ export const libRooms = {
   native: ground,
   schedule: ground,
   tensor: [...ground, "native"],
-  data: engine,
+  preprocess: engine,
+  info: [...engine, "preprocess"],
+  data: described,
   metrics: engine,
   ops: engine,
   nn: model,

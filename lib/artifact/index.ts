@@ -2,5 +2,8 @@
 export { load, loadModel } from "./load.js";
 export { SavedModel } from "./model.js";
 export { save, type SaveOptions } from "./save.js";
-export { Served, type PredictOptions } from "./served.js";
-export type { SavedWeight } from "./manifest.js";
+export { Served, type ClassifyOptions, type PredictOptions, type Results } from "./served.js";
+export type { ClassProbability } from "./classify.js";
+export type { InputBatch, PredictInput } from "./inputs.js";
+export type { InfoOptions, ModelInfo, OutputInfo, ProvenanceStep } from "../info/index.js";
+export type { SavedInput, SavedWeight } from "./manifest.js";

@@ -1,33 +1,39 @@
 // Loading: the folder becomes a model that predicts, with nothing of the code that built it.
 import { CorruptFileError } from "../errors.js";
 import { unawaited } from "../guidance/unawaited.js";
-import { addon, call, type NativeVariable, type StoredTensor } from "../native/index.js";
+import { addon, call, type NativeProgram, type NativeVariable, type StoredTensor } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
+import type { ForwardResult } from "../nn/index.js";
 import type { DType } from "../tensor/dtype.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { viewOf } from "../tensor/parameter.js";
+import type { Tensor } from "../tensor/tensor.js";
+import { requireFitting } from "./fitting.js";
 import { readFolder } from "./folder.js";
 import type { Manifest } from "./manifest.js";
 import { unpackedMask } from "./masks.js";
-import { Served, type BuildProgram } from "./served.js";
+import { Served, type BuildProgram, type Results } from "./served.js";
 import { SavedModel } from "./model.js";
 import { attrsFor, type SavedNode } from "./symbolic.js";
 
 /**
- * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with.
+ * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with. Of a model with
+ * several results say their names: `artifact.load<{ plan: NdArray; price: NdArray }>(path)`.
  *
  * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
  * @example
  * using served = await artifact.load("out/digits");
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
  */
-export function load(path: string | URL): Promise<Served> {
-  return unawaited("artifact.load", servedNames, loadServed(path));
+export function load<Result extends Results = NdArray>(path: string | URL): Promise<Served<Result>> {
+  return unawaited("artifact.load", servedNames, loadServed<Result>(path));
 }
 
 const servedNames = [
   "predict",
   "predictSync",
+  "classify",
+  "info",
   "input",
   "metadata",
   "weights",
@@ -37,11 +43,12 @@ const servedNames = [
   Symbol.dispose,
 ];
 
-async function loadServed(path: string | URL): Promise<Served> {
-  const { manifest, variables, build, bytes } = await open("artifact.load", path);
+async function loadServed<Result extends Results>(path: string | URL): Promise<Served<Result>> {
+  const { graphFile, manifest, variables, build, bytes } = await open("artifact.load", path);
   // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
   const first = build(1);
-  return new Served(manifest, variables, build, first, { bytes });
+  requireKnown("artifact.load", graphFile, manifest, first);
+  return new Served<Result>(manifest, variables, build, first, { bytes });
 }
 
 /**
@@ -53,8 +60,8 @@ async function loadServed(path: string | URL): Promise<Served> {
  * const model = await artifact.loadModel("out/digits");
  * model.namedParameters().map(({ name }) => name); // ["0.weight", "0.bias", …]
  */
-export function loadModel(path: string | URL): Promise<SavedModel> {
-  return unawaited("artifact.loadModel", modelNames, loadTrainable(path));
+export function loadModel<Result extends ForwardResult = Tensor>(path: string | URL): Promise<SavedModel<Result>> {
+  return unawaited("artifact.loadModel", modelNames, loadTrainable<Result>(path));
 }
 
 const modelNames = [
@@ -68,10 +75,21 @@ const modelNames = [
   Symbol.dispose,
 ];
 
-async function loadTrainable(path: string | URL): Promise<SavedModel> {
+async function loadTrainable<Result extends ForwardResult>(path: string | URL): Promise<SavedModel<Result>> {
   const { graphFile, manifest, variables, masks, build } = await open("artifact.loadModel", path);
-  build(1).dispose();
-  return new SavedModel(manifest, variables, masks, graphFile);
+  const first = build(1);
+  requireKnown("artifact.loadModel", graphFile, manifest, first);
+  first.dispose();
+  return new SavedModel<Result>(manifest, variables, masks, graphFile);
+}
+
+function requireKnown(where: string, graphFile: string, { info, inputs }: Manifest, program: NativeProgram): void {
+  try {
+    requireFitting("info", info, inputs, program.outputs);
+  } catch (thrown) {
+    program.dispose();
+    throw new CorruptFileError(`${where}: "${graphFile}" is damaged: ${(thrown as Error).message}`, { cause: thrown });
+  }
 }
 
 async function open(where: string, path: string | URL) {
@@ -143,14 +161,18 @@ function buildProgram(
     throw new CorruptFileError(`${where}: "${graphFile}" is damaged: ${what}`, { cause });
   };
   const values: number[] = []; // of the new graph, by the number of the saved value
-  const { dtype, shape } = manifest.input;
+  let taken = 0;
+  const input = (): number => {
+    const { name, dtype, shape } = manifest.inputs[taken++]!;
+    return graph.input(name, dtype, [batch, ...shape]);
+  };
   manifest.nodes.forEach((node, index) => {
     const inputs = (node.inputs ?? []).map(
       (value) => values[value] ?? damaged(`node ${index} reads a value that is made after it`),
     );
     graph.setScope(node.scope ?? "");
     try {
-      values.push(...append(graph, node, inputs, batch, () => graph.input("x", dtype, [batch, ...shape]), variables));
+      values.push(...append(graph, node, inputs, batch, input, variables));
     } catch (thrown) {
       damaged(`node ${index} (${node.op}): ${(thrown as Error).message}`, thrown);
     }

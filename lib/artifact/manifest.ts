@@ -1,6 +1,7 @@
 // graph.json: what an artifact computes. Reading it trusts nothing; what it names is checked again by the engine's own shape
 // rules when the graph is built.
 import { CorruptFileError } from "../errors.js";
+import { parseInfo, type ModelInfo } from "../info/index.js";
 import { operations } from "../native/operations.js";
 import { dtypes, type DType } from "../tensor/dtype.js";
 import type { SavedAttr, SavedMask, SavedNode, Size, Special } from "./symbolic.js";
@@ -18,18 +19,25 @@ export interface SavedWeight {
   readonly nonzero: number;
 }
 
+/** One sample of an input: element type and shape without the batch dimension. */
+export interface SavedInput {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
 /** The content of graph.json. */
 export interface Manifest {
   readonly format: "athanor";
   readonly version: number;
-  /** One sample: element type and shape without the batch dimension. */
-  readonly input: { readonly dtype: DType; readonly shape: readonly number[] };
+  /** In the order of the graph's input nodes, which is that of the model's arguments. */
+  readonly inputs: readonly SavedInput[];
   readonly outputs: readonly { readonly name: string; readonly value: number }[];
   readonly nodes: readonly SavedNode[];
   /** The parameters as the model's layers see them, whatever form they are held in. */
   readonly weights?: readonly SavedWeight[];
-  /** What the saver wanted to keep with the model. */
-  readonly metadata: Readonly<Record<string, string>>;
+  /** What is known of the model beside its graph and weights. */
+  readonly info: ModelInfo;
 }
 
 const maxNodes = 1_000_000;
@@ -44,22 +52,39 @@ export function parseManifest(where: string, file: string, json: unknown): Manif
     throw new CorruptFileError(`${where}: "${file}" is damaged: ${what}`);
   };
   if (!isRecord(json)) return damaged("it is not an object");
-  const input = json.input;
-  if (!isRecord(input) || !isDType(input.dtype) || !isShape(input.shape)) return damaged("its input has no type");
+  const { inputs, info } = json.inputs === undefined ? fromFirstVersion(json) : json;
+  if (!Array.isArray(inputs) || inputs.length === 0 || !inputs.every(isInput))
+    return damaged("its inputs have no type");
+  if (new Set(inputs.map(({ name }) => name)).size !== inputs.length) return damaged("two of its inputs have one name");
   const nodes = json.nodes;
   if (!Array.isArray(nodes) || nodes.length === 0 || nodes.length > maxNodes) return damaged("it lists no nodes");
   nodes.forEach((node: unknown, i) => checkNode(node, i, damaged));
+  if (nodes.filter((node: SavedNode) => node.op === "input").length !== inputs.length)
+    return damaged("its graph has not the inputs that it lists");
   const outputs = json.outputs;
   const isOutput = (output: unknown) => isRecord(output) && typeof output.name === "string" && isCount(output.value);
   if (!Array.isArray(outputs) || outputs.length === 0 || !outputs.every(isOutput))
     return damaged("it lists no outputs");
   const weights = json.weights ?? [];
   if (!Array.isArray(weights) || !weights.every(isWeight)) return damaged("its list of weights is none");
-  const metadata = json.metadata ?? {};
-  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === "string")) {
-    return damaged("its metadata is not text by name");
+  return { ...(json as unknown as Manifest), inputs, info: knownOf(info, damaged) };
+}
+
+function knownOf(info: unknown, damaged: (what: string) => never): ModelInfo {
+  try {
+    return parseInfo("info", info ?? {});
+  } catch (thrown) {
+    return damaged((thrown as Error).message);
   }
-  return json as unknown as Manifest;
+}
+
+// Version 1 had one input without a name, and of the information the text alone.
+function fromFirstVersion(json: Record<string, unknown>): Record<string, unknown> {
+  const input = isRecord(json.input) ? [{ ...json.input, name: "x" }] : [];
+  // It divided all bytes by 255, and had that in its graph.
+  const pixels = input[0]?.name === "x" && isRecord(json.input) && json.input.dtype === "u8";
+  const preprocessing = pixels ? { x: { kind: "normalize", divide: 255 } } : undefined;
+  return { inputs: input, info: { metadata: json.metadata, preprocessing } };
 }
 
 const forbidden = new Set(
@@ -96,6 +121,8 @@ const isCount = (value: unknown): value is number => Number.isSafeInteger(value)
 const isDType = (value: unknown): value is DType => (dtypes as readonly unknown[]).includes(value);
 const isShape = (value: unknown): value is number[] =>
   Array.isArray(value) && value.length <= 8 && value.every(isCount);
+const isInput = (value: unknown): value is SavedInput =>
+  isRecord(value) && typeof value.name === "string" && isDType(value.dtype) && isShape(value.shape);
 const isWeight = (value: unknown): value is SavedWeight =>
   isRecord(value) &&
   typeof value.name === "string" &&

@@ -3,20 +3,22 @@
 import { ShapeError } from "../errors.js";
 import type { NativeVariable } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
-import { Module } from "../nn/index.js";
+import { replaceInfo } from "../info/index.js";
+import { Module, type ForwardResult } from "../nn/index.js";
 import { correlate } from "../ops/image.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Conv2dGeometry } from "../tensor/form.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
 import { Parameter, viewOf } from "../tensor/parameter.js";
-import { noteInput } from "../tensor/signature.js";
-import { Tensor } from "../tensor/tensor.js";
-import type { Manifest } from "./manifest.js";
+import { noteInputs } from "../tensor/signature.js";
+import type { Tensor } from "../tensor/tensor.js";
+import type { Trace } from "../tensor/trace.js";
+import type { Manifest, SavedInput } from "./manifest.js";
 import { attrsFor, type SavedNode } from "./symbolic.js";
 
 /** A model made of a saved graph; see {@link loadModel}. */
-export class SavedModel extends Module {
-  override readonly readsPixels: boolean;
+export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Result> {
+  override readonly preprocesses = true;
   /** @internal */
   readonly manifest: Manifest;
   private readonly weights: readonly Parameter[];
@@ -34,7 +36,6 @@ export class SavedModel extends Module {
   ) {
     super();
     this.manifest = manifest;
-    this.readsPixels = manifest.input.dtype === "u8";
     this.file = file;
     const weights: Parameter[] = [];
     const places = new Map<string, number>();
@@ -51,7 +52,8 @@ export class SavedModel extends Module {
     this.places = places;
     this.constants = constants;
     this.assignNames();
-    noteInput(this, manifest.input);
+    noteInputs(this, Object.fromEntries(manifest.inputs.map(({ name, dtype, shape }) => [name, { dtype, shape }])));
+    replaceInfo(this, manifest.info);
   }
 
   override get kind(): string {
@@ -66,28 +68,30 @@ export class SavedModel extends Module {
     return this.file;
   }
 
-  forward(x: Tensor): Tensor {
-    const { dtype, shape } = this.manifest.input;
-    const [batch, ...rest] = x.shape;
-    if (batch === undefined || x.dtype !== dtype || showShape(rest) !== showShape(shape)) {
-      const sample = showShape(shape).slice(1);
+  forward(x: Tensor, ...more: Tensor[]): Result {
+    const given = [x, ...more];
+    const { inputs, nodes, outputs } = this.manifest;
+    if (given.length !== inputs.length) {
       throw new ShapeError(
-        `savedModel: expected ${dtype} [batch${shape.length > 0 ? ", " : ""}${sample}, got ${x.dtype} ${showShape(x.shape)}`,
+        `savedModel: expected ${inputs.length} inputs (${inputs.map(({ name }) => name).join(", ")}), got ${given.length}`,
       );
     }
+    inputs.forEach((input, i) => requireInput(input, given[i]!, x.shape[0]));
     const values: (Tensor | Parameter)[] = [];
-    for (const node of this.manifest.nodes) values.push(...this.play(node, x, values, batch));
-    return asTensor(values[this.manifest.outputs[0]!.value]!);
+    const rest = [...given];
+    for (const node of nodes) {
+      values.push(...(node.op === "input" ? [rest.shift()!] : this.play(node, x.trace, values, x.shape[0]!)));
+    }
+    const results = outputs.map(({ name, value }) => [name, asTensor(values[value]!)] as const);
+    return (results.length === 1 ? results[0]![1] : Object.fromEntries(results)) as Result;
   }
 
   private play(
     node: SavedNode,
-    x: Tensor,
+    trace: Trace,
     values: readonly (Tensor | Parameter)[],
     batch: number,
   ): (Tensor | Parameter)[] {
-    const { trace } = x;
-    if (node.op === "input") return [x];
     if (node.value !== undefined) return [trace.scalar(node.value, node.type!.dtype as DType)];
     if (node.tensor !== undefined) {
       const place = this.places.get(node.tensor);
@@ -107,6 +111,15 @@ export class SavedModel extends Module {
     };
     return node.scope ? trace.scoped(node.scope, run) : run();
   }
+}
+
+function requireInput({ name, dtype, shape }: SavedInput, x: Tensor, batch: number | undefined): void {
+  const [own, ...rest] = x.shape;
+  if (own !== undefined && own === batch && x.dtype === dtype && showShape(rest) === showShape(shape)) return;
+  const sample = showShape(shape).slice(1);
+  throw new ShapeError(
+    `savedModel: expected ${name === "x" ? "" : `"${name}" `}${dtype} [batch${shape.length > 0 ? ", " : ""}${sample}, got ${x.dtype} ${showShape(x.shape)}`,
+  );
 }
 
 const asTensor = (value: Tensor | Parameter): Tensor => (value instanceof Parameter ? value.tensor() : value);

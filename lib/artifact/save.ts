@@ -1,48 +1,46 @@
 // Saving: the model is traced for use; its graph and its weights become the files of a folder (folder.ts).
-import { ArgumentError, checkOptions } from "../errors.js";
+import { ArgumentError } from "../errors.js";
+import { infoOf, mergedInfo, type InfoOptions } from "../info/index.js";
 import type { StoredTensor } from "../native/index.js";
-import { feed, Module, type ModuleLike } from "../nn/index.js";
-import { inputOf, type InputSignature } from "../tensor/signature.js";
-import { Tensor } from "../tensor/tensor.js";
-import { Trace, within } from "../tensor/trace.js";
+import { Module, type ModelLike } from "../nn/index.js";
+import { inputsOf, type InputSignature, type InputSignatures } from "../tensor/signature.js";
+import type { Trace } from "../tensor/trace.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import type { TypedArray } from "../tensor/dtype.js";
-import { checkInput, checkMetadata } from "./check.js";
+import { checkInput } from "./check.js";
+import { infoForFile, requireFitting } from "./fitting.js";
 import { writeFolder } from "./folder.js";
 import { describeWeights } from "./weights.js";
-import { formatVersion, type Manifest } from "./manifest.js";
+import { formatVersion, type Manifest, type SavedInput } from "./manifest.js";
 import { packedMask } from "./masks.js";
 import { pathOf } from "./place.js";
 import { describeAll, generalize, probes, type Description, type SavedNode } from "./symbolic.js";
+import { traceModel } from "./trace-model.js";
 
-/** Options of {@link save}. */
-export interface SaveOptions {
+/** Options of {@link save}; what they say of the model is added to what is known of it already (`model.info`). */
+export interface SaveOptions extends InfoOptions {
   /** One sample; needed for a model that was neither trained nor run yet. */
-  readonly input?: InputSignature;
-  /** Text to keep with the model. */
-  readonly metadata?: Readonly<Record<string, string>>;
+  readonly input?: InputSignature | undefined;
+  /** One sample of every input by name, in the order in which the model takes them; for models of several inputs. */
+  readonly inputs?: InputSignatures | undefined;
 }
 
 /**
- * Saves a model as a folder: what it computes (`graph.json`) and its weights (`weights.safetensors`). It loads without the code
- * that built it. An artifact that is there already is replaced when the new one is complete; no other folder ever is.
+ * Saves a model as a folder: what it computes (`graph.json`), its weights (`weights.safetensors`), and what is known of it: task,
+ * classes, preprocessing, metrics, provenance. It loads without the code that built it. An artifact that is there already is replaced
+ * when the new one is complete; no other folder ever is.
  *
- * @throws ArgumentError if the model's input is not known, metadata is not text, or the folder holds anything but an artifact; UnsupportedError if its graph is no function of the batch size;
- *   FileError if the disk refuses, with nothing half-written left behind.
+ * @throws ArgumentError if the model's input is not known, what is said of it does not fit, or the folder holds anything but an
+ *   artifact; UnsupportedError if its graph is no function of the batch size; FileError if the disk refuses, with nothing
+ *   half-written left behind.
  */
-export async function save(model: ModuleLike, path: string | URL, options: SaveOptions = {}): Promise<void> {
+export async function save(model: ModelLike, path: string | URL, options: SaveOptions = {}): Promise<void> {
   const where = "artifact.save";
-  checkOptions(where, options, ["input", "metadata"]);
+  const { input, inputs: several, ...known } = options;
+  const info = mergedInfo(where, infoOf(model), known);
   pathOf(where, path);
-  const metadata = checkMetadata(where, options.metadata ?? {});
-  const given = options.input ?? inputOf(model);
-  if (!given) {
-    throw new ArgumentError(
-      `${where}: the model has not been trained or run, so its input is not known; give { input: { dtype: "f32", shape: [784] } } (one sample)`,
-    );
-  }
-  const input = checkInput(where, given);
-  const traces = probes.map((batch) => traceForUse(model, input, batch));
+  const inputs = signaturesOf(where, model, input, several);
+  const traces = probes.map((batch) => traceModel(where, model, inputs, batch));
   try {
     const descriptions = describeAll(traces) as [Description, Description, Description];
     const tensors = new Map<string, StoredTensor<TypedArray>>();
@@ -57,14 +55,16 @@ export async function save(model: ModuleLike, path: string | URL, options: SaveO
       isFrozen: (node) => node.variable !== undefined && frozen.has(node.variable.name),
     });
     const nodes = await withMasks(where, plain, parametersByNode(traces[0]!, descriptions[0]), tensors);
+    const saved = Object.entries(inputs).map(([name, { dtype, shape }]): SavedInput => ({ name, dtype, shape }));
+    requireFitting(where, info, saved, resultsOf(traces[0]!, descriptions[0]));
     const manifest: Manifest = {
       format: "athanor",
       version: formatVersion,
-      input: { dtype: input.dtype, shape: input.shape },
+      inputs: saved,
       outputs: descriptions[0].outputs,
       nodes,
       weights: await describeWeights(parametersOf(model, traces[0]!)),
-      metadata,
+      info: infoForFile(info, resultsOf(traces[0]!, descriptions[0])),
     };
     await writeFolder(where, path, manifest, [...tensors.values()]);
   } finally {
@@ -72,7 +72,28 @@ export async function save(model: ModuleLike, path: string | URL, options: SaveO
   }
 }
 
-function parametersOf(model: ModuleLike, trace: Trace): readonly Parameter[] {
+function signaturesOf(
+  where: string,
+  model: ModelLike,
+  input: InputSignature | undefined,
+  inputs: InputSignatures | undefined,
+): InputSignatures {
+  if (input && inputs) throw new ArgumentError(`${where}: give input or inputs, not both`);
+  const found = inputs ?? (input ? { x: input } : inputsOf(model));
+  const all = Object.entries(found ?? {}).map(([name, one]) => [name, checkInput(where, one)] as const);
+  if (all.length > 0) return Object.fromEntries(all);
+  throw new ArgumentError(
+    `${where}: the model has not been trained or run, so its input is not known; give { input: { dtype: "f32", shape: [784] } } (one sample)`,
+  );
+}
+
+// Each result with its shape and the operation that it comes from.
+function resultsOf(trace: Trace, { nodes, outputs }: Description) {
+  const opOf: string[] = nodes.flatMap(({ op, outputs: count }) => Array.from({ length: count }, () => op));
+  return outputs.map(({ name, value }) => ({ name, op: opOf[value]!, shape: trace.graph.typeOf(value).shape }));
+}
+
+function parametersOf(model: ModelLike, trace: Trace): readonly Parameter[] {
   const used = new Set(trace.usedParameters());
   if (!(model instanceof Module)) return [...used];
   const parts = ({ form }: Parameter) => Object.values(form?.parts ?? {});
@@ -111,17 +132,6 @@ async function withMasks(
     named.push({ ...node, mask: saved });
   }
   return named;
-}
-
-function traceForUse(model: ModuleLike, input: InputSignature, batch: number): Trace {
-  const trace = new Trace();
-  within(trace, () => {
-    const x = trace.input("x", input.dtype, [batch, ...input.shape]);
-    const y = feed(model, x);
-    if (!(y instanceof Tensor)) throw new ArgumentError("artifact.save: the model must return one tensor");
-    trace.graph.setOutputs(["y"], [y.id]);
-  });
-  return trace;
 }
 
 type Node = Description["nodes"][number];

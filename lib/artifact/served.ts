@@ -1,11 +1,16 @@
 // A loaded model: predicts off the event loop or at once, for any batch size. One program is compiled for every batch size met
 // (a few are kept); all share one copy of the weights.
-import { AbortedError, ArgumentError, DisposedError, ShapeError } from "../errors.js";
+import { AbortedError, ArgumentError, checkOptions, DisposedError } from "../errors.js";
+import { outputInfo, type ModelInfo } from "../info/index.js";
 import { addon, call, callAsync, type NativeProgram, type NativeVariable } from "../native/index.js";
-import { allocate, type DType } from "../tensor/dtype.js";
-import { NdArray, countOf, showShape } from "../tensor/nd-array.js";
+import { allocate, type DType, type TypedArray } from "../tensor/dtype.js";
+import { NdArray, countOf } from "../tensor/nd-array.js";
+import { requireCount } from "../ops/require.js";
+import type { TableRow } from "../preprocess/index.js";
 import { aborted } from "../tensor/program.js";
-import type { Manifest, SavedWeight } from "./manifest.js";
+import { rankedClasses, type ClassProbability } from "./classify.js";
+import { arraysOf, arraysOfAsync, isOneRow, requireFit, type PredictInput } from "./inputs.js";
+import type { Manifest, SavedInput, SavedWeight } from "./manifest.js";
 
 /** Compiles the model for a batch size. */
 export type BuildProgram = (batch: number) => NativeProgram;
@@ -16,19 +21,35 @@ export interface PredictOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@link Served.classify}. */
+export interface ClassifyOptions extends PredictOptions {
+  /** How many classes, the most probable first. Default: the best alone. */
+  readonly top?: number | undefined;
+  /** Which result, of a model with several. */
+  readonly output?: string | undefined;
+}
+
+/** What a model gives: one array, or several by name. */
+export type Results = NdArray | Readonly<Record<string, NdArray>>;
+
 interface Ready {
   readonly program: NativeProgram;
-  readonly output: { readonly dtype: DType; readonly shape: readonly number[]; readonly size: number };
+  readonly outputs: readonly {
+    readonly name: string;
+    readonly dtype: DType;
+    readonly shape: readonly number[];
+    readonly size: number;
+  }[];
 }
 
 const maxPrograms = 8;
 
 /** A model loaded from an artifact. */
-export class Served {
-  /** One sample of the input: element type and shape without the batch dimension. */
-  readonly input: Manifest["input"];
-  /** What was saved with the model. */
-  readonly metadata: Manifest["metadata"];
+export class Served<Result extends Results = NdArray> {
+  /** One sample of each input: name, element type and shape without the batch dimension. */
+  readonly inputs: readonly SavedInput[];
+  /** What is known of the model: task, classes, preprocessing, metrics, provenance. */
+  readonly info: ModelInfo;
   /** Bytes of the artifact on disk. */
   readonly bytes: number;
   private described: readonly SavedWeight[] | undefined;
@@ -37,7 +58,6 @@ export class Served {
   private readonly variables: ReadonlyMap<string, NativeVariable>;
   private readonly build: BuildProgram;
   private readonly programs = new Map<number, Ready>();
-  private readonly perSample: number;
   private disposed = false;
 
   /** @internal Made by `artifact.load`. */
@@ -48,15 +68,29 @@ export class Served {
     single: NativeProgram,
     files: { readonly bytes: number },
   ) {
-    this.input = manifest.input;
-    this.metadata = manifest.metadata;
+    this.inputs = manifest.inputs;
+    this.info = manifest.info;
     this.described = manifest.weights;
     this.graph = { nodes: manifest.nodes, outputs: manifest.outputs };
     this.variables = variables;
     this.build = build;
-    this.perSample = countOf(manifest.input.shape);
     this.bytes = files.bytes;
     this.programs.set(1, ready(single));
+  }
+
+  /** One sample of its input, or of its first. */
+  get input(): SavedInput {
+    return this.inputs[0]!;
+  }
+
+  /** Names of its results, in order; `y`, where there is one alone. */
+  get outputs(): readonly string[] {
+    return this.graph.outputs.map(({ name }) => name);
+  }
+
+  /** The text that was saved with it. */
+  get metadata(): Readonly<Record<string, string>> {
+    return this.info.metadata ?? {};
   }
 
   /** Names, types and shapes of its weights. */
@@ -96,39 +130,94 @@ export class Served {
   }
 
   /**
-   * The model's output for a batch, off the event loop.
+   * The model's result for a batch, off the event loop.
    *
-   * @param x `[batch, …]` of the input's element type and shape.
-   * @throws ShapeError if x does not fit; AbortedError when the signal fires.
+   * @param x `[batch, …]` of the input's element type and shape; or raw rows such as `{ age: 41, city: "Lyon" }`, one or an array
+   *   of them, which are read by the saved preprocessing (`null` is a missing cell); of several inputs, each of these by name.
+   * @returns an array `[batch, …]`; of a model with several results, arrays by name.
+   * @throws ShapeError if x does not fit; ArgumentError naming row and column of a cell that cannot be read; AbortedError when the
+   *   signal fires.
    */
-  async predict(x: NdArray, options: PredictOptions = {}): Promise<NdArray> {
-    const { signal } = options;
-    if (signal?.aborted) throw aborted("predict", signal);
-    const { program, output } = this.programFor(this.batchOf("predict", x));
-    const y = allocate(output.dtype, output.size);
-    const cancel = signal && new addon.Cancel();
-    const onAbort = () => cancel?.cancel();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    try {
-      await callAsync(() => program.run([x.data], [y], 0, 0, cancel));
-    } catch (thrown) {
-      throw signal?.aborted && thrown instanceof AbortedError ? aborted("predict", signal) : thrown;
-    } finally {
-      signal?.removeEventListener("abort", onAbort);
-    }
-    return new NdArray(y, output.shape, output.dtype);
+  async predict(x: PredictInput, options: PredictOptions = {}): Promise<Result> {
+    return this.run("predict", x, options);
   }
 
   /**
    * The same on this thread: for small models and batches, where microseconds count.
    *
-   * @throws ShapeError if x does not fit.
+   * @throws ShapeError, ArgumentError as {@link predict}
    */
-  predictSync(x: NdArray): NdArray {
-    const { program, output } = this.programFor(this.batchOf("predictSync", x));
-    const y = allocate(output.dtype, output.size);
-    call(() => program.runSync([x.data], [y], 0, 0));
-    return new NdArray(y, output.shape, output.dtype);
+  predictSync(x: PredictInput): Result {
+    const arrays = this.arrays("predictSync", x) ?? arraysOf("predictSync", this.inputs, this.info, x);
+    const { program, outputs } = this.programFor(arrays[0]!.shape[0]!);
+    const results = outputs.map(({ dtype, size }) => allocate(dtype, size));
+    call(() =>
+      program.runSync(
+        arrays.map(({ data }) => data),
+        results,
+        0,
+        0,
+      ),
+    );
+    return asResult(outputs, results) as Result;
+  }
+
+  /**
+   * The most probable class of every sample, by name: `{ class: "gold", probability: 0.93 }`; with `top`, that many of them,
+   * the best first. One raw row gives one answer, rows and arrays give a list.
+   *
+   * @throws what {@link predict} throws; ArgumentError for a model that does not classify
+   */
+  classify(x: TableRow, options: ClassifyOptions & { readonly top: number }): Promise<ClassProbability[]>;
+  classify(x: TableRow, options?: ClassifyOptions): Promise<ClassProbability>;
+  classify(
+    x: NdArray | readonly TableRow[],
+    options: ClassifyOptions & { readonly top: number },
+  ): Promise<ClassProbability[][]>;
+  classify(x: NdArray | readonly TableRow[], options?: ClassifyOptions): Promise<ClassProbability[]>;
+  classify(
+    x: Readonly<Record<string, NdArray | readonly TableRow[]>>,
+    options: ClassifyOptions & { readonly top: number },
+  ): Promise<ClassProbability[][]>;
+  classify(
+    x: Readonly<Record<string, NdArray | readonly TableRow[]>>,
+    options?: ClassifyOptions,
+  ): Promise<ClassProbability[]>;
+  async classify(
+    x: PredictInput,
+    options: ClassifyOptions = {},
+  ): Promise<ClassProbability | ClassProbability[] | ClassProbability[][]> {
+    const where = "classify";
+    checkOptions(where, options, ["top", "output", "signal"]);
+    const { top, output = this.outputs[0]!, signal } = options;
+    if (top !== undefined) requireCount(where, "top", top);
+    const known = outputInfo(where, this.info, output, this.outputs);
+    const results: Results = await this.run(where, x, signal ? { signal } : {});
+    const named: Readonly<Record<string, NdArray>> = results instanceof NdArray ? { [output]: results } : results;
+    const ranked = await rankedClasses(where, known, named[output]!, top ?? 1);
+    const answers = top === undefined ? ranked.map(([first]) => first!) : ranked;
+    return this.inputs.length === 1 && isOneRow(x) && !this.isNamed(x) ? answers[0]! : answers;
+  }
+
+  private async run(where: string, x: PredictInput, options: PredictOptions): Promise<Result> {
+    const { signal } = options;
+    if (signal?.aborted) throw aborted(where, signal);
+    const arrays = this.arrays(where, x) ?? (await arraysOfAsync(where, this.inputs, this.info, x));
+    if (this.disposed) this.refuse(where);
+    const { program, outputs } = this.programFor(arrays[0]!.shape[0]!);
+    const results = outputs.map(({ dtype, size }) => allocate(dtype, size));
+    const feeds = arrays.map(({ data }) => data);
+    const cancel = signal && new addon.Cancel();
+    const onAbort = () => cancel?.cancel();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      await callAsync(() => program.run(feeds, results, 0, 0, cancel));
+    } catch (thrown) {
+      throw signal?.aborted && thrown instanceof AbortedError ? aborted(where, signal) : thrown;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+    return asResult(outputs, results) as Result;
   }
 
   /** Frees programs and weights; predicting afterwards throws `DisposedError`. */
@@ -143,18 +232,20 @@ export class Served {
     this.dispose();
   }
 
-  private batchOf(where: string, x: NdArray): number {
-    if (this.disposed) throw new DisposedError(`${where}: the model was disposed; load it again`);
-    if (!(x instanceof NdArray)) {
-      throw new ArgumentError(`${where}: expected an NdArray, made by array(values, shape)`);
-    }
-    const { dtype, shape } = this.input;
-    const fits =
-      x.dtype === dtype && x.shape.length === shape.length + 1 && shape.every((extent, i) => extent === x.shape[i + 1]);
-    if (fits && x.size === x.shape[0]! * this.perSample) return x.shape[0]!;
-    throw new ShapeError(
-      `${where}: expected ${dtype} ${showShape(["batch" as unknown as number, ...shape])}, got ${x.dtype} ${showShape(x.shape)}`,
-    );
+  // The short way of a single array.
+  private arrays(where: string, x: PredictInput): [NdArray] | undefined {
+    if (this.disposed) this.refuse(where);
+    if (!(x instanceof NdArray) || this.inputs.length > 1) return undefined;
+    requireFit(where, this.inputs[0]!, x, false);
+    return [x];
+  }
+
+  private isNamed(x: PredictInput): boolean {
+    return (x as Readonly<Record<string, unknown>>)[this.input.name] instanceof NdArray;
+  }
+
+  private refuse(where: string): never {
+    throw new DisposedError(`${where}: the model was disposed; load it again`);
   }
 
   private programFor(batch: number): Ready {
@@ -172,6 +263,12 @@ export class Served {
 }
 
 function ready(program: NativeProgram): Ready {
-  const { dtype, shape } = program.outputs[0]!;
-  return { program, output: { dtype, shape, size: countOf(shape) } };
+  const outputs = program.outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape, size: countOf(shape) }));
+  return { program, outputs };
+}
+
+function asResult(outputs: Ready["outputs"], values: readonly TypedArray[]): Results {
+  const [first] = outputs;
+  if (outputs.length === 1) return new NdArray(values[0]!, first!.shape, first!.dtype);
+  return Object.fromEntries(outputs.map(({ name, dtype, shape }, i) => [name, new NdArray(values[i]!, shape, dtype)]));
 }

@@ -1,6 +1,7 @@
 // Data sets by name: `mnist`, a table, or a pair of IDX files.
 import { InvalidArgumentError, Option, type Command } from "commander";
-import { csv, fromArrays, idx, mnist, type Dataset } from "../data/index.js";
+import { csv, fromArrays, idx, images, mnist, type Dataset, type Table } from "../data/index.js";
+import type { ModelInfo } from "../artifact/index.js";
 import { ArgumentError } from "../errors.js";
 
 /** Options that name a data set. */
@@ -30,8 +31,13 @@ export function withData(command: Command, what: string): Command {
     .option("--rows <n>", "use no more than the first n samples to train or calibrate", wholeNumber);
 }
 
-/** Reads the data set. @throws ArgumentError, FileError, CorruptFileError */
-export async function loadData({ data, label, rows }: DataOptions): Promise<Parts> {
+/**
+ * Reads the data set; bytes of several dimensions are images, read as value / 255.
+ *
+ * @param info what is known of the model that it is for: a table is read by its rule.
+ * @throws ArgumentError, FileError, CorruptFileError
+ */
+export async function loadData({ data, label, rows }: DataOptions, info?: ModelInfo): Promise<Parts> {
   const limited = ({ name, train, test }: Parts): Parts => ({
     name,
     train: rows === undefined ? train : train.take(rows),
@@ -41,15 +47,17 @@ export async function loadData({ data, label, rows }: DataOptions): Promise<Part
   const files = data.split(",");
   if (files.length === 2) {
     const [x, y] = await Promise.all(files.map((file) => idx(file)));
-    return limited(cut(data, fromArrays({ x: x!, y: y! })));
+    const samples = { x: x!, y: y! };
+    const areImages = samples.x.dtype === "u8" && samples.x.shape.length > 2;
+    return limited(cut(data, areImages ? images(samples) : fromArrays(samples)));
   }
   if (label === undefined) {
     throw new ArgumentError(`--data ${data}: say which column of the table is to be predicted, with --label <column>`);
   }
-  return limited(cut(data, (await csv(data, { label })).samples));
+  return limited(cut(data, await csv(data, { label, info })));
 }
 
-function cut(name: string, whole: Dataset): Parts {
+function cut(name: string, whole: Dataset | Table): Parts {
   const { train, validation } = whole.split({ validation: 0.2 });
   return { name, train, test: validation };
 }

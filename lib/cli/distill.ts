@@ -30,7 +30,7 @@ export function distillCommand(context: Context): Command {
   withTraining(withData(command, "what to train on"), 5);
   return command.action(async (teacherPath: string, studentPath: string, options: DistillOptions) => {
     const [teacher, student] = await Promise.all([loadModel(teacherPath), loadModel(studentPath)]);
-    const { train, test } = await loadData(options);
+    const { train, test } = await loadData(options, teacher.info);
     say(options.quiet, `${studentPath} learns from ${teacherPath}`);
     const { temperature, alpha } = options;
     await fit(student, train, { ...recipeOf(options, train, context), distill: kd({ teacher, temperature, alpha }) });

@@ -34,13 +34,15 @@ export function evalCommand(context: Context): Command {
     .option("-b, --batch <n>", "samples at a time for the throughput", wholeNumber, 256)
     .option("--json", "print JSON");
   return withData(command, "what to measure on").action(async (paths: string[], options: EvalOptions) => {
-    const { name, test } = await loadData(options);
     const results: (Figures & { readonly artifact: string })[] = [];
+    let samples = 0;
     for (const path of paths) {
       using model = await load(path);
+      const { test } = await loadData(options, model.info);
+      samples = test.length;
       results.push({ artifact: path, ...(await measure(model, test, options.batch, context.signal)) });
     }
-    print(options.json, { data: name, samples: test.length, results }, () => {
+    print(options.json, { data: options.data, samples, results }, () => {
       const head = ["artifact", "accuracy", "parameters", "on disk", "latency p50 / p99", "samples/s"];
       const rows = results.map((r) => [
         r.artifact,
@@ -50,7 +52,7 @@ export function evalCommand(context: Context): Command {
         `${micros(r.latencyMicros.p50)} / ${micros(r.latencyMicros.p99)}`,
         count(r.samplesPerSecond),
       ]);
-      return `${whole(test.length)} samples of ${name}\n\n${textTable(head, rows)}`;
+      return `${whole(samples)} samples of ${options.data}\n\n${textTable(head, rows)}`;
     });
   });
 }

@@ -45,7 +45,7 @@ export function pruneCommand(context: Context): Command {
   withTraining(withData(command, "what to train on"), 3);
   return command.action(async (path: string, options: PruneOptions) => {
     const model = await loadModel(path);
-    const { train } = await loadData(options);
+    const { train } = await loadData(options, model.info);
     const recipe = recipeOf(options, train, context);
     const structure = structureOf(options.structure);
     const steps = options.epochs * Math.ceil(train.length / options.batch);

@@ -51,7 +51,9 @@ export function quantizeCommand(context: Context): Command {
       const method = methodOf(options.method);
       const model = await loadModel(path);
       const looks = options.activations === "static" || options.method !== "rtn";
-      const calibrate = looks ? (await loadData({ ...options, rows: options.rows ?? 1024 })).train : undefined;
+      const calibrate = looks
+        ? (await loadData({ ...options, rows: options.rows ?? 1024 }, model.info)).train
+        : undefined;
       say(options.quiet, `Quantizing ${path}: ${scheme.name}`);
       await save(await quantize(model, scheme, { method, calibrate, signal: context.signal }), options.out);
       using before = await load(path);

@@ -1,14 +1,23 @@
-// Tables as data sets: one column is the target, the others are features. The grammar (quotes, escapes, byte order marks)
-// is csv-parse's; here is what a column means.
+// Tables from text: one column is the target, the others are features. The grammar (quotes, escapes, byte order marks)
+// is csv-parse's; what a column means is decided in columns.ts.
 
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
-import { ArgumentError, checkOptions, CorruptFileError, FileError, nearestName } from "../errors.js";
+import { ArgumentError, checkOptions, CorruptFileError, FileError } from "../errors.js";
 import { unawaited } from "../guidance/unawaited.js";
-import { NdArray } from "../tensor/nd-array.js";
+import type { ModelInfo } from "../info/index.js";
+import {
+  shortList,
+  type CategoryOptions,
+  type NumberOptions,
+  type TablePreprocessing,
+  type TableRow,
+} from "../preprocess/index.js";
 import { notText, watchFirst } from "./binary.js";
-import { Dataset } from "./dataset.js";
+import { columnFinder, learnedColumns, rawColumns, rawRows, type ColumnOptions, type TableText } from "./columns.js";
+import { Table } from "./table.js";
+import { targetOf } from "./target.js";
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
@@ -18,23 +27,121 @@ export interface CsvOptions {
    * What the target is: `"class"` (any text; becomes an index into `classes`) or `"number"`.
    * Default: numbers if every value is one, classes otherwise. Say `"class"` for classes that are written as numbers.
    */
-  readonly target?: "class" | "number";
+  readonly target?: "class" | "number" | undefined;
   /** Columns to leave out. */
-  readonly drop?: readonly string[];
-  /** Columns of text to spread into one 0/1 feature a value, named `column=value`. */
-  readonly oneHot?: readonly string[];
+  readonly drop?: readonly string[] | undefined;
+  /**
+   * What single columns are: `"number"`, `"category"`, or either with options, `{ type: "number", missing: "median" }`.
+   * Default: numbers where all cells are, categories where none is; a column that mixes them has to be named here.
+   */
+  readonly columns?: Readonly<Record<string, ColumnOptions>> | undefined;
+  /** How all columns of numbers are read, unless `columns` says otherwise. */
+  readonly numbers?: NumberOptions | undefined;
+  /** How all columns of categories are read, unless `columns` says otherwise. */
+  readonly categories?: CategoryOptions | undefined;
+  /** What stands for a missing cell. Default `[""]`: an empty one. */
+  readonly missingCells?: readonly string[] | undefined;
+  /**
+   * Read the table as that model was taught to, by its rule and classes (`model.info`); nothing is learned then. Of a model without
+   * a rule for tables the classes alone are taken.
+   */
+  readonly info?: ModelInfo | undefined;
   /** Default `","`. */
-  readonly delimiter?: string;
+  readonly delimiter?: string | undefined;
 }
 
-/** A table read as a data set. */
-export interface Table {
-  /** `x` f32 `[n, features]`; `y` i32 `[n]` for classes, f32 `[n, 1]` for numbers. */
-  readonly samples: Dataset;
-  /** Names of the columns of `x`. */
-  readonly features: readonly string[];
-  /** Names of the classes in the order of their indices (sorted), if the target is one. */
-  readonly classes?: readonly string[];
+const names = ["label", "target", "drop", "columns", "numbers", "categories", "missingCells", "info", "delimiter"];
+
+/** Where a table comes from: a path or URL of a file, or text. */
+export type CsvSource = string | URL | { readonly text: string };
+
+/**
+ * A table from comma-separated text with a header line.
+ *
+ * @param source A path or URL of a file, or `{ text }`.
+ * @throws FileError if the file cannot be read; CorruptFileError for lines of different lengths or open quotes;
+ *   ArgumentError for a column that is not there or a cell that cannot be read, naming line and column.
+ * @example
+ * const customers = await data.csv({ text: "age,city,plan\n41,Lyon,gold\n,Paris,free\n30,Lyon,free\n25,Paris,gold\n" }, {
+ *   label: "plan",
+ *   numbers: { missing: "median", scale: "standard" },
+ * });
+ * const { train, validation } = customers.split({ validation: 1, seed: 7 }); // the rule is learned from train alone
+ * train.x.shape; // [3, 3]
+ */
+export function csv(source: CsvSource, options: CsvOptions): Promise<Table> {
+  return unawaited("data.csv", ["samples", "split", "features", "classes", "preprocessing"], read(source, options));
+}
+
+async function read(source: CsvSource, options: CsvOptions): Promise<Table> {
+  const where = "data.csv";
+  checkOptions(where, options, names);
+  const { label, info, drop = [] } = options;
+  const text = await readText(where, source, options);
+  const find = columnFinder(where, text.header);
+  drop.forEach(find);
+  const target = targetOf(where, text, find(label), options.target, info);
+  const rule = info && tableRules(info).length > 0 ? ruleOf(where, info) : undefined;
+  if (rule) {
+    const other = (["columns", "numbers", "categories"] as const).find((name) => options[name] !== undefined);
+    if (other)
+      throw new ArgumentError(`${where}: give info or ${other}, not both: the model's rule says how columns are read`);
+    return new Table({ columns: learnedColumns(where, text, rule), lines: text.lines, target, rule });
+  }
+  const features = text.header.filter((name) => name !== label && !drop.includes(name));
+  if (features.length === 0) {
+    throw new ArgumentError(`${where}: no feature is left beside the label; drop fewer columns`);
+  }
+  return new Table({ columns: rawColumns(where, text, features, options), lines: text.lines, target });
+}
+
+/**
+ * The raw rows of a table as a model wants them for `predict`: its columns alone, numbers as numbers, `null` for missing cells.
+ *
+ * @param info what is known of the model, `served.info` or `model.info`.
+ * @throws as {@link csv}
+ */
+export async function csvRows(
+  source: CsvSource,
+  info: ModelInfo,
+  options: Pick<CsvOptions, "delimiter" | "missingCells"> = {},
+): Promise<TableRow[]> {
+  const where = "data.csvRows";
+  checkOptions(where, options, ["delimiter", "missingCells"]);
+  const text = await readText(where, source, options);
+  return rawRows(learnedColumns(where, text, ruleOf(where, info)), text.lines.length);
+}
+
+const tableRules = ({ preprocessing = {} }: ModelInfo) =>
+  Object.entries(preprocessing).filter(([, { kind }]) => kind === "table");
+
+function ruleOf(where: string, info: ModelInfo): TablePreprocessing {
+  const rules = tableRules(info);
+  if (rules.length === 1) return rules[0]![1] as TablePreprocessing;
+  throw new ArgumentError(
+    rules.length === 0
+      ? `${where}: the model has no rule for rows of a table; train it on a table read by data.csv`
+      : `${where}: the model has rules for several tables (${shortList(rules.map(([name]) => name))}); read them one by one`,
+  );
+}
+
+async function readText(
+  where: string,
+  source: CsvSource,
+  { delimiter = ",", missingCells = [""] }: Pick<CsvOptions, "delimiter" | "missingCells">,
+): Promise<TableText> {
+  const [first, ...rows] = await readRows(where, source, delimiter);
+  if (!first || rows.length === 0) {
+    throw new ArgumentError(
+      `${where}: expected a header line and at least one row, got ${first ? "the header alone" : "nothing"}`,
+    );
+  }
+  const header = first.cells;
+  const twice = header.find((name, i) => header.indexOf(name) !== i);
+  if (twice !== undefined) throw new ArgumentError(`${where}: two columns are called "${twice}"; rename one of them`);
+  const gone = new Set(missingCells);
+  const cellsOf = (column: number) => rows.map(({ cells }) => (gone.has(cells[column]!) ? null : cells[column]!));
+  return { header, cellsOf, lines: rows.map(({ line }) => line) };
 }
 
 interface Row {
@@ -43,64 +150,13 @@ interface Row {
   readonly line: number;
 }
 
-interface Feature {
-  readonly name: string;
-  readonly read: (row: Row) => number;
-}
-
-/**
- * A data set from comma-separated text with a header line.
- *
- * @param source A path or URL of a file, or `{ text }`.
- * @throws FileError if the file cannot be read; CorruptFileError for lines of different lengths or open quotes;
- *   ArgumentError for a column that is not there or a cell that is no number, naming line and column.
- * @example
- * const { samples, classes } = await data.csv("iris.csv", { label: "species" });
- */
-export function csv(source: string | URL | { readonly text: string }, options: CsvOptions): Promise<Table> {
-  return unawaited("data.csv", ["samples", "features", "classes"], read(source, options));
-}
-
-async function read(source: string | URL | { readonly text: string }, options: CsvOptions): Promise<Table> {
-  checkOptions("data.csv", options, ["label", "target", "drop", "oneHot", "delimiter"]);
-  const [header, ...rows] = await readRows(source, options.delimiter ?? ",");
-  if (!header || rows.length === 0) {
-    throw new ArgumentError(
-      `data.csv: expected a header line and at least one row, got ${header ? "the header alone" : "nothing"}`,
-    );
-  }
-  const { label, drop = [], oneHot = [] } = options;
-  const columnOf = columnFinder(header.cells);
-  [...drop, ...oneHot].forEach(columnOf);
-  const labelColumn = columnOf(label);
-  const features = header.cells.flatMap((name, column): Feature[] => {
-    if (column === labelColumn || drop.includes(name)) return [];
-    if (!oneHot.includes(name)) return [{ name, read: (row) => numberIn(row, column, name) }];
-    return valuesOf(rows, column).map((value) => ({
-      name: `${name}=${value}`,
-      read: (row) => (row.cells[column] === value ? 1 : 0),
-    }));
-  });
-  if (features.length === 0)
-    throw new ArgumentError("data.csv: no feature is left beside the label; drop fewer columns");
-
-  const x = new Float32Array(rows.length * features.length); // (n, features)
-  rows.forEach((row, i) => features.forEach((feature, j) => (x[i * features.length + j] = feature.read(row))));
-  const target = targetOf(rows, labelColumn, label, options.target);
-  return {
-    samples: new Dataset({ x: new NdArray(x, [rows.length, features.length], "f32"), y: target.y }),
-    features: features.map(({ name }) => name),
-    ...(target.classes ? { classes: target.classes } : {}),
-  };
-}
-
-async function readRows(source: string | URL | { readonly text: string }, delimiter: string): Promise<Row[]> {
+async function readRows(where: string, source: CsvSource, delimiter: string): Promise<Row[]> {
   const named = typeof source === "string" || source instanceof URL;
   const place = named ? `"${String(source)}"` : "the text";
   const input = named ? createReadStream(source) : Readable.from([source.text]);
   const parser = parse({ bom: true, trim: true, skip_empty_lines: true, info: true, delimiter });
   input.on("error", (error: Error) => parser.destroy(error));
-  watchFirst(input, (first) => notText("data.csv", place, first));
+  watchFirst(input, (first) => notText(where, place, first));
   const rows: Row[] = [];
   try {
     for await (const { record, info } of input.pipe(parser) as AsyncIterable<{
@@ -112,55 +168,8 @@ async function readRows(source: string | URL | { readonly text: string }, delimi
   } catch (cause) {
     if (cause instanceof ArgumentError) throw cause;
     const { message } = cause as Error;
-    if (cause instanceof CsvError) throw new CorruptFileError(`data.csv: ${place} is malformed: ${message}`, { cause });
-    throw new FileError(`data.csv: cannot read ${place}: ${message}`, { cause });
+    if (cause instanceof CsvError) throw new CorruptFileError(`${where}: ${place} is malformed: ${message}`, { cause });
+    throw new FileError(`${where}: cannot read ${place}: ${message}`, { cause });
   }
   return rows;
-}
-
-function columnFinder(names: readonly string[]): (name: string) => number {
-  return (name) => {
-    const column = names.indexOf(name);
-    if (column >= 0) return column;
-    const near = nearestName(name, names);
-    throw new ArgumentError(
-      `data.csv: there is no column "${name}"${near ? `, did you mean "${near}"?` : `; columns: ${names.join(", ")}`}`,
-    );
-  };
-}
-
-function targetOf(
-  rows: readonly Row[],
-  column: number,
-  name: string,
-  kind: CsvOptions["target"],
-): { y: NdArray; classes?: string[] } {
-  const numeric = kind === "number" || (kind === undefined && rows.every(({ cells }) => isNumber(cells[column]!)));
-  if (numeric) {
-    const y = Float32Array.from(rows, (row) => numberIn(row, column, name));
-    return { y: new NdArray(y, [rows.length, 1], "f32") };
-  }
-  const classes = valuesOf(rows, column);
-  const index = new Map(classes.map((value, i) => [value, i]));
-  const y = Int32Array.from(rows, ({ cells }) => index.get(cells[column]!)!);
-  return { y: new NdArray(y, [rows.length], "i32"), classes };
-}
-
-/** The different values of a column, numbers in their order, text in the alphabet's. */
-function valuesOf(rows: readonly Row[], column: number): string[] {
-  const values = [...new Set(rows.map(({ cells }) => cells[column]!))];
-  return values.every(isNumber) ? values.sort((a, b) => Number(a) - Number(b)) : values.sort();
-}
-
-function isNumber(cell: string): boolean {
-  return cell !== "" && Number.isFinite(Number(cell));
-}
-
-function numberIn(row: Row, column: number, name: string): number {
-  const cell = row.cells[column]!;
-  if (isNumber(cell)) return Number(cell);
-  const got = cell === "" ? "nothing" : `"${cell}"`;
-  throw new ArgumentError(
-    `data.csv: expected a number in column "${name}" at line ${row.line}, got ${got}; drop or oneHot the column, or mend the cell`,
-  );
 }

@@ -1,6 +1,8 @@
 // A data set in memory: samples x and targets y, paired along the first dimension. Ranges are views, selections copies.
 
 import { ArgumentError, checkOptions } from "../errors.js";
+import { checkedInfo, type OutputInfo } from "../info/index.js";
+import type { Preprocessing } from "../preprocess/index.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import { assertFinite, assertPaired } from "./check.js";
 import { permutation } from "./permutation.js";
@@ -11,6 +13,14 @@ import { requireSamples } from "./samples.js";
 export interface Samples {
   readonly x: NdArray;
   readonly y: NdArray;
+  /** What is known of them; a model that is trained on them knows it from then on. */
+  readonly info?: SamplesInfo | undefined;
+}
+
+/** What is known of samples: what y stands for, and how x is to be read. */
+export interface SamplesInfo extends OutputInfo {
+  /** A table's rule has been applied to x already; `"normalize"` is part of the model, which takes x as it is. */
+  readonly preprocessing?: Preprocessing | undefined;
 }
 
 /** Options of {@link Dataset.split}. */
@@ -34,15 +44,18 @@ export interface SplitOptions {
 export class Dataset implements Samples {
   readonly x: NdArray;
   readonly y: NdArray;
+  readonly info: SamplesInfo;
 
   constructor(samples: Samples, where = "data.fromArrays") {
     requireSamples(where, samples);
-    const { x, y } = samples;
+    const { x, y, info = {} } = samples;
     assertPaired(where, x, y);
     assertFinite(where, x, "x");
     assertFinite(where, y, "y");
+    checkedInfo(`${where}: info`, info);
     this.x = x;
     this.y = y;
+    this.info = info;
   }
 
   /** Number of samples. */
@@ -61,7 +74,7 @@ export class Dataset implements Samples {
   slice(start = 0, end = this.length): Dataset {
     const [from, to] = [clamp(start, this.length), clamp(end, this.length)];
     const until = Math.max(from, to);
-    return unchecked(rowsOf(this.x, from, until), rowsOf(this.y, from, until));
+    return this.part(rowsOf(this.x, from, until), rowsOf(this.y, from, until));
   }
 
   /** The samples at `indices`, in that order, copied. */
@@ -72,7 +85,7 @@ export class Dataset implements Samples {
         throw new ArgumentError(`data.select: index ${index} at ${i} is outside the ${this.length} samples`);
       }
     }
-    return unchecked(gatherRows(this.x, indices), gatherRows(this.y, indices));
+    return this.part(gatherRows(this.x, indices), gatherRows(this.y, indices));
   }
 
   /**
@@ -81,35 +94,46 @@ export class Dataset implements Samples {
    * @throws ArgumentError if a part would be empty.
    */
   split(options: SplitOptions): { train: Dataset; validation: Dataset } {
-    const where = "data.split";
-    checkOptions(where, options, ["validation", "seed", "shuffle"]);
-    const { validation, seed = 0, shuffle = true } = options;
-    const held = validation < 1 ? Math.round(validation * this.length) : validation;
-    if (!Number.isInteger(held) || held < 1 || held >= this.length) {
-      throw new ArgumentError(
-        `${where}: validation must be a share between 0 and 1, or a number of samples, and leave none of the parts of ${this.length} samples empty, got ${validation}`,
-      );
-    }
-    if (!Number.isSafeInteger(seed)) throw new ArgumentError(`${where}: seed must be a whole number, got ${seed}`);
-    const kept = this.length - held;
-    if (!shuffle) return { train: this.slice(0, kept), validation: this.slice(kept) };
-    const order = permutation(this.length, seed);
-    return { train: this.select(order.subarray(0, kept)), validation: this.select(order.subarray(kept)) };
+    const [train, validation] = splitIndices("data.split", this.length, options);
+    return { train: this.select(train), validation: this.select(validation) };
+  }
+
+  // Parts of a checked set need no second look (60,000 images take a tenth of a second).
+  private part(x: NdArray, y: NdArray): Dataset {
+    return Object.assign(Object.create(Dataset.prototype) as Dataset, { x, y, info: this.info });
   }
 }
 
-/**
- * A data set over arrays at hand; nothing is copied.
- *
- * @throws ShapeError if x and y differ in length; NonFiniteError for NaN or infinity, naming where.
- */
-export function fromArrays(samples: Samples): Dataset {
-  return new Dataset(samples);
+/** Which of `length` samples go to the first part and which to the second. @throws ArgumentError if one would be empty */
+export function splitIndices(where: string, length: number, options: SplitOptions): [Int32Array, Int32Array] {
+  checkOptions(where, options, ["validation", "seed", "shuffle"]);
+  const { validation, seed = 0, shuffle = true } = options;
+  const held = validation < 1 ? Math.round(validation * length) : validation;
+  if (!Number.isInteger(held) || held < 1 || held >= length) {
+    throw new ArgumentError(
+      `${where}: validation must be a share between 0 and 1, or a number of samples, and leave none of the parts of ${length} samples empty, got ${validation}`,
+    );
+  }
+  if (!Number.isSafeInteger(seed)) throw new ArgumentError(`${where}: seed must be a whole number, got ${seed}`);
+  const order = shuffle ? permutation(length, seed) : Int32Array.from({ length }, (_, i) => i);
+  return [order.subarray(0, length - held), order.subarray(length - held)];
 }
 
-// Parts of a checked set need no second look (60,000 images take a tenth of a second).
-function unchecked(x: NdArray, y: NdArray): Dataset {
-  return Object.assign(Object.create(Dataset.prototype) as Dataset, { x, y });
+/**
+ * A data set over arrays at hand; nothing is copied. A model reads x as the numbers they are, bytes as 0 to 255, unless `info`
+ * has a rule.
+ *
+ * @param info what y stands for and how x is to be read: `{ classes, preprocessing }`.
+ * @throws ShapeError if x and y differ in length; NonFiniteError for NaN or infinity, naming where.
+ * @example
+ * const set = data.fromArrays(
+ *   { x: array([1, 2, 3, 4], [2, 2]), y: array(Uint8Array.of(0, 1)) },
+ *   { classes: ["stays", "leaves"] },
+ * );
+ * set.length; // 2
+ */
+export function fromArrays(samples: Samples, info?: SamplesInfo): Dataset {
+  return new Dataset(info ? { ...samples, info } : samples);
 }
 
 function clamp(index: number, length: number): number {

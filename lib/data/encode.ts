@@ -1,6 +1,7 @@
 // Encodings that models ask for: one-hot targets, features of mean 0 and deviation 1.
 
 import { ArgumentError, ShapeError } from "../errors.js";
+import { momentsOf, type NormalizePreprocessing } from "../preprocess/index.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { assertLabels } from "./check.js";
 
@@ -27,6 +28,8 @@ export interface Standardizer {
   readonly deviation: Float64Array;
   /** `(x − mean) / deviation`, a new f32 array. */
   apply(x: NdArray): NdArray;
+  /** The same as a rule of the model, which then takes x as it is: `data.fromArrays({ x, y }, { preprocessing })`. */
+  readonly preprocessing: NormalizePreprocessing;
 }
 
 /**
@@ -35,22 +38,21 @@ export interface Standardizer {
  * @throws ShapeError if `x` is empty, or `apply` gets another number of features.
  * @example
  * const scale = data.standardizer(set.train.x);
- * const train = data.fromArrays({ x: scale.apply(set.train.x), y: set.train.y });
+ * const { preprocessing } = scale; // saved with the model that is trained on it
+ * const train = data.fromArrays(set.train, { preprocessing });
  */
 export function standardizer(x: NdArray): Standardizer {
   const features = x.shape.at(-1) ?? 0;
   const rows = features === 0 ? 0 : x.data.length / features;
   if (rows === 0)
     throw new ShapeError(`data.standardizer: expected samples [n, features], got [${x.shape.join(", ")}]`);
-  const mean = new Float64Array(features);
-  const deviation = new Float64Array(features);
-  x.data.forEach((value, i) => (mean[i % features]! += value / rows));
-  // A second pass over differences: squares of large values would cancel in the first.
-  x.data.forEach((value, i) => (deviation[i % features]! += (value - mean[i % features]!) ** 2 / rows));
-  for (let f = 0; f < features; f++) deviation[f] = Math.sqrt(deviation[f]!) || 1;
+  const moments = Array.from({ length: features }, (_, f) => momentsOf(x.data, f, features));
+  const mean = Float64Array.from(moments, (column) => column.mean);
+  const deviation = Float64Array.from(moments, (column) => column.deviation);
   return {
     mean,
     deviation,
+    preprocessing: { kind: "normalize", mean: [...mean], deviation: [...deviation] },
     apply(other) {
       if (other.shape.at(-1) !== features) {
         throw new ShapeError(

@@ -7,8 +7,9 @@ import { CorruptFileError, FileError, checkOptions } from "../errors.js";
 import { unawaited } from "../guidance/unawaited.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { assertLabels } from "./check.js";
-import { Dataset } from "./dataset.js";
+import type { Dataset } from "./dataset.js";
 import { idx } from "./idx.js";
+import { images } from "./images.js";
 
 /** Options of {@link mnist}. */
 export interface MnistOptions {
@@ -16,7 +17,10 @@ export interface MnistOptions {
   readonly from?: string;
 }
 
-/** Handwritten digits: `x` u8 `[n, 1, 28, 28]` with 0 for paper and 255 for ink, `y` u8 `[n]`. */
+/**
+ * Handwritten digits: `x` u8 `[n, 1, 28, 28]` with 0 for paper and 255 for ink, `y` u8 `[n]`. They carry the rule to read x as
+ * value / 255, and the names of the classes.
+ */
 export interface Mnist {
   /** 60,000 samples. */
   readonly train: Dataset;
@@ -43,15 +47,17 @@ async function read(options: MnistOptions): Promise<Mnist> {
   return { train, test };
 }
 
+const digits = Array.from({ length: 10 }, (_, digit) => String(digit));
+
 async function readPart(folder: string, part: "train" | "t10k"): Promise<Dataset> {
-  const [images, labels] = await Promise.all([
+  const [pixels, labels] = await Promise.all([
     idx(fileIn(folder, `${part}-images-idx3-ubyte`)),
     idx(fileIn(folder, `${part}-labels-idx1-ubyte`)),
   ]);
-  const [n, rows, columns] = images.shape;
-  if (images.shape.length !== 3 || images.dtype !== "u8" || rows !== 28 || columns !== 28) {
+  const [n, rows, columns] = pixels.shape;
+  if (pixels.shape.length !== 3 || pixels.dtype !== "u8" || rows !== 28 || columns !== 28) {
     throw new CorruptFileError(
-      `data.mnist: expected ${part} images u8 [n, 28, 28], got ${images.dtype} [${images.shape.join(", ")}]`,
+      `data.mnist: expected ${part} images u8 [n, 28, 28], got ${pixels.dtype} [${pixels.shape.join(", ")}]`,
     );
   }
   if (labels.shape.length !== 1 || labels.dtype !== "u8" || labels.shape[0] !== n) {
@@ -60,7 +66,7 @@ async function readPart(folder: string, part: "train" | "t10k"): Promise<Dataset
     );
   }
   assertLabels(`data.mnist (${part})`, labels, 10);
-  return new Dataset({ x: new NdArray(images.data, [n!, 1, 28, 28], "u8"), y: labels });
+  return images({ x: new NdArray(pixels.data, [n!, 1, 28, 28], "u8"), y: labels }, { classes: digits });
 }
 
 function fileIn(folder: string, name: string): string {

@@ -1,6 +1,7 @@
 // Terms beside the task's loss: (1 − Σ alpha) task + Σ weight · term, each term with its teachers. One object serves `train.fit`
 // (option `distill`) and, by its `step`, loops of the user's own.
 import { ArgumentError } from "../errors.js";
+import type { ModelInfo } from "../info/index.js";
 import { got } from "../names/got.js";
 import type { Loss } from "../loss/index.js";
 import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
@@ -13,7 +14,7 @@ import type { Trace } from "../tensor/trace.js";
 import type { DistillationRun, DistillationStep, LossTerms, XY } from "../train/index.js";
 import type { CachedTeacher } from "./cache/cached.js";
 import type { Factor } from "./losses/index.js";
-import { ask, cacheOf, checkTeacher, type Lesson, type Teacher } from "./teacher.js";
+import { ask, cacheOf, checkTeacher, knownBy, type Lesson, type Teacher } from "./teacher.js";
 
 /** What a term is given of a batch. */
 export interface TermContext {
@@ -84,6 +85,12 @@ export class Distillation implements LossTerms {
         `distill.${name}: the alphas of all terms add up to ${sum}, which leaves less than nothing of the task's loss; lower them to 1 together`,
       );
     }
+  }
+
+  /** @internal What the first teacher that is a model knows beside its weights. */
+  get info(): ModelInfo {
+    const teachers = this.terms.flatMap((term) => term.teachers.map(({ teacher }) => teacher));
+    return teachers.map(knownBy).find((info) => Object.keys(info).length > 0) ?? {};
   }
 
   /**

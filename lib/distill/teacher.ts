@@ -2,6 +2,7 @@
 // a moving average of the student itself (ema.ts).
 import { ArgumentError } from "../errors.js";
 import { got } from "../names/got.js";
+import { infoOf, type ModelInfo } from "../info/index.js";
 import { Served } from "../artifact/index.js";
 import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -51,6 +52,13 @@ export function checkTeacher(where: string, value: unknown): asserts value is Te
   throw new ArgumentError(
     `${where}: teacher must be a module, a loaded artifact, or one of distill.cached, distill.ema and distill.fed, got ${what}`,
   );
+}
+
+/** What a teacher knows beside its weights. */
+export function knownBy(teacher: Teacher): ModelInfo {
+  if (teacher instanceof Served) return teacher.info;
+  if (teacher instanceof CachedTeacher) return teacher.info;
+  return infoOf(teacher);
 }
 
 const served = new WeakMap<Served, CachedTeacher>();

@@ -18,9 +18,18 @@ export {
 } from "./image.js";
 export type { Conv2dOptions } from "./image.js";
 export type { Initializer } from "./init.js";
-export { asInput, feed, inputFor } from "./input.js";
+export { feed, feedAll, inputFor } from "./input.js";
 export { embedding, Embedding, linear, Linear, type EmbeddingOptions, type LinearOptions } from "./linear.js";
-export { call, Module, type ModuleLike, type NamedModule, type NamedParameter } from "./module.js";
+export {
+  call,
+  Module,
+  type AnyModule,
+  type ForwardResult,
+  type ModelLike,
+  type ModuleLike,
+  type NamedModule,
+  type NamedParameter,
+} from "./module.js";
 export type { ParameterMatch, ParameterMatches } from "./match.js";
 export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";
 export type { BatchNormOptions, NormOptions } from "./norm.js";

@@ -1,25 +1,36 @@
 // How a model reads what it is fed: one rule, applied where training, prediction and saved models hand their input over.
+import { infoOf } from "../info/index.js";
+import { normalize, type Preprocessing } from "../preprocess/index.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { call, Module, type ModuleLike } from "./module.js";
+import { call, Module, type ForwardResult, type ModelLike, type ModuleLike } from "./module.js";
 
 /**
- * u8 inputs are pixels: read as f32 from 0 to 1, value / 255. Any other input is taken as it is; numbers of tokens or classes
- * go in as i32.
+ * An input as it is stored, as the model takes it: by the rule that the model knows (`model.info.preprocessing`), else as it is,
+ * bytes as the numbers 0 to 255. A saved model has the rule in its graph.
+ *
+ * @param otherwise the rule for a model that knows none.
+ */
+export function inputFor(model: ModelLike, x: Tensor, name = "x", otherwise?: Preprocessing): Tensor {
+  if (model instanceof Module && model.preprocesses) return x;
+  const rule = infoOf(model).preprocessing?.[name] ?? otherwise;
+  if (rule?.kind === "normalize") return normalize(rule, x);
+  return x.dtype === "u8" ? x.cast("f32") : x;
+}
+
+/**
+ * A model's result for an input as it is stored: what training, evaluation and saving compute.
  *
  * @example
- * const f = compile((x: Tensor) => nn.asInput(x));
- * (await f.run(array(Uint8Array.of(0, 255)))).toArray(); // [0, 1]
+ * const model = nn.sequential(nn.flatten()).setInfo({ preprocessing: { kind: "normalize", divide: 255 } });
+ * const f = compile((x: Tensor) => nn.feed(model, x));
+ * (await f.run(array(Uint8Array.of(0, 255), [1, 2]))).toArray(); // [[0, 1]]
  */
-export function asInput(x: Tensor): Tensor {
-  return x.dtype === "u8" ? x.cast("f32").div(255) : x;
+export function feed(model: ModuleLike, x: Tensor, otherwise?: Preprocessing): Tensor {
+  return call(model, inputFor(model, x, "x", otherwise));
 }
 
-/** An input as it is stored, u8 pixels included, as the model takes it. A saved model has the reading of pixels in its graph. */
-export function inputFor(model: ModuleLike, x: Tensor): Tensor {
-  return model instanceof Module && model.readsPixels ? x : asInput(x);
-}
-
-/** A model's result for an input as it is stored. */
-export function feed(model: ModuleLike, x: Tensor): Tensor {
-  return call(model, inputFor(model, x));
+/** The results of a model of several inputs, given by name in the order in which its `forward` takes them. */
+export function feedAll(model: ModelLike, inputs: Readonly<Record<string, Tensor>>): ForwardResult {
+  const [x, ...more] = Object.entries(inputs).map(([name, input]) => inputFor(model, input, name));
+  return model instanceof Module ? model.forward(x!, ...more) : model(x!, ...more);
 }

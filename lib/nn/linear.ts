@@ -116,7 +116,7 @@ export class Embedding extends Module {
   forward(index: Tensor): Tensor {
     if (index.dtype !== "i32" && index.dtype !== "u8") {
       throw new DTypeError(
-        `embedding: takes row numbers in i32, got ${index.dtype}; feed an Int32Array (u8 inputs of a model are read as pixels)`,
+        `embedding: takes row numbers in i32, got ${index.dtype}; feed an Int32Array (bytes go into a model as f32 numbers)`,
       );
     }
     return lookUp(this.weight, index);

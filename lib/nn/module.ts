@@ -9,10 +9,11 @@ import { ArgumentError, UnsupportedError } from "../errors.js";
 import { spelled, uncalled } from "../guidance/factories.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got, isClass } from "../names/got.js";
+import { addInfo, infoOf, replaceInfo, type InfoOptions, type ModelInfo } from "../info/index.js";
 import { requireTensor } from "../ops/require.js";
 import { Parameter } from "../tensor/parameter.js";
 import { inspect } from "../tensor/print.js";
-import { inputOf, noteInput } from "../tensor/signature.js";
+import { inputsOf, noteInputs } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
 import { selectParameters, type ParameterMatches } from "./match.js";
@@ -30,6 +31,9 @@ export interface NamedModule {
   readonly module: Module;
 }
 
+/** What `forward` gives: one tensor, or several by name. */
+export type ForwardResult = Tensor | Readonly<Record<string, Tensor>>;
+
 const join = (path: string, key: string): string => (path === "" ? key : `${path}.${key}`);
 
 /**
@@ -45,13 +49,13 @@ const join = (path: string, key: string): string => (path === "" ? key : `${path
  * }
  * new Scaled().parameters().length; // 3
  */
-export abstract class Module {
+export abstract class Module<Result extends ForwardResult = Tensor> {
   constructor() {
     labelForward(this);
   }
 
-  /** The result for an input, in a function being traced. */
-  abstract forward(x: Tensor, ...more: Tensor[]): Tensor;
+  /** The result for an input, or for several in order, in a function being traced; several results by name. */
+  abstract forward(x: Tensor, ...more: Tensor[]): Result;
 
   /** What kind of layer it is, as errors and summaries call it. */
   get kind(): string {
@@ -59,8 +63,29 @@ export abstract class Module {
     return name.charAt(0).toLowerCase() + name.slice(1);
   }
 
-  /** Whether it takes u8 pixels as they are; else they are read as numbers from 0 to 1 before it sees them. */
-  readonly readsPixels: boolean = false;
+  /** Whether the preprocessing of stored inputs is in its own forward, as that of a saved model; else it is applied before. */
+  readonly preprocesses: boolean = false;
+
+  /**
+   * What is known of it beside its layers and weights: task, names of classes, preprocessing of its inputs, metrics, provenance.
+   * Training notes it; copies, compression and artifacts carry it.
+   */
+  get info(): ModelInfo {
+    return infoOf(this);
+  }
+
+  /**
+   * Adds to what is known of it; what is not named stays.
+   *
+   * @throws ArgumentError for what cannot be.
+   * @example
+   * const model = nn.linear(4, 2).setInfo({ task: "classification", classes: ["stays", "leaves"] });
+   * model.info.classes!.length; // 2
+   */
+  setInfo(info: InfoOptions): this {
+    addInfo(`${this.kind}.setInfo`, this, info);
+    return this;
+  }
 
   /** Sizes and options in short, for summaries, such as "784 → 512". */
   describe(): string {
@@ -88,11 +113,14 @@ export abstract class Module {
 
   /** This module and all within, each once, the outer ones first. */
   namedModules(): NamedModule[] {
-    const seen = new Set<Module>();
-    const visit = (module: Module, name: string): NamedModule[] => {
+    const seen = new Set<AnyModule>();
+    const visit = (module: AnyModule, name: string): NamedModule[] => {
       if (seen.has(module)) return [];
       seen.add(module);
-      return [{ name, module }, ...module.children().flatMap(([key, child]) => visit(child, join(name, key)))];
+      return [
+        { name, module: module as Module },
+        ...module.children().flatMap(([key, child]) => visit(child, join(name, key))),
+      ];
     };
     return visit(this, "");
   }
@@ -200,7 +228,7 @@ export abstract class Module {
 
 teachMethods(Module.prototype, "model", methodsElsewhere);
 
-function tree(module: Module): string[] {
+function tree(module: AnyModule): string[] {
   const children = module.children();
   if (children.length === 0) return [String(module).replace(/\(\)$/, "")];
   const inner = children.flatMap(([name, child]) => {
@@ -211,13 +239,13 @@ function tree(module: Module): string[] {
 }
 
 /** @internal The names by which the modules around know modules, while they are traced. */
-export const labels = new WeakMap<Module, string>();
+export const labels = new WeakMap<AnyModule, string>();
 
-function labelForward(module: Module): void {
+function labelForward(module: AnyModule): void {
   // A `forward` that is a property instead of a method comes only after this; it goes without a label.
-  const forward = (module.forward as Module["forward"] | undefined)?.bind(module);
+  const forward = (module.forward as AnyModule["forward"] | undefined)?.bind(module);
   if (!forward) return;
-  const traced = (x: Tensor, ...more: Tensor[]): Tensor => {
+  const traced = (x: Tensor, ...more: Tensor[]): ForwardResult => {
     requireTensor(module.kind, "the input", x);
     for (const [label, child] of module.children()) labels.set(child, label);
     const label = labels.get(module);
@@ -237,7 +265,7 @@ function cloneOf(value: unknown, copies: Map<unknown, unknown>): unknown {
     return copy;
   };
   if (value instanceof Parameter) return keep(value.clone());
-  if (value instanceof Module) return cloneModule(value, keep, copies);
+  if (value instanceof Module) return cloneModule(value as Module, keep, copies);
   if (Array.isArray(value)) {
     const copy = keep(value.map((item) => cloneOf(item, copies)));
     return Object.isFrozen(value) ? Object.freeze(copy) : copy;
@@ -262,8 +290,9 @@ function cloneModule(module: Module, keep: (copy: Module) => Module, copies: Map
     });
   }
   labelForward(copy);
-  const input = inputOf(module);
-  if (input) noteInput(copy, input);
+  const inputs = inputsOf(module);
+  if (inputs) noteInputs(copy, inputs);
+  replaceInfo(copy, infoOf(module));
   return copy;
 }
 
@@ -276,14 +305,20 @@ function entriesOf(value: unknown): [string, unknown][] | undefined {
 }
 
 function modulesIn(path: string, value: unknown, seen = new Set<unknown>()): [string, Module][] {
-  if (value instanceof Module) return [[path, value]];
+  if (value instanceof Module) return [[path, value as Module]];
   const entries = value instanceof Parameter || seen.has(value) ? undefined : entriesOf(value);
   seen.add(value);
   return entries?.flatMap(([key, inner]) => modulesIn(join(path, key), inner, seen)) ?? [];
 }
 
+/** A module with one result or several. */
+export type AnyModule = Module<ForwardResult>;
+
 /** A module, or a plain function of a tensor: both serve as layers and as models. */
 export type ModuleLike = Module | ((x: Tensor) => Tensor);
+
+/** A model of one input or several, with one result or several by name. */
+export type ModelLike = AnyModule | ((...inputs: Tensor[]) => ForwardResult);
 
 /** @throws ArgumentError unless `value` can be called as a module. */
 export function requireModule(where: string, value: unknown): asserts value is ModuleLike {
@@ -301,9 +336,19 @@ export function requireModule(where: string, value: unknown): asserts value is M
  */
 export function call(module: ModuleLike, x: Tensor): Tensor {
   requireModule("nn.call", module);
-  if (module instanceof Module) return module.forward(x);
-  const y: unknown = module(x);
+  const y: unknown = module instanceof Module ? module.forward(x) : module(x);
   if (y instanceof Tensor) return y;
-  const name = module.name === "" ? "a function of a tensor" : `the function ${module.name}`;
+  const named = typeof y === "object" && y !== null ? Object.keys(y) : [];
+  if (named.length > 0 && Object.values(y as object).every((value) => value instanceof Tensor)) {
+    throw new ArgumentError(
+      `nn.call: the model gives several results (${named.join(", ")}), where one is wanted; take one: (x) => model.forward(x).${named[0]}`,
+    );
+  }
+  const name =
+    module instanceof Module
+      ? `the forward of ${module.kind}`
+      : module.name === ""
+        ? "a function of a tensor"
+        : `the function ${module.name}`;
   throw new ArgumentError(`nn.call: ${name} must return a Tensor, got ${got(y)}${resultInstead(y)}`);
 }

@@ -1,5 +1,6 @@
 // From masks to sparse weights.
 import { ArgumentError } from "../errors.js";
+import { recordStep } from "../info/index.js";
 import { Embedding } from "../nn/linear.js";
 import { Module } from "../nn/module.js";
 import { requireSound } from "../nn/sound.js";
@@ -41,6 +42,7 @@ export async function pack<M extends Module>(model: M): Promise<M> {
     for (const { parameter } of clone.namedWeights()) {
       if (parameter.mask && parameter.shape.length >= 2 && !tables.has(parameter)) await packWeight(parameter);
     }
+    recordStep(clone, "pack", {}, clone.info.metrics);
     return clone;
   } catch (thrown) {
     clone.dispose();

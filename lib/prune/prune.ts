@@ -1,6 +1,7 @@
 // Pruning a model: masks by a criterion, at once or along a schedule, with training under them. The model that is given is never
 // changed; what comes back is a clone with masks.
 import { ArgumentError } from "../errors.js";
+import { recordStep } from "../info/index.js";
 import type { Module } from "../nn/module.js";
 import { requireSound } from "../nn/sound.js";
 import { Cancellation } from "../train/cancellation.js";
@@ -66,6 +67,7 @@ export async function pruneModel<M extends Module, const Metrics extends ScalarM
       cancellation.release();
       masker.dispose();
     }
+    recordPruning(clone, options, during ? clone.info.metrics : undefined);
     return clone;
   } catch (thrown) {
     clone.dispose();
@@ -98,6 +100,16 @@ export async function mask(model: Module, options: MaskOptions): Promise<void> {
     cancellation.release();
     masker.dispose();
   }
+  recordPruning(model, options);
+}
+
+function recordPruning(
+  model: Module,
+  { amount, scope, criterion, structure, schedule, seed: from }: Partial<PruneOptions>,
+  metrics?: Readonly<Record<string, number>>,
+): void {
+  const named = { criterion: criterion?.name, schedule: schedule?.kind };
+  recordStep(model, "prune", { amount, scope, structure, ...named, seed: from }, metrics);
 }
 
 interface Job {

@@ -1,12 +1,21 @@
 // Quantization-aware training: a clone that computes as if quantized and trains in floats, and its packing afterwards.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { recordStep } from "../info/index.js";
 import type { Module } from "../nn/index.js";
 import { requireSound } from "../nn/sound.js";
 import { ZeroForm } from "../tensor/zero-form.js";
 import { FakeForm } from "./fake-form.js";
 import { isHidden, pack } from "./pack.js";
 import { PackedForm } from "./packed-form.js";
-import { formsFor, formsOf, planFor, requireModel, requireSoundInputs, type QuantizeOptions } from "./quantize.js";
+import {
+  formsFor,
+  formsOf,
+  planFor,
+  requireModel,
+  requireSoundInputs,
+  schemesOf,
+  type QuantizeOptions,
+} from "./quantize.js";
 import { targetsOf, type SchemeChoice } from "./targets.js";
 
 /** Options of {@link prepare}. */
@@ -42,6 +51,7 @@ export async function prepare<Model extends Module>(
     const targets = targetsOf(where, work, choice, options);
     const { forms } = await formsFor(planFor(where, work, rest), targets, { lsq });
     for (const [target, form] of forms) target.parameter.setForm(form);
+    recordStep(work, "fakeQuantize", { schemes: schemesOf(targets), lsq });
     return work;
   } catch (thrown) {
     work.dispose();
@@ -75,6 +85,8 @@ export async function convert<Model extends Module>(
       const packed = (await isHidden(parameter)) ? new ZeroForm(parameter.shape) : await pack(where, parameter, form, options); // prettier-ignore
       parameter.setForm(packed);
     }
+    // The integers are those that training saw: its figures hold.
+    recordStep(work, "quantize", {}, work.info.metrics);
     return work;
   } catch (thrown) {
     work.dispose();

@@ -1,6 +1,7 @@
 // Post-training quantization: a clone of the model whose weights are packed, calibrated where the scheme or the method needs it.
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { Samples } from "../data/index.js";
+import { recordStep } from "../info/index.js";
 import { Module } from "../nn/index.js";
 import { requireSound } from "../nn/sound.js";
 import { requireCount } from "../ops/require.js";
@@ -151,12 +152,19 @@ export async function quantizeModel<Model extends Module>(
     const outcomes = await solve(plan, work, targets);
     for (const [target, { form }] of outcomes) target.parameter.setForm(form);
     keepReport(work, [...hidden, ...[...outcomes].map(([target, outcome]) => layerReport(target, outcome))]);
+    const methods = plan.methods.map(({ name }) => name);
+    recordStep(work, "quantize", { schemes: schemesOf(targets), ...(methods.length > 0 && { methods }) });
     return work;
   } catch (thrown) {
     work.dispose();
     throw thrown;
   }
 }
+
+/** The names of the schemes that weights got, each once. */
+export const schemesOf = (targets: readonly Target[]): string[] => [
+  ...new Set(targets.map(({ scheme }) => scheme.name)),
+];
 
 const layerReport = ({ name }: Target, { form, ...rest }: Outcome): LayerReport => {
   return { name, scheme: describeScheme(form.scheme), ...rest };

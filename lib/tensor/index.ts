@@ -7,4 +7,4 @@ export { compile, Compiled, explain, type CompileOptions } from "./compile.js";
 export { grad, valueAndGrad } from "./grad.js";
 export { Program, type Arrays, type RunOptions } from "./program.js";
 export type { Host, Tree } from "./tree.js";
-export { inputOf, noteInput, type InputSignature } from "./signature.js";
+export { inputOf, noteInput, type InputSignature, type InputSignatures } from "./signature.js";

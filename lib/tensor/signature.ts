@@ -8,14 +8,28 @@ export interface InputSignature {
   readonly shape: Shape;
 }
 
-const signatures = new WeakMap<object, InputSignature>();
+/** Inputs by name, in the order in which the model's `forward` takes them. */
+export type InputSignatures = Readonly<Record<string, InputSignature>>;
 
-/** Notes that `model` takes such inputs. */
+const signatures = new WeakMap<object, InputSignatures>();
+
+/** Notes that `model` takes such inputs; one alone is called `x`. */
 export function noteInput(model: object, signature: InputSignature): void {
-  signatures.set(model, signature);
+  signatures.set(model, { x: signature });
+}
+
+/** Notes that `model` takes several inputs. */
+export function noteInputs(model: object, inputs: InputSignatures): void {
+  signatures.set(model, inputs);
+}
+
+/** What was noted last, if anything, for a model with one input. */
+export function inputOf(model: object): InputSignature | undefined {
+  const all = Object.values(signatures.get(model) ?? {});
+  return all.length === 1 ? all[0] : undefined;
 }
 
 /** What was noted last, if anything. */
-export function inputOf(model: object): InputSignature | undefined {
+export function inputsOf(model: object): InputSignatures | undefined {
   return signatures.get(model);
 }

@@ -3,6 +3,7 @@
 import { ArgumentError } from "../errors.js";
 import { got } from "../names/got.js";
 import type { Dataset } from "../data/index.js";
+import type { ModelInfo } from "../info/index.js";
 import type { Loss } from "../loss/index.js";
 import type { ModuleLike } from "../nn/module.js";
 import type { NdArray } from "../tensor/nd-array.js";
@@ -31,6 +32,8 @@ export interface DistillationStep {
 /** Terms that a loss carries in training; made by `distill.kd` and its like. */
 export interface LossTerms {
   readonly name: string;
+  /** What the teacher knows beside its weights; a student learns what nobody else tells it. */
+  readonly info?: ModelInfo;
   /** Columns with a row for every sample, such as a teacher's scores; made before the first step. */
   prepare(run: DistillationRun): Promise<Readonly<Record<string, NdArray>>>;
   /** The whole loss of a batch, the task's included. */

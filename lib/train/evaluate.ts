@@ -11,6 +11,7 @@ import { countOf, NdArray } from "../tensor/nd-array.js";
 import { aborted } from "../tensor/program.js";
 import { Cancellation } from "./cancellation.js";
 import { Evaluator } from "./evaluator.js";
+import { requireOneRule } from "./known.js";
 import {
   checkCount,
   checkMetrics,
@@ -103,11 +104,13 @@ export async function evaluate<const Metrics extends MetricSet = Record<never, n
   checkCount(where, "batchSize", batchSize);
   checkMetrics(where, metrics);
   if (loss !== undefined) requireLoss(where, loss);
-  const { x, y } = checkedDataset(where, dataset);
+  const { x, y, info } = checkedDataset(where, dataset);
+  requireOneRule(where, model, info);
+  const { preprocessing } = info;
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);
   const collect = Object.keys(metrics).length > 0;
-  const evaluator = new Evaluator({ where, model, x, y: loss && y, loss, batchSize, collect });
+  const evaluator = new Evaluator({ where, model, x, y: loss && y, loss, batchSize, collect, preprocessing });
   try {
     const pass = new MetricPass(metrics, y);
     const value = await evaluator.run(cancellation, (block, row) => pass.update(block, row));

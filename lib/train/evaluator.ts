@@ -3,6 +3,7 @@ import { ArgumentError, ShapeError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import type { Loss } from "../loss/index.js";
 import { feed, Module, type ModuleLike } from "../nn/index.js";
+import type { Preprocessing } from "../preprocess/index.js";
 import { viewOf } from "../tensor/parameter.js";
 import { NdArray, showShape, type Shape } from "../tensor/nd-array.js";
 import { sizeOf, type DType } from "../tensor/dtype.js";
@@ -22,6 +23,8 @@ export interface EvaluatorSource {
   /** Needed for a loss. */
   readonly y?: NdArray | undefined;
   readonly loss?: Loss | undefined;
+  /** How x is to be read by a model that knows no rule. */
+  readonly preprocessing?: Preprocessing | undefined;
   readonly batchSize: number;
   /** Whether predictions are handed out. */
   readonly collect: boolean;
@@ -130,10 +133,10 @@ export class Evaluator {
   }
 
   private compile(batch: number): Part {
-    const { where, model, x, y, loss, collect } = this.source;
+    const { where, model, x, y, loss, collect, preprocessing } = this.source;
     const trace = new Trace({ training: false });
     const outputs = within(trace, (): Outputs => {
-      const prediction = feed(model, trace.input("x", x.dtype, [batch, ...x.shape.slice(1)]));
+      const prediction = feed(model, trace.input("x", x.dtype, [batch, ...x.shape.slice(1)]), preprocessing);
       if (prediction.shape[0] !== batch) {
         throw new ShapeError(
           `${where}: the model must give a row for each of the ${batch} samples, got ${showShape(prediction.shape)}`,

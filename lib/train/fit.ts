@@ -1,11 +1,13 @@
 // Training a model on a data set.
 import { ArgumentError } from "../errors.js";
 import type { Samples } from "../data/index.js";
+import { infoOf, replaceInfo } from "../info/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import { aborted } from "../tensor/program.js";
 import { Cancellation } from "./cancellation.js";
 import { planFit, type FitOptions, type FitResult, type ScalarMetrics, type StepEvent } from "./fit-options.js";
 import type { FitHooks } from "./hooks.js";
+import { learnInfo, recordRun } from "./known.js";
 import { Run } from "./run.js";
 import { Trainer } from "./trainer.js";
 
@@ -19,7 +21,8 @@ const training = new WeakSet<object>();
  * its steps, or both. Steps, shuffling and batching happen in the engine, off the event loop. The same seed gives the same
  * weights to the bit, on any number of threads.
  *
- * u8 inputs are pixels: they are read as value / 255. Leaving the loop over the events ends the run; the weights are then
+ * x is read by the rule that the samples carry (`data.mnist`, `data.images`), else as the numbers they are; the model knows from
+ * then on what they say of themselves, classes included (`model.info`). Leaving the loop over the events ends the run; the weights are then
  * whole, up to a tenth of a second ahead of the last event read. With early stopping the best weights are restored on every
  * way out, abort and errors included, unless `restoreBest` is false.
  *
@@ -71,8 +74,19 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
       try {
         if (plan.signal?.aborted) throw aborted(where, plan.signal);
         const { distill, model, dataset, batchSize, signal } = plan;
-        const columns = await distill?.prepare({ where, model, dataset, batchSize, signal });
-        return await new Trainer(plan, cancellation, context, hooks, columns).run();
+        const before = infoOf(model);
+        learnInfo(where, model, dataset, distill?.info);
+        let trainer: Trainer;
+        try {
+          const columns = await distill?.prepare({ where, model, dataset, batchSize, signal });
+          trainer = new Trainer(plan, cancellation, context, hooks, columns);
+        } catch (thrown) {
+          replaceInfo(model, before);
+          throw thrown;
+        }
+        const result = await trainer.run();
+        recordRun(plan, result);
+        return result;
       } finally {
         training.delete(model);
         cancellation.release();

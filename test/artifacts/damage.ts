@@ -134,7 +134,7 @@ export async function damage({ folder, count, seed: start }: { folder: string; c
     if (damaged.equals(whole[file]!)) continue;
     await writeFile(join(place, names[file]!), damaged);
     await writeFile(join(place, names[1 - file]!), whole[1 - file]!);
-    const load = result.tried++ % 2 === 0 ? artifact.load : artifact.loadModel;
+    const load: (path: string) => Promise<unknown> = result.tried++ % 2 === 0 ? artifact.load : artifact.loadModel;
     const thrown: unknown = await load(place).then(
       () => "loaded",
       (error: unknown) => error,

@@ -169,7 +169,7 @@ describe("an altered mask", () => {
   ])("is found: %s", async (name, harm, message) => {
     const path = await saved(name.replaceAll(" ", "-"));
     await harm(path);
-    for (const load of [artifact.load, artifact.loadModel]) {
+    for (const load of [artifact.load, artifact.loadModel] as ((path: string) => Promise<unknown>)[]) {
       await expect(load(path)).rejects.toMatchObject({
         code: "ERR_ATHANOR_CORRUPT",
         message: expect.stringMatching(message) as string,

@@ -18,7 +18,7 @@ const bytes = (shape: number[]) =>
     shape,
   );
 
-const run = (model: nn.ModuleLike, x: NdArray) => compile((t: Tensor) => nn.call(model, nn.asInput(t))).runSync(x);
+const run = (model: nn.ModuleLike, x: NdArray) => compile((t: Tensor) => nn.feed(model, t)).runSync(x);
 
 function cnn() {
   seed(3);
@@ -136,7 +136,7 @@ describe("a saved model", () => {
 // graph.json as its damagers see it.
 interface Json {
   version: number;
-  input: { shape: number[] };
+  inputs: { shape: number[] }[];
   nodes: { op: string; inputs?: number[]; attrs?: unknown; tensor?: string }[];
   outputs: unknown;
 }
@@ -185,13 +185,13 @@ describe("a damaged artifact", () => {
     ["an unknown operation", (json) => (json.nodes[3]!.op = "exec"), /operation "exec", which an artifact cannot hold/],
     ["an effect", (json) => (json.nodes[3]!.op = "assign"), /operation "assign", which an artifact cannot hold/],
     ["a value from the future", (json) => (json.nodes[2]!.inputs = [9999]), /reads a value that is made after it/],
-    ["a shape that does not fit", (json) => (json.input.shape = [3, 12, 12]), /is damaged: node \d+ \(conv2d\): /],
+    ["a shape that does not fit", (json) => (json.inputs[0]!.shape = [3, 12, 12]), /is damaged: node \d+ \(conv2d\): /],
     [
       "a missing weight",
       (json) => (json.nodes.find(({ tensor }) => tensor)!.tensor = "nobody"),
       /tensor "nobody".*is missing/,
     ],
-    ["a huge input", (json) => (json.input.shape = [1, 2 ** 40, 2 ** 40]), /is damaged|too/],
+    ["a huge input", (json) => (json.inputs[0]!.shape = [1, 2 ** 40, 2 ** 40]), /is damaged|too/],
     [
       "attributes of a strange kind",
       (json) => (json.nodes.at(-1)!.attrs = { a: { b: "c" } }),

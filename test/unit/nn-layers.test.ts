@@ -182,15 +182,22 @@ describe("dropout, flatten, softmax, embedding", () => {
     const layer = nn.embedding(5, 2);
     const tokens = array(Uint8Array.of(1, 4), [1, 2]);
     expect((await apply(layer, tokens)).shape).toEqual([1, 2, 2]);
-    await expect(apply((x) => layer.forward(nn.asInput(x)), tokens)).rejects.toThrow(
-      "embedding: takes row numbers in i32, got f32; feed an Int32Array (u8 inputs of a model are read as pixels)",
+    await expect(apply((x) => nn.feed(layer, x), tokens)).rejects.toThrow(
+      "embedding: takes row numbers in i32, got f32; feed an Int32Array (bytes go into a model as f32 numbers)",
     );
   });
 
-  it("bytes are pixels, everything else is itself", async () => {
-    const pixels = await apply(nn.asInput, array(Uint8Array.of(0, 51, 255)));
-    expect([...pixels.data]).toEqual([0, Math.fround(0.2), 1]);
-    expect((await apply(nn.asInput, array(Int32Array.of(300)))).toArray()).toEqual([300]);
+  it("bytes are the numbers they are, unless a rule says otherwise; everything else is itself", async () => {
+    const plain = nn.sequential(nn.flatten());
+    const bytes = array(Uint8Array.of(0, 51, 255), [1, 3]);
+    expect((await apply((x) => nn.feed(plain, x), bytes)).data).toEqual(Float32Array.of(0, 51, 255));
+    expect((await apply((x) => nn.feed(plain, x), array(Int32Array.of(300), [1, 1]))).dtype).toBe("i32");
+    plain.setInfo({ preprocessing: { kind: "normalize", divide: 255, mean: [0.5, 0, 0], deviation: [1, 2, 1] } });
+    expect([...(await apply((x) => nn.feed(plain, x), bytes)).data]).toEqual([-0.5, 0.1, 1].map(Math.fround));
+    const rule = { kind: "normalize", layout: "NHWC", mean: [1, 2], deviation: [10, 100] } as const;
+    const images = nn.sequential(nn.flatten()).setInfo({ preprocessing: rule });
+    const photo = array(Uint8Array.of(1, 2, 11, 102), [1, 1, 2, 2]); // (N, H, W, C)
+    expect([...(await apply((x) => nn.feed(images, x), photo)).data]).toEqual([0, 1, 0, 1]);
   });
 });
 

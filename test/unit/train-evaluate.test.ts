@@ -45,9 +45,13 @@ describe("evaluate and predict", () => {
     expect(result.confusion.counts.reduce((sum, count) => sum + count, 0)).toBe(rows);
   });
 
-  it("reads u8 as pixels, as training and saved models do", async () => {
+  it("reads u8 by the rule of the model or the samples, else as the numbers they are", async () => {
     const net = nn.sequential(nn.flatten());
     const pixels = array(Uint8Array.of(0, 51, 255, 102), [1, 1, 2, 2]);
+    expect((await train.predict(net, pixels)).data).toEqual(Float32Array.of(0, 51, 255, 102));
+    const set = data.images({ x: pixels, y: array([0, 0.2, 1, 0.4], [1, 4]) });
+    expect((await train.evaluate(net, set, { loss: loss.mse() })).loss).toBe(0);
+    net.setInfo({ preprocessing: set.info.preprocessing });
     expect((await train.predict(net, pixels)).data).toEqual(Float32Array.from([0, 0.2, 1, 0.4]));
   });
 

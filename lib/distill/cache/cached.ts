@@ -2,6 +2,7 @@
 // They are found again by what they depend on, so that a teacher that was trained on, or other samples, are asked anew.
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../errors.js";
 import { got } from "../../names/got.js";
+import { infoOf, type ModelInfo } from "../../info/index.js";
 import { Served } from "../../artifact/index.js";
 import { rowsOf } from "../../data/rows.js";
 import { requireModule, type ModuleLike } from "../../nn/module.js";
@@ -41,6 +42,11 @@ export class CachedTeacher {
   constructor(model: ModuleLike | Served, options: CacheOptions) {
     this.model = model;
     this.options = options;
+  }
+
+  /** @internal What the teacher knows beside its weights. */
+  get info(): ModelInfo {
+    return this.model instanceof Served ? this.model.info : infoOf(this.model);
   }
 
   /**

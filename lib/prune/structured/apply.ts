@@ -2,6 +2,7 @@
 // count anew, and the copy is traced to see that its code makes of the new sizes what the plan says.
 import { SavedModel } from "../../artifact/index.js";
 import { ArgumentError, AthanorError, UnsupportedError } from "../../errors.js";
+import { recordStep } from "../../info/index.js";
 import type { Module } from "../../nn/index.js";
 import { NdArray } from "../../tensor/nd-array.js";
 import type { Parameter } from "../../tensor/parameter.js";
@@ -21,6 +22,8 @@ export interface ShrinkSource<M extends Module> {
   readonly cuts: ReadonlyMap<Parameter, Cut>;
   /** Classes of the units that go. */
   readonly removed: ReadonlySet<number>;
+  /** What was asked for, to be noted. */
+  readonly asked: Readonly<Record<string, unknown>>;
 }
 
 /** The shrunk copy. */
@@ -46,6 +49,7 @@ export function shrink<M extends Module>(source: ShrinkSource<M>): M {
     });
     if (copy instanceof SavedModel) resizeSaved(where, copy, analysis.graphs[0]!, kept);
     verify(where, copy, source.input, analysis, kept);
+    recordStep(copy, "prune", source.asked);
     return copy;
   } catch (thrown) {
     copy.dispose();

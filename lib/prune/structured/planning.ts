@@ -52,7 +52,9 @@ export function draftPlan<M extends Module>(where: string, model: M, options: St
   const { groups, kept } = groupsOf(analysis, (parameter) => names.get(parameter)!);
   const chosen = choose(where, groups, read.wanted, options, kept);
   const amounts = chosen.map((group) => amountOf(where, group, options.amount));
-  return { ...read, model, names, analysis, groups, kept, chosen, amounts };
+  const { structured, amount, criterion } = options;
+  const asked = { structured, amount, scope: read.scope, roundTo: read.roundTo, criterion: criterion?.name };
+  return { ...read, asked, model, names, analysis, groups, kept, chosen, amounts };
 }
 
 /** @internal What {@link draftPlan} gives. */
@@ -74,5 +76,6 @@ export function finishPlan<M extends Module>(draft: Draft<M>, scores: readonly n
     kept,
     cuts: cutsOf(analysis.axesOf, analysis.units, removed),
     removed,
+    asked: draft.asked,
   });
 }
