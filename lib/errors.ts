@@ -59,6 +59,20 @@ export class AbortedError extends AthanorError {
   }
 }
 
+/** A run that a signal (Ctrl-C) ended; what it had reached is in `checkpoint`, where one was asked for. */
+export class InterruptedError extends AthanorError {
+  /** The signal that came. */
+  readonly signal: "SIGINT" | "SIGTERM";
+  /** The path of the checkpoint to go on from; undefined if the run kept none. */
+  readonly checkpoint: string | undefined;
+
+  constructor(message: string, of: { signal: "SIGINT" | "SIGTERM"; checkpoint: string | undefined }) {
+    super("ERR_ATHANOR_INTERRUPTED", message);
+    this.signal = of.signal;
+    this.checkpoint = of.checkpoint;
+  }
+}
+
 /** A file whose content is not what it claims. */
 export class CorruptFileError extends AthanorError {
   constructor(message: string, options?: ErrorOptions) {
@@ -108,7 +122,7 @@ export class LoadError extends AthanorError {
   }
 }
 
-/** Every code with the class that carries it. `ERR_ATHANOR_LOAD` alone has no twin in C++. */
+/** The codes of C++ with the classes that carry them, and `ERR_ATHANOR_LOAD`; InterruptedError is never the engine's. */
 export const errorClasses = {
   ERR_ATHANOR_SHAPE: ShapeError,
   ERR_ATHANOR_DTYPE: DTypeError,
@@ -137,9 +151,11 @@ export type ErrorCode =
   | "ERR_ATHANOR_NONFINITE"
   | "ERR_ATHANOR_UNSUPPORTED"
   | "ERR_ATHANOR_INTERNAL"
-  | "ERR_ATHANOR_LOAD";
+  | "ERR_ATHANOR_LOAD"
+  | "ERR_ATHANOR_INTERRUPTED";
 
-const isErrorCode = (code: unknown): code is ErrorCode => typeof code === "string" && Object.hasOwn(errorClasses, code);
+const isErrorCode = (code: unknown): code is keyof typeof errorClasses =>
+  typeof code === "string" && Object.hasOwn(errorClasses, code);
 
 /**
  * Turns the plain `{ code, message }` error of the addon into its class, with the original stack; anything else comes back

@@ -80,6 +80,7 @@
       "native/sparse/slots.cc",
       "native/train/dataset.cc",
       "native/train/loop.cc",
+      "native/train/state.cc",
     ],
     "athanor_binding_sources": [
       "native/bindings/addon.cc",
@@ -87,6 +88,7 @@
       "native/bindings/files.cc",
       "native/bindings/graph.cc",
       "native/bindings/program.cc",
+      "native/bindings/state.cc",
       "native/bindings/training.cc",
       "native/bindings/values.cc",
       "native/bindings/variable.cc",

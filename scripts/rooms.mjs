@@ -54,7 +54,7 @@ const ground = ["errors", "names", "guidance"];
 const engine = [...ground, "native", "tensor"];
 const described = [...engine, "preprocess", "info"];
 const model = [...described, "ops", "schedule", "data", "metrics"];
-const training = [...model, "nn", "loss", "optim"];
+const training = [...model, "nn", "loss", "optim", "checkpoint"];
 const compression = [...training, "train", "artifact"];
 const outer = [...compression, "prune", "quantize", "distill"];
 
@@ -69,6 +69,7 @@ export const libRooms = {
   preprocess: engine,
   info: [...engine, "preprocess"],
   data: described,
+  checkpoint: engine,
   metrics: engine,
   ops: engine,
   nn: model,

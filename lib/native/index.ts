@@ -196,6 +196,27 @@ export interface Addon {
     tensors: readonly StoredTensor<NativeArray>[],
     operation: string,
   ): Promise<void>;
+  /** to[i] ← from[i], all as of one moment between two steps. */
+  copyVariables(from: readonly NativeVariable[], to: readonly NativeVariable[]): Promise<void>;
+  /** Writes a checkpoint as the folder `place`, atomically, without a copy in JavaScript; nobody may change the variables meanwhile. */
+  writeState(
+    place: string,
+    json: string,
+    names: readonly string[],
+    variables: readonly NativeVariable[],
+    operation: string,
+  ): Promise<void>;
+  /** The JSON of a checkpoint, if all of it is as it was written. */
+  readState(place: string, operation: string): Promise<string>;
+  /** Reads tensors of a checkpoint into variables: all of them, or none. */
+  readVariables(
+    place: string,
+    names: readonly string[],
+    variables: readonly NativeVariable[],
+    operation: string,
+  ): Promise<void>;
+  /** Removes a checkpoint and nothing else. */
+  removeState(place: string): Promise<void>;
   Cancel: new () => NativeCancel;
   Variable: new (dtype: NativeDType, shape: readonly number[], name: string) => NativeVariable;
   Graph: new () => NativeGraph;

@@ -1,5 +1,6 @@
 // Scores to masks, all in the engine: one program computes every parameter's scores, ranks them and gives the masks. How many
 // weights stay is fed in, so that one compilation serves all steps of a schedule.
+import type { Json } from "../checkpoint/index.js";
 import { ArgumentError, NonFiniteError, ShapeError } from "../errors.js";
 import { call } from "../native/index.js";
 import { array, NdArray, showShape } from "../tensor/nd-array.js";
@@ -108,6 +109,13 @@ export class Masker {
   /** What the last masks had to do without. */
   get notes(): readonly string[] {
     return this.said;
+  }
+
+  /** What it goes by, for comparing runs. */
+  describe(): Json {
+    const { targets, criterion, scope, pattern, seed } = this.plan;
+    const amounts = Object.fromEntries(targets.map(({ name, amount }) => [name, amount]));
+    return { criterion: criterion.name, scope, pattern: { ...pattern }, seed, amounts };
   }
 
   dispose(): void {

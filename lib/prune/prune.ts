@@ -1,10 +1,13 @@
 // Pruning a model: masks by a criterion, at once or along a schedule, with training under them. The model that is given is never
 // changed; what comes back is a clone with masks.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { both } from "../checkpoint/index.js";
 import { ArgumentError } from "../errors.js";
 import { recordStep } from "../info/index.js";
 import type { Module } from "../nn/module.js";
 import { requireSound } from "../nn/sound.js";
-import { Cancellation } from "../train/cancellation.js";
+import { anyOf, Cancellation } from "../train/cancellation.js";
 import { fitWith } from "../train/fit.js";
 import type { FitHooks } from "../train/hooks.js";
 import type { ScalarMetrics } from "../train/index.js";
@@ -54,7 +57,7 @@ export async function pruneModel<M extends Module, const Metrics extends ScalarM
   const { targets } = planPrune(where, model, options);
   await requireSound(where, model, targets.map(({ parameter }) => parameter)); // prettier-ignore
   if (options.signal?.aborted) throw aborted(where, options.signal);
-  const clone = model.clone();
+  const clone = model.clone().assignNames();
   try {
     const { during, schedule = oneShot() } = options as PruneOptions;
     const masker = new Masker(planMask(where, clone, options, during));
@@ -129,6 +132,8 @@ async function pruneAlong({ clone, masker, cancellation, during }: Job, schedule
     due: (step) => schedule.next(step),
     pause: update,
     settled: (step) => step >= schedule.end,
+    identity: { pruning: masker.describe(), schedule: [schedule.kind, schedule.start, schedule.end, schedule.length] },
+    participant: masker.statistics.participant(),
     trace: (trace, gradients) => masker.statistics.follow(trace, gradients),
   };
   masker.statistics.beginTraining();
@@ -148,10 +153,12 @@ async function drawTicket({ clone, masker, cancellation, during }: Job, schedule
         firstStep: round === 0 ? 0 : rewindTo,
         due: (step) => (saves && step < rewindTo ? rewindTo : Infinity),
         pause: () => early.save(),
+        identity: { pruning: masker.describe(), schedule: ["lottery", rounds, rewindTo, round] },
+        participant: both(masker.statistics.participant(), early.participant()),
         trace: (trace, gradients) => masker.statistics.follow(trace, gradients),
       };
       masker.statistics.beginTraining();
-      await train(clone, during!, cancellation, hooks);
+      await train(clone, ofRound(during!, round), cancellation, hooks);
       if (round === rounds) return;
       await masker.update((amount) => schedule.after(round + 1, amount), cancellation, round);
       await early.restore();
@@ -160,6 +167,18 @@ async function drawTicket({ clone, masker, cancellation, during }: Job, schedule
   } finally {
     early.dispose();
   }
+}
+
+// Every round keeps its checkpoints in a folder of its own. A round that had come to its end is not run again: its last checkpoint
+// gives what the next one starts from.
+function ofRound(during: During, round: number): During {
+  const { checkpoint, resume = false } = during;
+  const folder = `round-${round}`;
+  return {
+    ...during,
+    ...(checkpoint && { checkpoint: { ...checkpoint, dir: join(checkpoint.dir, folder) } }),
+    ...(resume !== false && resume !== "auto" && { resume: existsSync(join(resume, folder)) && join(resume, folder) }),
+  };
 }
 
 async function train(clone: Module, during: During, cancellation: Cancellation, hooks: FitHooks): Promise<void> {
@@ -179,9 +198,4 @@ function requireRewind(rewindTo: number, steps: number): void {
   throw new ArgumentError(
     `prune: prune.lottery goes back to step ${rewindTo}, the run has ${steps} steps; give a smaller rewindTo or a longer run`,
   );
-}
-
-function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
-  const given = signals.filter((signal) => signal !== undefined);
-  return given.length > 1 ? AbortSignal.any(given) : given[0];
 }

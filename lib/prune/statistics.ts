@@ -2,6 +2,7 @@
 // training steps. Only what a criterion asked for is gathered.
 import { ArgumentError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
+import type { Participant } from "../checkpoint/index.js";
 import type { Dataset } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import { feed } from "../nn/input.js";
@@ -93,6 +94,14 @@ export class Statistics {
       const gradient = gradients.get(parameter);
       if (gradient) this.add(trace, "movement", i, trace.parameter(parameter).mul(gradient).neg());
     });
+  }
+
+  /** What outlives a training step: the movement. Everything else is gathered anew when it is read. */
+  participant(): Participant {
+    if (!this.names.has("movement")) return {};
+    return {
+      tensors: () => this.parameters.map(({ name }, i) => [name, this.sums.get(`movement.${i}`)!.native] as const),
+    };
   }
 
   /** Says that training begins: movement counts from here on and need not be estimated any more. */

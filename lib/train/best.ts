@@ -1,8 +1,19 @@
 // The best state of a run so far: when it was, and a copy of the weights where they are to be restored.
 import type { Parameter } from "../tensor/parameter.js";
-import { EarlyStopping } from "./early-stopping.js";
+import type { Json, Participant } from "../checkpoint/index.js";
+import { EarlyStopping, type EarlyStoppingState } from "./early-stopping.js";
 import type { Figures } from "./fit-options.js";
 import { Snapshot } from "./snapshot.js";
+
+type Found = { epoch: number; steps: number; figures: Partial<Figures> };
+
+interface State {
+  readonly stopping: EarlyStoppingState;
+  readonly found: Found | undefined;
+  readonly stale: boolean;
+  /** Of the best weights. */
+  readonly weights: Json;
+}
 
 /** Watches one figure of a run, keeps the best weights, says when to stop. */
 export class Best {
@@ -10,7 +21,7 @@ export class Best {
   private readonly stopping: EarlyStopping;
   private readonly stops: boolean;
   private readonly snapshot: Snapshot | undefined;
-  private found: { epoch: number; steps: number; figures: Partial<Figures> } | undefined;
+  private found: Found | undefined;
   private stale = false;
 
   /** Without `stopping`, what is best is noted but nothing stops and no weights are kept. */
@@ -23,12 +34,12 @@ export class Best {
   }
 
   /** When it was best. */
-  get record(): { epoch: number; steps: number; figures: Partial<Figures> } | undefined {
+  get record(): Found | undefined {
     return this.found;
   }
 
   /** Takes in figures; true if the run is to stop. */
-  async observe(at: { epoch: number; steps: number; figures: Partial<Figures> }): Promise<boolean> {
+  async observe(at: Found): Promise<boolean> {
     const value = (at.figures as Record<string, number | undefined>)[this.monitor];
     if (value === undefined) return false;
     const { isBest, stop } = this.stopping.observe(value);
@@ -51,6 +62,26 @@ export class Best {
     if (this.stale) await this.snapshot.restore();
     this.stale = false;
     return true;
+  }
+
+  /** What of it is kept in a checkpoint. */
+  participant(): Participant {
+    const weights = this.snapshot?.participant();
+    return {
+      state: () => {
+        const { found, stale } = this;
+        const state: State = { stopping: this.stopping.state(), found, stale, weights: weights?.state!() };
+        return state as unknown as Json;
+      },
+      tensors: () => weights?.tensors!() ?? [],
+      restore: (saved) => {
+        const state = saved as unknown as State;
+        this.stopping.restore(state.stopping);
+        this.found = state.found;
+        this.stale = state.stale;
+        if (state.weights !== undefined) weights?.restore!(state.weights);
+      },
+    };
   }
 
   dispose(): void {

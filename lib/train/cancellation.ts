@@ -37,3 +37,9 @@ export class Cancellation {
     this.signal?.removeEventListener("abort", this.raise);
   }
 }
+
+/** One signal that fires with any of those given; undefined for none. */
+export function anyOf(...signals: readonly (AbortSignal | undefined)[]): AbortSignal | undefined {
+  const given = signals.filter((signal) => signal !== undefined);
+  return given.length > 1 ? AbortSignal.any(given) : given[0];
+}

@@ -37,6 +37,9 @@ const options = ["monitor", "mode", "patience", "minDelta", "cooldown", "baselin
 /** Figures that can be monitored, with the way that is better. */
 export type Monitors = ReadonlyMap<string, "higher" | "lower">;
 
+/** What {@link EarlyStopping} has come to: the best score, values taken in, checks without improvement, checks of rest left. */
+export type EarlyStoppingState = Readonly<Record<"best" | "checks" | "waited" | "resting", number>>;
+
 /** Watches one figure over a run. */
 export class EarlyStopping {
   readonly monitor: string;
@@ -79,6 +82,32 @@ export class EarlyStopping {
     if (typeof this.restoreBest !== "boolean") {
       throw new ArgumentError(`${where}: restoreBest must be true or false, got ${got(given.restoreBest)}`);
     }
+  }
+
+  /** Its options, defaults filled in. */
+  describe(): Readonly<Record<string, number | string | boolean | undefined>> {
+    const { monitor, sign, patience, minDelta, cooldown, baseline, startFrom, restoreBest } = this;
+    return {
+      monitor,
+      mode: sign === 1 ? "max" : "min",
+      patience,
+      minDelta,
+      cooldown,
+      baseline,
+      startFrom,
+      restoreBest,
+    };
+  }
+
+  /** What it has come to. */
+  state(): EarlyStoppingState {
+    const { best, checks, waited, resting } = this;
+    return { best, checks, waited, resting };
+  }
+
+  /** Goes on from there. */
+  restore({ best, checks, waited, resting }: EarlyStoppingState): void {
+    Object.assign(this, { best, checks, waited, resting });
   }
 
   /** Takes in a value: whether it is the best so far, and whether the run is to stop. NaN never is an improvement. */

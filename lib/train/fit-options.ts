@@ -1,5 +1,14 @@
 // What `fit` is asked for and what it answers; and the check of the former before anything is touched.
 import { ArgumentError } from "../errors.js";
+import {
+  checkAllow,
+  checkResume,
+  planCheckpoint,
+  type CheckpointOptions,
+  type CheckpointPlan,
+  type Resume,
+  type Section,
+} from "../checkpoint/index.js";
 import { got } from "../names/got.js";
 import type { Dataset, Samples } from "../data/index.js";
 import { requireSamples } from "../data/samples.js";
@@ -74,6 +83,9 @@ export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly stopped: "done" | "early" | "break";
   /** Steps taken. */
   readonly steps: number;
+  /** Steps that an earlier process had taken, where the run went on from a checkpoint. */
+  readonly resumed: number | undefined;
+  /** Of this process. */
   readonly seconds: number;
 }
 
@@ -116,6 +128,17 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
   readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
+  /** Keeps the state of the run on the disk, so that it can go on after its process ended. Default not at all. */
+  readonly checkpoint?: CheckpointOptions | undefined;
+  /** The checkpoint to go on from. Default false, from the start. */
+  readonly resume?: Resume | undefined;
+  /** What may differ from the run of the checkpoint. Default nothing. */
+  readonly allow?: readonly Section[] | undefined;
+  /**
+   * SIGINT (Ctrl-C) and SIGTERM end the run: the first after the step that runs, with a checkpoint where they are kept, and the
+   * run rejects with `InterruptedError`; the second ends the process. Default false: a library leaves signals to its program.
+   */
+  readonly signals?: boolean | undefined;
   /** Ends the run; it rejects with `AbortedError`. */
   readonly signal?: AbortSignal | undefined;
   /** Show progress on stderr (a bar on a terminal, lines elsewhere), or on a stream. Default false. */
@@ -140,6 +163,10 @@ export interface FitPlan {
     | undefined;
   readonly distill: LossTerms | undefined;
   readonly stopping: EarlyStopping | undefined;
+  readonly checkpoint: CheckpointPlan | undefined;
+  readonly resume: Resume;
+  readonly allow: readonly Section[];
+  readonly signals: boolean;
   readonly signal: AbortSignal | undefined;
   readonly progress: boolean | ProgressStream;
   readonly callbacks: Callbacks;
@@ -157,6 +184,10 @@ const names = [
   "validate",
   "distill",
   "earlyStopping",
+  "checkpoint",
+  "resume",
+  "allow",
+  "signals",
   "signal",
   "progress",
   "callbacks",
@@ -170,12 +201,17 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkObject(where, options, names);
   requireLoss(where, options.loss);
   checkOptimizer(where, options.optimizer);
-  const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {} } = options;
+  const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {}, signals = false } = options;
+  const { resume = false, allow = [] } = options;
   checkCount(where, "batchSize", batchSize);
   checkSeed(where, seed);
   checkLossTerms(where, options.distill);
   checkFlag("shuffle", shuffle);
   checkFlag("dropLast", dropLast);
+  checkFlag("signals", signals);
+  const checkpoint = planCheckpoint(where, options.checkpoint);
+  checkResume(where, resume, checkpoint);
+  checkAllow(where, allow);
   checkObject(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
@@ -206,6 +242,10 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     stopping:
       options.earlyStopping &&
       new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),
+    checkpoint,
+    resume,
+    allow,
+    signals,
     signal: options.signal,
     progress: options.progress ?? false,
     callbacks,

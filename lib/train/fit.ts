@@ -4,11 +4,12 @@ import type { Samples } from "../data/index.js";
 import { infoOf, replaceInfo } from "../info/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import { aborted } from "../tensor/program.js";
-import { Cancellation } from "./cancellation.js";
+import { anyOf, Cancellation } from "./cancellation.js";
 import { planFit, type FitOptions, type FitResult, type ScalarMetrics, type StepEvent } from "./fit-options.js";
 import type { FitHooks } from "./hooks.js";
 import { learnInfo, recordRun } from "./known.js";
 import { Run } from "./run.js";
+import { SignalWatch } from "./signals.js";
 import { Trainer } from "./trainer.js";
 
 /** A run of {@link fit}: an async iterable of step events, and a promise of its result. */
@@ -61,13 +62,16 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
   hooks: FitHooks,
 ): FitRun<Metrics> {
   const where = "train.fit";
-  const plan = planFit(model, dataset, options);
-  hooks.begin?.(plan.steps);
+  const asked = planFit(model, dataset, options);
+  hooks.begin?.(asked.steps);
+  const watch = asked.signals ? new SignalWatch() : undefined;
+  const plan = watch ? { ...asked, signal: anyOf(asked.signal, watch.aborts) } : asked;
   const cancellation = new Cancellation(plan.signal);
   const run = new Run<StepEvent, FitResult>(
     async (context) => {
       if (training.has(model)) {
         cancellation.release();
+        watch?.release();
         throw new ArgumentError(`${where}: the model is being trained by another run; await that run first`);
       }
       training.add(model);
@@ -90,6 +94,7 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
       } finally {
         training.delete(model);
         cancellation.release();
+        watch?.release();
       }
     },
     { onLeave: () => cancellation.raise() },

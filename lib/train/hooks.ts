@@ -1,10 +1,15 @@
 // Where compression takes part in a run of `fit`: between two steps, and in the graph of a step. Not public: users have callbacks.
+import type { Json, Participant } from "../checkpoint/index.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
 
 /** What a run does beside training. */
 export interface FitHooks {
+  /** What the run is made of beside the options of `fit`, by name: a checkpoint of a run where it differs is refused. */
+  readonly identity?: Readonly<Record<string, Json>> | undefined;
+  /** What has to be kept in a checkpoint beside the model. */
+  readonly participant?: Participant | undefined;
   /** Steps that count as taken already: the run begins there, with its learning rates and samples. Default 0. */
   readonly firstStep?: number;
   /** Called with the length of the run before anything is compiled; what it throws, `fit` throws. */

@@ -29,3 +29,5 @@ export type {
 } from "./fit-options.js";
 export type { DistillationRun, DistillationStep, LossTerms } from "./distillation.js";
 export type { EarlyStoppingOptions } from "./early-stopping.js";
+export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";
+export type { CheckpointOptions, Resume, Section } from "../checkpoint/index.js";

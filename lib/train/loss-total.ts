@@ -16,6 +16,14 @@ export function kindOfLoss(loss: Tensor): { readonly kind: LossKind; readonly co
   return weight === undefined ? { kind: "rows", count: undefined } : { kind: "count", count: weight };
 }
 
+/** What {@link LossTotal} has come to. */
+export interface LossTotalState {
+  readonly sum: number;
+  readonly weight: number;
+  /** Whether the losses of the batches are sums. */
+  readonly sums: boolean;
+}
+
 /** Adds up losses of batches. */
 export class LossTotal {
   private sum = 0;
@@ -29,6 +37,17 @@ export class LossTotal {
     if (weight === 0) return;
     this.sum += loss * weight;
     this.weight += weight;
+  }
+
+  /** What it has come to. */
+  state(): LossTotalState {
+    const { sum, weight, sums } = this;
+    return { sum, weight, sums };
+  }
+
+  /** Goes on from there. */
+  restore(state: LossTotalState): void {
+    Object.assign(this, state);
   }
 
   /** The mean over all rows that counted, NaN where none did; the sum of sums. */

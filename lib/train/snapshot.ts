@@ -1,5 +1,6 @@
 // A second copy of a model's state, held by the engine and copied there off the event loop: what "restore the best" goes back to.
 import { addon, call, callAsync, type NativeProgram, type NativeVariable } from "../native/index.js";
+import type { NamedVariable, Participant } from "../checkpoint/index.js";
 import type { Parameter } from "../tensor/parameter.js";
 
 /** Room for one copy of some parameters. */
@@ -7,10 +8,12 @@ export class Snapshot {
   private readonly copies: readonly NativeVariable[];
   private readonly saving: NativeProgram;
   private readonly restoring: NativeProgram;
+  private readonly parameters: readonly Parameter[];
   private filled = false;
 
   constructor(parameters: readonly Parameter[]) {
     const own = parameters.map(({ native }) => native);
+    this.parameters = parameters;
     this.copies = parameters.map(({ dtype, shape }) => call(() => new addon.Variable(dtype, shape, "")));
     this.saving = copying(own, this.copies);
     this.restoring = copying(this.copies, own);
@@ -19,6 +22,15 @@ export class Snapshot {
   /** Whether there is a copy. */
   get taken(): boolean {
     return this.filled;
+  }
+
+  /** What of it is kept in a checkpoint. */
+  participant(): Participant {
+    return {
+      state: () => ({ taken: this.filled }),
+      tensors: () => (this.filled ? this.copies.map((copy, i): NamedVariable => [this.parameters[i]!.name, copy]) : []),
+      restore: (saved) => void (this.filled = (saved as { readonly taken: boolean }).taken),
+    };
   }
 
   /** Copies the parameters here. */

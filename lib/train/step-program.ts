@@ -38,6 +38,8 @@ export interface StepProgram {
   readonly kind: LossKind;
   /** Further numbers of the step: schedules in the loss, with the names of their inputs. */
   readonly numbers: readonly { readonly name: string; readonly at: StepNumber }[];
+  /** The graph of the step as text, as it was traced. */
+  readonly graph: () => string;
   dispose(): void;
 }
 
@@ -196,7 +198,8 @@ export function compileStep({
     program.dispose();
     trace.graph.dispose();
   };
-  return { program, bound, kind, numbers: trace.stepNumbers(), dispose };
+  const graph = () => call(() => trace.graph.print("text"));
+  return { program, bound, kind, numbers: trace.stepNumbers(), graph, dispose };
 }
 
 // An optimizer that was bound before knows nothing of what the loss brings.

@@ -1,8 +1,9 @@
 // A training step for loops of the user's own: any function of tensors that ends in a loss.
+import { RunState } from "../checkpoint/index.js";
 import { ArgumentError, DisposedError, NonFiniteError } from "../errors.js";
 import { spelled, uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
-import { requireModule, type ModuleLike } from "../nn/module.js";
+import { Module, requireModule, type ModuleLike, type NamedParameter } from "../nn/module.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { isArrayOf, NdArray, showShape } from "../tensor/nd-array.js";
@@ -11,6 +12,7 @@ import { defaultPrograms, ProgramCache } from "../tensor/program-cache.js";
 import { oneAhead } from "./ahead.js";
 import { checkCount, checkObject } from "./metric-pass.js";
 import { Companions } from "./companions.js";
+import { optimizerOf, parametersOf } from "./participants.js";
 import {
   bindModel,
   compileStep,
@@ -62,6 +64,10 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly companions: Companions;
   private held: BoundOptimizer | undefined;
   private taken = 0;
+  /** The step that was begun last. */
+  private last: Promise<unknown> = Promise.resolve();
+  private pending: Promise<void> | undefined;
+  private restoring: ((state: RunState) => Promise<void>) | undefined;
 
   /** @internal See {@link step}. */
   constructor(
@@ -130,8 +136,50 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     return oneAhead(batches, (batch) => this.take(batch, options.signal, chain));
   }
 
-  private async take(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
+  /** @internal The model, for what is kept of it. */
+  get parameters(): readonly NamedParameter[] {
+    const { model } = this;
+    if (model instanceof Module) return model.assignNames().namedParameters();
+    return (this.held?.parameters ?? []).map((parameter) => ({ name: parameter.name, parameter }));
+  }
+
+  /** @internal Resolves when no step is under way, with all that the steps have come to. */
+  async settled(): Promise<RunState> {
+    await this.last.catch(() => {});
+    return this.state();
+  }
+
+  /** @internal Goes on from a checkpoint, with the first batch, whose trace makes the optimizer's states. */
+  resumeBy(steps: number, restore: (state: RunState) => Promise<void>): void {
+    this.taken = steps;
+    this.restoring = restore;
+  }
+
+  private state(): RunState {
+    const state = new RunState().add(
+      "model",
+      parametersOf(() => this.parameters),
+    );
+    if (this.held) state.add("optimizer", optimizerOf(this.held));
+    return state.add(
+      "companions",
+      parametersOf(() => this.companions.namedParameters()),
+    );
+  }
+
+  private take(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
+    const taking = this.takeOne(batch, signal, chain);
+    this.last = taking;
+    return taking;
+  }
+
+  private async takeOne(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
     const made = this.programFor(batch);
+    if (this.restoring) {
+      this.pending = this.restoring(this.state());
+      this.restoring = undefined;
+    }
+    if (this.pending) await this.pending;
     const index = this.taken++;
     const feeds = stepFeeds(made, "train.step", batch as Batch, index, this.total);
     try {

@@ -1,9 +1,10 @@
 // The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
 // weights whole and, where asked for, the best.
 // Long because a step, a chunk, a check and every way out share what the run has come to.
-import { AbortedError, NonFiniteError } from "../errors.js";
+import { RunState, type Json, type Participant } from "../checkpoint/index.js";
+import { AbortedError, InterruptedError, NonFiniteError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
-import { feed, Module } from "../nn/index.js";
+import { feed, Module, type NamedParameter } from "../nn/index.js";
 import { BoundOptimizer } from "../optim/index.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
@@ -11,16 +12,20 @@ import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
 import { Best } from "./best.js";
 import type { Cancellation } from "./cancellation.js";
+import { Checkpointer, type CheckpointMoment } from "./checkpointer.js";
 import { Companions } from "./companions.js";
 import { Evaluator } from "./evaluator.js";
 import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
 import { number } from "./format.js";
 import type { FitHooks } from "./hooks.js";
-import { COUNT, LossTotal, type LossKind } from "./loss-total.js";
+import { identityOf } from "./identity.js";
+import { COUNT, LossTotal, type LossKind, type LossTotalState } from "./loss-total.js";
 import { MetricPass } from "./metric-pass.js";
 import { Pace } from "./pace.js";
+import { optimizerOf, parametersOf } from "./participants.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
+import { exitBySignal, SignalReason } from "./signals.js";
 import { checkStatistics } from "./statistics.js";
 import { bindModel, compileStep, faultOf, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
 
@@ -28,6 +33,12 @@ const where = "train.fit";
 // A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
 const RECORD = ["loss", REPORT];
 const WIDTH = 5;
+
+interface Records {
+  readonly losses: LossTotalState;
+  readonly history: EpochRecord[];
+  readonly validations: ValidationRecord[];
+}
 
 interface Part {
   readonly step: StepProgram;
@@ -54,6 +65,11 @@ export class Trainer {
   private readonly hooks: FitHooks;
   private step: number;
   private losses = new LossTotal();
+  /** The last validation of this epoch. */
+  private validated: Partial<Figures> = {};
+  /** Why the run of a checkpoint had ended, if it had. */
+  private ended: FitResult["stopped"] | undefined;
+  private checkpointer: Checkpointer | undefined;
 
   /**
    * Compiles everything that the run needs.
@@ -117,18 +133,26 @@ export class Trainer {
   async run(): Promise<FitResult> {
     const begun = performance.now();
     try {
-      const stopped = await this.train();
+      this.checkpointer = await this.openCheckpoints();
+      const resumed = (await this.checkpointer?.resume()) ? this.step : undefined;
+      const stopped = this.ended ?? (await this.train());
+      if (this.ended === undefined) {
+        // With the last weights: a longer run can go on from them, and the best are kept beside.
+        this.ended = stopped;
+        await this.checkpointer?.finish(this.moment(false));
+      }
       await this.best.restore();
       checkStatistics(where, this.plan.model);
       const { history, validations, step: steps } = this;
       const seconds = (performance.now() - begun) / 1e3;
-      const result: FitResult = { best: this.best.record, history, validations, stopped, steps, seconds };
+      const result: FitResult = { best: this.best.record, history, validations, stopped, steps, resumed, seconds };
       await this.plan.callbacks.onEnd?.(result);
       return result;
     } catch (thrown) {
-      throw await this.failed(thrown);
+      throw await this.failed(await this.interrupted(thrown));
     } finally {
       this.display.stop();
+      await this.checkpointer?.close();
       this.dispose();
     }
   }
@@ -139,24 +163,29 @@ export class Trainer {
     for (let epoch = Math.floor(this.step / plan.stepsPerEpoch); this.step < plan.steps; epoch++) {
       const begun = performance.now();
       const end = Math.min(plan.steps, (epoch + 1) * plan.stepsPerEpoch);
-      let figures: Partial<Figures> = {};
       let stop = false;
-      this.losses = new LossTotal();
       while (this.step < end && !stop) {
         const due = Number.isFinite(every) ? (Math.floor(this.step / every) + 1) * every : end;
         const pause = hooks.due?.(this.step) ?? Infinity;
-        const go = await this.chunk(epoch, Math.min(end, due, pause));
+        const write = this.checkpointer?.due(this.step) ?? Infinity;
+        const go = await this.chunk(epoch, Math.min(end, due, pause, write));
         if (this.step === pause) await this.pause();
         if (!go) return "break";
         if (this.evaluator && (this.step % every === 0 || this.step === plan.steps)) {
-          figures = await this.validate(epoch);
-          stop = this.best.monitor !== "loss" && (await this.check(epoch, figures));
+          this.validated = await this.validate(epoch);
+          stop = this.best.monitor !== "loss" && (await this.check(epoch));
         }
+        if (this.step < end && !stop) await this.checkpointer?.offer(this.moment(false));
       }
-      if (this.step === end) stop = (await this.endEpoch(epoch, begun, figures)) || stop;
+      if (this.step === end) stop = (await this.endEpoch(epoch, begun)) || stop;
       if (stop) return this.step < plan.steps ? "early" : "done";
+      if (this.step < plan.steps) await this.checkpointer?.offer(this.moment(true));
     }
     return "done";
+  }
+
+  private moment(epochEnd: boolean): CheckpointMoment {
+    return { step: this.step, epochEnd, best: this.best.record?.steps };
   }
 
   private async pause(): Promise<void> {
@@ -238,19 +267,37 @@ export class Trainer {
     return figures;
   }
 
-  private async endEpoch(epoch: number, begun: number, validated: Partial<Figures>): Promise<boolean> {
-    const figures: Figures = { loss: this.losses.value, ...validated };
+  private async endEpoch(epoch: number, begun: number): Promise<boolean> {
+    const figures: Figures = { loss: this.losses.value, ...this.validated };
     const record: EpochRecord = { epoch, steps: this.step, figures, seconds: (performance.now() - begun) / 1e3 };
     this.history.push(record);
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
     await this.plan.callbacks.onEpoch?.(record);
-    return this.best.monitor === "loss" && (await this.check(epoch, validated));
+    const stop = this.best.monitor === "loss" && (await this.check(epoch));
+    this.validated = {};
+    this.losses = new LossTotal();
+    return stop;
   }
 
   // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
-  private async check(epoch: number, validated: Partial<Figures>): Promise<boolean> {
+  private async check(epoch: number): Promise<boolean> {
     if (this.hooks.settled?.(this.step) === false) return false;
-    return this.best.observe({ epoch, steps: this.step, figures: { loss: this.losses.value, ...validated } });
+    return this.best.observe({ epoch, steps: this.step, figures: { loss: this.losses.value, ...this.validated } });
+  }
+
+  // What ended the run where a signal did: the state of before the step that it broke off is kept.
+  private async interrupted(thrown: unknown): Promise<unknown> {
+    const { signal } = this.cancellation;
+    if (!(thrown instanceof AbortedError) || !(signal?.reason instanceof SignalReason)) return thrown;
+    const name = signal.reason.signal;
+    const checkpoint = await this.checkpointer?.finish(this.moment(false)).catch(() => undefined);
+    const way = checkpoint ? `; resume: "auto" goes on from "${checkpoint}"` : "; give checkpoint to go on from there";
+    const error = new InterruptedError(`${where}: ${name} came at step ${this.step}${way}`, {
+      signal: name,
+      checkpoint,
+    });
+    exitBySignal(error, name);
+    return error;
   }
 
   // The error to reject with; the best weights are back before anyone sees it.
@@ -289,6 +336,58 @@ export class Trainer {
         }),
     );
     return { step, loop };
+  }
+
+  private async openCheckpoints(): Promise<Checkpointer | undefined> {
+    const { checkpoint, resume, allow } = this.plan;
+    if (!checkpoint && resume === false) return undefined;
+    const { bound, graph } = this.parts[0]!.step;
+    const state = new RunState()
+      .add("run", this.progressState())
+      .add(
+        "model",
+        parametersOf(() => this.named()),
+      )
+      .add("optimizer", optimizerOf(bound))
+      .add(
+        "companions",
+        parametersOf(() => this.companions.namedParameters()),
+      )
+      .add("best", this.best.participant())
+      .add("hooks", this.hooks.participant ?? {});
+    const identity = await identityOf({
+      where,
+      plan: this.plan,
+      parameters: this.named(),
+      bound,
+      graph: graph(),
+      further: this.hooks.identity ?? {},
+    });
+    return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state });
+  }
+
+  // How far the run has come, and what it has recorded.
+  private progressState(): Participant {
+    return {
+      state: () => {
+        const { step, losses, validated, ended, history, validations } = this;
+        return { step, losses: losses.state(), validated, ended, history, validations } as unknown as Json;
+      },
+      restore: (saved) => {
+        const { history, validations, losses, ...numbers } = saved as unknown as Records;
+        this.losses.restore(losses);
+        Object.assign(this, { ended: undefined, ...numbers });
+        if (this.ended === "done" && this.step < this.plan.steps) this.ended = undefined;
+        this.history.splice(0, Infinity, ...history);
+        this.validations.splice(0, Infinity, ...validations);
+      },
+    };
+  }
+
+  private named(): readonly NamedParameter[] {
+    const { model } = this.plan;
+    if (model instanceof Module) return model.namedParameters();
+    return this.bound!.parameters.map((parameter) => ({ name: parameter.name, parameter }));
   }
 
   // All that training changes: parameters and running statistics.

@@ -2,6 +2,7 @@
 
 #include "bindings/classes.h"
 #include "bindings/files.h"
+#include "bindings/state.h"
 #include "runtime/memory.h"
 
 namespace athanor::bindings {
@@ -28,7 +29,7 @@ Napi::Promise Environment::submit(Lane lane, Cancelled cancelled, std::function<
   const Napi::Promise promise = completion->deferred.Promise();
   // Dropped jobs free their completion with the queue: the shared pointer is the job's.
   std::shared_ptr<Completion> owned(completion);
-  (lane == Lane::bulk ? bulk_ : quick_).submit([this, owned]() mutable {
+  queue_of(lane).submit([this, owned]() mutable {
     try {
       owned->work();
     } catch (...) {
@@ -80,6 +81,7 @@ void Environment::close(void* data) {
   }
   self.quick_.stop();
   self.bulk_.stop();
+  self.files_.stop();
   napi_release_threadsafe_function(self.completions_, napi_tsfn_abort);
 }
 
@@ -95,6 +97,11 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("writeArtifact", Napi::Function::New(env, write_artifact, "writeArtifact"));
   exports.Set("readGraph", Napi::Function::New(env, read_graph, "readGraph"));
   exports.Set("xxh64", Napi::Function::New(env, xxh64, "xxh64"));
+  exports.Set("copyVariables", Napi::Function::New(env, copy_variables, "copyVariables"));
+  exports.Set("writeState", Napi::Function::New(env, write_state, "writeState"));
+  exports.Set("readState", Napi::Function::New(env, read_state, "readState"));
+  exports.Set("removeState", Napi::Function::New(env, remove_state, "removeState"));
+  exports.Set("readVariables", Napi::Function::New(env, read_variables, "readVariables"));
   DefineAddon(exports, {
                            InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),
                            InstanceMethod("isa", &Environment::isa, napi_enumerable),

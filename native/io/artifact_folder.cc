@@ -7,11 +7,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <optional>
 #include <string_view>
 #include <system_error>
 
 #include "base/error.h"
+#include "base/json.h"
 #include "base/sentence.h"
 #include "io/folder.h"
 
@@ -36,9 +38,9 @@ std::optional<std::string> beginning_of(int folder, const std::string& name) {
   return bytes;
 }
 
-// { "format": "athanor", …, with any white space
+// { "format": "athanor…", with any white space
 bool is_graph(std::string_view text) {
-  for (const std::string_view token : {"{", "\"format\"", ":", "\"athanor\""}) {
+  for (const std::string_view token : {"{", "\"format\"", ":", "\"athanor"}) {
     text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
     if (!text.starts_with(token)) return false;
     text.remove_prefix(token.size());
@@ -53,6 +55,8 @@ bool is_weights(std::string_view bytes) {
 }
 
 }  // namespace
+
+bool is_json_name(const std::string& name) { return name == "graph.json" || name == "state.json"; }
 
 bool is_weights_name(const std::string& name) {
   constexpr std::string_view kStem = "weights", kEnd = ".safetensors";
@@ -74,12 +78,12 @@ Recognized recognize(int folder) {
   if (names->empty()) return {Kind::empty, ""};
   bool graph = false, named = false;
   for (const std::string& name : *names) {
-    if (name != "graph.json" && !is_weights_name(name) && !is_draft_name(name))
+    if (!is_json_name(name) && !is_weights_name(name) && !is_draft_name(name))
       return {Kind::other, "holds " + quoted(name)};
     const auto bytes = beginning_of(folder, name);
-    const bool known = bytes && (is_draft_name(name) || (name == "graph.json" ? is_graph(*bytes) : is_weights(*bytes)));
+    const bool known = bytes && (is_draft_name(name) || (is_json_name(name) ? is_graph(*bytes) : is_weights(*bytes)));
     if (!known) return {Kind::other, "holds a " + quoted(name) + " that is not an artifact's"};
-    graph = graph || name == "graph.json";
+    graph = graph || is_json_name(name);
     named = named || name == "weights.safetensors";
   }
   // Weights named by their hash are also what a writer leaves that was killed before it wrote the first graph.
@@ -111,10 +115,37 @@ std::vector<std::byte> read_graph(const FileAt& at, std::uint64_t most, const st
   return bytes;
 }
 
+Sealed read_sealed(const FileAt& at, std::uint64_t most, const std::string& operation) {
+  const auto damaged = [&](const std::string& what) {
+    throw Error(Code::corrupt, operation + ": " + quoted(at.shown) + " is damaged: " + what);
+  };
+  const std::vector<std::byte> bytes = read_graph(at, most, operation);
+  Sealed sealed;
+  sealed.json.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr std::string_view kTail = ",\"checksum\":\"0123456789abcdef\"}\n";
+  const std::size_t body = sealed.json.size() - std::min(kTail.size(), sealed.json.size());
+  XxHash64 hash;
+  hash.update(std::span(bytes).first(body));
+  if (sealed.json.substr(body) != ",\"checksum\":\"" + hexadecimal(hash.digest()) + "\"}\n")
+    damaged("its checksum is not the one of its content");
+  const Json json = parse_json(sealed.json);
+  const Json* files = json.find("files");
+  const auto* listed = files == nullptr ? nullptr : files->object();
+  if (listed == nullptr || listed->size() != 1) damaged("it does not name its weights file");
+  const auto& [name, print] = *listed->begin();
+  const Json *size = print.find("bytes"), *digest = print.find("xxh64");
+  if (!is_weights_name(name) || size == nullptr || !size->integer() || digest == nullptr || !digest->string())
+    damaged("it does not name its weights file with bytes and xxh64");
+  sealed.weights_name = name;
+  sealed.weights = {static_cast<std::uint64_t>(*size->integer()),
+                    std::strtoull(digest->string()->c_str(), nullptr, 16)};
+  return sealed;
+}
+
 void remove_artifact(int parent, const std::string& name) {
   if (const Descriptor folder = open_folder(parent, name)) {
     for (const std::string& file : names_in(*folder).value_or(std::vector<std::string>{})) {
-      if (file == "graph.json" || is_weights_name(file) || is_draft_name(file)) ::unlinkat(*folder, file.c_str(), 0);
+      if (is_json_name(file) || is_weights_name(file) || is_draft_name(file)) ::unlinkat(*folder, file.c_str(), 0);
     }
   }
   ::unlinkat(parent, name.c_str(), AT_REMOVEDIR);

@@ -22,6 +22,7 @@ namespace athanor::io {
 struct Artifact {
   std::string graph;  // JSON of an object that is not empty; "files" and "checksum" are added to it
   std::vector<TensorToWrite> tensors;
+  std::string json_name = "graph.json";  // the file of that JSON; checkpoints of a run have "state.json"
 };
 
 // What a folder is, by its content.
@@ -42,8 +43,18 @@ std::vector<std::byte> read_graph(const FileAt& at, std::uint64_t most, const st
 void sweep_drafts(int parent);
 
 // The names of files that an artifact is made of.
+bool is_json_name(const std::string& name);
 bool is_weights_name(const std::string& name);
 bool is_draft_name(const std::string& name);
+
+// The bytes of a JSON file that ends in its checksum, and the weights file that it names, if both are as they were written; `at` is
+// the JSON file. Throws Error: Code::io, Code::corrupt.
+struct Sealed {
+  std::string json;
+  std::string weights_name;
+  Fingerprint weights;
+};
+Sealed read_sealed(const FileAt& at, std::uint64_t most, const std::string& operation);
 
 // Removes the files of an artifact, and the folder if nothing else is in it.
 void remove_artifact(int parent, const std::string& name);

@@ -163,7 +163,7 @@ class Writer {
       throw;
     }
     const Fingerprint print = write_weights(draft->folder(), "weights.safetensors", artifact_, operation_);
-    write_graph(draft->folder(), "graph.json", artifact_, "weights.safetensors", print);
+    write_graph(draft->folder(), artifact_.json_name, artifact_, "weights.safetensors", print);
     if (const int error = sync_folder(draft->folder())) throw Refusal{"bring its folder to the disk", error};
     return publish(*draft);
   }
@@ -224,7 +224,7 @@ class Writer {
     weights.put(final_name);
     try {
       if (const int error = sync_folder(*target)) throw Refusal{"bring its folder to the disk", error};
-      graph.put("graph.json");
+      graph.put(artifact_.json_name);
     } catch (const Refusal&) {
       if (!known) ::unlinkat(*target, final_name.c_str(), 0);
       throw;

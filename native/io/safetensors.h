@@ -85,6 +85,9 @@ class SafetensorsReader {
   // The bytes of all tensors, in the order of tensors(), checked against the fingerprint that the file was opened with.
   std::vector<std::unique_ptr<std::byte[]>> read_all() const;
 
+  // Reads all of the file and checks it against the fingerprint that it was opened with.
+  void verify() const;
+
   // The bytes themselves; only of a reader made by parse().
   std::span<const std::byte> view(const TensorEntry& entry) const;
 

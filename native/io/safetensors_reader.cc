@@ -142,6 +142,20 @@ std::vector<std::unique_ptr<std::byte[]>> SafetensorsReader::read_all() const {
   return all;
 }
 
+void SafetensorsReader::verify() const {
+  XxHash64 hash = header_hash_;
+  std::vector<std::byte> block(kHashedAtOnce);
+  for (const TensorEntry& entry : tensors_) {
+    const auto size = static_cast<std::size_t>(entry.bytes);
+    for (std::size_t at = 0; at < size; at += kHashedAtOnce) {
+      const auto part = std::span(block).first(std::min(kHashedAtOnce, size - at));
+      fill(part, data_begin_ + static_cast<std::uint64_t>(entry.offset) + at);
+      hash.update(part);
+    }
+  }
+  check_hash(hash);
+}
+
 SafetensorsReader SafetensorsReader::parse(std::span<const std::byte> file, std::string name, std::string operation) {
   SafetensorsReader reader(std::move(name), std::move(operation));
   const std::uint64_t length = reader.header_length(file.first(std::min<std::size_t>(file.size(), 8)), file.size());

@@ -4,6 +4,7 @@ import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../error
 import { got } from "../../names/got.js";
 import { infoOf, type ModelInfo } from "../../info/index.js";
 import { Served } from "../../artifact/index.js";
+import { fingerprint } from "../../data/fingerprint.js";
 import { rowsOf } from "../../data/rows.js";
 import { requireModule, type ModuleLike } from "../../nn/module.js";
 import { requireCount, requireOneOf } from "../../ops/require.js";
@@ -12,7 +13,7 @@ import { firstNonFinite, nonFinite } from "../../tensor/finite.js";
 import { aborted } from "../../tensor/program.js";
 import { predict } from "../../train/index.js";
 import { decode, encode, type Encoding } from "./codec.js";
-import { ofData, ofModel, ofServed } from "./fingerprint.js";
+import { ofModel, ofServed } from "./fingerprint.js";
 import { Store } from "./store.js";
 
 /** Options of {@link cached}. */
@@ -63,7 +64,7 @@ export class CachedTeacher {
     }
     if (signal?.aborted) throw aborted(where, signal);
     const model = this.model instanceof Served ? ofServed(this.model) : ofModel(this.model, x);
-    const data = await ofData(where, x, signal);
+    const data = await fingerprint(where, x, signal);
     const name = `${model} ${data}`;
     const known = this.held.get(name);
     if (known) return known;

@@ -1,26 +1,10 @@
-// What scores depend on, as SHA-256 in hex: the samples, and the teacher with its graph, constants and weights.
+// What scores depend on beside the samples, as SHA-256 in hex: the teacher with its graph, constants and weights.
 import { createHash, type Hash } from "node:crypto";
 import { feed, type ModuleLike } from "../../nn/index.js";
 import { call } from "../../native/index.js";
 import type { NdArray } from "../../tensor/nd-array.js";
 import { Trace, within } from "../../tensor/trace.js";
 import type { Served } from "../../artifact/index.js";
-import { aborted } from "../../tensor/program.js";
-
-// A few milliseconds at a time.
-const sliceBytes = 4 * 2 ** 20;
-
-/** Of samples. Gives the event loop its turn. @throws AbortedError */
-export async function ofData(where: string, x: NdArray, signal?: AbortSignal): Promise<string> {
-  const hash = createHash("sha256").update(`${x.dtype} ${x.shape.join(" ")} `);
-  const { buffer, byteOffset, byteLength } = x.data;
-  for (let at = 0; at < byteLength; at += sliceBytes) {
-    hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(sliceBytes, byteLength - at)));
-    await new Promise((resolve) => setImmediate(resolve));
-    if (signal?.aborted) throw aborted(where, signal);
-  }
-  return hash.digest("hex");
-}
 
 /** Of a model as it is now, for samples like those of x. @throws what tracing throws */
 export function ofModel(model: ModuleLike, x: NdArray): string {

@@ -1,0 +1,14 @@
+// What a run needs to go on after its process ended.
+export { Generations, type Generation, type Opened } from "./generations.js";
+export { compareIdentity, sampled, sections, type Identity, type Section } from "./identity.js";
+export { readJson, writeJson, type Json } from "./json.js";
+export {
+  checkAllow,
+  checkResume,
+  planCheckpoint,
+  type CheckpointOptions,
+  type CheckpointPlan,
+  type Resume,
+} from "./options.js";
+export { both, RunState, type NamedVariable, type Participant } from "./run-state.js";
+export { Stage } from "./stage.js";

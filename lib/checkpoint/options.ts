@@ -1,0 +1,94 @@
+// When checkpoints are written and which are kept, and which one a run goes on from.
+import { ArgumentError, checkOptions } from "../errors.js";
+import { sections, type Section } from "./identity.js";
+
+/** Options of checkpoints. */
+export interface CheckpointOptions {
+  /** The folder that holds the checkpoints of this run and of no other. */
+  readonly dir: string;
+  /** After every epoch, every so many steps, or after a time such as "30 s", "5 min" or "1 h". Default "epoch". */
+  readonly every?: "epoch" | number | `${number} ${"s" | "min" | "h"}` | undefined;
+  /** How many of the newest are kept. Default 3. */
+  readonly keep?: number | undefined;
+  /** Also keep the newest one that was written at the best check. Default true. */
+  readonly best?: boolean | undefined;
+}
+
+/**
+ * Where a run begins: "auto" is the newest sound checkpoint of `checkpoint.dir`, or the start where there is none; a path is a
+ * checkpoint or a folder of them, and has to be there; false is the start.
+ */
+export type Resume = string | false;
+
+/** Options that have been checked. */
+export interface CheckpointPlan {
+  readonly dir: string;
+  readonly every:
+    | { readonly kind: "epoch" }
+    | { readonly kind: "steps"; readonly steps: number }
+    | { readonly kind: "time"; readonly ms: number };
+  readonly keep: number;
+  readonly best: boolean;
+}
+
+/** @throws ArgumentError */
+export function planCheckpoint(where: string, given: CheckpointOptions | undefined): CheckpointPlan | undefined {
+  if (given === undefined) return undefined;
+  const at = `${where}: checkpoint`;
+  if (typeof given !== "object" || given === null) {
+    throw new ArgumentError(
+      `${at} must be an object such as { dir: "runs/digits", every: "epoch" }, got ${String(given)}`,
+    );
+  }
+  checkOptions(at, given, ["dir", "every", "keep", "best"]);
+  const { dir, every = "epoch", keep = 3, best = true } = given;
+  if (typeof dir !== "string" || dir === "") {
+    throw new ArgumentError(
+      `${at}: dir must be the path of a folder, such as "runs/digits", got ${JSON.stringify(dir)}`,
+    );
+  }
+  if (!Number.isSafeInteger(keep) || keep < 1) {
+    throw new ArgumentError(`${at}: keep must be a whole number from 1 on, got ${String(keep)}`);
+  }
+  if (typeof best !== "boolean") throw new ArgumentError(`${at}: best must be true or false, got ${String(best)}`);
+  return { dir, every: planEvery(at, every), keep, best };
+}
+
+const units: Readonly<Record<string, number>> = { s: 1e3, min: 60e3, h: 3600e3 };
+
+function planEvery(at: string, every: unknown): CheckpointPlan["every"] {
+  if (every === "epoch") return { kind: "epoch" };
+  if (typeof every === "number" && Number.isSafeInteger(every) && every >= 1) return { kind: "steps", steps: every };
+  const [, count, unit] = /^(\d+(?:\.\d+)?) ?(s|min|h)$/.exec(typeof every === "string" ? every : "") ?? [];
+  const ms = Number(count) * (units[unit ?? ""] ?? NaN);
+  if (ms > 0) return { kind: "time", ms };
+  throw new ArgumentError(
+    `${at}: every must be "epoch", a number of steps from 1 on, or a time such as "5 min", got ${typeof every === "string" ? JSON.stringify(every) : String(every)}`,
+  );
+}
+
+/** @throws ArgumentError */
+export function checkResume(
+  where: string,
+  resume: unknown,
+  plan: CheckpointPlan | undefined,
+): asserts resume is Resume {
+  if (resume === false) return;
+  if (typeof resume !== "string" || resume === "") {
+    throw new ArgumentError(
+      `${where}: resume must be "auto", the path of a checkpoint, or false, got ${typeof resume === "string" ? '""' : String(resume)}`,
+    );
+  }
+  if (resume === "auto" && !plan) {
+    throw new ArgumentError(
+      `${where}: resume: "auto" looks in checkpoint.dir; give checkpoint: { dir: "runs/digits" }`,
+    );
+  }
+}
+
+/** @throws ArgumentError */
+export function checkAllow(where: string, allow: unknown): asserts allow is readonly Section[] {
+  const known = sections.map((section) => `"${section}"`).join(", ");
+  if (Array.isArray(allow) && allow.every((each) => (sections as readonly unknown[]).includes(each))) return;
+  throw new ArgumentError(`${where}: allow must be a list of ${known}, got ${JSON.stringify(allow)}`);
+}

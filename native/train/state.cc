@@ -1,0 +1,175 @@
+#include "train/state.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+#include <system_error>
+
+#include "base/error.h"
+#include "base/sentence.h"
+#include "io/artifact_folder.h"
+#include "io/folder.h"
+
+namespace athanor {
+namespace {
+
+using Arenas = std::vector<std::shared_ptr<Arena>>;
+
+// Each arena once, in the order in which every holder of several locks takes them.
+Arenas arenas_of(std::span<const std::shared_ptr<Variable>> variables) {
+  Arenas arenas;
+  for (const auto& variable : variables) arenas.push_back(variable->arena());
+  std::sort(arenas.begin(), arenas.end(), [](const auto& a, const auto& b) { return a.get() < b.get(); });
+  arenas.erase(std::unique(arenas.begin(), arenas.end()), arenas.end());
+  return arenas;
+}
+
+std::vector<std::shared_ptr<Variable>> variables_of(std::span<const NamedVariable> entries) {
+  std::vector<std::shared_ptr<Variable>> variables;
+  for (const NamedVariable& entry : entries) variables.push_back(entry.variable);
+  return variables;
+}
+
+struct Piece {
+  std::byte* to;
+  const std::byte* from;
+  std::size_t bytes;
+};
+
+constexpr Index kPieceBytes = Index{1} << 20;
+
+}  // namespace
+
+void copy_variables(std::span<const std::shared_ptr<Variable>> from, std::span<const std::shared_ptr<Variable>> to,
+                    Parallel& parallel) {
+  check(from.size() == to.size(), Code::shape, [&] {
+    return "copy: " + std::to_string(from.size()) + " variables do not fit into " + std::to_string(to.size());
+  });
+  std::vector<std::shared_ptr<Variable>> all(from.begin(), from.end());
+  all.insert(all.end(), to.begin(), to.end());
+  const std::set<const Arena*> written = [&] {
+    std::set<const Arena*> arenas;
+    for (const auto& variable : to) arenas.insert(variable->arena().get());
+    return arenas;
+  }();
+  std::vector<std::shared_lock<std::shared_mutex>> read_locks;
+  std::vector<std::unique_lock<std::shared_mutex>> write_locks;
+  const Arenas arenas = arenas_of(all);
+  for (const auto& arena : arenas) {
+    if (written.contains(arena.get()))
+      write_locks.emplace_back(arena->mutex);
+    else
+      read_locks.emplace_back(arena->mutex);
+  }
+  std::vector<Piece> pieces;
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    check(from[i]->type() == to[i]->type(), Code::shape,
+          [&] { return "copy: " + to_string(from[i]->type()) + " does not fit into " + to_string(to[i]->type()); });
+    for (Index at = 0, bytes = from[i]->type().bytes(); at < bytes; at += kPieceBytes) {
+      pieces.push_back(
+          {to[i]->data() + at, from[i]->data() + at, static_cast<std::size_t>(std::min(kPieceBytes, bytes - at))});
+    }
+  }
+  parallel.run(static_cast<int>(pieces.size()), [&](int task, int) {
+    const Piece& piece = pieces[static_cast<std::size_t>(task)];
+    std::memcpy(piece.to, piece.from, piece.bytes);
+  });
+  for (const auto& variable : to) variable->touch();
+}
+
+namespace {
+
+constexpr std::uint64_t kMostJson = std::uint64_t{1} << 30;
+
+struct Place {
+  std::string above, name;
+};
+
+Place split(const std::string& place) {
+  const std::size_t slash = place.rfind('/');
+  return {slash == 0 ? "/" : place.substr(0, slash), place.substr(slash + 1)};
+}
+
+io::Descriptor open_at(const std::string& path, const std::string& operation) {
+  io::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  check(bool(folder), Code::io, [&] {
+    return operation + ": " + quoted(path) + " cannot be opened: " + std::generic_category().message(errno);
+  });
+  return folder;
+}
+
+// The open weights file of a checkpoint whose JSON is sound.
+struct Opened {
+  io::Descriptor folder;
+  io::Sealed sealed;
+  io::SafetensorsReader reader;
+};
+
+Opened open_state(const std::string& place, const std::string& operation) {
+  io::Descriptor folder = open_at(place, operation);
+  io::Sealed sealed = io::read_sealed({*folder, "state.json", place + "/state.json"}, kMostJson, operation);
+  auto reader = io::SafetensorsReader::open({*folder, sealed.weights_name, place + "/" + sealed.weights_name},
+                                            operation, sealed.weights);
+  return {std::move(folder), std::move(sealed), std::move(reader)};
+}
+
+}  // namespace
+
+void write_state(const std::string& place, const std::string& json, std::span<const NamedVariable> entries,
+                 const std::string& operation) {
+  const Arenas arenas = arenas_of(variables_of(entries));
+  std::vector<std::shared_lock<std::shared_mutex>> locks;
+  for (const auto& arena : arenas) locks.emplace_back(arena->mutex);
+  io::Artifact artifact;
+  artifact.graph = json;
+  artifact.json_name = "state.json";
+  for (const auto& [name, variable] : entries) {
+    const Type& type = variable->type();
+    io::TensorToWrite tensor;
+    tensor.name = name;
+    tensor.type = io::stored(type.dtype);
+    for (const Index extent : type.shape) tensor.shape.push_back(extent);
+    tensor.data = {variable->data(), static_cast<std::size_t>(type.bytes())};
+    artifact.tensors.push_back(std::move(tensor));
+  }
+  io::write_artifact(place, artifact, operation);
+}
+
+std::string read_state(const std::string& place, const std::string& operation) {
+  Opened opened = open_state(place, operation);
+  opened.reader.verify();
+  return std::move(opened.sealed.json);
+}
+
+void read_variables(const std::string& place, std::span<const NamedVariable> entries, const std::string& operation) {
+  const Opened opened = open_state(place, operation);
+  const auto& tensors = opened.reader.tensors();
+  std::vector<std::size_t> found;
+  const auto refuse = [&](const std::string& what) {
+    throw Error(Code::shape, operation + ": the checkpoint " + quoted(place) + " " + what);
+  };
+  for (const auto& [name, variable] : entries) {
+    const io::TensorEntry* entry = opened.reader.find(name);
+    if (entry == nullptr) refuse("has no tensor " + quoted(name));
+    const Type& type = variable->type();
+    const bool same = entry->type == io::stored(type.dtype) &&
+                      std::equal(entry->shape.begin(), entry->shape.end(), type.shape.begin(), type.shape.end());
+    if (!same) refuse("holds tensor " + quoted(name) + " in another shape or element type than " + to_string(type));
+    found.push_back(static_cast<std::size_t>(entry - tensors.data()));
+  }
+  const auto values = opened.reader.read_all();
+  for (std::size_t i = 0; i < entries.size(); ++i) entries[i].variable->write(values[found[i]].get());
+}
+
+void remove_state(const std::string& place) {
+  const auto [above, name] = split(place);
+  const io::Descriptor parent(::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (parent) io::remove_artifact(*parent, name);
+}
+
+}  // namespace athanor

@@ -1,0 +1,35 @@
+// Runs that are killed end as runs that are not: the short form of `npm run test:resume`.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { underKills } from "../resume/kill.js";
+import { run, scenarios, type Scenario } from "../resume/scenarios.js";
+
+let folder: string;
+beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "resume-"))));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// A generator of one's own: the same kills in every run of the test.
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+}
+
+describe.each(Object.keys(scenarios) as Scenario[])("a run killed at random moments: %s", (scenario) => {
+  it("ends with the bits, history and best record of one that was left alone", { timeout: 300_000 }, async () => {
+    const begun = performance.now();
+    const whole = await run(scenario, { dir: join(folder, scenario), every: 1_000_000 });
+    const span = performance.now() - begun;
+    const { result, killed } = await underKills({
+      scenario,
+      kills: 5,
+      every: 17,
+      span,
+      random: seeded(scenario.length * 7919),
+      threads: [2, 1, 3],
+    });
+    expect(killed).toBeGreaterThanOrEqual(1);
+    expect(JSON.parse(result)).toEqual(JSON.parse(whole));
+  });
+});
