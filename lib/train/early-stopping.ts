@@ -2,6 +2,7 @@
 // by check; test/golden/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
 // least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
 // then improves; here it is no improvement, as before.
+import type { Metric } from "../metrics/index.js";
 import { ArgumentError, checkOptions, nearestName } from "../errors.js";
 import { got } from "../names/got.js";
 
@@ -178,4 +179,13 @@ function whole(where: string, name: string, value: unknown, least: number): numb
 function finite(where: string, name: string, value: unknown): number {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
+}
+
+/** What a run with these metrics can monitor; undefined without validation. */
+export function monitorsOf(metrics: Readonly<Record<string, Metric>> | undefined): Map<string, "higher" | "lower"> {
+  const monitors = new Map<string, "higher" | "lower">([["loss", "lower"]]);
+  if (!metrics) return monitors;
+  monitors.set("val.loss", "lower");
+  for (const [name, { better }] of Object.entries(metrics)) monitors.set(`val.${name}`, better);
+  return monitors;
 }

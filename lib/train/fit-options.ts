@@ -18,11 +18,11 @@ import type { Metric } from "../metrics/index.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import type { Optimizer } from "../optim/index.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
-import { EarlyStopping, type EarlyStoppingOptions } from "./early-stopping.js";
+import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./early-stopping.js";
 import { checkedDataset } from "./evaluate.js";
 import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
 import type { ProgressStream } from "./progress.js";
-import { checkOptimizer, checkSeed } from "./step.js";
+import { checkFlag, checkOptimizer, checkSeed } from "./checks.js";
 
 /** Metrics that give one number, by name. */
 export type ScalarMetrics = Readonly<Record<string, Metric>>;
@@ -206,9 +206,9 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkCount(where, "batchSize", batchSize);
   checkSeed(where, seed);
   checkLossTerms(where, options.distill);
-  checkFlag("shuffle", shuffle);
-  checkFlag("dropLast", dropLast);
-  checkFlag("signals", signals);
+  checkFlag(where, "shuffle", shuffle);
+  checkFlag(where, "dropLast", dropLast);
+  checkFlag(where, "signals", signals);
   const checkpoint = planCheckpoint(where, options.checkpoint);
   checkResume(where, resume, checkpoint);
   checkAllow(where, allow);
@@ -290,16 +290,4 @@ function requireNumbers(at: string, metrics: ScalarMetrics): void {
       `${at}: "${name}" gives no single number, which a run could compare; measure it afterwards: await train.evaluate(model, set, { metrics: { ${name} } })`,
     );
   }
-}
-
-function monitorsOf(metrics: ScalarMetrics | undefined): Map<string, "higher" | "lower"> {
-  const monitors = new Map<string, "higher" | "lower">([["loss", "lower"]]);
-  if (!metrics) return monitors;
-  monitors.set("val.loss", "lower");
-  for (const [name, { better }] of Object.entries(metrics)) monitors.set(`val.${name}`, better);
-  return monitors;
-}
-
-function checkFlag(name: string, value: unknown): void {
-  if (typeof value !== "boolean") throw new ArgumentError(`${where}: ${name} must be true or false, got ${got(value)}`);
 }

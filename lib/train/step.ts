@@ -1,15 +1,15 @@
 // A training step for loops of the user's own: any function of tensors that ends in a loss.
 import { RunState } from "../checkpoint/index.js";
 import { ArgumentError, DisposedError, NonFiniteError } from "../errors.js";
-import { spelled, uncalled } from "../guidance/factories.js";
-import { got } from "../names/got.js";
 import { Module, requireModule, type ModuleLike, type NamedParameter } from "../nn/module.js";
+import { got } from "../names/got.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { isArrayOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Chain } from "../tensor/program.js";
 import { defaultPrograms, ProgramCache } from "../tensor/program-cache.js";
 import { oneAhead } from "./ahead.js";
+import { checkIterable, checkOptimizer, checkSeed } from "./checks.js";
 import { checkCount, checkObject } from "./metric-pass.js";
 import { Companions } from "./companions.js";
 import { optimizerOf, parametersOf } from "./participants.js";
@@ -305,32 +305,4 @@ function isOf(types: Readonly<Record<string, BatchType>>, batch: unknown): boole
     const type = types[name];
     return type && isArrayOf(value, type.dtype, type.shape);
   });
-}
-
-function checkIterable(batches: unknown): void {
-  const source = batches as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;
-  if (typeof (source?.[Symbol.asyncIterator] ?? source?.[Symbol.iterator]) === "function") return;
-  throw new ArgumentError(
-    "train.step: over takes batches to iterate over, such as an array or a generator of { x, y }; for one batch there is run",
-  );
-}
-
-/** @throws ArgumentError unless `value` was made by one of `optim`. */
-export function checkOptimizer(where: string, value: unknown): void {
-  const shape = value as Partial<Optimizer> | null | undefined;
-  if (
-    value instanceof BoundOptimizer ||
-    (typeof shape === "object" && shape !== null && typeof shape.rule === "string")
-  )
-    return;
-  const instead = uncalled(value) ?? spelled("optim", value) ?? (typeof value === "function" ? "call it" : undefined);
-  throw new ArgumentError(
-    `${where}: optimizer must be one of optim, such as optim.adamW({ lr: 1e-3 }), got ${got(value)}${instead === undefined ? "" : `; ${instead}`}`,
-  );
-}
-
-/** @throws ArgumentError unless `seed` is a whole number from 0 on. */
-export function checkSeed(where: string, seed: unknown): void {
-  if (Number.isSafeInteger(seed) && (seed as number) >= 0) return;
-  throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${got(seed)}`);
 }
