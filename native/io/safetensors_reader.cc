@@ -147,10 +147,9 @@ void SafetensorsReader::verify() const {
 
 SafetensorsReader SafetensorsReader::parse(std::span<const std::byte> file, std::string name, std::string operation) {
   SafetensorsReader reader(std::move(name), std::move(operation));
-  const std::uint64_t length = reader.header_length(file.first(std::min<std::size_t>(file.size(), 8)), file.size());
+  const auto length = reader.header_length(file.first(std::min<std::size_t>(file.size(), 8)), file.size());
   const auto header = file.subspan(8, static_cast<std::size_t>(length));
-  reader.data_begin_ = 8 + length;
-  reader.data_ = file.subspan(static_cast<std::size_t>(reader.data_begin_));
+  reader.data_ = file.subspan(static_cast<std::size_t>(reader.data_begin_ = 8 + length));
   reader.read_header({reinterpret_cast<const char*>(header.data()), header.size()}, reader.data_.size());
   return reader;
 }
@@ -268,8 +267,8 @@ void SafetensorsReader::check_layout(std::uint64_t data_size) {
       damaged("there is a hole of " + grouped(entry.offset - end) + " bytes before tensor " + quoted(entry.name));
     end = entry.offset + entry.bytes;
   }
-  const std::uint64_t rest = data_size - static_cast<std::uint64_t>(end);
-  if (rest != 0) damaged("it has " + grouped(rest) + " bytes after its last tensor");
+  if (const auto rest = data_size - static_cast<std::uint64_t>(end))
+    damaged("it has " + grouped(rest) + " bytes after its last tensor");
 }
 
 const TensorEntry* SafetensorsReader::find(std::string_view name) const {
