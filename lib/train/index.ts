@@ -2,15 +2,8 @@
 export { evaluate, predict, type EvaluateOptions, type Evaluation, type PredictOptions } from "./evaluate.js";
 export { progress } from "./progress.js";
 export type { EpochProgress, Progress, ProgressOptions, ProgressStream, StepProgress } from "./progress.js";
-export {
-  step,
-  TrainStep,
-  type Batch,
-  type BatchTensors,
-  type XY,
-  type StepFigures,
-  type TrainStepOptions,
-} from "./step.js";
+export { step, TrainStep } from "./step.js";
+export type { Batch, BatchTensors, XY, StepFigures, TrainStepOptions } from "./step-types.js";
 export type { StepOutcome } from "./step-program.js";
 export type { MetricResults, MetricSet } from "./metric-pass.js";
 export { fit, type FitRun } from "./fit.js";

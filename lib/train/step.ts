@@ -12,6 +12,7 @@ import { oneAhead } from "./ahead.js";
 import { checkIterable, checkOptimizer, checkSeed } from "./checks.js";
 import { checkCount, checkObject } from "./metric-pass.js";
 import { Companions } from "./companions.js";
+import type { Batch, BatchTensors, StepFigures, TrainStepOptions, XY } from "./step-types.js";
 import { optimizerOf, parametersOf } from "./participants.js";
 import {
   bindModel,
@@ -23,33 +24,6 @@ import {
   type StepOutcome,
   type StepProgram,
 } from "./step-program.js";
-
-/** Options of {@link step}. */
-export interface TrainStepOptions {
-  /** Keys dropout and other randomness, with the number of the step. Default 0. */
-  readonly seed?: number | undefined;
-  /** Length of the run, for schedules that need it. Default unknown: spans are then whole steps. */
-  readonly steps?: number | undefined;
-  /** Programs kept at most, one a signature of batches; the one not used for the longest makes room. Default 32. */
-  readonly maxPrograms?: number | undefined;
-}
-
-/** A batch: what the step function finds under each name. */
-export type Batch = Readonly<Record<string, NdArray>>;
-
-/** What a step gives: the loss, further figures of the step function, and the gradients' norm where they are clipped. */
-export type StepFigures<Outcome> = { readonly loss: number; readonly gradNorm?: number } & (Outcome extends Tensor
-  ? unknown
-  : { readonly [Name in keyof Outcome]: number });
-
-/** What a step function gets: tensors by name. */
-export type BatchTensors = Readonly<Record<string, Tensor>>;
-
-/** The batch of most steps. */
-export interface XY {
-  readonly x: Tensor;
-  readonly y: Tensor;
-}
 
 /** A step that can be run; made by {@link step}. */
 export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOutcome> {
