@@ -34,6 +34,7 @@
       "native/ops/activation_grad.cc",
       "native/ops/attention.cc",
       "native/ops/binary.cc",
+      "native/ops/checked.cc",
       "native/ops/codebook.cc",
       "native/ops/conv.cc",
       "native/ops/conv_geometry.cc",

@@ -12,7 +12,7 @@ import { rowCount } from "./rows.js";
  * @throws NonFiniteError naming the first such element by its sample and place.
  */
 export function assertFinite(where: string, array: NdArray, name = "x"): void {
-  const i = firstNonFinite(array.data);
+  const i = firstNonFinite(array.numbers());
   if (i >= 0) throw nonFinite(where, name, array, i, dropSample(array, i));
 }
 
@@ -39,7 +39,7 @@ export function assertPaired(where: string, x: NdArray, y: NdArray): void {
  * @throws ArgumentError naming the first that is not.
  */
 export function assertLabels(where: string, y: NdArray, classes: number): void {
-  const { data } = y;
+  const data = y.numbers();
   for (let i = 0; i < data.length; i++) {
     const label = data[i]!;
     if (Number.isInteger(label) && label >= 0 && label < classes) continue;

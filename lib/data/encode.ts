@@ -17,7 +17,7 @@ export function oneHot(labels: NdArray, classes: number): NdArray {
   }
   assertLabels(where, labels, classes);
   const rows = new Float32Array(labels.data.length * classes); // (n, C)
-  labels.data.forEach((label, i) => (rows[i * classes + label] = 1));
+  labels.numbers().forEach((label, i) => (rows[i * classes + label] = 1));
   return new NdArray(rows, [...labels.shape, classes], "f32");
 }
 
@@ -46,7 +46,8 @@ export function standardizer(x: NdArray): Standardizer {
   const rows = features === 0 ? 0 : x.data.length / features;
   if (rows === 0)
     throw new ShapeError(`data.standardizer: expected samples [n, features], got [${x.shape.join(", ")}]`);
-  const moments = Array.from({ length: features }, (_, f) => momentsOf(x.data, f, features));
+  const values = x.numbers();
+  const moments = Array.from({ length: features }, (_, f) => momentsOf(values, f, features));
   const mean = Float64Array.from(moments, (column) => column.mean);
   const deviation = Float64Array.from(moments, (column) => column.deviation);
   return {
@@ -59,7 +60,7 @@ export function standardizer(x: NdArray): Standardizer {
           `data.standardizer: expected ${features} features in the last dimension, got [${other.shape.join(", ")}]`,
         );
       }
-      const { data } = other;
+      const data = other.numbers();
       const scaled = new Float32Array(data.length);
       for (let i = 0; i < data.length; i++) scaled[i] = (data[i]! - mean[i % features]!) / deviation[i % features]!;
       return new NdArray(scaled, other.shape, "f32");

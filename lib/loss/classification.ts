@@ -1,6 +1,11 @@
 // Losses of classifiers. All are taken from scores or log-probabilities by forms that neither overflow nor cancel.
-import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
-import { checkCrossEntropy, crossEntropy as crossEntropyOf, type CrossEntropyOptions } from "../ops/cross-entropy.js";
+import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
+import {
+  checkCrossEntropy,
+  crossEntropy as crossEntropyOf,
+  labelsFor,
+  type CrossEntropyOptions,
+} from "../ops/cross-entropy.js";
 import { weighted } from "../ops/batch-weight.js";
 import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
 import { got } from "../names/got.js";
@@ -29,7 +34,7 @@ export interface CrossEntropyLossOptions extends CrossEntropyOptions {
 }
 
 /**
- * −log softmax(scores)[label], for scores f32 […, C] and labels i32 or u8 […]; the target may be probabilities f32 […, C]
+ * −log softmax(scores)[label], for scores f32 […, C] and labels […], whole numbers in any element type; the target may be probabilities f32 […, C]
  * instead. As torch.nn.CrossEntropyLoss with the classes last.
  *
  * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when traced, for what a softmax or a sigmoid gave, and
@@ -79,7 +84,7 @@ export interface NllOptions extends ReductionOption {
 }
 
 /**
- * −logProbabilities[label], for f32 […, C] and labels i32 or u8 […]. As torch.nn.NLLLoss with the classes last.
+ * −logProbabilities[label], for f32 […, C] and labels […], whole numbers in any element type. As torch.nn.NLLLoss with the classes last.
  *
  * @throws ArgumentError; ShapeError, DTypeError when traced; ArgumentError when run, for a label that is no class.
  */
@@ -90,32 +95,19 @@ export function nll(options: NllOptions = {}): Loss {
   if (ignoreIndex !== undefined) requireCount("loss.nll", "ignoreIndex", ignoreIndex, -(2 ** 31));
   return named("nll", (prediction, target) => {
     refuseScores("loss.nll", prediction, "log-probabilities", "loss.crossEntropy()");
-    const labels = labelsFor("nll", prediction, target);
+    requireTensor("nll", "the prediction", prediction);
+    requireTensor("nll", "the target", target);
+    const labels = labelsFor("nll", prediction, target).cast("i32");
     if (ignoreIndex === undefined) return reduce(picked(prediction, labels), reduction);
     const counts = labels.ne(ignoreIndex);
     const losses = counts.where(picked(prediction, counts.where(labels, 0)), 0);
     if (reduction !== "mean") return reduce(losses, reduction);
     const count = counts.cast("f32").sum();
-    return weighted(losses.sum().div(count.maximum(1)), count);
+    return weighted(losses.sum().div(count.maximum(1).cast(losses.dtype)), count);
   });
 }
 
 const picked = (scores: Tensor, labels: Tensor): Tensor => scores.gather(-1, labels.expandDims(-1)).squeeze(-1).neg();
-
-function labelsFor(where: string, prediction: Tensor, target: Tensor): Tensor {
-  requireTensor(where, "the prediction", prediction);
-  requireTensor(where, "the target", target);
-  if (target.dtype !== "i32" && target.dtype !== "u8") {
-    throw new DTypeError(`${where}: labels must be i32 or u8 class numbers, got ${target.dtype}; cast them`);
-  }
-  const lead = prediction.shape.slice(0, -1);
-  if (prediction.rank === 0 || showShape(lead) !== showShape(target.shape)) {
-    throw new ShapeError(
-      `${where}: labels ${showShape(target.shape)} do not fit a prediction ${showShape(prediction.shape)}, expected ${showShape(lead)}`,
-    );
-  }
-  return target.cast("i32");
-}
 
 /**
  * −(t log p + (1 − t) log(1 − p)) of probabilities, with logarithms held above −100 as in torch.nn.BCELoss. Prefer
@@ -156,10 +148,10 @@ function refuseScores(where: string, prediction: Tensor, expected: string, inste
   );
 }
 
-// log p, but -100 where p is 0; there it has no slope, where that of log is infinite.
+// log p, but -100 where p is 0, with the slope 1e12 there: that of log is infinite.
 function heldLog(p: Tensor): Tensor {
-  const some = p.gt(0);
-  return some.where(some.where(p, 1).log().maximum(-100), -100);
+  const none = p.eq(0);
+  return none.where(p.mul(1e12).sub(100), none.where(1, p).log().maximum(-100));
 }
 
 /** Options of {@link bceWithLogits}. */

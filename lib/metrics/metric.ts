@@ -1,7 +1,7 @@
 // What a metric is, and the checks that all share. A metric is a recipe without state: `start()` gives one accumulator a
 // pass over the data, so that one metric object serves many runs at once and nothing has to be reset.
 
-import { ArgumentError, ShapeError } from "../errors.js";
+import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import type { NdArray } from "../tensor/nd-array.js";
 
 /**
@@ -59,6 +59,7 @@ export function classShape(
       `${where}: expected scores [n, classes] and labels [n], got [${predictions.shape.join(", ")}] and [${targets.shape.join(", ")}]${way}`,
     );
   }
+  requireNumbers(where, predictions, targets);
   return { samples: targets.data.length, classes };
 }
 
@@ -72,12 +73,19 @@ export const lastDimension = ({ shape }: NdArray): number => shape.at(-1) ?? 1;
 /** Checks that two arrays have one shape, or are a list and a column; returns the number of elements. */
 export function oneShape(where: string, predictions: NdArray, targets: NdArray): number {
   const [a, b] = [predictions.shape, targets.shape];
+  requireNumbers(where, predictions, targets);
   if (a.length === b.length && a.every((size, i) => size === b[i])) return predictions.data.length;
   if (columnOf(a, b) || columnOf(b, a)) return predictions.data.length;
   const hint = predictions.data.length === targets.data.length ? "; reshape one of them" : "";
   throw new ShapeError(
     `${where}: predictions and targets must have one shape, got [${a.join(", ")}] and [${b.join(", ")}]${hint}`,
   );
+}
+
+// The elements of bf16 are bits.
+function requireNumbers(where: string, ...arrays: readonly NdArray[]): void {
+  if (!arrays.some(({ dtype }) => dtype === "bf16")) return;
+  throw new DTypeError(`${where}: takes numbers, got bf16; cast("f32") them at the end of the model`);
 }
 
 /** The label of sample `i`, checked to be one of the classes. */

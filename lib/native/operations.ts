@@ -117,6 +117,8 @@ export const operations = {
   gptq: { arity: "variadic", traits: [] },
   kmeans: { arity: 2, traits: [] },
   top_mask: { arity: 2, traits: [] },
+  exact_i32: { arity: 1, traits: [] },
+  checked_i32: { arity: 1, traits: [] },
   assign: { arity: 1, traits: ["effect"] },
   optimizer_step: { arity: "variadic", traits: ["effect"] },
 } as const satisfies Record<string, { arity: number | "variadic"; traits: readonly Trait[] }>;

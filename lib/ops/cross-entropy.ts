@@ -1,6 +1,7 @@
 // Cross-entropy of class scores: −log softmax(scores)[label], with the log-sum-exp taken from the scores, never from the
 // probabilities.
-import { checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { checkOptions, ShapeError } from "../errors.js";
+import { wholeNumbers } from "../tensor/composed.js";
 import { showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { weighted } from "./batch-weight.js";
@@ -23,7 +24,7 @@ export interface CrossEntropyOptions {
 }
 
 /**
- * Cross-entropy of logits f32 […, C] with labels i32 or u8 […], or with target probabilities f32 […, C].
+ * Cross-entropy of logits f32 […, C] with labels […], whole numbers in any element type, or with target probabilities f32 […, C].
  *
  * @returns one number, or […] with reduction "none".
  * @throws ShapeError, DTypeError, ArgumentError; ArgumentError when run, for a label that is no class, naming its row.
@@ -36,11 +37,15 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   requireTensor("crossEntropy", "logits", logits);
   requireTensor("crossEntropy", "target", target);
   const { labelSmoothing = 0, ignoreIndex, reduction = "mean" } = options;
-  if (target.dtype === "f32") return withProbabilities(logits, target, labelSmoothing, reduction);
-  const lead = checkLabels(logits, target);
+  const isFloat = target.dtype !== "i32" && target.dtype !== "u8";
+  if (isFloat && target.rank >= logits.rank) {
+    return withProbabilities(logits, target.cast("f32"), labelSmoothing, reduction);
+  }
+  const given = labelsFor("crossEntropy", logits, target);
+  const lead = given.shape;
   const classes = logits.shape.at(-1)!;
   const rows = logits.rank === 2 ? logits : logits.reshape([-1, classes]);
-  const labels = target.rank === 1 ? target : target.reshape([-1]);
+  const labels = given.rank === 1 ? given : given.reshape([-1]);
   const [losses, , counted] = logits.trace.applyMany("cross_entropy", [rows, labels], 3, {
     smoothing: labelSmoothing,
     ...(ignoreIndex === undefined ? {} : { ignore_index: ignoreIndex }),
@@ -61,19 +66,21 @@ export function checkCrossEntropy(where: string, options: CrossEntropyOptions): 
   if (ignoreIndex !== undefined) requireCount(where, "ignoreIndex", ignoreIndex, -(2 ** 31));
 }
 
-function checkLabels(logits: Tensor, labels: Tensor): readonly number[] {
-  if (labels.dtype !== "i32" && labels.dtype !== "u8") {
-    throw new DTypeError(
-      `crossEntropy: labels must be i32 or u8 class numbers, or f32 probabilities, got ${labels.dtype}; write array(Int32Array.from(labels))`,
+/**
+ * Class numbers for scores […, C], as i32 or u8; of floats a run takes whole numbers alone.
+ *
+ * @throws ShapeError
+ */
+export function labelsFor(where: string, scores: Tensor, labels: Tensor): Tensor {
+  const lead = scores.shape.slice(0, -1);
+  if (scores.rank === 0 || showShape(lead) !== showShape(labels.shape)) {
+    throw new ShapeError(
+      scores.rank < 1 || (where === "crossEntropy" && scores.rank < 2)
+        ? `${where}: logits must be […, classes], got ${showShape(scores.shape)}`
+        : `${where}: labels ${showShape(labels.shape)} do not fit logits ${showShape(scores.shape)}, expected ${showShape(lead)}${labelsInstead(scores, labels)}`,
     );
   }
-  const lead = logits.shape.slice(0, -1);
-  if (logits.rank >= 1 && showShape(lead) === showShape(labels.shape)) return lead;
-  throw new ShapeError(
-    logits.rank < 2
-      ? `crossEntropy: logits must be […, classes], got ${showShape(logits.shape)}`
-      : `crossEntropy: labels ${showShape(labels.shape)} do not fit logits ${showShape(logits.shape)}, expected ${showShape(lead)}${labelsInstead(logits, labels)}`,
-  );
+  return wholeNumbers(labels, `${where}: labels`);
 }
 
 function labelsInstead(logits: Tensor, labels: Tensor): string {

@@ -1,10 +1,11 @@
 // Rows by number, and numbers as rows.
-import type { DType } from "../tensor/dtype.js";
+import { wholeNumbers } from "../tensor/composed.js";
+import { requireDType, type DType } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { requireCount, requireTensor, type Weight } from "./require.js";
 
 /**
- * Rows of a table by number. table f32 [V, C], index i32 or u8 […] → […, C]
+ * Rows of a table by number. table f32 [V, C], index […] of whole numbers in any element type → […, C]
  *
  * @throws ShapeError, DTypeError; ArgumentError when run, for a number out of range, naming its position.
  * @example
@@ -13,11 +14,11 @@ import { requireCount, requireTensor, type Weight } from "./require.js";
  */
 export function embedding(table: Weight, index: Tensor): Tensor {
   requireTensor("embedding", "index", index);
-  return index.trace.apply("embedding", [index.operand(table), index]);
+  return index.trace.apply("embedding", [index.operand(table), wholeNumbers(index, "embedding: indices")]);
 }
 
 /**
- * 1 at the place of each number, 0 elsewhere. index i32 or u8 […] → […, classes]
+ * 1 at the place of each number, 0 elsewhere. index […] of whole numbers in any element type → […, classes]
  *
  * @param dtype of the result. Default f32.
  * @throws DTypeError, ArgumentError; when run, ArgumentError for a number out of range.
@@ -28,5 +29,7 @@ export function embedding(table: Weight, index: Tensor): Tensor {
 export function oneHot(index: Tensor, classes: number, dtype: DType = "f32"): Tensor {
   requireTensor("oneHot", "index", index);
   requireCount("oneHot", "classes", classes);
-  return index.trace.apply("one_hot", [index], { classes, dtype });
+  requireDType("oneHot", dtype);
+  const made = dtype === "bf16" ? "f32" : dtype;
+  return index.trace.apply("one_hot", [wholeNumbers(index, "oneHot: indices")], { classes, dtype: made }).cast(dtype);
 }

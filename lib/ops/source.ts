@@ -1,5 +1,6 @@
 // Tensors out of nothing: number ranges and random numbers; dropout is made of the latter.
-import type { DType } from "../tensor/dtype.js";
+import { requireExact } from "../tensor/conversion.js";
+import { requireDType, type DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
@@ -28,7 +29,14 @@ export function arange(n: number, options: ArangeOptions = {}): Tensor {
   checkOptions("arange", options, ["start", "step", "dtype"]);
   requireCount("arange", "n", n, 0);
   const { start = 0, step = 1, dtype = "i32" } = options;
-  return currentTrace("arange").apply("arange", [], { n, start, step, dtype });
+  requireDType("arange", dtype);
+  requireExact("arange: start", start, dtype);
+  requireExact("arange: step", step, dtype === "u8" || dtype === "bool" ? "i32" : dtype);
+  if (n > 0) requireExact("arange: its last number", start + step * (n - 1), dtype);
+  const isOwn = dtype === "i32" || dtype === "f32" || dtype === "f64";
+  const whole = dtype === "u8" || dtype === "bool" ? "i32" : "f32";
+  const numbers = currentTrace("arange").apply("arange", [], { n, start, step, dtype: isOwn ? dtype : whole });
+  return numbers.cast(dtype);
 }
 
 /** Options of {@link uniform}. */

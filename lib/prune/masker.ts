@@ -2,7 +2,6 @@
 // weights stay is fed in, so that one compilation serves all steps of a schedule.
 import type { Json } from "../checkpoint/index.js";
 import { ArgumentError, NonFiniteError, ShapeError } from "../errors.js";
-import { call } from "../native/index.js";
 import { array, NdArray, showShape } from "../tensor/nd-array.js";
 import { Program } from "../tensor/program.js";
 import type { Cancellation } from "../train/cancellation.js";
@@ -56,17 +55,8 @@ export class Masker {
     this.statistics = new Statistics({ ...plan, parameters, names });
     this.trace = new Trace();
     try {
-      const results = Object.entries(within(this.trace, () => this.results()));
-      call(() =>
-        this.trace.graph.setOutputs(
-          results.map(([name]) => name),
-          results.map(([, { id }]) => id),
-        ),
-      );
-      this.program = new Program(
-        call(() => this.trace.graph.compile()),
-        plan.where,
-      );
+      this.trace.setOutputs(within(this.trace, () => this.results()));
+      this.program = new Program(this.trace.compile(), plan.where);
     } catch (thrown) {
       this.statistics.dispose();
       this.trace.graph.dispose();

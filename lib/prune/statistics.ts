@@ -184,10 +184,7 @@ export class Statistics {
     });
     trace.commit();
     call(() => trace.graph.setOutputs([], []));
-    const program = new Program(
-      call(() => trace.graph.compile()),
-      this.where,
-    );
+    const program = new Program(trace.compile(), this.where);
     const loop = call(() => new addon.Loop(program.native, this.dataset!, {}));
     return { program, trace, loop, batch };
   }

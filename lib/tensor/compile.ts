@@ -172,13 +172,8 @@ export class Compiled<Args extends Arguments, Result> {
       paths.add(path);
     }
     trace.commit();
-    call(() =>
-      trace.graph.setOutputs(
-        outputs.map(({ path }) => path),
-        outputs.map(({ leaf }) => leaf.id),
-      ),
-    );
-    const native = call(() => trace.graph.compile({ optimize: this.options.optimize ?? true }));
+    trace.setOutputs(Object.fromEntries(outputs.map(({ path, leaf }) => [path, leaf])));
+    const native = trace.compile({ optimize: this.options.optimize ?? true });
     const program = new Program(native, this.where);
     const dispose = () => {
       if (this.recent?.program === program) this.recent = undefined;

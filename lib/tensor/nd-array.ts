@@ -1,8 +1,9 @@
 // Arrays of the host: a typed array with a shape. Wrapped, never copied; the engine copies once on the way in.
-import { ArgumentError, ShapeError } from "../errors.js";
+import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import { inspect, printArray } from "./print.js";
-import { allocate, convert, dtypeOf, holds, type DType, type TypedArray } from "./dtype.js";
+import { convert, fromBf16Bits, type ConvertOptions } from "./conversion.js";
+import { allocate, dtypeOf, holds, requireDType, type DType, type TypedArray } from "./dtype.js";
 
 /** Extents of a tensor; `[]` is a scalar. */
 export type Shape = readonly number[];
@@ -15,7 +16,7 @@ export const showShape = (shape: Shape): string => `[${shape.join(", ")}]`;
 
 /** A typed array with a shape, dense and row-major. */
 export class NdArray {
-  /** The values; shared with whoever made the array. */
+  /** The values; shared with whoever made the array. Those of bf16 are bits: {@link numbers} reads them. */
   readonly data: TypedArray;
   readonly shape: Shape;
   readonly dtype: DType;
@@ -25,6 +26,7 @@ export class NdArray {
    */
   constructor(data: TypedArray, shape: Shape, dtype: DType = dtypeOf("array", data)) {
     checkShape(shape);
+    requireDType("array", dtype);
     if (!holds(dtype, data)) {
       throw new ArgumentError(`array: ${dtype} values cannot be kept in a ${data.constructor.name}`);
     }
@@ -41,6 +43,11 @@ export class NdArray {
     return this.data.length;
   }
 
+  /** The values as numbers: `data` itself, or for bf16 what its bits stand for, f32. */
+  numbers(): Exclude<TypedArray, Uint16Array> {
+    return this.data instanceof Uint16Array ? Float32Array.from(this.data, fromBf16Bits) : this.data;
+  }
+
   /**
    * The single value of an array with one element.
    *
@@ -50,7 +57,7 @@ export class NdArray {
     if (this.data.length !== 1) {
       throw new ShapeError(`item: expected one element, got ${showShape(this.shape)}`);
     }
-    return this.data[0]!;
+    return this.numbers()[0]!;
   }
 
   /** The same values in another shape, not copied. */
@@ -65,8 +72,9 @@ export class NdArray {
 
   /** Nested plain arrays, for printing and tests; a number for a scalar. */
   toArray(): unknown {
+    const numbers = this.numbers();
     const build = (axis: number, offset: number): unknown => {
-      if (axis === this.shape.length) return this.data[offset];
+      if (axis === this.shape.length) return numbers[offset];
       const step = countOf(this.shape.slice(axis + 1));
       return Array.from({ length: this.shape[axis]! }, (_, i) => build(axis + 1, offset + i * step));
     };
@@ -97,37 +105,54 @@ const shown = (shape: unknown): string =>
     ? showShape(shape)
     : got(shape);
 
-type Values = TypedArray | readonly number[] | readonly boolean[];
+/** What {@link array} makes an array of. */
+export type Values =
+  | TypedArray
+  | Uint8ClampedArray
+  | Int8Array
+  | Int16Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
+  | readonly number[]
+  | readonly boolean[];
 
 /**
- * A host array: a typed array is wrapped as it is (Float32Array → f32, Float64Array → f64, Int32Array → i32, Uint8Array → u8),
- * plain numbers become f32, booleans bool, unless `dtype` says otherwise. Without a shape it has one dimension.
+ * A host array of numbers. A Float32Array, Float64Array, Int32Array or Uint8Array is wrapped as it is, not copied (f32, f64, i32,
+ * u8); other typed arrays of whole numbers become i32, plain numbers f32, booleans bool, unless `dtype` says otherwise. Without a
+ * shape it has one dimension.
  *
- * @throws ShapeError if the shape does not fit; ArgumentError for values of another kind.
+ * Conversion is exact or an error: whole-number types take no fraction and nothing beyond their range, floats take the nearest
+ * number (bf16 too: it is made of numbers; bits are wrapped by `new NdArray(bits, shape, "bf16")`).
+ *
+ * @throws ShapeError if the shape does not fit; ArgumentError for values of another kind, or that the element type cannot hold.
  * @example
  * array([1, 2, 3, 4, 5, 6], [2, 3]).shape; // [2, 3]
+ * array([300, -1, 2.5], [3], "u8", { clamp: true }).toArray(); // [255, 0, 2]
  */
-export function array(values: Values | number, shape?: Shape, dtype?: DType): NdArray {
-  if (typeof values === "number") return new NdArray(convert(dtype ?? "f32", [values]), shape ?? []);
-  if (Array.isArray(values)) {
-    const kind = dtype ?? (typeof values[0] === "boolean" ? "bool" : "f32");
-    const strange = (values as unknown[]).find((value) => typeof value !== "number" && typeof value !== "boolean");
-    if (strange !== undefined) {
-      throw new ArgumentError(
-        `array: expected a flat list of numbers, found ${Array.isArray(strange) ? "a nested list; flatten it and give the shape" : typeof strange}`,
-      );
-    }
-    return new NdArray(convert(kind, values as number[]), shape ?? [values.length], kind);
+export function array(
+  values: Values | number | boolean,
+  shape?: Shape,
+  dtype?: DType,
+  options: ConvertOptions = {},
+): NdArray {
+  checkOptions("array", options, ["clamp"]);
+  if (dtype !== undefined) requireDType("array", dtype);
+  if (typeof values === "number" || typeof values === "boolean") {
+    const kind = dtype ?? (typeof values === "boolean" ? "bool" : "f32");
+    return new NdArray(convert("array", kind, [values], options), shape ?? [], kind);
   }
-  const data = values as TypedArray;
-  const own = dtypeOf("array", data);
-  const kind = dtype ?? own;
-  const held = holds(kind, data) ? data : convert(kind, data);
-  return new NdArray(held, shape ?? [held.length], kind);
+  const plain = Array.isArray(values);
+  const kind = dtype ?? (plain ? (typeof values[0] === "boolean" ? "bool" : "f32") : dtypeOf("array", values));
+  const wrapped = !plain && kind !== "bool" && kind !== "bf16" && holds(kind, values as TypedArray);
+  if (!plain) dtypeOf("array", values);
+  const data = wrapped ? (values as TypedArray) : convert("array", kind, values as ArrayLike<unknown>, options);
+  return new NdArray(data, shape ?? [data.length], kind);
 }
 
 /** Zeros of a shape. */
 export function zeros(shape: Shape, dtype: DType = "f32"): NdArray {
   checkShape(shape);
+  requireDType("zeros", dtype);
   return new NdArray(allocate(dtype, countOf(shape)), shape, dtype);
 }

@@ -3,7 +3,8 @@
 import { ArgumentError, DTypeError, DisposedError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import { addon, call, type NativeVariable } from "../native/index.js";
-import { type DType, type HostData } from "./dtype.js";
+import { requireExact } from "./conversion.js";
+import { requireDType, type DType, type HostData } from "./dtype.js";
 import type { Form } from "./form.js";
 import { NdArray, checkShape, countOf, showShape, type Shape } from "./nd-array.js";
 import { inspect, printArray } from "./print.js";
@@ -39,9 +40,13 @@ let initialSeed = 0;
  * Fixes the random first values of parameters made from here on: the same seed and the same order of layers give the same
  * weights.
  *
- * @param seed whole number from 0 on; 0 at start.
+ * @param value whole number from 0 on; 0 at start.
+ * @throws ArgumentError
  */
 export function seed(value: number): void {
+  if (!Number.isSafeInteger(value) || value < 0) {
+    throw new ArgumentError(`seed: expected a whole number from 0 on, got ${String(value)}`);
+  }
   initialSeed = value;
   streams = 0;
 }
@@ -59,12 +64,14 @@ export class Parameter {
 
   constructor(shape: Shape, options: ParameterOptions = {}) {
     checkExtents(shape);
+    requireDType("parameter", options.dtype ?? "f32");
     this.extents = Object.freeze([...shape]);
     this.dtype = options.dtype ?? "f32";
     this.optimized = options.trainable ?? true;
     this.held = call(() => new addon.Variable(this.dtype, this.shape, ""));
     const fill = options.fill;
     if (fill) {
+      if (fill.kind === "constant") requireExact("parameter: fill", fill.a, this.dtype);
       const stream = fill.kind === "constant" ? 0 : streams++;
       call(() => this.native.fill(fill.kind, fill.a, fill.b, initialSeed, stream));
     }
@@ -313,11 +320,8 @@ export class Parameter {
     const trace = new Trace();
     try {
       const value = within(trace, () => trace.value(this));
-      call(() => trace.graph.setOutputs(["value"], [value.id]));
-      return new Program(
-        call(() => trace.graph.compile()),
-        "parameter",
-      );
+      trace.setOutputs({ value });
+      return new Program(trace.compile(), "parameter");
     } finally {
       trace.graph.dispose();
     }

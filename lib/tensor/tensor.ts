@@ -1,14 +1,17 @@
 // A handle to a value in a graph being traced. It has a shape and an element type but no values: those exist when the compiled
 // program runs. Shape errors throw here, at the caller's line.
 // Long because it has a method for every operation that a user chains; each is one line.
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, DTypeError } from "../errors.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got } from "../names/got.js";
 import type { NativeAttrs, ValueId } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
-import type { DType } from "./dtype.js";
+import { centered, clamp, divisorOf, exponentOf, floorDiv, norm, wholeNumbers } from "./composed.js";
+import { requireExact } from "./conversion.js";
+import { requireDType, type DType } from "./dtype.js";
 import type { Form } from "./form.js";
 import { operandInstead, reduceAttrs, requireList, sliceAttrs, tensorMethodsElsewhere } from "./instead.js";
+import { guardAgainstMisuse } from "./misuse.js";
 import { NdArray, showShape, type Shape } from "./nd-array.js";
 import { inspect } from "./print.js";
 import type { Trace } from "./trace.js";
@@ -156,15 +159,26 @@ export class Tensor {
   mul(other: Operand): Tensor {
     return this.binary("mul", other);
   }
+  /** Quotients of floats. Whole numbers have {@link floorDiv}, or are cast first. */
   div(other: Operand): Tensor {
-    return this.binary("div", other);
+    if (this.dtype !== "i32") return this.binary("div", other);
+    throw new DTypeError(
+      `div: quotients of i32 are no whole numbers; write x.cast("f32").div(…) for floats, or x.floorDiv(…) to round down`,
+    );
   }
+  /** Quotients rounded down, as Python's `//`; of i32 they are exact, and a divisor of 0 throws when run. */
+  floorDiv(other: Operand): Tensor {
+    return floorDiv(this, other);
+  }
+  /** Powers; of i32 a negative exponent throws when run. */
   pow(other: Operand): Tensor {
-    return this.binary("pow", other);
+    if (this.dtype !== "i32") return this.binary("pow", other);
+    return this.trace.apply("pow", [this, exponentOf(this, other)]);
   }
-  /** The remainder with the sign of `other`, as in Python. */
+  /** The remainder with the sign of `other`, as in Python; of i32 a divisor of 0 throws when run. */
   mod(other: Operand): Tensor {
-    return this.binary("mod", other);
+    if (this.dtype !== "i32") return this.binary("mod", other);
+    return this.trace.apply("mod", [this, divisorOf(this, other, "mod")]);
   }
   minimum(other: Operand): Tensor {
     return this.binary("minimum", other);
@@ -200,16 +214,16 @@ export class Tensor {
     return this.binary("logical_xor", other);
   }
 
-  /** Values limited to [low, high]. */
+  /** Values limited to [low, high]; at a bound the gradient is theirs. */
   clamp(low: Operand, high: Operand): Tensor {
-    return this.maximum(low).minimum(high);
+    return clamp(this, low, high);
   }
 
   /** Where this (bool) is true `a`, else `b`. At least one of them must be a tensor. */
   where(a: Operand, b: Operand): Tensor {
     const like = a instanceof Tensor ? a : b instanceof Tensor ? b : undefined;
     const dtype = like?.dtype ?? (typeof a === "object" ? a.dtype : "f32");
-    return this.trace.apply("where", [this, this.operand(a, dtype), this.operand(b, dtype)]);
+    return this.trace.apply("where", [this, this.operand(a, dtype, "where"), this.operand(b, dtype, "where")]);
   }
 
   // Reductions.
@@ -225,15 +239,13 @@ export class Tensor {
   min(axes?: Axes, options?: ReduceOptions): Tensor {
     return this.reduce("min", axes, options);
   }
-  /** √(Σ x²) */
+  /** √(Σ x²), with the gradient 0 where it is 0. */
   norm(axes?: Axes, options?: ReduceOptions): Tensor {
-    return this.square().sum(axes, options).sqrt();
+    return norm(this, axes, options);
   }
   /** Mean squared deviation from the mean, biased (divided by n). */
   variance(axes?: Axes, options?: ReduceOptions): Tensor {
-    return this.sub(this.mean(axes, { keep: true }))
-      .square()
-      .mean(axes, options);
+    return centered(this, axes).square().mean(axes, options);
   }
   /** Index of the first largest value along an axis, i32. */
   argmax(axis = -1, options?: ReduceOptions): Tensor {
@@ -274,7 +286,7 @@ export class Tensor {
   /** Dimensions from `start` on made one. */
   flatten(start = 0): Tensor {
     const first = start < 0 ? start + this.rank : start;
-    if (first < 0 || first > this.rank) {
+    if (!Number.isInteger(first) || first < 0 || first > this.rank) {
       throw new ArgumentError(`flatten: there is no dimension ${start} in ${showShape(this.shape)}`);
     }
     const tail = this.shape.slice(first).reduce((a, b) => a * b, 1);
@@ -330,22 +342,26 @@ export class Tensor {
 
   /** `value` put around each axis, `[before, after]` elements of it. */
   pad(widths: readonly (readonly [before: number, after: number])[], value = 0): Tensor {
+    requireExact("pad", value, this.dtype);
     return this.trace.apply("pad", [this], { low: widths.map((w) => w[0]), high: widths.map((w) => w[1]), value });
   }
 
-  /** The same values in another element type. */
+  /** The same values in another element type: floats are cut towards zero and at the range of i32 and u8, NaN is 0 there; bool is x ≠ 0. */
   cast(dtype: DType): Tensor {
+    requireDType("cast", dtype);
     return dtype === this.dtype ? this : this.trace.apply("cast", [this], { dtype });
   }
 
-  /** y[i…] = x[i… with i_axis replaced by index[i…]], as torch.gather. */
+  /** y[i…] = x[i… with i_axis replaced by index[i…]], as torch.gather. Whole numbers of any type are indices. */
   gather(axis: number, index: Tensor | NdArray): Tensor {
-    return this.trace.apply("gather", [this, this.operand(index)], { axis });
+    return this.trace.apply("gather", [this, wholeNumbers(this.operand(index), "gather: indices")], { axis });
   }
 
   /** A copy with `values` added at `index` along an axis, as torch.scatter_add. */
   scatterAdd(axis: number, index: Tensor | NdArray, values: Tensor): Tensor {
-    return this.trace.apply("scatter_add", [this, this.operand(index), values], { axis });
+    return this.trace.apply("scatter_add", [this, wholeNumbers(this.operand(index), "scatterAdd: indices"), values], {
+      axis,
+    });
   }
 
   /** The same values, with no gradient flowing back. */
@@ -361,9 +377,9 @@ export class Tensor {
   }
 
   /** @internal `value` as a tensor of this trace. */
-  operand(value: Operand, dtype: DType = this.dtype): Tensor {
+  operand(value: Operand, dtype: DType = this.dtype, where = "a constant"): Tensor {
     if (value instanceof Tensor) return value;
-    if (typeof value === "number") return this.trace.scalar(value, dtype);
+    if (typeof value === "number") return this.trace.scalar(value, dtype, where);
     if (value instanceof NdArray) return this.trace.constant(value);
     if (typeof value === "object" && value !== null && typeof value.tensor === "function") return value.tensor();
     throw new ArgumentError(
@@ -385,7 +401,7 @@ export class Tensor {
   }
 
   private binary(op: OpName, other: Operand): Tensor {
-    return this.trace.apply(op, [this, this.operand(other)]);
+    return this.trace.apply(op, [this, this.operand(other, this.dtype, op)]);
   }
 
   private reduce(op: OpName, axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
@@ -394,3 +410,4 @@ export class Tensor {
 }
 
 teachMethods(Tensor.prototype, "tensor", tensorMethodsElsewhere);
+guardAgainstMisuse(Tensor.prototype);

@@ -1,9 +1,11 @@
 // One trace: the native graph that a function of tensors writes itself into. The current trace is what lets a Parameter or a
 // dropout, which hold no tensor, take part.
+// Long because everything that a trace is asked for goes through it, and nothing else touches the graph.
 import { AthanorError } from "../errors.js";
 import { ArgumentError } from "../errors.js";
-import { addon, call, type NativeAttrs, type NativeGraph, type ValueId } from "../native/index.js";
+import { addon, call, type NativeAttrs, type NativeGraph, type NativeProgram, type ValueId } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
+import { requireExact } from "./conversion.js";
 import type { DType } from "./dtype.js";
 import type { NdArray } from "./nd-array.js";
 import { Origins } from "./origins.js";
@@ -36,6 +38,7 @@ export class Trace {
   /** The training run whose step this is, if it is one. */
   readonly step: StepScope | undefined;
   private mode: boolean;
+  private closed = false;
   private frozenDepth = 0;
   private streams = 0;
   /** Where values come from, as far as losses ask. */
@@ -94,7 +97,9 @@ export class Trace {
     return this.handle(call(() => this.graph.constant(values.dtype, values.shape, values.data)));
   }
 
-  scalar(value: number, dtype: DType): Tensor {
+  /** @throws ArgumentError for a number that `dtype` does not hold; `where` names the operation. */
+  scalar(value: number, dtype: DType, where = "a constant"): Tensor {
+    requireExact(where, value, dtype);
     return this.handle(call(() => this.graph.scalar(value, dtype)));
   }
 
@@ -117,6 +122,7 @@ export class Trace {
 
   /** d(loss)/d(value) for every value. */
   gradients(loss: Tensor, values: readonly Tensor[]): Tensor[] {
+    this.requireOwn("gradients", [loss, ...values]);
     const ids = call(() =>
       this.graph.gradients(
         loss.id,
@@ -128,6 +134,7 @@ export class Trace {
 
   /** Makes `value` the parameter's value once the run is done. A later update of the same parameter replaces it. */
   update(parameter: Parameter, value: Tensor): void {
+    this.requireOwn("update", [value]);
     this.updates.set(parameter, value);
   }
 
@@ -234,18 +241,44 @@ export class Trace {
     return thrown;
   }
 
+  /** What a run gives back, by name. @throws ArgumentError for a tensor of another trace */
+  setOutputs(outputs: Readonly<Record<string, Tensor>>): void {
+    const tensors = Object.values(outputs);
+    this.requireOwn("outputs", tensors);
+    const ids = tensors.map(({ id }) => id);
+    call(() => this.graph.setOutputs(Object.keys(outputs), ids));
+  }
+
+  /**
+   * Compiles what was traced; from here on the trace is closed, and its tensors can be used no more.
+   *
+   * @param options `optimize`: run the passes. Default true.
+   */
+  compile(options?: { optimize: boolean }): NativeProgram {
+    this.closed = true;
+    return call(() => this.graph.compile(options));
+  }
+
   private node(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): ValueId {
-    for (const input of inputs) {
-      if (input.trace !== this) {
-        throw new ArgumentError(
-          `${op}: a tensor of another trace was used in this one; tensors live only inside the function being traced`,
-        );
-      }
+    if (this.closed) {
+      throw new ArgumentError(
+        `${op}: a tensor was used after its function had been traced; tensors live only inside that function: return what is needed from it, and a run gives its numbers`,
+      );
     }
+    this.requireOwn(op, inputs);
     const ids = inputs.map((input) => input.id);
     const id = call(() => this.graph.apply(op, ids, attrs));
     this.origins.note(id, op, ids);
     return id;
+  }
+
+  private requireOwn(where: string, tensors: readonly Tensor[]): void {
+    for (const tensor of tensors) {
+      if (tensor.trace === this) continue;
+      throw new ArgumentError(
+        `${where}: a tensor of another trace was used in this one; tensors live only inside the function being traced`,
+      );
+    }
   }
 
   private handle(id: ValueId): Tensor {

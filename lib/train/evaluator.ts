@@ -148,17 +148,8 @@ export class Evaluator {
       return { prediction, loss: value, ...(count && { [COUNT]: count }) };
     });
     const kind = outputs.loss ? kindOfLoss(outputs.loss).kind : "rows";
-    const named = Object.entries<Tensor>({ ...outputs });
-    call(() =>
-      trace.graph.setOutputs(
-        named.map(([name]) => name),
-        named.map(([, { id }]) => id),
-      ),
-    );
-    const program = new Program(
-      call(() => trace.graph.compile()),
-      where,
-    );
+    trace.setOutputs({ ...outputs });
+    const program = new Program(trace.compile(), where);
     const loop = call(
       () =>
         new addon.Loop(program.native, this.dataset, {

@@ -190,10 +190,7 @@ export function compileStep({
   trace.commit(loss.isFinite());
   const values = Object.values(figures).map(({ id }) => id);
   call(() => trace.graph.setOutputs([...Object.keys(figures), REPORT], [...values, report]));
-  const program = new Program(
-    call(() => trace.graph.compile()),
-    where,
-  );
+  const program = new Program(trace.compile(), where);
   const dispose = () => {
     program.dispose();
     trace.graph.dispose();

@@ -189,7 +189,9 @@ void infer_one_hot(InferContext& context) {
         [&] { return "one_hot: needs one class or more, got " + std::to_string(classes); });
   Shape shape = context.inputs[0].shape;
   shape.push_back(classes);
-  context.outputs.push_back({dtype_attr(context, DType::f32), shape});
+  const DType dtype = dtype_attr(context, DType::f32);
+  check(dtype != DType::bf16, Code::dtype, [] { return "one_hot: makes no bf16; make f32 and cast it after"; });
+  context.outputs.push_back({dtype, shape});
 }
 
 void lower_one_hot(LowerContext& context) {

@@ -13,7 +13,10 @@ namespace {
 void infer_arange(InferContext& context) {
   const Index n = context.attrs.integer("n");
   check(n >= 0, Code::argument, [&] { return "arange: expected a count of 0 or more, got " + std::to_string(n); });
-  context.outputs.push_back({dtype_attr(context, DType::i32), Shape{n}});
+  const DType dtype = dtype_attr(context, DType::i32);
+  check(dtype == DType::i32 || dtype == DType::f32 || dtype == DType::f64, Code::dtype,
+        [&] { return std::string("arange: makes i32, f32 or f64, got ") + name_of(dtype) + "; cast it after"; });
+  context.outputs.push_back({dtype, Shape{n}});
 }
 
 void lower_arange(LowerContext& context) {
@@ -31,7 +34,10 @@ void lower_arange(LowerContext& context) {
 // Uniform in [0, 1), the same for one (seed, step, key, element) whatever computes it. `key` tells the draws of a graph apart.
 void infer_random_uniform(InferContext& context) {
   context.attrs.integer("key");
-  context.outputs.push_back({dtype_attr(context, DType::f32), Shape(context.attrs.list("shape"))});
+  const DType dtype = dtype_attr(context, DType::f32);
+  check(dtype == DType::f32 || dtype == DType::f64, Code::dtype,
+        [&] { return std::string("random_uniform: makes f32 or f64, got ") + name_of(dtype) + "; cast it after"; });
+  context.outputs.push_back({dtype, Shape(context.attrs.list("shape"))});
 }
 
 }  // namespace

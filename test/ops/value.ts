@@ -1,6 +1,6 @@
 // Host values of the spec matrix: every element as a float64, whatever its type, so that references are plain arithmetic.
 import type { DType, TypedArray } from "../../lib/tensor/dtype.js";
-import { convert } from "../../lib/tensor/dtype.js";
+import { allocate } from "../../lib/tensor/dtype.js";
 
 export interface Value {
   readonly dtype: DType;
@@ -36,7 +36,9 @@ export function fromBf16(bits: number): number {
 /** The typed array that the engine takes. */
 export function pack(value: Value): TypedArray {
   if (value.dtype === "bf16") return Uint16Array.from(value.data, bf16Bits);
-  return convert(value.dtype, value.data);
+  const data = allocate(value.dtype, value.data.length);
+  data.set(value.data);
+  return data;
 }
 
 /** The engine's typed array as a value. */

@@ -1,7 +1,7 @@
 // Losses and their gradients against float64 formulas written out naively, at points where those are exact enough, and at
 // extremes where only stable forms give a number.
 import { describe, expect, it } from "vitest";
-import { ArgumentError, DTypeError, ShapeError } from "../../lib/errors.js";
+import { ArgumentError, ShapeError } from "../../lib/errors.js";
 import * as loss from "../../lib/loss/index.js";
 import type { Loss } from "../../lib/loss/index.js";
 import { array, compile, valueAndGrad, type Tensor } from "../../lib/tensor/index.js";
@@ -174,9 +174,11 @@ describe("losses of classes", () => {
       "crossEntropy: labels [2] do not fit logits [3, 3], expected [3]",
     );
     await expect(f.run(array(logits, [3, 3]), array(Int32Array.of(0, 5, 1)))).rejects.toThrow(/label 5 of row 1/);
-    await expect(f.run(array(logits, [3, 3]), array(Float64Array.of(0, 1, 1)))).rejects.toThrow(DTypeError);
+    await expect(f.run(array(logits, [3, 3]), array(Float64Array.of(0, 1.5, 1)))).rejects.toThrow(
+      /got 1.5 at position 1/,
+    );
     const n = compile(loss.nll());
-    await expect(n.run(array(logits, [3, 3]), array([0, 1, 1]))).rejects.toThrow(DTypeError);
+    await expect(n.run(array(logits, [3, 3]), array([0, 1, 0.5]))).rejects.toThrow(/got 0.5 at position 2/);
     await expect(n.run(array(logits, [3, 3]), array(Int32Array.of(0)))).rejects.toThrow(ShapeError);
   });
 });

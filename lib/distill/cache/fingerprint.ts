@@ -13,7 +13,7 @@ export function ofModel(model: ModuleLike, x: NdArray): string {
   try {
     within(trace, () => {
       const y = feed(model, trace.input("x", x.dtype, [1, ...x.shape.slice(1)]));
-      call(() => trace.graph.setOutputs(["y"], [y.id]));
+      trace.setOutputs({ y });
     });
     for (const { variable, constant, ...node } of call(() => trace.graph.describe()).nodes) {
       update(hash, { ...node, scope: "" });

@@ -129,8 +129,10 @@ function samePlaces(where: string, a: Tensor, b: Tensor): void {
 }
 
 /** Distances between all pairs, over their mean; (N, N). */
-function distances(x: Tensor): Tensor {
-  const n = x.shape[0]!;
+function distances(vectors: Tensor): Tensor {
+  const n = vectors.shape[0]!;
+  // From their mean, which changes no distance: far from zero, the squares below would cancel.
+  const x = vectors.sub(vectors.mean(0, { keep: true }).stopGradient());
   const lengths = x.square().sum(1, { keep: true }); // (N, 1)
   const apart = lengths.add(lengths.reshape([1, n])).sub(x.matmul(x, { transB: true }).mul(2));
   const pairs = new NdArray(

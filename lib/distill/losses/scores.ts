@@ -1,7 +1,8 @@
 // Losses between the scores of a student and a teacher, f32 […, C] both; the mean is over rows. T is the temperature, p the
 // softmax of the teacher's scores / T, q that of the student's. Factors of T² keep the size of the gradients when T changes.
-import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../errors.js";
+import { ArgumentError, checkOptions, ShapeError } from "../../errors.js";
 import { requireOneOf } from "../../ops/require.js";
+import { centered, wholeNumbers } from "../../tensor/composed.js";
 import { NdArray, showShape } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { checkTemperature, pair, squared, squares, type Factor } from "./check.js";
@@ -71,7 +72,7 @@ export interface DkdOptions extends TemperatureOption {
  * Decoupled distillation, T² (target · TCKD + others · NCKD) (Zhao et al. 2022): the divergence of "the label or not", and that
  * among the other classes, which plain distillation weighs down by the teacher's doubt.
  *
- * @param labels i32 or u8 […].
+ * @param labels […] of whole numbers in any element type.
  * @throws ArgumentError; ShapeError, DTypeError when traced.
  */
 export function dkd(student: Tensor, teacher: Tensor, labels: Tensor, options: DkdOptions = {}): Tensor {
@@ -131,11 +132,11 @@ export function standardize(scores: Tensor): Tensor {
   const classes = scores.shape.at(-1) ?? 1;
   if (classes < 2)
     throw new ShapeError(`distill.logitStandardization: expected scores […, classes] of at least 2 classes`);
-  const centered = scores.sub(scores.mean(-1, { keep: true }));
-  const deviation = squares(centered, -1)
+  const apart = centered(scores, -1);
+  const deviation = squares(apart, -1)
     .div(classes - 1)
     .sqrt();
-  return centered.div(deviation.add(1e-7));
+  return apart.div(deviation.add(1e-7));
 }
 
 function softened(where: string, student: Tensor, teacher: Tensor, options: TemperatureOption) {
@@ -155,15 +156,12 @@ function logSumExp(scores: Tensor): Tensor {
 }
 
 function correlation(a: Tensor, b: Tensor, axis: number): Tensor {
-  const [x, y] = [a, b].map((values) => values.sub(values.mean(axis, { keep: true }))) as [Tensor, Tensor];
+  const [x, y] = [a, b].map((values) => centered(values, axis)) as [Tensor, Tensor];
   const norms = squares(x, axis).sqrt().mul(squares(y, axis).sqrt()).add(1e-8);
   return x.mul(y).sum(axis, { keep: true }).div(norms);
 }
 
 function oneHot(where: string, scores: Tensor, labels: Tensor): Tensor {
-  if (labels.dtype !== "i32" && labels.dtype !== "u8") {
-    throw new DTypeError(`${where}: needs labels in i32 or u8, got ${labels.dtype}; distill.kd needs none`);
-  }
   const lead = scores.shape.slice(0, -1);
   if (showShape(lead) !== showShape(labels.shape)) {
     throw new ShapeError(
@@ -176,5 +174,5 @@ function oneHot(where: string, scores: Tensor, labels: Tensor): Tensor {
     Int32Array.from({ length: classes }, (_, i) => i),
     [classes],
   );
-  return labels.cast("i32").expandDims(-1).eq(numbers).cast("f32"); // […, C]
+  return wholeNumbers(labels, `${where}: labels`).cast("i32").expandDims(-1).eq(numbers).cast("f32"); // […, C]
 }

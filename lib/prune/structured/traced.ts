@@ -52,7 +52,7 @@ function traceOnce(
     within(trace, () => {
       const y: unknown = feed(model, trace.input("x", input.dtype, [batch, ...input.shape]));
       if (!(y instanceof Tensor)) throw new ArgumentError(`${where}: the model must return one tensor`);
-      trace.graph.setOutputs(["y"], [y.id]);
+      trace.setOutputs({ y });
     });
     const { nodes, outputs } = call(() => trace.graph.describe());
     return { nodes: withTypes(nodes, byName), output: outputs[0]!.value };

@@ -4,6 +4,7 @@ import type { Spec } from "../spec.js";
 import { activationGrad } from "./activation-grad.js";
 import { attentions } from "./attention.js";
 import { binary } from "./binary.js";
+import { checkedValues } from "./checked.js";
 import { codebooks } from "./codebook.js";
 import { tables } from "./kmeans.js";
 import { convolutions } from "./conv.js";
@@ -43,4 +44,5 @@ export const specs = {
   ...codebooks,
   ...tables,
   ...selections,
+  ...checkedValues,
 } satisfies Record<OpName, Spec>;

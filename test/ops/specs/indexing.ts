@@ -281,6 +281,12 @@ export const indexings = {
         message: "one_hot: needs one class or more, got 0",
       },
       {
+        inputs: [typed("i32", 2)],
+        attrs: { classes: 2, dtype: "bf16" },
+        code: "ERR_ATHANOR_DTYPE",
+        message: "one_hot: makes no bf16; make f32 and cast it after",
+      },
+      {
         inputs: [value("i32", [2], [0, 3])],
         attrs: { classes: 3 },
         code: "ERR_ATHANOR_ARGUMENT",

@@ -66,6 +66,12 @@ const arange: OpSpec = {
       code: "ERR_ATHANOR_ARGUMENT",
       message: "arange: expected a count of 0 or more, got -1",
     },
+    {
+      inputs: [],
+      attrs: { n: 2, dtype: "u8" },
+      code: "ERR_ATHANOR_DTYPE",
+      message: "arange: makes i32, f32 or f64, got u8; cast it after",
+    },
   ],
 };
 
