@@ -12,7 +12,7 @@ import { rowCount } from "./rows.js";
  * @throws NonFiniteError naming the first such element by its sample and place.
  */
 export function assertFinite(where: string, array: NdArray, name = "x"): void {
-  const i = firstNonFinite(array.numbers());
+  const i = firstNonFinite(array.data);
   if (i >= 0) throw nonFinite(where, name, array, i, dropSample(array, i));
 }
 

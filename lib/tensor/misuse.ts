@@ -44,9 +44,6 @@ export function guardAgainstMisuse(prototype: Described): void {
   const define = (key: PropertyKey, value: (this: Described, ...args: never[]) => unknown) =>
     Object.defineProperty(prototype, key, { value, configurable: true, writable: true });
   define(Symbol.toPrimitive, toPrimitive);
-  define(Symbol.for("nodejs.util.inspect.custom"), function () {
-    return this.toString();
-  });
   define(Symbol.iterator, () =>
     refuse("iteration", "write x.slice([i, i + 1]) for its parts, or return it and read what run() gives"),
   );
