@@ -16,6 +16,7 @@ export {
   DTypeError,
   FileError,
   InternalError,
+  InterruptedError,
   LoadError,
   NonFiniteError,
   OutOfMemoryError,
