@@ -64,6 +64,11 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
     return [...this.places].map(([name, place]) => [name, this.weights[place]]);
   }
 
+  /** @internal Constants of its graph, by the names in the file. */
+  savedConstants(): ReadonlyMap<string, NdArray> {
+    return this.constants;
+  }
+
   override describe(): string {
     return this.file;
   }

@@ -1,27 +1,40 @@
-// All commands of `athanor`: each reads artifacts, and those that change one write another.
+// All commands of `athanor`: each reads a data set or artifacts, and those that make a model write another.
 import { Command } from "commander";
 import { placeOf } from "../artifact/place.js";
 import { addon } from "../native/index.js";
 import { distillCommand } from "./distill.js";
 import { evalCommand } from "./eval.js";
 import { inspectCommand } from "./inspect.js";
+import { predictCommand } from "./predict.js";
 import { pruneCommand } from "./prune.js";
 import { quantizeCommand } from "./quantize.js";
+import { trainCommand } from "./train.js";
 
 /** What every command is given. */
 export interface Context {
   readonly signal: AbortSignal;
 }
 
+const examples = `
+Examples:
+  athanor train customers.csv --label tier -o out/tier
+  athanor prune out/tier -o out/small --data customers.csv
+  athanor quantize out/small -o out/tiny --data customers.csv
+  athanor predict out/tiny rows.csv
+
+Exit status: 0 done, 1 failed, 2 called wrongly, 3 done but the model lost more than --max-drop, 130 interrupted.`;
+
 /** The command line as a whole. */
 export function commands(signal: AbortSignal): Command {
   const context: Context = { signal };
   const program = new Command("athanor")
-    .description("Looks at, measures and compresses models saved by artifact.save.")
+    .description("Trains, looks at, measures and compresses models, and predicts with them.")
     .version(addon.version)
+    .addHelpText("after", examples)
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .exitOverride();
-  for (const make of [inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand]) {
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand]; // prettier-ignore
+  for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }
   // Said before the work is done, not after it: nothing is ever saved over the working folder or one that holds it.

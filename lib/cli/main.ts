@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command `athanor`. Results go to standard output, progress and errors to standard error. Exit status: 0 when done, 1 when
-// it failed, 2 when it was called wrongly, 130 when interrupted.
+// The command `athanor`. Results go to standard output, progress, warnings and errors to standard error. Exit status: 0 when done,
+// 1 when it failed, 2 when it was called wrongly, 3 when it was done and the model lost more than --max-drop, 130 when interrupted.
 import { CommanderError } from "commander";
 import { AbortedError, AthanorError } from "../errors.js";
 import { commands } from "./commands.js";
@@ -12,16 +12,31 @@ process.on("SIGINT", () => {
   process.stderr.write("\nStopping; nothing half-written stays. Press Ctrl-C again to stop at once.\n");
 });
 
+// A reader that has gone (athanor … | head) has what it wanted; a full disk behind `>` is a failure.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  process.stderr.write(`athanor: cannot write the result to standard output: ${error.message}\n`);
+  process.exit(1);
+});
+process.stderr.on("error", () => undefined);
+
 commands(interrupted.signal)
   .parseAsync()
   .catch((thrown: unknown) => {
-    if (thrown instanceof CommanderError) {
-      process.exitCode = thrown.exitCode === 0 ? 0 : 2;
-    } else if (thrown instanceof AbortedError) {
-      process.exitCode = 130;
-    } else {
-      const known = thrown instanceof AthanorError;
-      process.stderr.write(`athanor: ${known ? thrown.message : ((thrown as Error).stack ?? String(thrown))}\n`);
-      process.exitCode = 1;
+    process.exitCode = statusOf(thrown);
+    if (!(thrown instanceof CommanderError || thrown instanceof AbortedError)) {
+      process.stderr.write(`athanor: ${messageOf(thrown)}\n`);
     }
   });
+
+function statusOf(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  return thrown instanceof AbortedError || interrupted.signal.aborted ? 130 : 1;
+}
+
+// What the system refuses is a sentence; only a fault of Athanor's own shows its stack.
+function messageOf(thrown: unknown): string {
+  if (thrown instanceof AthanorError) return thrown.message;
+  const { message, stack, syscall } = thrown as NodeJS.ErrnoException;
+  return syscall === undefined ? (stack ?? String(thrown)) : message;
+}

@@ -1,18 +1,22 @@
 // athanor quantize: an artifact with its weights in few bits.
 import { Command, InvalidArgumentError, Option } from "commander";
 import { load, loadModel, save } from "../artifact/index.js";
+import { ArgumentError } from "../errors.js";
+import { prune } from "../prune/index.js";
 import { quantize, type Activations, type Method, type Scheme } from "../quantize/index.js";
 import { bytes } from "../report/figures.js";
 import type { Context } from "./commands.js";
-import { loadData, wholeNumber, withData, type DataOptions } from "./data.js";
+import { loadData, withData, type DataOptions } from "./data.js";
+import { requireOut, wholeNumber, withOut, type OutOptions, withExamples } from "./options.js";
 import { print, say } from "./output.js";
+import { compared, metricsOf, qualityOf, shortQuality, withMaxDrop } from "./quality.js";
 
-interface QuantizeOptions extends DataOptions {
-  readonly out: string;
+interface QuantizeOptions extends DataOptions, OutOptions {
   readonly scheme: string;
   readonly group?: number;
   readonly activations: Activations;
   readonly method: string;
+  readonly maxDrop: number;
   readonly quiet?: boolean;
   readonly json?: boolean;
 }
@@ -21,8 +25,8 @@ interface QuantizeOptions extends DataOptions {
 export function quantizeCommand(context: Context): Command {
   const command = new Command("quantize")
     .description("holds weights in few bits, and computes with them so")
-    .argument("<artifact>", "folder that artifact.save wrote")
-    .requiredOption("-o, --out <folder>", "where to save the quantized model")
+    .argument("<artifact>", "folder that artifact.save wrote");
+  withOut(command, "the quantized model")
     .option(
       "-s, --scheme <name>",
       "int8, int4, intN (int3, int5, …), nf4, kmeans, apot, fp8-e4m3, fp8-e5m2",
@@ -45,24 +49,48 @@ export function quantizeCommand(context: Context): Command {
     )
     .option("-q, --quiet", "no progress")
     .option("--json", "print JSON");
-  return withData(command, "what to calibrate on (its first 1,024 samples, or --rows)").action(
-    async (path: string, options: QuantizeOptions) => {
-      const scheme = schemeOf(options);
-      const method = methodOf(options.method);
-      const model = await loadModel(path);
-      const looks = options.activations === "static" || options.method !== "rtn";
-      const calibrate = looks
-        ? (await loadData({ ...options, rows: options.rows ?? 1024 }, model.info)).train
-        : undefined;
-      say(options.quiet, `Quantizing ${path}: ${scheme.name}`);
-      await save(await quantize(model, scheme, { method, calibrate, signal: context.signal }), options.out);
-      using before = await load(path);
-      using after = await load(options.out);
-      const ratio = before.bytes / after.bytes;
-      print(options.json, { out: options.out, scheme: scheme.name, bytes: after.bytes, ratio }, () => {
-        return `${bytes(before.bytes)} became ${bytes(after.bytes)}, ${ratio.toFixed(2)} times smaller; saved as ${options.out}`;
-      });
-    },
+  withMaxDrop(withData(command, "what to calibrate (its first 1,024 samples, or --rows) and to compare on"));
+  withExamples(
+    command,
+    "athanor quantize out/small -o out/tiny --data customers.csv",
+    "athanor quantize out/digits -o out/int4 --scheme int4 --method gptq --data mnist",
+    "athanor quantize out/model -o out/nf4 --scheme nf4     # without data: nothing is compared",
+  );
+  return command.action((path: string, options: QuantizeOptions) => run(path, options, context));
+}
+
+async function run(path: string, options: QuantizeOptions, { signal }: Context): Promise<void> {
+  await requireOut(options, [path]);
+  const scheme = schemeOf(options);
+  using float = await load(path);
+  const looks = options.activations === "static" || options.method !== "rtn";
+  if (looks && options.data === undefined) {
+    const what = options.activations === "static" ? "--activations static" : `--method ${options.method}`;
+    throw new ArgumentError(`quantize: ${what} looks at samples; say which, with --data <set>`);
+  }
+  const parts = options.data === undefined ? undefined : await loadData("quantize", { ...options, rows: options.rows ?? 1024 }, float); // prettier-ignore
+  say(options.quiet, `Quantizing ${path}: ${scheme.name}`);
+  const model = prune.unpack(await loadModel(path));
+  const small = await quantize(model, scheme, {
+    method: methodOf(options.method),
+    ...(looks && parts && { calibrate: parts.train }),
+    signal,
+  });
+  const sizeBefore = float.bytes;
+  const before = parts && (await qualityOf("quantize", float, parts.test, signal));
+  await save(small, options.out);
+  using served = await load(options.out);
+  const after = parts && (await qualityOf("quantize", served, parts.test, signal));
+  if (after) await save(small, options.out, { metrics: metricsOf(after) });
+  const way = "Take more bits, a smaller --group, or --method gptq.";
+  const comparison = before && after && compared(options.out, before, after, options.maxDrop, way);
+  const ratio = sizeBefore / served.bytes;
+  print(options.json, { out: options.out, scheme: scheme.name, bytes: served.bytes, ratio, ...comparison }, () =>
+    [
+      `${bytes(sizeBefore)} became ${bytes(served.bytes)}, ${ratio.toFixed(2)} times smaller`,
+      comparison ? `${shortQuality(comparison.before)} became ${shortQuality(comparison.after)} on the test part` : "Without --data, what it is worth was not compared.", // prettier-ignore
+      `saved as ${options.out}`,
+    ].join("\n"),
   );
 }
 

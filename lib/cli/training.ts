@@ -6,7 +6,7 @@ import { adamW } from "../optim/index.js";
 import { cosine } from "../schedule/index.js";
 import type { FitOptions } from "../train/index.js";
 import type { Context } from "./commands.js";
-import { realNumber, wholeNumber } from "./data.js";
+import { count, realNumber, wholeNumber } from "./options.js";
 
 /** What {@link withTraining} adds. */
 export interface TrainingOptions {
@@ -18,12 +18,12 @@ export interface TrainingOptions {
 }
 
 /** Adds the options of a training run. */
-export function withTraining(command: Command, epochs: number): Command {
+export function withTraining(command: Command, epochs: number, batch = 128): Command {
   return command
     .option("-e, --epochs <n>", "passes over the data; 0: none", count, epochs)
     .option("--lr <rate>", "peak learning rate of AdamW, on a cosine with warmup", realNumber, 1e-3)
-    .option("-b, --batch <n>", "samples a step", wholeNumber, 128)
-    .option("--seed <n>", "decides the order of the samples", count, 0)
+    .option("-b, --batch <n>", "samples a step", wholeNumber, batch)
+    .option("--seed <n>", "decides initial weights and the order of the samples", count, 0)
     .option("-q, --quiet", "no progress");
 }
 
@@ -45,10 +45,11 @@ export function recipeOf(
 }
 
 /** Classes are told by whole numbers in i32 or u8; other targets are numbers to be met. */
-export function lossFor({ y }: Dataset): Loss {
-  return y.dtype === "f32" || y.dtype === "f64" ? mse() : crossEntropy();
+export function lossFor(samples: Dataset): Loss {
+  return hasNumbers(samples) ? mse() : crossEntropy();
 }
 
-function count(text: string): number {
-  return text === "0" ? 0 : wholeNumber(text);
+/** Whether the targets are numbers rather than classes. */
+export function hasNumbers({ y }: Dataset): boolean {
+  return y.dtype === "f32" || y.dtype === "f64";
 }

@@ -1,6 +1,7 @@
 // Pruning: `prune` of the package, a function with its parts as properties.
 import { l1, l2, movement, random, snip, taylor, wanda } from "./criteria.js";
 import { pack } from "./pack.js";
+import { unpack } from "./unpack.js";
 import { mask, pruneModel } from "./prune.js";
 import { report } from "./report.js";
 import { cubic, iterative, linear, lottery, oneShot } from "./schedule.js";
@@ -11,6 +12,7 @@ import { applyStructured, planStructured, sliceStates, StructuredPlan } from "./
 export const prune = Object.assign(pruneModel, {
   mask,
   pack,
+  unpack,
   sparsity,
   report,
   // Criteria

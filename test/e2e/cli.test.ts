@@ -1,27 +1,10 @@
 // The command line, as a person or a script calls it.
-import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { artifact, nn, seed } from "athanor";
-
-const root = fileURLToPath(new URL("../..", import.meta.url));
-const main = join(root, "lib/cli/main.ts");
-
-interface Outcome {
-  readonly status: number;
-  readonly out: string;
-  readonly err: string;
-}
-
-const athanor = (...args: string[]): Promise<Outcome> =>
-  new Promise((settle) => {
-    execFile(process.execPath, ["--import", "tsx", main, ...args], { cwd: root }, (error, out, err) => {
-      settle({ status: error ? Number(error.code) : 0, out, err });
-    });
-  });
+import { athanor } from "./command-line.js";
 
 let folder: string;
 let model: string;
@@ -116,15 +99,15 @@ describe("athanor", () => {
     const training = ["--epochs", "30", "--lr", "0.03", "--batch", "16", "--quiet", "--json"];
     const result = await points("distill", join(folder, "pruned"), model, "-o", out, ...onTable, ...training);
     expect(result).toMatchObject({ status: 0, err: "" });
-    expect((JSON.parse(result.out) as { accuracy: number }).accuracy).toBeGreaterThan(0.85);
+    expect((JSON.parse(result.out) as { after: { accuracy: number } }).after.accuracy).toBeGreaterThan(0.85);
   });
 
   test("says what is wrong, on the error stream, with a status of its own", async () => {
     const missing = await athanor("inspect", join(folder, "nothing"));
     expect(missing).toMatchObject({ status: 1, out: "" });
-    expect(missing.err).toMatch(/^athanor: artifact\.load: .*there is no such file/);
+    expect(missing.err).toMatch(/^athanor: artifact\.load: .*there is no such /);
     const unlabelled = await athanor("eval", model, "--data", table);
-    expect(unlabelled.err).toContain("say which column of the table is to be predicted, with --label <column>");
+    expect(unlabelled.err).toContain("points.csv is to be predicted, with --label <column>");
     const wrong = await athanor("evil");
     expect(wrong.status).toBe(2);
     expect(wrong.err).toContain("Did you mean eval?");

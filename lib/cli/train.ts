@@ -1,0 +1,106 @@
+// athanor train: a table, a folder of images, or images in IDX files becomes a trained artifact.
+import { Command, InvalidArgumentError } from "commander";
+import { load, save } from "../artifact/index.js";
+import { Dataset } from "../data/index.js";
+import { ArgumentError } from "../errors.js";
+import { whole } from "../report/figures.js";
+import { seed } from "../tensor/parameter.js";
+import { fit } from "../train/index.js";
+import type { Module } from "../nn/index.js";
+import { networkFor, scaleBack, scaled, scaleOf } from "./architecture.js";
+import type { Context } from "./commands.js";
+import { kinds, loadData, withTable, type ColumnsOptions, type DataOptions, type Parts } from "./data.js";
+import { names, requireOut, wholeNumber, withOut, type OutOptions, withExamples } from "./options.js";
+import { print, say, warn } from "./output.js";
+import { describeQuality, metricsOf, qualityOf } from "./quality.js";
+import { hasNumbers, recipeOf, withTraining, type TrainingOptions } from "./training.js";
+
+interface TrainOptions extends Omit<DataOptions, "data">, ColumnsOptions, TrainingOptions, OutOptions {
+  readonly hidden: readonly number[];
+  readonly patience: number;
+  readonly json?: boolean;
+}
+
+/** The command `train`. */
+export function trainCommand(context: Context): Command {
+  const command = new Command("train")
+    .description("trains a model on a table or on images, and saves it with what it takes to use it: classes, and how rows are read")
+    .argument("<data>", kinds); // prettier-ignore
+  withOut(command, "the model")
+    .option("--one-hot <columns>", "columns of numbers that are categories: a,b; columns of text always are", names)
+    .option("--no-standardize", "take numbers as they are, not at mean 0 and deviation 1")
+    .option("--hidden <widths>", "widths of the dense layers: 64,32", widths, [64, 32])
+    .option("--patience <n>", "stop after as many epochs without a better validation", wholeNumber, 20)
+    .option("--json", "print JSON");
+  withTraining(withTable(command), 60, 32);
+  withExamples(
+    command,
+    "athanor train customers.csv --label tier -o out/tier",
+    "athanor train houses.csv --label price --drop id,address -o out/price",
+    "athanor train photos/ -o out/photos --epochs 20     # photos/cat/*.png, photos/dog/*.png",
+    "athanor train mnist -o out/digits --epochs 3 --batch 128",
+  );
+  return command.action((path: string, options: TrainOptions) => train(path, options, context));
+}
+
+async function train(path: string, options: TrainOptions, context: Context): Promise<void> {
+  await requireOut(options, []);
+  const parts = await loadData("train", { ...options, data: path }, undefined, options);
+  const outputs = outputsFor(parts);
+  seed(options.seed);
+  const model = networkFor(parts.train, outputs, options.hidden);
+  const layers = describe(model);
+  say(options.quiet, `${parts.name}: ${whole(parts.train.length)} to train on, a tenth of them to validate, ${whole(parts.test.length)} to test`); // prettier-ignore
+  say(options.quiet, layers);
+  await trainOn(model, parts.train, options, context);
+  const { label } = parts;
+  const metadata = { description: layers, ...(label !== undefined && { label }) };
+  await save(model, options.out, { metadata });
+  using served = await load(options.out);
+  const quality = await qualityOf("train", served, parts.test, context.signal);
+  await save(model, options.out, { metadata, metrics: metricsOf(quality) });
+  const nothing = quality.task === "classification" ? quality.accuracy <= quality.baseline : quality.r2 <= 0;
+  if (nothing) warn("the model is no better than one that always answers the same; more epochs, another --lr or other columns may help"); // prettier-ignore
+  const { classes } = parts.train.info;
+  print(
+    options.json,
+    { out: options.out, parameters: served.parameters, bytes: served.bytes, classes, quality },
+    () => {
+      const kind = classes ? `${classes.length} classes (${classes.slice(0, 10).join(", ")}${classes.length > 10 ? ", …" : ""})` : "a number"; // prettier-ignore
+      return `learned to tell ${kind}\n${describeQuality(quality)}\nsaved as ${options.out}; predict with: athanor predict ${options.out} <rows>`;
+    },
+  );
+}
+
+async function trainOn(model: Module, samples: Dataset, options: TrainOptions, context: Context): Promise<void> {
+  if (options.epochs === 0) throw new ArgumentError("train: --epochs 0 would train nothing; give 1 or more");
+  const scale = hasNumbers(samples) ? scaleOf(samples) : undefined;
+  const set = scale ? new Dataset({ x: samples.x, y: scaled(samples.y, scale), info: samples.info }) : samples;
+  const { train: most, validation } = set.split({ validation: 0.1 });
+  await fit(model, most, {
+    ...recipeOf(options, most, context),
+    validate: { on: validation },
+    earlyStopping: { monitor: "val.loss", patience: options.patience, restoreBest: true },
+  });
+  if (scale) await scaleBack(model, scale);
+}
+
+function outputsFor({ name, train }: Parts): number {
+  if (hasNumbers(train)) return 1;
+  const { classes } = train.info;
+  const count = classes?.length ?? 1 + Array.from(train.y.data).reduce((most, label) => Math.max(most, label), 0);
+  if (count >= 2) return count;
+  throw new ArgumentError(`train: all labels of "${name}" are ${JSON.stringify(classes?.[0] ?? "0")}; there is nothing to tell apart`); // prettier-ignore
+}
+
+function describe(model: Module): string {
+  const sizes = model.namedParameters().filter(({ name }) => name.endsWith("weight"));
+  const parameters = model.namedParameters().reduce((sum, { parameter }) => sum + parameter.size, 0);
+  return `${sizes.map(({ parameter: { shape } }) => (shape.length === 4 ? `conv ${shape[0]}` : `dense ${shape[0]}`)).join(", ")}: ${whole(parameters)} parameters`;
+}
+
+function widths(text: string): number[] {
+  const found = text === "" || text === "0" ? [] : text.split(",").map(Number);
+  if (found.every((width) => Number.isSafeInteger(width) && width >= 1 && width <= 65_536)) return found;
+  throw new InvalidArgumentError(`expected widths with commas between, such as 64,32, or 0 for none, got "${text}"`);
+}
