@@ -1,12 +1,12 @@
 // Metrics of yes-or-no answers: one score a sample. A score is either of any size (what `loss.bceWithLogits` trains) or a
 // probability (what `loss.bce` trains), and nothing in the numbers tells which for certain: the threshold says it.
-import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
+import { ArgumentError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import { countOf, showShape, type NdArray } from "../tensor/nd-array.js";
-import type { Metric } from "./metric.js";
+import { ignoredLabel, type IgnoreOption, type Metric } from "./metric.js";
 
 /** Options of metrics of yes-or-no answers. */
-export interface ThresholdOption {
+export interface ThresholdOption extends IgnoreOption {
   /** A score above it is a yes: 0 for scores as `loss.bceWithLogits` takes them, 0.5 for probabilities. */
   readonly threshold: number;
 }
@@ -30,44 +30,47 @@ export interface BinaryCounts {
  */
 export function binaryAccuracy(options: ThresholdOption): Metric {
   const where = "metrics.binaryAccuracy";
-  return fromCounts(where, "binaryAccuracy", requireThreshold(where, options), (counts) => {
-    const { truePositive, trueNegative, falsePositive, falseNegative } = counts;
-    return (truePositive + trueNegative) / (truePositive + trueNegative + falsePositive + falseNegative);
+  return fromCounts(where, "binaryAccuracy", options, ({ truePositive, trueNegative }, samples) => {
+    return (truePositive + trueNegative) / samples;
   });
 }
 
-/** A metric of the counts on both sides of a threshold. */
+/** A metric of the counts on both sides of a threshold; NaN without a sample that counts. @throws ArgumentError */
 export function fromCounts(
   where: string,
   name: string,
-  threshold: number,
-  read: (counts: BinaryCounts) => number,
+  options: ThresholdOption,
+  read: (counts: BinaryCounts, samples: number) => number,
 ): Metric {
+  const threshold = requireThreshold(where, options);
+  const { ignoreIndex } = options;
   return {
     name,
     better: "higher",
     start() {
+      let samples = 0;
       const counts = { truePositive: 0, falsePositive: 0, trueNegative: 0, falseNegative: 0 };
       return {
         update(predictions, targets) {
           const count = oneScore(where, predictions, targets);
           for (let i = 0; i < count; i++) {
+            if (targets.data[i] === ignoreIndex) continue;
             const truth = answerAt(where, targets, i);
+            samples++;
             const score = predictions.data[i]!;
             if (Number.isNaN(score)) counts[truth ? "falseNegative" : "falsePositive"]++;
             else if (score > threshold) counts[truth ? "truePositive" : "falsePositive"]++;
             else counts[truth ? "falseNegative" : "trueNegative"]++;
           }
         },
-        result: () => read(counts),
+        result: () => (samples === 0 ? NaN : read(counts, samples)),
       };
     },
   };
 }
 
-/** The threshold that options name. @throws ArgumentError */
-export function requireThreshold(where: string, options: unknown): number {
-  if (options !== undefined) checkOptions(where, options as object, ["threshold"]);
+function requireThreshold(where: string, options: unknown): number {
+  if (options !== undefined) ignoredLabel(where, options as object, ["threshold"]);
   const { threshold } = (options ?? {}) as Partial<ThresholdOption>;
   if (typeof threshold === "number" && Number.isFinite(threshold)) return threshold;
   throw new ArgumentError(
@@ -86,8 +89,9 @@ export function requireThreshold(where: string, options: unknown): number {
  * const scores = array([0.1, 0.4, 0.35, 0.8]);
  * metrics.evaluate(metrics.rocAuc(), scores, array(Uint8Array.of(0, 0, 1, 1))); // 0.75
  */
-export function rocAuc(): Metric {
+export function rocAuc(options: IgnoreOption = {}): Metric {
   const where = "metrics.rocAuc";
+  const ignoreIndex = ignoredLabel(where, options);
   return {
     name: "rocAuc",
     better: "higher",
@@ -98,6 +102,7 @@ export function rocAuc(): Metric {
           const two = predictions.shape.length === 2 && predictions.shape[1] === 2;
           const count = two ? pairs(where, predictions, targets) : oneScore(where, predictions, targets);
           for (let i = 0; i < count; i++) {
+            if (targets.data[i] === ignoreIndex) continue;
             const score = two ? predictions.data[2 * i + 1]! - predictions.data[2 * i]! : predictions.data[i]!;
             if (Number.isNaN(score))
               throw new ArgumentError(`${where}: the score of sample ${i} is NaN, which has no rank`);
@@ -163,6 +168,6 @@ function answerAt(where: string, targets: NdArray, i: number): 0 | 1 {
   const label = targets.data[i]!;
   if (label === 0 || label === 1) return label;
   throw new ArgumentError(
-    `${where}: label ${label} at sample ${i} is neither 0 nor 1, which answers of yes and no are`,
+    `${where}: label ${label} at sample ${i} is neither 0 nor 1, which answers of yes and no are; { ignoreIndex: ${label} } leaves such samples out`,
   );
 }

@@ -3,8 +3,14 @@
 
 import { ArgumentError } from "../errors.js";
 import type { NdArray } from "../tensor/nd-array.js";
-import { fromCounts, requireThreshold, type BinaryCounts, type ThresholdOption } from "./binary.js";
-import { argmaxAt, classShape, labelAt, type Metric } from "./metric.js";
+import { fromCounts, type BinaryCounts, type ThresholdOption } from "./binary.js";
+import { argmaxAt, classShape, ignoredLabel, labelAt, type IgnoreOption, type Metric } from "./metric.js";
+
+/** Options of metrics that are of classes, or with a threshold of class 1 by one score a sample. */
+export interface ClassOptions extends IgnoreOption {
+  /** A score above it is a yes: 0 for scores as `loss.bceWithLogits` takes them, 0.5 for probabilities. Default none: scores of classes. */
+  readonly threshold?: number | undefined;
+}
 
 /**
  * Share of samples whose largest score is at the label; a sample with a NaN score counts as wrong.
@@ -12,10 +18,16 @@ import { argmaxAt, classShape, labelAt, type Metric } from "./metric.js";
  * @throws ShapeError unless scores are `[…, C]` and labels `[…]`; ArgumentError for a label outside the classes.
  * @example
  * metrics.evaluate(metrics.accuracy(), array([0.1, 0.9, 0.8, 0.2], [2, 2]), array(Uint8Array.of(1, 1), [2])); // 0.5
+ * metrics.accuracy({ ignoreIndex: -1 }); // beside loss.crossEntropy({ ignoreIndex: -1 })
  */
-export function accuracy(): Metric {
+export function accuracy(options: IgnoreOption = {}): Metric {
   const where = "metrics.accuracy";
-  return shareOf(where, "accuracy", (predictions, i, label, classes) => argmaxAt(predictions, i, classes) === label);
+  return shareOf(
+    where,
+    "accuracy",
+    options,
+    (predictions, i, label, classes) => argmaxAt(predictions, i, classes) === label,
+  );
 }
 
 /**
@@ -23,10 +35,10 @@ export function accuracy(): Metric {
  *
  * @throws ArgumentError if `k` is not a whole number from 1 on.
  */
-export function topK(k: number): Metric {
+export function topK(k: number, options: IgnoreOption = {}): Metric {
   const where = "metrics.topK";
   if (!Number.isInteger(k) || k < 1) throw new ArgumentError(`${where}: k must be a whole number from 1 on, got ${k}`);
-  return shareOf(where, `top${k}`, ({ data }, i, label, classes) => {
+  return shareOf(where, `top${k}`, options, ({ data }, i, label, classes) => {
     const row = i * classes;
     const score = data[row + label]!;
     let ahead = 0;
@@ -47,14 +59,14 @@ export interface Confusion {
 }
 
 /**
- * How often each class was taken for each: rows are labels, columns predictions.
+ * How often each class was taken for each: rows are labels, columns predictions. All counts are 0 where every label is ignored.
  *
  * @throws ArgumentError for a label outside the classes or a NaN score, which is no prediction.
  * @example
  * const { counts, classes } = metrics.evaluate(metrics.confusionMatrix(), scores, truth);
  */
-export function confusionMatrix(): Metric<Confusion> {
-  return fromConfusion("metrics.confusionMatrix", "confusion", (confusion) => confusion);
+export function confusionMatrix(options: IgnoreOption = {}): Metric<Confusion> {
+  return fromConfusion("metrics.confusionMatrix", "confusion", options, (confusion) => confusion);
 }
 
 /**
@@ -62,13 +74,13 @@ export function confusionMatrix(): Metric<Confusion> {
  *
  * @throws ArgumentError; ShapeError.
  */
-export function precision(options?: ThresholdOption): Metric {
-  if (options !== undefined) {
-    const where = "metrics.precision";
+export function precision(options: ClassOptions = {}): Metric {
+  const where = "metrics.precision";
+  if (hasThreshold(where, options)) {
     const of = ({ truePositive: hit, falsePositive }: BinaryCounts) => ratio(hit, hit + falsePositive);
-    return fromCounts(where, "precision", requireThreshold(where, options), of);
+    return fromCounts(where, "precision", options, of);
   }
-  return fromConfusion("metrics.precision", "precision", (confusion) =>
+  return fromConfusion(where, "precision", options, (confusion) =>
     macro(confusion, ({ hit, predicted }) => ratio(hit, predicted)),
   );
 }
@@ -78,15 +90,13 @@ export function precision(options?: ThresholdOption): Metric {
  *
  * @throws ArgumentError; ShapeError.
  */
-export function recall(options?: ThresholdOption): Metric {
-  if (options !== undefined) {
-    const where = "metrics.recall";
+export function recall(options: ClassOptions = {}): Metric {
+  const where = "metrics.recall";
+  if (hasThreshold(where, options)) {
     const of = ({ truePositive: hit, falseNegative }: BinaryCounts) => ratio(hit, hit + falseNegative);
-    return fromCounts(where, "recall", requireThreshold(where, options), of);
+    return fromCounts(where, "recall", options, of);
   }
-  return fromConfusion("metrics.recall", "recall", (confusion) =>
-    macro(confusion, ({ hit, seen }) => ratio(hit, seen)),
-  );
+  return fromConfusion(where, "recall", options, (confusion) => macro(confusion, ({ hit, seen }) => ratio(hit, seen)));
 }
 
 /**
@@ -94,21 +104,27 @@ export function recall(options?: ThresholdOption): Metric {
  *
  * @throws ArgumentError; ShapeError.
  */
-export function f1(options?: ThresholdOption): Metric {
-  if (options !== undefined) {
-    const where = "metrics.f1";
+export function f1(options: ClassOptions = {}): Metric {
+  const where = "metrics.f1";
+  if (hasThreshold(where, options)) {
     const of = ({ truePositive: hit, falsePositive, falseNegative }: BinaryCounts) =>
       ratio(2 * hit, 2 * hit + falsePositive + falseNegative);
-    return fromCounts(where, "f1", requireThreshold(where, options), of);
+    return fromCounts(where, "f1", options, of);
   }
-  return fromConfusion("metrics.f1", "f1", (confusion) =>
+  return fromConfusion(where, "f1", options, (confusion) =>
     macro(confusion, ({ hit, predicted, seen }) => ratio(2 * hit, predicted + seen)),
   );
 }
 
+function hasThreshold(where: string, options: ClassOptions): options is ThresholdOption {
+  ignoredLabel(where, options, ["threshold"]);
+  return "threshold" in options; // one that is undefined is a mistake, which fromCounts says
+}
+
 type Judge = (predictions: NdArray, i: number, label: number, classes: number) => boolean;
 
-function shareOf(where: string, name: string, right: Judge): Metric {
+function shareOf(where: string, name: string, options: IgnoreOption, right: Judge): Metric {
+  const ignoreIndex = ignoredLabel(where, options);
   return {
     name,
     better: "higher",
@@ -119,9 +135,10 @@ function shareOf(where: string, name: string, right: Judge): Metric {
         update(predictions, targets) {
           const { samples, classes } = classShape(where, predictions, targets);
           for (let i = 0; i < samples; i++) {
+            if (targets.data[i] === ignoreIndex) continue;
             if (right(predictions, i, labelAt(where, targets, i, classes), classes)) hits++;
+            seen++;
           }
-          seen += samples;
         },
         result: () => hits / seen,
       };
@@ -129,7 +146,13 @@ function shareOf(where: string, name: string, right: Judge): Metric {
   };
 }
 
-function fromConfusion<Result>(where: string, name: string, read: (confusion: Confusion) => Result): Metric<Result> {
+function fromConfusion<Result>(
+  where: string,
+  name: string,
+  options: IgnoreOption,
+  read: (confusion: Confusion) => Result,
+): Metric<Result> {
+  const ignoreIndex = ignoredLabel(where, options);
   return {
     name,
     better: "higher",
@@ -148,6 +171,7 @@ function fromConfusion<Result>(where: string, name: string, read: (confusion: Co
             );
           }
           for (let i = 0; i < shape.samples; i++) {
+            if (targets.data[i] === ignoreIndex) continue;
             const label = labelAt(where, targets, i, classes);
             const predicted = argmaxAt(predictions, i, classes);
             if (predicted < 0)

@@ -1,7 +1,8 @@
 // What a metric is, and the checks that all share. A metric is a recipe without state: `start()` gives one accumulator a
 // pass over the data, so that one metric object serves many runs at once and nothing has to be reset.
 
-import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
+import { got } from "../names/got.js";
 import type { NdArray } from "../tensor/nd-array.js";
 
 /**
@@ -18,11 +19,28 @@ export interface Metric<Result = number> {
   start(): Accumulator<Result>;
 }
 
+/** What every metric of labels takes. */
+export interface IgnoreOption {
+  /**
+   * A label whose samples do not count, whatever their scores; as in the loss of the same run. If it is the label of all samples, the
+   * result is NaN. Default none.
+   */
+  readonly ignoreIndex?: number | undefined;
+}
+
+/** The label that options say to pass over. @throws ArgumentError for options that are not known, and labels that cannot be. */
+export function ignoredLabel(where: string, options: IgnoreOption, known: readonly string[] = []): number | undefined {
+  checkOptions(where, options, ["ignoreIndex", ...known]);
+  const { ignoreIndex } = options;
+  if (ignoreIndex === undefined || Number.isSafeInteger(ignoreIndex)) return ignoreIndex;
+  throw new ArgumentError(`${where}: ignoreIndex must be a whole number, got ${got(ignoreIndex)}`);
+}
+
 /** One pass of a {@link Metric}. */
 export interface Accumulator<Result = number> {
   /** Takes in a batch. */
   update(predictions: NdArray, targets: NdArray): void;
-  /** The value over all batches so far; `NaN` before the first sample. */
+  /** The value over all batches so far; `NaN` before the first sample that counts. */
   result(): Result;
 }
 
@@ -88,12 +106,12 @@ function requireNumbers(where: string, ...arrays: readonly NdArray[]): void {
   throw new DTypeError(`${where}: takes numbers, got bf16; cast("f32") them at the end of the model`);
 }
 
-/** The label of sample `i`, checked to be one of the classes. */
+/** The label of sample `i`, checked to be one of the classes. @throws ArgumentError */
 export function labelAt(where: string, targets: NdArray, i: number, classes: number): number {
   const label = targets.data[i]!;
   if (Number.isInteger(label) && label >= 0 && label < classes) return label;
   throw new ArgumentError(
-    `${where}: label ${label} at sample ${i} is outside the ${classes} classes of the scores, expected an integer from 0 to ${classes - 1}`,
+    `${where}: label ${label} at sample ${i} is outside the ${classes} classes of the scores, expected an integer from 0 to ${classes - 1}${label < 0 ? `; { ignoreIndex: ${label} } leaves such samples out` : ""}`,
   );
 }
 

@@ -83,6 +83,7 @@ const elsewhere: Readonly<Record<string, readonly string[]>> = {
   // losses
   smoothing: ["labelSmoothing"],
   ignorelabel: ["ignoreIndex"],
+  ignoreclass: ["ignoreIndex"],
   // data
   testsize: ["validation"],
   validationsplit: ["validation"],
