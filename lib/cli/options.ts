@@ -54,12 +54,9 @@ export function withOut(command: Command, what: string): Command {
 /**
  * Whether a model may be saved there, before any work is done.
  *
- * @throws ArgumentError for an empty path, or one of the inputs without --force; FileError where nothing can be written.
+ * @throws ArgumentError for one of the inputs without --force; FileError where nothing can be written.
  */
 export async function requireOut({ out, force }: OutOptions, inputs: readonly string[]): Promise<void> {
-  if (out.trim() === "") {
-    throw new ArgumentError("--out: expected a folder, got an empty text; is a variable of the shell unset?");
-  }
   const place = await real(out);
   for (const input of inputs) {
     if (force || (await real(input)) !== place) continue;

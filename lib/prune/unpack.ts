@@ -17,8 +17,7 @@ type Node = SavedModel["manifest"]["nodes"][number];
  *
  * @throws ArgumentError for a model that was packed in this process; keep the one that `prune` gave instead.
  * @example
- * declare const path: string;
- * const masked = prune.unpack(await artifact.loadModel(path));
+ * const masked = prune.unpack(await artifact.loadModel("out/pruned"));
  * const small = await quantize(masked, quantize.int8());
  */
 export function unpack<M extends Module>(model: M): M {

@@ -60,7 +60,6 @@ const WARM_CALLS = 5;
  * @throws ArgumentError for no model, no samples, two of one name or an unknown reference; ShapeError if samples do not fit;
  *   AbortedError.
  * @example
- * declare const [dense, pruned]: [artifact.Served, artifact.Served];
  * const x = set.train.take(256).x;
  * const speeds = await report.compareSpeed([{ name: "dense", model: dense, x }, { name: "pruned", model: pruned, x }]);
  * console.log(speeds.get("pruned")?.speedup.latency.median);

@@ -39,6 +39,7 @@ const scope = { ...engine, data, distill, loss, metrics, nn, ops, optim, prune, 
 const prelude = `
 import { writeFile } from "node:fs/promises";
 import { array, compile, grad, Parameter, valueAndGrad, type NdArray, type Tensor } from "../tensor/index.js";
+import * as artifact from "../artifact/index.js";
 import * as data from "../data/index.js";
 import * as distill from "../distill/index.js";
 import * as loss from "../loss/index.js";
@@ -47,6 +48,7 @@ import * as nn from "../nn/index.js";
 import * as ops from "../ops/index.js";
 import * as optim from "../optim/index.js";
 import { prune } from "../prune/index.js";
+import { quantize } from "../quantize/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";
@@ -55,6 +57,7 @@ declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];
 declare const set: { train: data.Dataset };
 declare const run: AsyncIterable<StepProgress>;
+declare const [dense, pruned]: [artifact.Served, artifact.Served];
 `;
 
 interface Example {

@@ -68,7 +68,7 @@ describe("paths and options", () => {
   test.each([
     [["quantize", "TIER", "-o", "TIER"], 1, /is what the command reads; give another folder, or --force/],
     [["prune", "TIER", "-o", "TIER/.", "-d", "x.csv"], 1, /is what the command reads/],
-    [["quantize", "TIER", "-o", ""], 1, /expected a folder, got an empty text; is a variable of the shell unset\?/],
+    [["quantize", "TIER", "-o", ""], 1, /got an empty string; is a variable not set\?/],
     [["eval", "TIER"], 1, /say which data, with --data <set>/],
     [["prune", "TIER", "-o", "X"], 1, /prune: say which data, with --data/],
     [["quantize", "TIER", "-o", "X", "--method", "gptq"], 1, /--method gptq looks at samples; say which, with --data/],
