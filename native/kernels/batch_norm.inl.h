@@ -14,23 +14,24 @@ ATHANOR_INLINE float rstd_of(double var, float eps) {
   return static_cast<float>(1.0 / __builtin_sqrt(var + static_cast<double>(eps)));
 }
 
-// Sum of (p - mean)^2 over n elements.
-ATHANOR_INLINE double squared_distance(const float* p, Index n, float mean) {
-  const Vec shift = Vec::broadcast(mean);
-  const Index whole = n - n % kLanes;
-  double total = sum_of(p, whole, [=](Vec v) { return (v - shift) * (v - shift); });
-  for (Index i = whole; i < n; ++i) total += static_cast<double>(p[i] - mean) * static_cast<double>(p[i] - mean);
-  return total;
-}
-
 void batch_forward_plane(const BatchNormArgs& args, Index c) {
   const Index step = args.c * args.l, count = args.n * args.l;
   const float* x = args.x + c * args.l;
-  double sum = 0, square = 0;
-  for (Index n = 0; n < args.n; ++n) sum += sum_of(x + n * step, args.l, [](Vec v) { return v; });
-  const float mean = static_cast<float>(sum / static_cast<double>(count));
-  for (Index n = 0; n < args.n; ++n) square += squared_distance(x + n * step, args.l, mean);
-  const double var = square / static_cast<double>(count);
+  const auto mean_of = [&](float shift, auto f) {
+    double sum = 0;
+    for (Index n = 0; n < args.n; ++n) sum += sum_shifted(x + n * step, args.l, shift, f);
+    return sum / static_cast<double>(count);
+  };
+  const auto itself = [](auto v) { return v; };
+  const auto squared = [](auto v) { return v * v; };
+  double sum = 0;
+  for (Index n = 0; n < args.n; ++n) sum += sum_of(x + n * step, args.l, itself);
+  float mean = static_cast<float>(sum / static_cast<double>(count));
+  double var = mean_of(mean, squared);
+  if (is_far(static_cast<double>(mean), var, args.eps)) {
+    mean = static_cast<float>(static_cast<double>(mean) + mean_of(mean, itself));
+    var = mean_of(mean, squared);
+  }
   args.mean[c] = mean;
   args.var[c] = static_cast<float>(var);
   args.rstd[c] = rstd_of(var, args.eps);
@@ -58,6 +59,21 @@ ATHANOR_INLINE void sum_columns(Index n, Index width, double* total, F f) {
   }
 }
 
+// Takes the means that are far from zero again; whether there is one. `total` holds the squared distances from them.
+inline bool refine_means(const BatchNormArgs& args, const float* x, Index width, double* total, float* mean) {
+  const double count = static_cast<double>(args.n);
+  bool far[kChannelStrip], any = false;
+  for (Index j = 0; j < width; ++j) {
+    far[j] = is_far(static_cast<double>(mean[j]), total[j] / count, args.eps);
+    any = any || far[j];
+  }
+  if (!any) return false;
+  sum_columns(args.n, width, total, [&](Index r, Index j) { return x[r * args.c + j] - mean[j]; });
+  for (Index j = 0; j < width; ++j)
+    if (far[j]) mean[j] = static_cast<float>(static_cast<double>(mean[j]) + total[j] / count);
+  return true;
+}
+
 void batch_forward_columns(const BatchNormArgs& args, Index first, Index width) {
   const Index step = args.c;
   const float* x = args.x + first;
@@ -66,8 +82,12 @@ void batch_forward_columns(const BatchNormArgs& args, Index first, Index width) 
   float mean[kChannelStrip], scale[kChannelStrip], beta[kChannelStrip];
   sum_columns(args.n, width, total, [&](Index r, Index j) { return x[r * step + j]; });
   for (Index j = 0; j < width; ++j) mean[j] = static_cast<float>(total[j] / static_cast<double>(args.n));
-  sum_columns(args.n, width, total,
-              [&](Index r, Index j) { return (x[r * step + j] - mean[j]) * (x[r * step + j] - mean[j]); });
+  const auto squares = [&] {
+    sum_columns(args.n, width, total,
+                [&](Index r, Index j) { return (x[r * step + j] - mean[j]) * (x[r * step + j] - mean[j]); });
+  };
+  squares();
+  if (refine_means(args, x, width, total, mean)) squares();
   for (Index j = 0; j < width; ++j) {
     const Index c = first + j;
     const double var = total[j] / static_cast<double>(args.n);

@@ -22,13 +22,13 @@ ATHANOR_INLINE NormMoments moments_of(const float* x, Index n, bool rms, float e
   if (rms) {
     square = sum_of(x, n, [](Vec v) { return v * v; });
   } else {
+    const auto squares = [&] { return sum_shifted(x, n, static_cast<float>(mean), [](auto v) { return v * v; }); };
     mean = sum_of(x, n, [](Vec v) { return v; }) / count;
-    const Vec shift = Vec::broadcast(static_cast<float>(mean));
-    const Index whole = n - n % kLanes;  // zeros beyond the end would not be zero once shifted
-    square = sum_of(x, whole, [=](Vec v) { return (v - shift) * (v - shift); });
-    for (Index i = whole; i < n; ++i) {
-      const double v = static_cast<double>(x[i] - static_cast<float>(mean));
-      square += v * v;
+    square = squares();
+    if (is_far(mean, square / count, eps)) {
+      const float first = static_cast<float>(mean);
+      mean = static_cast<double>(first) + sum_shifted(x, n, first, [](auto v) { return v; }) / count;
+      square = squares();
     }
   }
   return {static_cast<float>(mean),

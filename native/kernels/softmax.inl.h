@@ -125,6 +125,19 @@ CrossEntropyCounts cross_entropy(const CrossEntropyArgs& args, float* loss, floa
   return counts;
 }
 
+// What is taken off the logits for their probabilities: the log-sum-exp, or, where its rounding would be seen in them, the largest logit
+// and then the rest.
+struct LogSum {
+  float shift, rest;
+};
+
+ATHANOR_INLINE LogSum log_sum_of(const float* x, Index n, float lse) {
+  constexpr float kFar = 64;  // below, an f32 errs by 2^-19 at most
+  if (!(__builtin_fabsf(lse) >= kFar)) return {lse, 0};
+  const float m = max_of(x, n);
+  return {m, static_cast<float>(__builtin_log(sum_of_exp(x, n, m)))};
+}
+
 void cross_entropy_backward(const CrossEntropyArgs& args, const float* lse, const float* dloss, Index dloss_stride,
                             float* dx, Parallel& parallel) {
   const Index n = args.classes;
@@ -139,9 +152,11 @@ void cross_entropy_backward(const CrossEntropyArgs& args, const float* lse, cons
         continue;
       }
       const float g = dloss[r * dloss_stride];
-      const Vec scale = Vec::broadcast(g), shift = Vec::broadcast(lse[r]), other = Vec::broadcast(uniform);
+      const LogSum log_sum = log_sum_of(x, n, lse[r]);
+      const Vec scale = Vec::broadcast(g), other = Vec::broadcast(uniform);
+      const Vec shift = Vec::broadcast(log_sum.shift), rest = Vec::broadcast(log_sum.rest);
       for_each_vector(n, [&](Index i, Index width) ATHANOR_INLINED {
-        store_width(d + i, scale * (exp_nonpositive(load_width(x + i, width) - shift) - other), width);
+        store_width(d + i, scale * (exp_nonpositive(load_width(x + i, width) - shift - rest) - other), width);
       });
       d[label] -= g * (1.0f - args.smoothing);
     }

@@ -37,6 +37,23 @@ ATHANOR_INLINE double sum_of(const float* p, Index n, F f) {
   return sum_of(p, p, n, [f](Vec x, Vec) { return f(x); });
 }
 
+// Whether a mean is so far from zero that its own rounding would be seen in (x - mean) rstd: then it is taken again, of the
+// distances from itself, which are exact. A constant run has just its value as mean.
+ATHANOR_INLINE bool is_far(double mean, double var, float eps) {
+  constexpr double kFar = 256;  // (16 deviations)^2: below, the error of an f32 mean is less than 2^-19 of a deviation
+  return mean * mean > kFar * (var + static_cast<double>(eps));
+}
+
+// Sum of f(p - shift) over n elements, for any f.
+template <class F>
+ATHANOR_INLINE double sum_shifted(const float* p, Index n, float shift, F f) {
+  const Vec by = Vec::broadcast(shift);
+  const Index whole = n - n % kLanes;  // zeros beyond the end would not be zero once shifted
+  double total = sum_of(p, whole, [=](Vec v) { return f(v - by); });
+  for (Index i = whole; i < n; ++i) total += f(static_cast<double>(p[i] - shift));
+  return total;
+}
+
 // The largest element; NaNs are passed over, -inf where there is nothing else.
 ATHANOR_INLINE float max_of(const float* p, Index n) {
   const Vec lowest = Vec::broadcast(-__builtin_inff());

@@ -25,7 +25,7 @@ void vjp_div(VjpContext& context) {
   if (context.wants(1)) set_broadcast(context, 1, -(context.dy() * context.output() / b));
 }
 
-// d(a^b) = b a^(b-1) da + a^b log(a) db, where 0^b counts as having no slope in b, as in PyTorch.
+// d(a^b) = b a^(b-1) da + a^b log(a) db, where 0^b of b >= 0 counts as having no slope in b, as in PyTorch.
 void vjp_pow(VjpContext& context) {
   const Expr a = context.input(0), b = context.input(1), dy = context.dy();
   if (context.wants(0)) {
@@ -34,18 +34,18 @@ void vjp_pow(VjpContext& context) {
   }
   if (context.wants(1)) {
     const Expr slope = context.output() * log(a);
-    set_broadcast(context, 1, dy * where(compare(Op::eq, a, 0), zeros_like(slope), slope));
+    const Expr flat = apply(Op::logical_and, {compare(Op::eq, a, 0), compare(Op::ge, b, 0)});
+    set_broadcast(context, 1, dy * where(flat, zeros_like(slope), slope));
   }
 }
 
-// Ties share the gradient, as in PyTorch's maximum and minimum.
-template <Op wins>
+// Ties share the gradient, and a NaN gives it to both, as in PyTorch's maximum and minimum: `loses` tells what is not the extremum.
+template <Op loses>
 void vjp_extremum(VjpContext& context) {
   const Expr a = context.input(0), b = context.input(1), dy = context.dy();
-  const Expr half = dy * 0.5, none = dy * 0.0;
-  const Expr tie = apply(Op::eq, {a, b});
-  if (context.wants(0)) set_broadcast(context, 0, where(tie, half, where(apply(wins, {a, b}), dy, none)));
-  if (context.wants(1)) set_broadcast(context, 1, where(tie, half, where(apply(wins, {a, b}), none, dy)));
+  const Expr shared = where(apply(Op::eq, {a, b}), dy * 0.5, dy), none = scalar(dy, 0);
+  if (context.wants(0)) set_broadcast(context, 0, where(apply(loses, {a, b}), none, shared));
+  if (context.wants(1)) set_broadcast(context, 1, where(apply(loses, {b, a}), none, shared));
 }
 
 // a mod b = a - b floor(a / b)
@@ -80,8 +80,8 @@ const OpRule rule_sub{infer_binary<Domain::number>, vjp_sub, nullptr, EwOp::sub}
 const OpRule rule_mul{infer_binary<Domain::number>, vjp_mul, nullptr, EwOp::mul};
 const OpRule rule_div{infer_binary<Domain::number>, vjp_div, nullptr, EwOp::div};
 const OpRule rule_pow{infer_binary<Domain::number>, vjp_pow, nullptr, EwOp::pow};
-const OpRule rule_minimum{infer_binary<Domain::number>, vjp_extremum<Op::lt>, nullptr, EwOp::minimum};
-const OpRule rule_maximum{infer_binary<Domain::number>, vjp_extremum<Op::gt>, nullptr, EwOp::maximum};
+const OpRule rule_minimum{infer_binary<Domain::number>, vjp_extremum<Op::gt>, nullptr, EwOp::minimum};
+const OpRule rule_maximum{infer_binary<Domain::number>, vjp_extremum<Op::lt>, nullptr, EwOp::maximum};
 const OpRule rule_mod{infer_binary<Domain::number>, vjp_mod, nullptr, EwOp::mod};
 const OpRule rule_eq{infer_comparison, nullptr, nullptr, EwOp::eq};
 const OpRule rule_ne{infer_comparison, nullptr, nullptr, EwOp::ne};

@@ -48,6 +48,16 @@ PoolShape checked_shape(InferContext& context, const Type& x) {
                std::to_string(window_w) + " does not fit the padded image " + to_string(x.shape) +
                "; add padding or shrink the kernel";
       });
+  // A window may not lie in padding alone: it has no largest element, and no mean of its own.
+  const Index most_h = window_h / 2, most_w = window_w / 2;
+  check(shape.pad_top <= most_h && shape.pad_bottom <= most_h && shape.pad_left <= most_w && shape.pad_right <= most_w,
+        Code::argument, [&] {
+          return std::string(context.name) + ": padding may be at most half the window, " + std::to_string(most_h) +
+                 " of " + std::to_string(window_h) + " rows and " + std::to_string(most_w) + " of " +
+                 std::to_string(window_w) + " columns, got top " + std::to_string(shape.pad_top) + ", bottom " +
+                 std::to_string(shape.pad_bottom) + ", left " + std::to_string(shape.pad_left) + " and right " +
+                 std::to_string(shape.pad_right) + "; pad the image itself (x.pad) for more";
+        });
   return shape;
 }
 

@@ -16,7 +16,7 @@ Expr d_expm1(Expr, Expr y) { return y + 1.0; }
 Expr d_log(Expr x, Expr) { return reciprocal(x); }
 Expr d_log1p(Expr x, Expr) { return reciprocal(x + 1.0); }
 Expr d_sqrt(Expr, Expr y) { return scalar(y, 0.5) / y; }
-Expr d_rsqrt(Expr x, Expr y) { return y / x * -0.5; }
+Expr d_rsqrt(Expr, Expr y) { return square(y) * y * -0.5; }
 Expr d_square(Expr x, Expr) { return x * 2.0; }
 Expr d_reciprocal(Expr, Expr y) { return -square(y); }
 Expr d_sin(Expr x, Expr) { return cos(x); }

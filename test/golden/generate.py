@@ -2,7 +2,7 @@
 
     python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 scikit-learn==1.9.1 numpy
     .venv/bin/python test/golden/generate.py [--check] [optimizers models schedules operations distillation pruning
-        early-stopping kmeans metrics]
+        early-stopping kmeans metrics special]
 
 float32 values depend in the last bits on the instruction set that PyTorch uses, so --check allows 1e-4 relative to
 max(1, |value|) and prints the largest difference.
@@ -22,6 +22,7 @@ import operations
 import optimizers
 import pruning
 import schedules
+import special
 
 SETS = {
     "optimizers": optimizers,
@@ -33,6 +34,7 @@ SETS = {
     "early-stopping": early_stopping,
     "kmeans": kmeans,
     "metrics": metrics,
+    "special": special,
 }
 
 

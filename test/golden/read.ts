@@ -115,6 +115,24 @@ export interface MetricCase {
   readonly value: number;
 }
 
+export interface SpecialRecord {
+  readonly cases: readonly SpecialCase[];
+}
+
+export interface SpecialCase {
+  readonly name: string;
+  /** Entry of test/ops/special. */
+  readonly of: string;
+  /** Our names. */
+  readonly attrs: Readonly<Record<string, number | boolean | string | readonly number[]>>;
+  /** Keys, in order. */
+  readonly inputs: readonly string[];
+  readonly types: readonly ("float" | "bool" | "i32")[];
+  readonly output: string;
+  /** Index of an input → key of its gradient. */
+  readonly gradients: Readonly<Record<string, string>>;
+}
+
 export interface DistillationRecord {
   readonly cases: readonly DistillationCase[];
 }
@@ -191,6 +209,7 @@ interface Sets {
   pruning: PruningRecord;
   kmeans: KmeansRecord;
   metrics: MetricRecord;
+  special: SpecialRecord;
 }
 
 const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint8Array } as const;

@@ -104,7 +104,7 @@ const layouts: readonly Layout[] = [
   { name: "overlapping 3 × 3", x: [1, 2, 9, 35], attrs: { kernel: [3, 3], stride: [2, 2] } },
   { name: "stride 1", x: [1, 2, 5, 21], attrs: { kernel: [3, 2], stride: [1, 1] } },
   { name: "padding", x: [2, 2, 5, 6], attrs: { kernel: [3, 3], stride: [2, 1], padding: [1, 1, 1, 1] } },
-  { name: "uneven padding", x: [1, 2, 5, 6], attrs: { kernel: [3, 3], stride: [2, 2], padding: [1, 0, 0, 2] } },
+  { name: "uneven padding", x: [1, 2, 5, 6], attrs: { kernel: [3, 4], stride: [2, 2], padding: [1, 0, 0, 2] } },
   { name: "the whole image", x: [2, 5, 7, 9], attrs: { kernel: [7, 9] } },
   { name: "an empty batch", x: [0, 2, 4, 4], attrs: { kernel: [2, 2] } },
   { name: "large", x: [3, 8, 65, 67], attrs: { kernel: [3, 3], stride: [2, 2], padding: [1, 1, 1, 1] } },
@@ -160,6 +160,16 @@ const refusals = (name: string): Refusal[] => [
     code: "ERR_ATHANOR_ARGUMENT",
     message: `${name}: kernel takes 2 whole numbers of 1 or more, got kernel=[2]`,
   },
+  ...[
+    [2, 0, 0, 0],
+    [0, 0, 0, 3],
+    [2, 2, 2, 2],
+  ].map((padding): Refusal => ({
+    inputs: [typed("f32", 1, 1, 4, 4)],
+    attrs: { kernel: [3, 4], padding },
+    code: "ERR_ATHANOR_ARGUMENT",
+    message: `${name}: padding may be at most half the window, 1 of 3 rows and 2 of 4 columns, got top ${padding[0]}, bottom ${padding[1]}, left ${padding[2]} and right ${padding[3]}; pad the image itself (x.pad) for more`,
+  })),
 ];
 
 export const pools = {
