@@ -12,9 +12,10 @@ import { requireFitting } from "./fitting.js";
 import { readFolder } from "./folder.js";
 import type { Manifest } from "./manifest.js";
 import { unpackedMask } from "./masks.js";
+import { allNodes } from "./training.js";
 import { Served, type BuildProgram, type Results } from "./served.js";
 import { SavedModel } from "./model.js";
-import { attrsFor, type SavedNode } from "./symbolic.js";
+import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
 
 /**
  * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with. Of a model with
@@ -53,7 +54,9 @@ async function loadServed<Result extends Results>(path: string | URL): Promise<S
 
 /**
  * Loads a saved model as one that can be trained on, pruned and quantized: its layers are those of its graph, its parameters have
- * the names they were saved with, and masks still hold. Dropout is gone from a saved model, and batch norms keep the statistics they have.
+ * the names they were saved with, and masks still hold. It trains on as the saved one would: dropout drops, batch norms take the
+ * statistics of the batch and go on with the running ones. Where that could not be saved, a warning says why. Artifacts of version 1
+ * do not have it: they train as they predict.
  *
  * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
  * @example
@@ -80,7 +83,39 @@ async function loadTrainable<Result extends ForwardResult>(path: string | URL): 
   const first = build(1);
   requireKnown("artifact.loadModel", graphFile, manifest, first);
   first.dispose();
+  requireTraining("artifact.loadModel", graphFile, manifest, variables);
   return new SavedModel<Result>(manifest, variables, masks, graphFile);
+}
+
+// What is claimed of training has to stand the engine's rules now, too; a batch of 2 has a variance.
+function requireTraining(
+  where: string,
+  graphFile: string,
+  { training, inputs }: Manifest,
+  variables: ReadonlyMap<string, NativeVariable>,
+): void {
+  if (training === undefined) return;
+  if ("missing" in training) {
+    process.emitWarning(
+      `${where}: "${graphFile}": what the model does in training alone was not saved (${training.missing}); it trains as it predicts: without dropout, with fixed statistics`,
+      "AthanorWarning",
+    );
+    return;
+  }
+  const { nodes, outputs, updates } = training;
+  const results = updates.map(({ tensor, value }) => ({ name: tensor, value }));
+  const program = buildProgram(where, graphFile, { inputs, nodes, outputs: [...outputs, ...results] }, variables, 2);
+  const types = program.outputs.slice(outputs.length);
+  program.dispose();
+  const wrong = types.find(({ dtype, shape }, i) => {
+    const held = variables.get(updates[i]!.tensor)!.type;
+    return dtype !== held.dtype || shape.join() !== held.shape.join();
+  });
+  if (wrong) {
+    throw new CorruptFileError(
+      `${where}: "${graphFile}" is damaged: "${wrong.name}" is updated by a value of another type`,
+    );
+  }
 }
 
 function requireKnown(where: string, graphFile: string, { info, inputs }: Manifest, program: NativeProgram): void {
@@ -108,7 +143,8 @@ function makeVariables(
   stored: ReadonlyMap<string, StoredTensor<ArrayBuffer>>,
 ): Map<string, NativeVariable> {
   const variables = new Map<string, NativeVariable>();
-  for (const node of manifest.nodes) {
+  for (const node of allNodes(manifest)) {
+    if (variables.has(node.tensor ?? "")) continue;
     if ((node.op !== "parameter" && node.op !== "constant") || node.value !== undefined) continue;
     const tensor = stored.get(node.tensor ?? "");
     if (!tensor) {
@@ -152,7 +188,7 @@ async function readMasks(
 function buildProgram(
   where: string,
   graphFile: string,
-  manifest: Manifest,
+  manifest: Pick<Manifest, "inputs" | "nodes" | "outputs">,
   variables: ReadonlyMap<string, NativeVariable>,
   batch: number,
 ): ReturnType<BuildProgram> {
@@ -198,7 +234,7 @@ function append(
   variables: ReadonlyMap<string, NativeVariable>,
 ): number[] {
   if (node.op === "input") return [input()];
-  if (node.value !== undefined) return [graph.scalar(node.value, node.type!.dtype as DType)];
+  if (node.value !== undefined) return [graph.scalar(sizeFor(node.value, batch), node.type!.dtype as DType)];
   if (node.op === "parameter" || node.op === "constant") {
     const variable = variables.get(node.tensor ?? "")!;
     if (node.op === "parameter") return [graph.parameter(variable)];

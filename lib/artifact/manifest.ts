@@ -4,6 +4,7 @@ import { CorruptFileError } from "../errors.js";
 import { parseInfo, type ModelInfo } from "../info/index.js";
 import { operations } from "../native/operations.js";
 import { dtypes, type DType } from "../tensor/dtype.js";
+import type { NoTraining, SavedTraining } from "./training.js";
 import type { SavedAttr, SavedMask, SavedNode, Size, Special } from "./symbolic.js";
 
 /** The version of the format that this build writes. */
@@ -34,6 +35,8 @@ export interface Manifest {
   readonly inputs: readonly SavedInput[];
   readonly outputs: readonly { readonly name: string; readonly value: number }[];
   readonly nodes: readonly SavedNode[];
+  /** What it computes in training, where that is something else. */
+  readonly training?: SavedTraining | NoTraining;
   /** The parameters as the model's layers see them, whatever form they are held in. */
   readonly weights?: readonly SavedWeight[];
   /** What is known of the model beside its graph and weights. */
@@ -61,6 +64,7 @@ export function parseManifest(where: string, file: string, json: unknown): Manif
   nodes.forEach((node: unknown, i) => checkNode(node, i, damaged));
   if (nodes.filter((node: SavedNode) => node.op === "input").length !== inputs.length)
     return damaged("its graph has not the inputs that it lists");
+  checkTraining(json.training, inputs.length, damaged);
   const outputs = json.outputs;
   const isOutput = (output: unknown) => isRecord(output) && typeof output.name === "string" && isCount(output.value);
   if (!Array.isArray(outputs) || outputs.length === 0 || !outputs.every(isOutput))
@@ -93,6 +97,24 @@ const forbidden = new Set(
     .map(([name]) => name),
 );
 
+function checkTraining(training: unknown, inputs: number, damaged: (what: string) => never): void {
+  if (training === undefined) return;
+  const wrong = (what: string) => damaged(`its graph in training ${what}`);
+  if (!isRecord(training)) return wrong("is not an object");
+  if (typeof training.missing === "string") return;
+  const { nodes, outputs, updates } = training;
+  if (!Array.isArray(nodes) || nodes.length === 0 || nodes.length > maxNodes) return wrong("lists no nodes");
+  nodes.forEach((node: unknown, i) => checkNode(node, i, wrong));
+  if (nodes.filter((node: SavedNode) => node.op === "input").length !== inputs) return wrong("has other inputs");
+  const named = (kind: "name" | "tensor") => (entry: unknown) =>
+    isRecord(entry) && typeof entry[kind] === "string" && isCount(entry.value);
+  if (!Array.isArray(outputs) || outputs.length === 0 || !outputs.every(named("name")))
+    return wrong("lists no outputs");
+  if (!Array.isArray(updates) || !updates.every(named("tensor"))) return wrong("has updates that are none");
+  const held = new Set(nodes.map((node: SavedNode) => (node.op === "parameter" ? node.tensor : undefined)));
+  if (!updates.every(({ tensor }: { tensor: string }) => held.has(tensor))) wrong("updates what it does not hold");
+}
+
 function checkNode(node: unknown, index: number, damaged: (what: string) => never): void {
   const wrong = (what: string) => damaged(`node ${index} ${what}`);
   if (!isRecord(node) || typeof node.op !== "string") return wrong("has no operation");
@@ -102,8 +124,7 @@ function checkNode(node: unknown, index: number, damaged: (what: string) => neve
   const { inputs = [], attrs = {}, scope = "", type, tensor, value, mask, frozen = true } = node;
   const stored = node.op === "parameter" || node.op === "constant";
   if (stored && tensor === undefined && (value === undefined || node.op === "parameter")) return wrong("has no value");
-  if (value !== undefined && !(typeof value === "number" && isRecord(type)))
-    return wrong("has a value that is no number");
+  if (value !== undefined && !(isSize(value) && isRecord(type))) return wrong("has a value that is no number");
   if (!Array.isArray(inputs) || !inputs.every(isCount)) return wrong("has inputs that are no values");
   if (!isRecord(attrs) || !Object.values(attrs).every(isAttr)) return wrong("has attributes of a strange kind");
   if (mask !== undefined && !(node.op === "parameter" && value === undefined && isMask(mask)))

@@ -4,17 +4,18 @@ import { ShapeError } from "../errors.js";
 import type { NativeVariable } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import { replaceInfo } from "../info/index.js";
-import { Module, type ForwardResult } from "../nn/index.js";
+import { init, Module, Statistic, type ForwardResult } from "../nn/index.js";
 import { correlate } from "../ops/image.js";
 import type { DType } from "../tensor/dtype.js";
 import type { Conv2dGeometry } from "../tensor/form.js";
-import { NdArray, showShape } from "../tensor/nd-array.js";
+import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Parameter, viewOf } from "../tensor/parameter.js";
 import { noteInputs } from "../tensor/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
 import type { Manifest, SavedInput } from "./manifest.js";
-import { attrsFor, type SavedNode } from "./symbolic.js";
+import { allNodes } from "./training.js";
+import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
 
 /** A model made of a saved graph; see {@link loadModel}. */
 export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Result> {
@@ -40,12 +41,15 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
     const weights: Parameter[] = [];
     const places = new Map<string, number>();
     const constants = new Map<string, NdArray>();
-    for (const node of manifest.nodes) {
+    const { training } = manifest;
+    const graph = training && "nodes" in training ? training : undefined;
+    const statistics = new Set(graph?.updates.map(({ tensor }) => tensor));
+    for (const node of inOrder(manifest)) {
       const { tensor } = node;
       if (tensor === undefined || places.has(tensor) || constants.has(tensor)) continue;
       const values = take(variables.get(tensor)!);
       if (node.op === "constant") constants.set(tensor, values);
-      else places.set(tensor, weights.push(parameterOf(node, values, masks.get(tensor))) - 1);
+      else places.set(tensor, weights.push(parameterOf(node, values, masks.get(tensor), statistics.has(tensor))) - 1);
     }
     for (const variable of variables.values()) variable.dispose();
     this.weights = weights;
@@ -75,7 +79,9 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
 
   forward(x: Tensor, ...more: Tensor[]): Result {
     const given = [x, ...more];
-    const { inputs, nodes, outputs } = this.manifest;
+    const { inputs, training } = this.manifest;
+    const trained = x.trace.training && training && "nodes" in training ? training : undefined;
+    const { nodes, outputs } = trained ?? this.manifest;
     if (given.length !== inputs.length) {
       throw new ShapeError(
         `savedModel: expected ${inputs.length} inputs (${inputs.map(({ name }) => name).join(", ")}), got ${given.length}`,
@@ -87,6 +93,9 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
     for (const node of nodes) {
       values.push(...(node.op === "input" ? [rest.shift()!] : this.play(node, x.trace, values, x.shape[0]!)));
     }
+    for (const { tensor, value } of trained?.updates ?? []) {
+      x.trace.update(this.weights[this.places.get(tensor)!]!, asTensor(values[value]!));
+    }
     const results = outputs.map(({ name, value }) => [name, asTensor(values[value]!)] as const);
     return (results.length === 1 ? results[0]![1] : Object.fromEntries(results)) as Result;
   }
@@ -97,7 +106,7 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
     values: readonly (Tensor | Parameter)[],
     batch: number,
   ): (Tensor | Parameter)[] {
-    if (node.value !== undefined) return [trace.scalar(node.value, node.type!.dtype as DType)];
+    if (node.value !== undefined) return [trace.scalar(sizeFor(node.value, batch), node.type!.dtype as DType)];
     if (node.tensor !== undefined) {
       const place = this.places.get(node.tensor);
       return [place === undefined ? trace.constant(this.constants.get(node.tensor)!) : this.weights[place]!];
@@ -112,6 +121,8 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
         return [correlate(asTensor(first!), second, attrs as unknown as Conv2dGeometry)];
       }
       const inputs = (node.inputs ?? []).map((value) => asTensor(values[value]!));
+      if (node.op === "batch_norm") requireVariance(inputs[0]!);
+      if (node.op === "random_uniform") attrs.key = trace.nextStream();
       return trace.applyAll(node.op as OpName, inputs, attrs);
     };
     return node.scope ? trace.scoped(node.scope, run) : run();
@@ -134,9 +145,27 @@ function take(variable: NativeVariable): NdArray {
   return new NdArray(viewOf(dtype, variable.read()), shape, dtype);
 }
 
-function parameterOf(node: SavedNode, values: NdArray, mask: Uint8Array | undefined): Parameter {
+// Parameters in the order of the saved model's layers, which is that of an optimizer's sums; what it does not list comes after.
+function inOrder(manifest: Manifest): SavedNode[] {
+  const places = new Map(manifest.weights?.map(({ name }, i) => [name, i]));
+  const placeOf = ({ tensor = "" }: SavedNode): number =>
+    places.get(tensor) ?? places.get(tensor.slice(0, Math.max(0, tensor.lastIndexOf(".")))) ?? Infinity;
+  const placed = allNodes(manifest).map((node) => [node, placeOf(node)] as const);
+  return placed.sort(([, a], [, b]) => (a === b ? 0 : a - b)).map(([node]) => node);
+}
+
+function requireVariance(x: Tensor): void {
+  if (countOf(x.shape) > x.shape[1]!) return;
+  throw new ShapeError(
+    `batchNorm: one value a channel has no variance to train with, got ${showShape(x.shape)}; use a larger batch`,
+  );
+}
+
+function parameterOf(node: SavedNode, values: NdArray, mask: Uint8Array | undefined, isStatistic: boolean): Parameter {
   const { dtype } = values;
-  const parameter = new Parameter(values.shape, { dtype, trainable: dtype === "f32" && node.frozen !== true });
+  const parameter = isStatistic
+    ? new Statistic(values.shape, init.zeros())
+    : new Parameter(values.shape, { dtype, trainable: dtype === "f32" && node.frozen !== true });
   parameter.write(values);
   if (mask) parameter.setMask(mask);
   return parameter;

@@ -14,7 +14,8 @@ import { describeWeights } from "./weights.js";
 import { formatVersion, type Manifest, type SavedInput } from "./manifest.js";
 import { packedMask } from "./masks.js";
 import { pathOf } from "./place.js";
-import { describeAll, generalize, probes, type Description, type SavedNode } from "./symbolic.js";
+import { describeAll, generalize, probes, type Description, type SavedNode, type StoredValues } from "./symbolic.js";
+import { trainingGraph } from "./training.js";
 import { traceModel } from "./trace-model.js";
 
 /** Options of {@link save}; what they say of the model is added to what is known of it already (`model.info`). */
@@ -44,17 +45,13 @@ export async function save(model: ModelLike, path: string | URL, options: SaveOp
   try {
     const descriptions = describeAll(traces) as [Description, Description, Description];
     const tensors = new Map<string, StoredTensor<TypedArray>>();
-    const frozen = new Set(
-      traces[0]!
-        .usedParameters()
-        .filter(({ trainable }) => !trainable)
-        .map(({ name }) => name),
-    );
-    const plain = generalize(where, descriptions, {
-      tensorOf: (node, index) => collect(tensors, node, index),
-      isFrozen: (node) => node.variable !== undefined && frozen.has(node.variable.name),
-    });
-    const nodes = await withMasks(where, plain, parametersByNode(traces[0]!, descriptions[0]), tensors);
+    const store = (trace: Trace) => storeInto(tensors, trace);
+    const plain = generalize(where, descriptions, store(traces[0]!));
+    const parameters = parametersByNode(traces[0]!, descriptions[0]);
+    const nodes = await withMasks(where, plain, parameters, tensors);
+    const used = descriptions[0];
+    const parts = { where, model, inputs, used, nodes, parameters, store, parametersOf: parametersByNode };
+    const training = trainingGraph(parts);
     const saved = Object.entries(inputs).map(([name, { dtype, shape }]): SavedInput => ({ name, dtype, shape }));
     requireFitting(where, info, saved, resultsOf(traces[0]!, descriptions[0]));
     const manifest: Manifest = {
@@ -63,6 +60,7 @@ export async function save(model: ModelLike, path: string | URL, options: SaveOp
       inputs: saved,
       outputs: descriptions[0].outputs,
       nodes,
+      ...(training && { training }),
       weights: await describeWeights(parametersOf(model, traces[0]!)),
       info: infoForFile(info, resultsOf(traces[0]!, descriptions[0])),
     };
@@ -132,6 +130,19 @@ async function withMasks(
     named.push({ ...node, mask: saved });
   }
   return named;
+}
+
+function storeInto(tensors: Map<string, StoredTensor<TypedArray>>, trace: Trace): StoredValues {
+  const frozen = new Set(
+    trace
+      .usedParameters()
+      .filter(({ trainable }) => !trainable)
+      .map(({ name }) => name),
+  );
+  return {
+    tensorOf: (node, index) => collect(tensors, node, index),
+    isFrozen: (node) => node.variable !== undefined && frozen.has(node.variable.name),
+  };
 }
 
 type Node = Description["nodes"][number];

@@ -41,8 +41,8 @@ export interface SavedNode {
   readonly frozen?: true;
   /** Of parameters of which training leaves elements at zero. */
   readonly mask?: SavedMask;
-  /** Of a constant with no dimensions: its finite value, in place of a tensor. */
-  readonly value?: number;
+  /** Of a constant with no dimensions: its finite value, in place of a tensor; one that grows with the batch is a whole number. */
+  readonly value?: Size;
 }
 
 /** The batch sizes that a model is traced for. */
@@ -98,8 +98,9 @@ export function generalize(
       else if (value === other && value === last) attrs[name] = value;
       else fail(a);
     }
-    const value = scalarOf(a);
-    if (a.constant && !sameBytes(a.constant, b.constant, c.constant)) fail(a);
+    const equal = !a.constant || sameBytes(a.constant, b.constant, c.constant);
+    const value = equal ? scalarOf(a) : growing(a, b, c);
+    if (!equal && value === undefined) fail(a);
     const tensor = value === undefined ? tensorOf(a, index) : undefined;
     return {
       op: a.op,
@@ -119,6 +120,12 @@ function scalarOf(node: NativeNode): number | undefined {
   const value = viewOf(node.type.dtype, node.constant)[0]!;
   const plain = Number.isFinite(value) && !Object.is(value, -0);
   return plain && node.type.dtype !== "bf16" ? value : undefined;
+}
+
+// A scalar that counts samples.
+function growing(...nodes: readonly [NativeNode, NativeNode, NativeNode]): Size | undefined {
+  const [x, y, z] = nodes.map(scalarOf);
+  return x === undefined || y === undefined || z === undefined ? undefined : linear(x, y, z);
 }
 
 function special(value: number, ...others: unknown[]): Special | undefined {

@@ -23,10 +23,9 @@ export function traceModel(
         return [name, trace.input(name, dtype, [batch, ...shape])] as const;
       });
       const outputs = outputsOf(where, feedAll(model, Object.fromEntries(fed)));
-      trace.graph.setOutputs(
-        Object.keys(outputs),
-        Object.values(outputs).map(({ id }) => id),
-      );
+      // What statistics become counts as a result, or it would be dead code.
+      const updates = trace.pendingUpdates().map(([, value], i) => [`#${i}`, value]);
+      trace.setOutputs({ ...outputs, ...(Object.fromEntries(updates) as Record<string, Tensor>) });
     });
     return trace;
   } catch (thrown) {

@@ -181,7 +181,9 @@ export class BatchNorm extends Module {
     const { y, mean, variance } = ops.batchNorm(x, weight, bias, { eps });
     // The batch's variance divides by n; the running one estimates that of the data and divides by n − 1.
     this.follow(x, runningMean, mean);
-    this.follow(x, runningVar, variance.mul(count / (count - 1)));
+    // As a quotient of whole numbers it is saved for any batch; in f64, and then rounded, it is the number itself.
+    const [n, less] = [x.trace.scalar(count, "f64"), x.trace.scalar(count - 1, "f64")];
+    this.follow(x, runningVar, variance.mul(n.div(less).cast("f32")));
     return y;
   }
 

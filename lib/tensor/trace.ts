@@ -138,6 +138,11 @@ export class Trace {
     this.updates.set(parameter, value);
   }
 
+  /** The updates that {@link commit} would write. */
+  pendingUpdates(): readonly (readonly [Parameter, Tensor])[] {
+    return [...this.updates];
+  }
+
   /**
    * Writes the updates into the graph; called once, when the trace is complete.
    *

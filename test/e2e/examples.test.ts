@@ -51,6 +51,38 @@ describe("examples", () => {
     expect(shapes).toEqual([[32, 2], [32], [32, 32], [32], [4, 32], [4]]);
   });
 
+  it("a table of customers becomes a service that takes raw rows and answers class names", async () => {
+    const { service, reached } = await import("../../examples/customers.js");
+    expect(reached.float["val.accuracy"]).toBeGreaterThan(0.85);
+    expect(reached.pruned["val.accuracy"]).toBeGreaterThan(0.83);
+    expect(reached.info.provenance!.map(({ step }) => step)).toEqual(["train", "train", "prune", "quantize"]);
+    const post = async (url: string, payload: object) => {
+      const reply = await service.inject({ method: "POST", url, payload });
+      return [reply.statusCode, reply.json<unknown>()];
+    };
+    const customer = { age: 22, city: "Paris", contract: "yearly", years: 10, gigabytes: 30 };
+    const sure = expect.closeTo(1, 0) as number;
+    expect(await post("/plan", customer)).toEqual([200, { class: "unlimited", probability: sure }]);
+    const unknown = { ...customer, age: 75, years: 0, gigabytes: null, city: null, contract: "monthly" };
+    expect(await post("/plan", unknown)).toEqual([200, { class: "basic", probability: sure }]);
+    const [, both] = await post("/plans", [customer, unknown]);
+    expect(both).toMatchObject([
+      [{ class: "unlimited" }, { class: "plus" }],
+      [{ class: "basic" }, { class: "plus" }],
+    ]);
+    const { age: _, ...short } = customer;
+    const wrong: [object, string][] = [
+      [{ ...customer, city: "Lyonn" }, 'classify: the row, column "city": "Lyonn" is not a known category, did you mean "Lyon"?'],
+      [{ ...customer, age: "22" }, 'classify: the row, column "age": expected a number (null if it is missing), got "22"'],
+      [short, 'classify: the row has no column "age"'],
+      [{ ...customer, id: 7 }, 'classify: the row has a column "id" that the model does not know'],
+    ]; // prettier-ignore
+    for (const [row, error] of wrong) {
+      expect(await post("/plan", row)).toEqual([400, { error: expect.stringContaining(error) as string }]);
+    }
+    await service.close();
+  });
+
   it("quantization: calibrated, compensated, trained, mixed", async () => {
     const { float, int8, nearest, gptq, trained, mixed, bytes } = await import("../../examples/quantize.js");
     expect(float).toBeGreaterThan(0.99);

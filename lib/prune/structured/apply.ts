@@ -47,7 +47,7 @@ export function shrink<M extends Module>(source: ShrinkSource<M>): M {
         recount(copy, labelled[g]!.nodes[i]!.scope, before, countsOf(node, values, kept));
       });
     });
-    if (copy instanceof SavedModel) resizeSaved(where, copy, analysis.graphs[0]!, kept);
+    if (copy instanceof SavedModel) resizeSaved(where, copy, analysis.graphs, kept);
     verify(where, copy, source.input, analysis, kept);
     recordStep(copy, "prune", source.asked);
     return copy;

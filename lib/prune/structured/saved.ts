@@ -13,13 +13,27 @@ const sources: readonly string[] = ["input", "parameter", "constant"];
 export function resizeSaved(
   where: string,
   copy: SavedModel,
-  { graph, values }: AnalysedGraph,
+  [used, trained]: readonly AnalysedGraph[],
   kept: (unit: number) => boolean,
 ): void {
+  const { nodes, training } = copy.manifest;
+  const manifest = { ...copy.manifest, nodes: resizeNodes(where, nodes, used!, kept) };
+  if (training && "nodes" in training) {
+    Object.assign(manifest, { training: { ...training, nodes: resizeNodes(where, training.nodes, trained!, kept) } });
+  }
+  Object.assign(copy, { manifest });
+}
+
+function resizeNodes(
+  where: string,
+  saved: readonly SavedNode[],
+  { graph, values }: AnalysedGraph,
+  kept: (unit: number) => boolean,
+): SavedNode[] {
   // Parameters and constants enter a trace where they are first used; all other operations come in the saved order.
   const traced = graph.nodes.filter(({ op }) => !sources.includes(op));
   let next = 0;
-  const nodes = copy.manifest.nodes.map((saved): SavedNode => {
+  return saved.map((saved): SavedNode => {
     if (sources.includes(saved.op)) return saved;
     const node = traced[next++]!;
     const foreseen = attrsOf(node, values, kept);
@@ -28,7 +42,6 @@ export function resizeSaved(
     });
     return attrs.length === 0 ? saved : { ...saved, attrs: Object.fromEntries(attrs) };
   });
-  Object.assign(copy, { manifest: { ...copy.manifest, nodes } });
 }
 
 function resized(where: string, op: string, saved: SavedAttr, before: unknown, after: unknown): SavedAttr {

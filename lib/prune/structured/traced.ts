@@ -52,7 +52,9 @@ function traceOnce(
     within(trace, () => {
       const y: unknown = feed(model, trace.input("x", input.dtype, [batch, ...input.shape]));
       if (!(y instanceof Tensor)) throw new ArgumentError(`${where}: the model must return one tensor`);
-      trace.setOutputs({ y });
+      // What statistics become counts as a result, or it would be dead code.
+      const updates = trace.pendingUpdates().map(([, value], i) => [`#${i}`, value]);
+      trace.setOutputs({ y, ...(Object.fromEntries(updates) as Record<string, Tensor>) });
     });
     const { nodes, outputs } = call(() => trace.graph.describe());
     return { nodes: withTypes(nodes, byName), output: outputs[0]!.value };
