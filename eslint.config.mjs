@@ -4,7 +4,16 @@ import { defineConfig, globalIgnores } from "eslint/config";
 import tseslint from "typescript-eslint";
 
 export default defineConfig(
-  globalIgnores(["dist", "build", "out", "coverage", ".cache", "node_modules", "test/lint/bad.ts"]),
+  globalIgnores([
+    "scripts/globals.d.ts",
+    "dist",
+    "build",
+    "out",
+    "coverage",
+    ".cache",
+    "node_modules",
+    "test/lint/bad.ts",
+  ]),
   js.configs.recommended,
   {
     files: ["**/*.ts"],

@@ -24,8 +24,8 @@ export function findPrebuilt(name: string, root: string): Prebuilt {
     return { place: name, reason: "not installed" };
   }
   const read = (path: string) => JSON.parse(readFileSync(path, "utf8")) as Record<string, string>;
-  const [own, found] = [read(join(root, "package.json"))["version"], read(manifest)];
-  if (found["version"] !== own)
-    return { place: name, reason: `version ${found["version"]} is of another athanor than this one, ${own}` };
-  return { path: join(dirname(manifest), found["main"] ?? "athanor.node") };
+  const [own, found] = [read(join(root, "package.json")).version, read(manifest)];
+  if (found.version !== own)
+    return { place: name, reason: `version ${found.version} is of another athanor than this one, ${own}` };
+  return { path: join(dirname(manifest), found.main ?? "athanor.node") };
 }

@@ -9,7 +9,6 @@ import {
   type Resume,
   type Section,
 } from "../checkpoint/index.js";
-import { got } from "../names/got.js";
 import type { Dataset, Samples } from "../data/index.js";
 import { requireSamples } from "../data/samples.js";
 import type { Loss } from "../loss/index.js";

@@ -4,7 +4,6 @@ import { ArgumentError, DisposedError, NonFiniteError } from "../errors.js";
 import { Module, requireModule, type ModuleLike, type NamedParameter } from "../nn/module.js";
 import { got } from "../names/got.js";
 import { BoundOptimizer, type Optimizer } from "../optim/index.js";
-import type { Tensor } from "../tensor/tensor.js";
 import { isArrayOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Chain } from "../tensor/program.js";
 import { defaultPrograms, ProgramCache } from "../tensor/program-cache.js";
