@@ -7,7 +7,7 @@ import { dirname, join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { faultsOf, faultsOfSpan, linesOf, runLine } from "./commands.js";
 import { blocksOf, pages, root } from "./markdown.js";
-import { complaints, placeOf, programBlocks, runProgram } from "./programs.js";
+import { complaints, givenOf, placeOf, programBlocks, runProgram } from "./programs.js";
 
 const all = pages();
 const blocks = all.flatMap((page) => page.blocks.map((block) => ({ place: placeOf(page, block), page, ...block })));
@@ -47,7 +47,7 @@ describe("code blocks of README.md and docs/", () => {
 
     it.each(withBlocks.map((page) => [page.path, page] as const))("%s", { timeout: 120_000 }, async (path, page) => {
       const own = mkdtempSync(join(folder, "page-"));
-      if (programBlocks(page).length > 0) await runProgram(page, own);
+      if (programBlocks(page).length > 0 || givenOf(page)) await runProgram(page, own);
       for (const { code, language, line, notRun } of page.blocks) {
         if (language !== "sh" || notRun) continue;
         for (const command of linesOf(code)) {

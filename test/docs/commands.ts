@@ -47,7 +47,7 @@ function npmFaults([verb, ...rest]: readonly string[]): string[] {
       .filter((name) => !known.includes(name))
       .map((name) => `athanor does not ask for the package "${name}"`);
   }
-  const [script, ...given] = verb === "run" ? rest : [verb, ...rest];
+  const [script, ...given] = verb === "run" ? rest : [verb ?? "", ...rest];
   if (!script || !manifest.scripts[script]) return [`package.json has no script "${String(script)}"`];
   const faults = flagsIn(given.filter((word) => word !== "--")).filter((flag) => !hasWord(programTexts(), flag));
   return faults.map((flag) => `no program of the repository knows the option ${flag}`);

@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { promisify } from "node:util";
-import { buildSync, transformSync } from "esbuild";
+import { type BuildOptions, buildSync, transformSync } from "esbuild";
 import ts from "typescript";
 import { type Block, type Page, root } from "./markdown.js";
 
@@ -57,7 +57,7 @@ export async function runProgram(page: Page, folder: string): Promise<string> {
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const given = givenOf(page);
   const outfile = join(folder, given ? basename(given, ".ts") : "given") + ".js";
-  const options = { format: "esm", platform: "node", external: ["athanor"], tsconfigRaw: {} } as const;
+  const options: BuildOptions = { format: "esm", platform: "node", external: ["athanor"], tsconfigRaw: {} };
   if (given) buildSync({ ...options, entryPoints: [given], bundle: true, outfile });
   const program = join(folder, "page.mjs");
   // JavaScript is run as it is written: what the oldest Node.js does not parse must not be in it.
