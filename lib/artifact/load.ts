@@ -23,8 +23,9 @@ import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
  *
  * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
  * @example
- * using served = await artifact.load("out/digits");
+ * const served = await artifact.load("out/digits");
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
+ * served.dispose(); // or, in TypeScript and from Node 24 on: using served = …
  */
 export function load<Result extends Results = NdArray>(path: string | URL): Promise<Served<Result>> {
   return unawaited("artifact.load", servedNames, loadServed<Result>(path));

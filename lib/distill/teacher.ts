@@ -32,10 +32,11 @@ export type Teacher = ModuleLike | Served | CachedTeacher | EmaTeacher | FedTeac
  * @example
  * const student = nn.linear(4, 3);
  * const kd = distill.kd({ teacher: distill.fed("scores"), temperature: 2 });
- * using step = train.step(student, optim.sgd({ lr: 0.1 }), kd.step(student, loss.crossEntropy()));
+ * const step = train.step(student, optim.sgd({ lr: 0.1 }), kd.step(student, loss.crossEntropy()));
  * await step.run({
  *   x: array([1, 2, 3, 4], [1, 4]), y: array(Int32Array.of(0)), scores: array([3, 1, 0], [1, 3]),
  * });
+ * step.dispose();
  */
 export function fed(column: string): FedTeacher {
   if (typeof column !== "string" || column === "") {

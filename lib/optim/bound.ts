@@ -152,8 +152,9 @@ export class BoundOptimizer {
  * @throws ArgumentError if there is nothing to train, or a group matches nothing; DTypeError for a parameter that is not f32.
  * @example
  * const model = nn.linear(4, 2);
- * using bound = optim.bind(optim.adam({ lr: 1e-3 }), model.assignNames().namedParameters());
+ * const bound = optim.bind(optim.adam({ lr: 1e-3 }), model.assignNames().namedParameters());
  * bound.parameters.length; // 2
+ * bound.dispose();
  */
 export function bind(optimizer: Optimizer, parameters: readonly NamedParameter[]): BoundOptimizer {
   const where = `optim.${optimizer.name}`;

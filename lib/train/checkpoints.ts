@@ -142,13 +142,14 @@ export class Checkpoints {
  * @throws ArgumentError
  * @example
  * const model = nn.linear(3, 1);
- * using step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
+ * const step = train.step(model, optim.sgd({ lr: 0.01 }), ({ x, y }) => loss.mse()(model.forward(x), y));
  * const saved = train.checkpoints(step, { dir: "out/own-loop", every: 10 });
  * for (let { steps } = await saved.resume(); steps < 20; steps++) {
- *   await step.run({ x: array([steps, 2, 3], [1, 3]), y: array([1], [1, 1]) });
+ *   await step.run({ x: array([steps / 20, 2, 3], [1, 3]), y: array([1], [1, 1]) });
  *   await saved.offer();
  * }
  * await saved.close();
+ * step.dispose();
  */
 export function checkpoints(step: Resumable, options: CheckpointsOptions): Checkpoints {
   if (!(step instanceof TrainStep)) throw new ArgumentError(`${where}: expected a step made by train.step`);

@@ -62,8 +62,9 @@ const silent: Progress = { step() {}, epoch() {}, note() {}, stop() {}, [Symbol.
  * Shows a run of `steps` steps: epoch, steps, loss, learning rate, samples per second, time left.
  *
  * @example
- * using bar = progress({ steps: 4690, epochs: 10 });
+ * const bar = progress({ steps: 4690, epochs: 10 });
  * for await (const step of run) bar.step(step);
+ * bar.stop();
  */
 export function progress(options: ProgressOptions): Progress {
   if (options.quiet) return silent;

@@ -94,9 +94,10 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
    * @throws what {@link run} throws, and what `batches` throws, each in its turn; the steps after it are not taken.
    * @example
    * const model = nn.linear(3, 1);
-   * using step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
+   * const step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
    * const batches = [0, 1, 2].map((i) => ({ x: array([i, 2, 3], [1, 3]), y: array([1], [1, 1]) }));
    * for await (const { loss: value } of step.over(batches)) console.log(value);
+   * step.dispose();
    */
   over(
     batches:
@@ -248,8 +249,9 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
  * @throws ArgumentError if the model has nothing to train.
  * @example
  * const model = nn.linear(3, 1);
- * using step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
+ * const step = train.step(model, optim.sgd({ lr: 0.1 }), ({ x, y }) => loss.mse()(model.forward(x), y));
  * const { loss: value } = await step.run({ x: array([1, 2, 3], [1, 3]), y: array([1], [1, 1]) });
+ * step.dispose(); // or, in TypeScript and from Node 24 on: using step = …
  */
 export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | XY = XY>(
   model: ModuleLike,

@@ -122,6 +122,10 @@ describe("examples in docstrings", () => {
     expect(complaints()).toEqual([]);
   });
 
+  it("parse in Node.js 20 and 22, which do not know using", () => {
+    expect(examples.filter(({ code }) => /^\s*(await )?using /m.test(code)).map(({ place }) => place)).toEqual([]);
+  });
+
   // "expression; // value", the value a number or an array of them.
   const valued = /^(.*); \/\/ ([[\d][-\d.e, \]]*)$/gm;
   const runnable = examples.filter(({ code }) => code.match(valued));

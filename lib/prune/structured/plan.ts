@@ -98,11 +98,12 @@ export class StructuredPlan<M extends Module = Module> {
  * @throws ArgumentError for a state of no parameter of the plan; ShapeError for one of another shape than its parameter.
  * @example
  * const model = nn.sequential(nn.linear(4, 8), nn.relu(), nn.linear(8, 2)).assignNames();
- * using bound = optim.bind(optim.adam({ lr: 1e-3 }), model.namedParameters());
+ * const bound = optim.bind(optim.adam({ lr: 1e-3 }), model.namedParameters());
  * const plan = prune.plan(model, { structured: "neurons", amount: 0.5, input: { dtype: "f32", shape: [4] } });
  * const small = plan.apply().assignNames();
- * using next = optim.bind(optim.adam({ lr: 1e-3 }), small.namedParameters());
+ * const next = optim.bind(optim.adam({ lr: 1e-3 }), small.namedParameters());
  * next.loadStateDict(prune.sliceStates(plan, bound.stateDict()));
+ * bound.dispose();
  */
 export function sliceStates(plan: StructuredPlan, states: OptimizerStates): OptimizerStates {
   const names = plan.names();
