@@ -1,5 +1,6 @@
 // Models as files: saved with their graph and weights, loaded without the code that built them.
 export { load, loadModel } from "./load.js";
+export type { LoadOptions } from "./batches.js";
 export { SavedModel } from "./model.js";
 export { save, type SaveOptions } from "./save.js";
 export { Served, type ClassifyOptions, type PredictOptions, type Results } from "./served.js";

@@ -1,5 +1,5 @@
 // Loading: the folder becomes a model that predicts, with nothing of the code that built it.
-import { CorruptFileError } from "../errors.js";
+import { checkOptions, CorruptFileError } from "../errors.js";
 import { unawaited } from "../guidance/unawaited.js";
 import { addon, call, type NativeProgram, type NativeVariable, type StoredTensor } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
@@ -13,7 +13,8 @@ import { readFolder } from "./folder.js";
 import type { Manifest } from "./manifest.js";
 import { unpackedMask } from "./masks.js";
 import { allNodes } from "./training.js";
-import { Served, type BuildProgram, type Results } from "./served.js";
+import { checkLoadOptions, type BuildProgram, type LoadOptions } from "./batches.js";
+import { Served, type Results } from "./served.js";
 import { SavedModel } from "./model.js";
 import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
 
@@ -21,14 +22,18 @@ import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
  * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with. Of a model with
  * several results say their names: `artifact.load<{ plan: NdArray; price: NdArray }>(path)`.
  *
- * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it.
+ * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it; ArgumentError for
+ *   options, and for a model whose results cannot be padded.
  * @example
- * const served = await artifact.load("out/digits");
+ * const served = await artifact.load("out/digits", { padBatches: true }); // for a service
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
  * served.dispose(); // or, in TypeScript and from Node 24 on: using served = …
  */
-export function load<Result extends Results = NdArray>(path: string | URL): Promise<Served<Result>> {
-  return unawaited("artifact.load", servedNames, loadServed<Result>(path));
+export function load<Result extends Results = NdArray>(
+  path: string | URL,
+  options: LoadOptions = {},
+): Promise<Served<Result>> {
+  return unawaited("artifact.load", servedNames, loadServed<Result>(path, options));
 }
 
 const servedNames = [
@@ -45,12 +50,15 @@ const servedNames = [
   Symbol.dispose,
 ];
 
-async function loadServed<Result extends Results>(path: string | URL): Promise<Served<Result>> {
-  const { graphFile, manifest, variables, build, bytes } = await open("artifact.load", path);
+async function loadServed<Result extends Results>(path: string | URL, options: LoadOptions): Promise<Served<Result>> {
+  const where = "artifact.load";
+  checkOptions(where, options, ["maxPrograms", "padBatches"]);
+  checkLoadOptions(where, options);
+  const { graphFile, manifest, variables, build, bytes } = await open(where, path);
   // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
   const first = build(1);
-  requireKnown("artifact.load", graphFile, manifest, first);
-  return new Served<Result>(manifest, variables, build, first, { bytes });
+  requireKnown(where, graphFile, manifest, first);
+  return new Served<Result>(manifest, variables, build, first, { ...options, where, bytes });
 }
 
 /**

@@ -1,19 +1,16 @@
-// A loaded model: predicts off the event loop or at once, for any batch size. One program is compiled for every batch size met
-// (a few are kept); all share one copy of the weights.
+// A loaded model: predicts off the event loop or at once, for any batch size.
 import { AbortedError, ArgumentError, checkOptions, DisposedError } from "../errors.js";
 import { outputInfo, type ModelInfo } from "../info/index.js";
 import { addon, call, callAsync, type NativeProgram, type NativeVariable } from "../native/index.js";
-import { allocate, type DType, type TypedArray } from "../tensor/dtype.js";
+import { allocate, type DType } from "../tensor/dtype.js";
 import { NdArray, countOf } from "../tensor/nd-array.js";
 import { requireCount } from "../ops/require.js";
 import type { TableRow } from "../preprocess/index.js";
 import { aborted } from "../tensor/program.js";
+import { Batches, feedsOf, resultsOf, type BuildProgram, type LoadOptions } from "./batches.js";
 import { rankedClasses, type ClassProbability } from "./classify.js";
 import { arraysOf, arraysOfAsync, isOneRow, requireFit, type PredictInput } from "./inputs.js";
 import type { Manifest, SavedInput, SavedWeight } from "./manifest.js";
-
-/** Compiles the model for a batch size. */
-export type BuildProgram = (batch: number) => NativeProgram;
 
 /** Options of {@link Served.predict}. */
 export interface PredictOptions {
@@ -32,19 +29,10 @@ export interface ClassifyOptions extends PredictOptions {
 /** What a model gives: one array, or several by name. */
 export type Results = NdArray | Readonly<Record<string, NdArray>>;
 
-interface Ready {
-  readonly program: NativeProgram;
-  readonly outputs: readonly {
-    readonly name: string;
-    readonly dtype: DType;
-    readonly shape: readonly number[];
-    readonly size: number;
-  }[];
-}
-
-const maxPrograms = 8;
-
-/** A model loaded from an artifact. */
+/**
+ * A model loaded from an artifact. A program is compiled for every batch size that it meets, and kept for those used last; see
+ * `maxPrograms` and `padBatches` of `artifact.load`.
+ */
 export class Served<Result extends Results = NdArray> {
   /** One sample of each input: name, element type and shape without the batch dimension. */
   readonly inputs: readonly SavedInput[];
@@ -56,8 +44,7 @@ export class Served<Result extends Results = NdArray> {
   /** @internal What it computes. */
   readonly graph: Pick<Manifest, "nodes" | "outputs">;
   private readonly variables: ReadonlyMap<string, NativeVariable>;
-  private readonly build: BuildProgram;
-  private readonly programs = new Map<number, Ready>();
+  private readonly programs: Batches;
   private disposed = false;
 
   /** @internal Made by `artifact.load`. */
@@ -66,16 +53,15 @@ export class Served<Result extends Results = NdArray> {
     variables: ReadonlyMap<string, NativeVariable>,
     build: BuildProgram,
     single: NativeProgram,
-    files: { readonly bytes: number },
+    options: LoadOptions & { readonly where: string; readonly bytes: number },
   ) {
     this.inputs = manifest.inputs;
     this.info = manifest.info;
     this.described = manifest.weights;
     this.graph = { nodes: manifest.nodes, outputs: manifest.outputs };
     this.variables = variables;
-    this.build = build;
-    this.bytes = files.bytes;
-    this.programs.set(1, ready(single));
+    this.bytes = options.bytes;
+    this.programs = new Batches(options.where, single, build, options);
   }
 
   /** One sample of its input, or of its first. */
@@ -95,11 +81,13 @@ export class Served<Result extends Results = NdArray> {
 
   /** Names, types and shapes of its weights. */
   get weights(): readonly { name: string; dtype: DType; shape: readonly number[] }[] {
+    if (this.disposed) this.refuse("weights");
     return [...this.variables.values()].map((variable) => ({ name: variable.name, ...variable.type }));
   }
 
   /** The model's parameters as its layers see them, whatever form they are held in: what tables show. */
   get layout(): readonly SavedWeight[] {
+    if (this.disposed && !this.described) this.refuse("layout");
     // An artifact of a version that did not say is looked through once.
     this.described ??= this.weights.map(({ name, dtype, shape }) => {
       let nonzero = 0;
@@ -121,6 +109,7 @@ export class Served<Result extends Results = NdArray> {
 
   /** A copy of one of its weights. @throws ArgumentError for a name that it has not. */
   readWeight(name: string): NdArray {
+    if (this.disposed) this.refuse("readWeight");
     const variable = this.variables.get(name);
     if (!variable) throw new ArgumentError(`readWeight: there is no weight "${name}"`);
     const { dtype, shape } = variable.type;
@@ -149,17 +138,11 @@ export class Served<Result extends Results = NdArray> {
    */
   predictSync(x: PredictInput): Result {
     const arrays = this.arrays("predictSync", x) ?? arraysOf("predictSync", this.inputs, this.info, x);
-    const { program, outputs } = this.programFor(arrays[0]!.shape[0]!);
-    const results = outputs.map(({ dtype, size }) => allocate(dtype, size));
-    call(() =>
-      program.runSync(
-        arrays.map(({ data }) => data),
-        results,
-        0,
-        0,
-      ),
-    );
-    return asResult(outputs, results) as Result;
+    const rows = arrays[0]!.shape[0]!;
+    const ready = this.programs.for("predictSync", rows);
+    const results = ready.outputs.map(({ dtype, size }) => allocate(dtype, size));
+    call(() => ready.program.runSync(feedsOf(ready, arrays), results, 0, 0));
+    return resultsOf(ready, results, rows) as Result;
   }
 
   /**
@@ -204,27 +187,27 @@ export class Served<Result extends Results = NdArray> {
     if (signal?.aborted) throw aborted(where, signal);
     const arrays = this.arrays(where, x) ?? (await arraysOfAsync(where, this.inputs, this.info, x));
     if (this.disposed) this.refuse(where);
-    const { program, outputs } = this.programFor(arrays[0]!.shape[0]!);
-    const results = outputs.map(({ dtype, size }) => allocate(dtype, size));
-    const feeds = arrays.map(({ data }) => data);
+    const rows = arrays[0]!.shape[0]!;
+    const ready = this.programs.for(where, rows);
+    const results = ready.outputs.map(({ dtype, size }) => allocate(dtype, size));
+    const feeds = feedsOf(ready, arrays);
     const cancel = signal && new addon.Cancel();
     const onAbort = () => cancel?.cancel();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      await callAsync(() => program.run(feeds, results, 0, 0, cancel));
+      await callAsync(() => ready.program.run(feeds, results, 0, 0, cancel));
     } catch (thrown) {
       throw signal?.aborted && thrown instanceof AbortedError ? aborted(where, signal) : thrown;
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
-    return asResult(outputs, results) as Result;
+    return resultsOf(ready, results, rows) as Result;
   }
 
   /** Frees programs and weights; predicting afterwards throws `DisposedError`. */
   dispose(): void {
     this.disposed = true;
-    for (const { program } of this.programs.values()) program.dispose();
-    this.programs.clear();
+    this.programs.dispose();
     for (const variable of this.variables.values()) variable.dispose();
   }
 
@@ -247,28 +230,4 @@ export class Served<Result extends Results = NdArray> {
   private refuse(where: string): never {
     throw new DisposedError(`${where}: the model was disposed; load it again`);
   }
-
-  private programFor(batch: number): Ready {
-    const known = this.programs.get(batch);
-    if (known) return known;
-    if (this.programs.size >= maxPrograms) {
-      const [oldest] = [...this.programs.keys()].filter((key) => key !== 1);
-      this.programs.get(oldest!)?.program.dispose();
-      this.programs.delete(oldest!);
-    }
-    const made = ready(this.build(batch));
-    this.programs.set(batch, made);
-    return made;
-  }
-}
-
-function ready(program: NativeProgram): Ready {
-  const outputs = program.outputs.map(({ name, dtype, shape }) => ({ name, dtype, shape, size: countOf(shape) }));
-  return { program, outputs };
-}
-
-function asResult(outputs: Ready["outputs"], values: readonly TypedArray[]): Results {
-  const [first] = outputs;
-  if (outputs.length === 1) return new NdArray(values[0]!, first!.shape, first!.dtype);
-  return Object.fromEntries(outputs.map(({ name, dtype, shape }, i) => [name, new NdArray(values[i]!, shape, dtype)]));
 }

@@ -12,9 +12,9 @@ export const defaultPrograms = 32;
  * At most `limit` entries; the one that was not asked for the longest makes room. A run that is under way keeps what it uses in the
  * engine until it ends.
  */
-export class ProgramCache<Entry extends Disposable> {
+export class ProgramCache<Entry extends Disposable, Key = string> {
   private readonly limit: number;
-  private readonly entries = new Map<string, Entry>(); // in the order of use, the last at the end
+  private readonly entries = new Map<Key, Entry>(); // in the order of use, the last at the end
 
   constructor(limit: number) {
     this.limit = limit;
@@ -26,7 +26,7 @@ export class ProgramCache<Entry extends Disposable> {
   }
 
   /** The entry of a key, used just now. */
-  get(key: string): Entry | undefined {
+  get(key: Key): Entry | undefined {
     const found = this.entries.get(key);
     if (found === undefined) return undefined;
     this.entries.delete(key);
@@ -35,7 +35,7 @@ export class ProgramCache<Entry extends Disposable> {
   }
 
   /** Adds an entry; what has to make room for it is freed. */
-  set(key: string, entry: Entry): void {
+  set(key: Key, entry: Entry): void {
     this.entries.set(key, entry);
     if (this.entries.size <= this.limit) return;
     const [oldest, old] = this.entries.entries().next().value!;

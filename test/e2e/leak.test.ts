@@ -1,9 +1,24 @@
-// Memory stays flat: over 10,000 steps of one program, and over 1,000 programs compiled and disposed.
+// Memory stays flat: over 10,000 steps of one program, over 1,000 programs compiled and disposed, and over 2,000 batch sizes of a service.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
-import { array, compile, grad, loss, nativeBytes, nn, optim, seed, train, type Tensor } from "../../lib/index.js";
+import {
+  artifact,
+  array,
+  compile,
+  grad,
+  loss,
+  nativeBytes,
+  nn,
+  optim,
+  seed,
+  train,
+  type Tensor,
+} from "../../lib/index.js";
 
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
@@ -52,6 +67,35 @@ describe("memory", () => {
     expect(nativeBytes()).toBe(native);
     expect((await resident()) - before).toBeLessThan(24 * MiB);
   });
+
+  it.each([{}, { maxPrograms: 2 }, { padBatches: true, maxPrograms: 12 }])(
+    "is flat over 2,000 batch sizes of a served model, %j",
+    { timeout: 120_000 },
+    async (options) => {
+      const folder = await mkdtemp(join(tmpdir(), "athanor-leak-"));
+      try {
+        seed(1);
+        using net = nn.sequential(nn.linear(16, 128), nn.relu(), nn.linear(128, 4));
+        await artifact.save(net, join(folder, "model"), { input: { dtype: "f32", shape: [16] } });
+        using served = await artifact.load(join(folder, "model"), options);
+        const all = new Float32Array(2000 * 16).fill(0.5);
+        const ask = async (n: number) => {
+          const y = await served.predict(array(all.subarray(0, n * 16), [n, 16]));
+          expect(y.shape).toEqual([n, 4]);
+        };
+        const round = async () => {
+          for (let i = 1; i <= 2000; i++) await ask(((i * 37) % 2000) + 1); // every size once, in no order
+        };
+        await round(); // until V8's heaps have their size
+        const [native, before] = [nativeBytes(), await resident()];
+        await round();
+        expect(nativeBytes()).toBe(native);
+        expect((await resident()) - before).toBeLessThan(24 * MiB);
+      } finally {
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+  );
 
   it("comes back when a model is disposed", () => {
     const before = nativeBytes();
