@@ -9,6 +9,7 @@ import {
   type CheckpointPlan,
   type Json,
   type Resume,
+  type RunState,
 } from "../checkpoint/index.js";
 import { TrainStep } from "./step.js";
 
@@ -38,7 +39,13 @@ export interface Resumed {
 const where = "train.checkpoints";
 
 /** A step whose state can be kept: what `train.step` makes. */
-export type Resumable = Pick<TrainStep<never, never>, "steps" | "settled" | "resumeBy">;
+export interface Resumable {
+  readonly steps: number;
+  /** @internal */
+  settled(): Promise<RunState>;
+  /** @internal */
+  resumeBy(steps: number, restore: (state: RunState) => Promise<void>): void;
+}
 
 /** The checkpoints of a step; made by {@link checkpoints}. */
 export class Checkpoints {
@@ -121,10 +128,6 @@ export class Checkpoints {
     } finally {
       this.stage.dispose();
     }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
   }
 
   private async written(): Promise<void> {

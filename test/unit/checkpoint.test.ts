@@ -188,7 +188,7 @@ describe("train.checkpoints", () => {
   const loop = async (until: number, ahead: boolean) => {
     const model = build();
     using step = train.step(model, optim.adam({ lr: 1e-2 }), ({ x, y }) => loss.crossEntropy()(model.forward(x), y));
-    await using saved = train.checkpoints(step, { dir, every: 7 });
+    const saved = train.checkpoints(step, { dir, every: 7 });
     const { steps: taken, extra } = await saved.resume();
     const batches = Array.from({ length: until - taken }, (_, i) => batch(taken + i));
     if (ahead) {
@@ -199,6 +199,7 @@ describe("train.checkpoints", () => {
         await saved.offer({ note: "kept" });
       }
     }
+    await saved.close();
     return { taken, extra, model };
   };
 
