@@ -87,9 +87,7 @@ function packPlatform(name) {
   const addon = options.reuse ? "build/Release/athanor.node" : compile(name, platform);
   if (!existsSync(addon)) refuse(`there is no ${addon}; npm run build:native makes it`);
   const needs = platform.os === "linux" ? neededVersions(addon) : {};
-  const folder = resolve("build/packages", `${name}-package`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  const folder = freshFolder(`${name}-package`);
   copyFileSync(addon, join(folder, "athanor.node"));
   copyFileSync("LICENSE", join(folder, "LICENSE"));
   const own = {
@@ -110,10 +108,16 @@ function packPlatform(name) {
   pack(folder);
 }
 
-function packMain() {
-  const folder = resolve("build/packages", "main");
-  rmSync(folder, { recursive: true, force: true });
+// A folder of this process alone: two that pack at a time do not meet.
+function freshFolder(name) {
+  const folder = resolve("build/packages", `${name}-${process.pid}`);
   mkdirSync(folder, { recursive: true });
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+function packMain() {
+  const folder = freshFolder("main");
   const list = execFileSync("npm", ["pack", "--ignore-scripts", "--dry-run", "--json"], { encoding: "utf8" });
   for (const { path } of JSON.parse(list)[0].files) {
     mkdirSync(join(folder, path, ".."), { recursive: true });

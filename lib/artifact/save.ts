@@ -1,7 +1,7 @@
 // Saving: the model is traced for use; its graph and its weights become the files of a folder (folder.ts).
 import { ArgumentError } from "../errors.js";
 import { infoOf, mergedInfo, type InfoOptions } from "../info/index.js";
-import type { StoredTensor } from "../native/index.js";
+import { call, type StoredTensor } from "../native/index.js";
 import { Module, type ModelLike } from "../nn/index.js";
 import { inputsOf, type InputSignature, type InputSignatures } from "../tensor/signature.js";
 import type { Trace } from "../tensor/trace.js";
@@ -53,16 +53,16 @@ export async function save(model: ModelLike, path: string | URL, options: SaveOp
     const parts = { where, model, inputs, used, nodes, parameters, store, parametersOf: parametersByNode };
     const training = trainingGraph(parts);
     const saved = Object.entries(inputs).map(([name, { dtype, shape }]): SavedInput => ({ name, dtype, shape }));
-    requireFitting(where, info, saved, resultsOf(traces[0]!, descriptions[0]));
+    requireFitting(where, info, saved, resultsOf(descriptions[0]));
     const manifest: Manifest = {
       format: "athanor",
       version: formatVersion,
       inputs: saved,
-      outputs: descriptions[0].outputs,
+      outputs: descriptions[0].outputs.map(({ name, value }) => ({ name, value })),
       nodes,
       ...(training && { training }),
       weights: await describeWeights(parametersOf(model, traces[0]!)),
-      info: infoForFile(info, resultsOf(traces[0]!, descriptions[0])),
+      info: infoForFile(info, resultsOf(descriptions[0])),
     };
     await writeFolder(where, path, manifest, [...tensors.values()]);
   } finally {
@@ -86,9 +86,9 @@ function signaturesOf(
 }
 
 // Each result with its shape and the operation that it comes from.
-function resultsOf(trace: Trace, { nodes, outputs }: Description) {
+function resultsOf({ nodes, outputs }: Description) {
   const opOf: string[] = nodes.flatMap(({ op, outputs: count }) => Array.from({ length: count }, () => op));
-  return outputs.map(({ name, value }) => ({ name, op: opOf[value]!, shape: trace.graph.typeOf(value).shape }));
+  return outputs.map(({ name, value, type }) => ({ name, op: opOf[value]!, shape: type.shape }));
 }
 
 function parametersOf(model: ModelLike, trace: Trace): readonly Parameter[] {
@@ -102,13 +102,9 @@ function parametersOf(model: ModelLike, trace: Trace): readonly Parameter[] {
 }
 
 function parametersByNode(trace: Trace, { nodes }: Description): readonly (Parameter | undefined)[] {
-  const byValue = new Map(trace.usedParameters().map((parameter) => [trace.parameter(parameter).id, parameter]));
-  let value = 0;
-  return nodes.map(({ outputs }) => {
-    const parameter = byValue.get(value);
-    value += outputs;
-    return parameter;
-  });
+  // By what they stand for: a description numbers values without the dead nodes of the trace.
+  const used = trace.usedParameters();
+  return nodes.map(({ variable }) => variable && used.find(({ native }) => call(() => native.is(variable))));
 }
 
 // The masks become tensors beside their weights, and their nodes name them.

@@ -1,7 +1,7 @@
 // A graph for any batch size. Shapes are fixed in a trace, so the model is traced for three batch sizes; whatever whole number
 // differs between the traces must be a linear function of the batch size, found from two of them and checked on the third.
 import { UnsupportedError } from "../errors.js";
-import { call, type NativeNode } from "../native/index.js";
+import { call, type NativeNode, type NativeGraph } from "../native/index.js";
 import { viewOf } from "../tensor/parameter.js";
 import type { Trace } from "../tensor/trace.js";
 
@@ -51,7 +51,7 @@ export const probes = [2, 3, 5] as const;
 /** A traced graph as plain data. */
 export interface Description {
   readonly nodes: NativeNode[];
-  readonly outputs: { name: string; value: number }[];
+  readonly outputs: ReturnType<NativeGraph["describe"]>["outputs"];
 }
 
 /** The traces of one model for the probed batch sizes. */

@@ -67,7 +67,7 @@ export function trainingGraph(source: TrainingSource): SavedTraining | NoTrainin
     const results = outputs.length - updates.length;
     return {
       nodes,
-      outputs: outputs.slice(0, results),
+      outputs: outputs.slice(0, results).map(({ name, value }) => ({ name, value })),
       updates: updates.map(([parameter], i) => ({ tensor: names.get(parameter)!, value: outputs[results + i]!.value })),
     };
   } catch (thrown) {

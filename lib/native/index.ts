@@ -42,6 +42,8 @@ export interface NativeVariable {
   /** Keeps elements at zero where a u8 variable of the same shape is 0, in optimizers' steps too; it is not to be written any more. */
   setMask(mask: NativeVariable | null): void;
   copy(): NativeVariable;
+  /** Whether both stand for the same values. */
+  is(other: NativeVariable): boolean;
   dispose(): void;
 }
 
@@ -74,7 +76,7 @@ export interface NativeGraph {
   compile(options?: { optimize?: boolean }): NativeProgram;
   print(format: "text" | "dot"): string;
   passes(): { pass: string; text: string }[];
-  describe(): { nodes: NativeNode[]; outputs: { name: string; value: ValueId }[] };
+  describe(): { nodes: NativeNode[]; outputs: { name: string; value: ValueId; type: NativeType }[] };
   dispose(): void;
 }
 

@@ -63,6 +63,7 @@ class AddonVariable final : public Napi::ObjectWrap<AddonVariable> {
   Napi::Value fill(const Napi::CallbackInfo& info);
   Napi::Value set_mask(const Napi::CallbackInfo& info);
   Napi::Value copy(const Napi::CallbackInfo& info);
+  Napi::Value is(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<Variable> variable_;
 };

@@ -208,8 +208,8 @@ Napi::Value AddonGraph::passes(const Napi::CallbackInfo& info) {
   });
 }
 
-// describe(): { nodes: { op, inputs, outputs, attrs, scope, type?, variable?, constant? }[], outputs: { name, value }[] }, the
-// graph as plain data; dead nodes are left out.
+// describe(): { nodes: { op, inputs, outputs, attrs, scope, type?, variable?, constant? }[], outputs: { name, value, type }[] }, the
+// graph as plain data; dead nodes are left out, and values are numbered without them.
 Napi::Value AddonGraph::describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return guarded(env, [&]() -> Napi::Value {
@@ -238,6 +238,7 @@ Napi::Value AddonGraph::describe(const Napi::CallbackInfo& info) {
       Napi::Object entry = Napi::Object::New(env);
       entry.Set("name", output.name);
       entry.Set("value", Napi::Number::New(env, output.value));
+      entry.Set("type", from_type(env, graph.type(output.value)));
       outputs.Set(outputs.Length(), entry);
     }
     Napi::Object result = Napi::Object::New(env);

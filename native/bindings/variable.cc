@@ -55,6 +55,7 @@ Napi::Function AddonVariable::define(Napi::Env env) {
                          InstanceMethod("fill", &AddonVariable::fill),
                          InstanceMethod("setMask", &AddonVariable::set_mask),
                          InstanceMethod("copy", &AddonVariable::copy),
+                         InstanceMethod("is", &AddonVariable::is),
                          InstanceMethod("dispose", &AddonVariable::dispose),
                      });
 }
@@ -125,6 +126,14 @@ Napi::Value AddonVariable::copy(const Napi::CallbackInfo& info) {
     source->read(made->data());
     Environment::of(info.Env()).report_memory(info.Env());
     return wrap(info.Env(), std::move(made));
+  });
+}
+
+// is(other): whether both stand for the same values.
+Napi::Value AddonVariable::is(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& other = unwrap<AddonVariable>(info[0], Environment::of(info.Env()).variable, "parameter");
+    return Napi::Boolean::New(info.Env(), get() == other.get());
   });
 }
 

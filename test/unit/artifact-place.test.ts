@@ -137,7 +137,7 @@ const allowed: Record<string, string> = {
   "scripts/build.mjs": 'rmSync("dist", { recursive: true, force: true });',
   // Within build/ of the package itself, which node-gyp and the packing script make.
   "scripts/install/clean.mjs": "if (!keep.has(name)) rmSync(join(parent, name), { recursive: true, force: true });",
-  "scripts/packages.mjs": "rmSync(folder, { recursive: true, force: true });",
+  "scripts/packages.mjs": 'process.on("exit", () => rmSync(folder, { recursive: true, force: true }));',
   "bench/run.ts": "rmSync(folder, { recursive: true });", // of mkdtemp
   "bench/quantize.ts": "rmSync(folder, { recursive: true, force: true });", // of mkdtemp
 };

@@ -31,7 +31,7 @@ const mlp = () => {
 };
 const cnn = () => {
   seed(4);
-  return nn.sequential(nn.conv2d(2, 6, { kernel: 3 }), nn.relu(), nn.maxPool2d(2), nn.flatten(), nn.linear(54, 5)); // prettier-ignore
+  return nn.sequential(nn.conv2d(2, 6, { kernel: 3 }), nn.batchNorm(6), nn.relu(), nn.maxPool2d(2), nn.flatten(), nn.linear(54, 5)); // prettier-ignore
 };
 
 const models: readonly [string, () => nn.Module, number[]][] = [
