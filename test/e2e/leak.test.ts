@@ -87,10 +87,16 @@ describe("memory", () => {
           for (let i = 1; i <= 2000; i++) await ask(((i * 37) % 2000) + 1); // every size once, in no order
         };
         await round(); // until V8's heaps have their size
-        const [native, before] = [nativeBytes(), await resident()];
-        await round();
-        expect(nativeBytes()).toBe(native);
-        expect((await resident()) - before).toBeLessThan(24 * MiB);
+        const native = nativeBytes();
+        // What leaks grows in every round; V8 and the allocator take a step of their own now and then.
+        const growths: number[] = [];
+        for (let i = 0; i < 3; i++) {
+          const before = await resident();
+          await round();
+          expect(nativeBytes()).toBe(native);
+          growths.push((await resident()) - before);
+        }
+        expect(Math.min(...growths)).toBeLessThan(24 * MiB);
       } finally {
         await rm(folder, { recursive: true, force: true });
       }
