@@ -2,7 +2,7 @@
 // weights whole and, where asked for, the best.
 // Long because a step, a chunk, a check and every way out share what the run has come to.
 import { RunState, type Json, type Participant } from "../checkpoint/index.js";
-import { AbortedError, InterruptedError, NonFiniteError } from "../errors.js";
+import { AbortedError, NonFiniteError } from "../errors.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import { feed, Module, type NamedParameter } from "../nn/index.js";
 import { BoundOptimizer } from "../optim/index.js";
@@ -25,7 +25,7 @@ import { Pace } from "./pace.js";
 import { optimizerOf, parametersOf } from "./participants.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
-import { exitBySignal, SignalReason } from "./signals.js";
+import { interruption, SignalReason } from "./signals.js";
 import { checkStatistics } from "./statistics.js";
 import { bindModel, compileStep, faultOf, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
 
@@ -287,17 +287,10 @@ export class Trainer {
 
   // What ended the run where a signal did: the state of before the step that it broke off is kept.
   private async interrupted(thrown: unknown): Promise<unknown> {
-    const { signal } = this.cancellation;
-    if (!(thrown instanceof AbortedError) || !(signal?.reason instanceof SignalReason)) return thrown;
-    const name = signal.reason.signal;
-    const checkpoint = await this.checkpointer?.finish(this.moment(false)).catch(() => undefined);
-    const way = checkpoint ? `; resume: "auto" goes on from "${checkpoint}"` : "; give checkpoint to go on from there";
-    const error = new InterruptedError(`${where}: ${name} came at step ${this.step}${way}`, {
-      signal: name,
-      checkpoint,
-    });
-    exitBySignal(error, name);
-    return error;
+    const reason: unknown = this.cancellation.signal?.reason;
+    if (!(thrown instanceof AbortedError) || !(reason instanceof SignalReason)) return thrown;
+    const keep = () => this.checkpointer?.finish(this.moment(false));
+    return interruption(`${where}: ${reason.signal} came at step ${this.step}`, reason.signal, keep);
   }
 
   // The error to reject with; the best weights are back before anyone sees it.
