@@ -13,9 +13,10 @@ export const nativeRooms = {
   optim: ["base", "kernels", "runtime"],
   quant: ["base", "kernels", "runtime"],
   ops: ["base", "kernels", "runtime", "graph", "optim", "quant", "sparse"],
+  device: ["base", "kernels", "optim"],
   train: ["base", "kernels", "runtime", "graph", "ops", "optim", "io"],
   bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "io", "train"],
-  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "quant", "io", "sparse", "train"],
+  test: ["base", "simd", "kernels", "runtime", "graph", "ops", "optim", "quant", "io", "sparse", "train", "device"],
 };
 
 /** C++: single arrows that the table does not have, each with its reason. */
