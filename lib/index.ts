@@ -69,6 +69,7 @@ export { quantize, type QuantizeOptions, type Scheme } from "./quantize/index.js
 export * as report from "./report/index.js";
 export * as schedule from "./schedule/index.js";
 export * as train from "./train/index.js";
+export { tune, type ParamsOf, type Space } from "./tune/index.js";
 export type { FitOptions } from "./train/index.js";
 export type { PruneOptions, PruningSchedule } from "./prune/index.js";
 

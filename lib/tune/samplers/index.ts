@@ -1,0 +1,3 @@
+export { grid, type GridOptions } from "./grid.js";
+export { random } from "./random.js";
+export type { Sampler, SampleRequest } from "./sampler.js";
