@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <shared_mutex>
 
 #include "base/error.h"
 #include "runtime/denormals.h"
@@ -30,53 +29,6 @@ class Limited final : public Parallel {
 };
 
 }  // namespace
-
-// Holds the locks of every arena that the program touches, each once and in address order, so that two programs never wait
-// for each other in a circle. Exclusive where the program writes.
-class CpuProgram::ArenaLocks {
- public:
-  ArenaLocks(const Executable& code, std::vector<HeldArena>& held) : held_(held) {
-    const Arena* last = nullptr;
-    bool sorted = true;
-    held_.clear();
-    for (std::size_t i = 0; i < code.variables.size(); ++i) {
-      Arena* arena = code.variables[i]->arena().get();
-      if (arena == last) {
-        held_.back().exclusive = held_.back().exclusive || code.written[i];
-        continue;
-      }
-      held_.push_back({code.variables[i]->arena(), static_cast<bool>(code.written[i])});
-      sorted = sorted && last == nullptr;
-      last = arena;
-    }
-    if (!sorted) merge();
-    for (HeldArena& held : held_) held.exclusive ? held.arena->mutex.lock() : held.arena->mutex.lock_shared();
-  }
-
-  ~ArenaLocks() {
-    for (auto held = held_.rbegin(); held != held_.rend(); ++held) {
-      held->exclusive ? held->arena->mutex.unlock() : held->arena->mutex.unlock_shared();
-    }
-    held_.clear();  // an arena that its variables have left goes with the last run
-  }
-
- private:
-  void merge() {
-    std::sort(held_.begin(), held_.end(), [](const HeldArena& a, const HeldArena& b) { return a.arena < b.arena; });
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < held_.size(); ++i) {
-      if (count > 0 && held_[count - 1].arena == held_[i].arena) {
-        held_[count - 1].exclusive = held_[count - 1].exclusive || held_[i].exclusive;
-      } else {
-        if (count != i) held_[count] = std::move(held_[i]);
-        ++count;
-      }
-    }
-    held_.resize(count);
-  }
-
-  std::vector<HeldArena>& held_;
-};
 
 CpuProgram::CpuProgram(Executable executable)
     : code_(std::move(executable)), arena_(code_.arena_bytes), slots_(code_.bindings.size(), nullptr) {

@@ -4,18 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "runtime/arena_locks.h"
 #include "runtime/execution.h"
+#include "runtime/layout.h"
 #include "runtime/memory.h"
 #include "runtime/program.h"
 
 namespace athanor {
-
-// What stands behind a slot.
-struct Binding {
-  enum class Kind { arena, variable, feed, constant, prepared };
-  Kind kind = Kind::arena;
-  Index index = 0;  // arena: byte offset; the others: number in their table
-};
 
 // Data made of weights before the steps run, and made again only when a weight has changed.
 struct Prepared {
@@ -27,20 +22,9 @@ struct Prepared {
   std::uint64_t version = 0;  // changes of all operands that the block knows of
 };
 
-struct Executable {
-  std::vector<Port> inputs;
-  std::vector<Port> outputs;
-  std::vector<Slot> output_slots;
-  std::vector<Binding> bindings;  // one per slot
+struct Executable : Layout {
   std::vector<StepFunction> steps;
-  std::size_t first_effect = 0;  // steps from here on change variables or resources
-  std::vector<std::shared_ptr<Variable>> variables;
-  std::vector<bool> written;  // for every variable, whether the program changes it
-  std::vector<std::shared_ptr<const std::vector<std::byte>>> constants;
   std::vector<Prepared> prepared;
-  std::shared_ptr<void> keep;  // what the steps' closures point into: the compiled graph
-  Index arena_bytes = 0;
-  ProgramReport report;
   int workers = 1;
 };
 
@@ -55,11 +39,6 @@ class CpuProgram final : public Program {
   std::vector<double> profile(const RunRequest& request) override;
 
  private:
-  struct HeldArena {
-    std::shared_ptr<Arena> arena;
-    bool exclusive;
-  };
-  class ArenaLocks;
   void bind(const RunRequest& request);
   void prepare(Parallel& parallel);
   void refresh(Prepared& prepared, Parallel& parallel);
