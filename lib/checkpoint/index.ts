@@ -5,9 +5,14 @@ export { readJson, writeJson, type Json } from "./json.js";
 export {
   checkAllow,
   checkResume,
+  millisecondsOf,
   planCheckpoint,
+  planEvery,
   type CheckpointOptions,
   type CheckpointPlan,
+  type Duration,
+  type Every,
+  type EveryOption,
   type Resume,
 } from "./options.js";
 export { both, RunState, type NamedVariable, type Participant } from "./run-state.js";

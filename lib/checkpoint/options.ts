@@ -2,12 +2,24 @@
 import { ArgumentError, checkOptions } from "../errors.js";
 import { sections, type Section } from "./identity.js";
 
+/** A time such as "30 s", "5 min" or "1 h". */
+export type Duration = `${number} ${"s" | "min" | "h"}`;
+
+/** After every epoch, every so many steps, or after a time. */
+export type EveryOption = "epoch" | number | Duration;
+
+/** An {@link EveryOption} that has been checked. */
+export type Every =
+  | { readonly kind: "epoch" }
+  | { readonly kind: "steps"; readonly steps: number }
+  | { readonly kind: "time"; readonly ms: number };
+
 /** Options of checkpoints. */
 export interface CheckpointOptions {
   /** The folder that holds the checkpoints of this run and of no other. */
   readonly dir: string;
   /** After every epoch, every so many steps, or after a time such as "30 s", "5 min" or "1 h". Default "epoch". */
-  readonly every?: "epoch" | number | `${number} ${"s" | "min" | "h"}` | undefined;
+  readonly every?: EveryOption | undefined;
   /** How many of the newest are kept. Default 3. */
   readonly keep?: number | undefined;
   /** Also keep the newest one that was written at the best check. Default true. */
@@ -23,10 +35,7 @@ export type Resume = string | false;
 /** Options that have been checked. */
 export interface CheckpointPlan {
   readonly dir: string;
-  readonly every:
-    | { readonly kind: "epoch" }
-    | { readonly kind: "steps"; readonly steps: number }
-    | { readonly kind: "time"; readonly ms: number };
+  readonly every: Every;
   readonly keep: number;
   readonly best: boolean;
 }
@@ -56,12 +65,19 @@ export function planCheckpoint(where: string, given: CheckpointOptions | undefin
 
 const units: Readonly<Record<string, number>> = { s: 1e3, min: 60e3, h: 3600e3 };
 
-function planEvery(at: string, every: unknown): CheckpointPlan["every"] {
+/** Milliseconds of a {@link Duration}; undefined for anything else. */
+export function millisecondsOf(duration: unknown): number | undefined {
+  const [, count, unit] = /^(\d+(?:\.\d+)?) ?(s|min|h)$/.exec(typeof duration === "string" ? duration : "") ?? [];
+  const ms = Number(count) * (units[unit ?? ""] ?? NaN);
+  return ms > 0 ? ms : undefined;
+}
+
+/** @throws ArgumentError */
+export function planEvery(at: string, every: unknown): Every {
   if (every === "epoch") return { kind: "epoch" };
   if (typeof every === "number" && Number.isSafeInteger(every) && every >= 1) return { kind: "steps", steps: every };
-  const [, count, unit] = /^(\d+(?:\.\d+)?) ?(s|min|h)$/.exec(typeof every === "string" ? every : "") ?? [];
-  const ms = Number(count) * (units[unit ?? ""] ?? NaN);
-  if (ms > 0) return { kind: "time", ms };
+  const ms = millisecondsOf(every);
+  if (ms !== undefined) return { kind: "time", ms };
   throw new ArgumentError(
     `${at}: every must be "epoch", a number of steps from 1 on, or a time such as "5 min", got ${typeof every === "string" ? JSON.stringify(every) : String(every)}`,
   );

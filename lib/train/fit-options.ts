@@ -4,8 +4,11 @@ import {
   checkAllow,
   checkResume,
   planCheckpoint,
+  planEvery,
   type CheckpointOptions,
   type CheckpointPlan,
+  type Every,
+  type EveryOption,
   type Resume,
   type Section,
 } from "../checkpoint/index.js";
@@ -99,8 +102,8 @@ export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {
 /** How a run is validated. */
 export interface ValidateOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly on: Samples;
-  /** After every epoch, or every so many steps. Default "epoch". */
-  readonly every?: "epoch" | number | undefined;
+  /** After every epoch, every so many steps, or after a time such as "5 min". Default "epoch". */
+  readonly every?: EveryOption | undefined;
   /** By name, each one number. Default none: the loss alone. */
   readonly metrics?: Metrics | undefined;
   /** Samples at a time. Default 256 or the training batch, whichever is larger. */
@@ -145,6 +148,14 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly callbacks?: Callbacks<NoInfer<Metrics>> | undefined;
 }
 
+/** How a run is validated, checked. */
+export interface ValidationPlan {
+  readonly on: Dataset;
+  readonly every: Every;
+  readonly metrics: ScalarMetrics;
+  readonly batchSize: number;
+}
+
 /** Options that have been checked, defaults filled in. */
 export interface FitPlan {
   readonly model: ModuleLike;
@@ -157,9 +168,8 @@ export interface FitPlan {
   readonly stepsPerEpoch: number;
   /** Steps of the whole run. */
   readonly steps: number;
-  readonly validate:
-    | { readonly on: Dataset; readonly every: number; readonly metrics: ScalarMetrics; readonly batchSize: number }
-    | undefined;
+  readonly dropLast: boolean;
+  readonly validate: ValidationPlan | undefined;
   readonly distill: LossTerms | undefined;
   readonly stopping: EarlyStopping | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
@@ -225,7 +235,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   }
   const batch = Math.min(batchSize, rows);
   const stepsPerEpoch = dropLast ? Math.floor(rows / batch) : Math.ceil(rows / batch);
-  const validate = planValidation(options.validate, stepsPerEpoch, Math.max(256, batch));
+  const validate = planValidation(options.validate, Math.max(256, batch));
   return {
     model,
     dataset,
@@ -234,6 +244,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     batchSize: batch,
     seed,
     shuffle,
+    dropLast,
     stepsPerEpoch,
     steps: lengthOf(options, stepsPerEpoch),
     validate,
@@ -263,22 +274,17 @@ function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number): number 
   return (epochs ?? 1) * stepsPerEpoch;
 }
 
-function planValidation(
-  given: ValidateOptions | undefined,
-  stepsPerEpoch: number,
-  defaultBatch: number,
-): FitPlan["validate"] {
+function planValidation(given: ValidateOptions | undefined, defaultBatch: number): ValidationPlan | undefined {
   if (given === undefined) return undefined;
   const at = `${where}: validate`;
   checkObject(at, given, ["on", "every", "metrics", "batchSize"]);
   const { every = "epoch", metrics = {}, batchSize = defaultBatch } = given;
-  if (every !== "epoch") checkCount(at, "every", every);
   checkMetrics(at, metrics);
   requireNumbers(at, metrics);
   checkCount(at, "batchSize", batchSize);
   const on = checkedDataset(`${at}.on`, given.on);
   if (on.length === 0) throw new ArgumentError(`${at}: expected at least one sample to validate on`);
-  return { on, every: every === "epoch" ? stepsPerEpoch : every, metrics, batchSize };
+  return { on, every: planEvery(at, every), metrics, batchSize };
 }
 
 // A run keeps numbers alone; what a metric gives is seen from a pass over nothing.

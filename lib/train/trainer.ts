@@ -1,74 +1,43 @@
 // The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
 // weights whole and, where asked for, the best.
-// Long because a step, a chunk, a check and every way out share what the run has come to.
-import { RunState, type Json, type Participant } from "../checkpoint/index.js";
-import { AbortedError, NonFiniteError } from "../errors.js";
-import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
-import { feed, Module, type NamedParameter } from "../nn/index.js";
-import { BoundOptimizer } from "../optim/index.js";
-import type { NdArray } from "../tensor/nd-array.js";
-import type { Parameter } from "../tensor/parameter.js";
 import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
+import type { NdArray } from "../tensor/nd-array.js";
 import { Best } from "./best.js";
 import type { Cancellation } from "./cancellation.js";
-import { Checkpointer, type CheckpointMoment } from "./checkpointer.js";
+import type { Checkpointer, CheckpointMoment } from "./checkpointer.js";
 import { Companions } from "./companions.js";
-import { Evaluator } from "./evaluator.js";
+import { interrupted, withBestWeights } from "./endings.js";
+import type { Feed } from "./feed.js";
 import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
-import { number } from "./format.js";
 import type { FitHooks } from "./hooks.js";
-import { identityOf } from "./identity.js";
-import { COUNT, LossTotal, type LossKind, type LossTotalState } from "./loss-total.js";
-import { MetricPass } from "./metric-pass.js";
+import { MemoryFeed } from "./memory-feed.js";
 import { Pace } from "./pace.js";
-import { optimizerOf, parametersOf } from "./participants.js";
+import { Position } from "./position.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
-import { interruption, SignalReason } from "./signals.js";
+import { openCheckpoints, parametersIn } from "./run-checkpoints.js";
 import { checkStatistics } from "./statistics.js";
-import { bindModel, compileStep, faultOf, HYPER, REPORT, stepRows, type StepProgram } from "./step-program.js";
+import { eventsOf, notFinite } from "./step-events.js";
+import { StepLoops, typesOf } from "./step-loops.js";
+import { Validation } from "./validation.js";
 
 const where = "train.fit";
-// A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
-const RECORD = ["loss", REPORT];
-const WIDTH = 5;
-
-interface Records {
-  readonly losses: LossTotalState;
-  readonly history: EpochRecord[];
-  readonly validations: ValidationRecord[];
-}
-
-interface Part {
-  readonly step: StepProgram;
-  readonly loop: NativeLoop;
-}
 
 /** One run of `fit`. */
 export class Trainer {
   private readonly plan: FitPlan;
   private readonly cancellation: Cancellation;
   private readonly context: RunContext<StepEvent>;
+  private readonly hooks: FitHooks;
   private readonly pace = new Pace();
   private readonly display: Progress;
-  /** What every step is fed a batch of: x, y and what distillation adds. */
-  private readonly columns: Readonly<Record<string, NdArray>>;
   private readonly companions: Companions;
-  private readonly dataset: NativeDataset;
-  private readonly parts: Part[] = []; // full batches, then the short one
-  private readonly evaluator: Evaluator | undefined;
+  private readonly feed: Feed;
+  private readonly loops: StepLoops;
+  private readonly validation: Validation | undefined;
   private readonly best: Best;
-  private bound: BoundOptimizer | undefined;
-  private readonly history: EpochRecord[] = [];
-  private readonly validations: ValidationRecord[] = [];
-  private readonly hooks: FitHooks;
-  private step: number;
-  private losses = new LossTotal();
-  /** The last validation of this epoch. */
-  private validated: Partial<Figures> = {};
-  /** Why the run of a checkpoint had ended, if it had. */
-  private ended: FitResult["stopped"] | undefined;
+  private readonly position: Position;
   private checkpointer: Checkpointer | undefined;
 
   /**
@@ -89,33 +58,19 @@ export class Trainer {
     this.cancellation = cancellation;
     this.context = context;
     this.hooks = hooks;
-    this.step = hooks.firstStep ?? 0;
-    const { dataset, model, batchSize, stepsPerEpoch, validate } = plan;
+    const { dataset, model, validate, batchSize, shuffle, dropLast } = plan;
     const { x, y } = dataset;
-    this.columns = { x, y, ...columns };
+    const all = { x, y, ...columns };
     this.companions = new Companions(plan.seed);
-    this.dataset = call(
-      () =>
-        new addon.Dataset(
-          Object.entries(this.columns).map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, data })),
-        ),
-    );
+    this.feed = new MemoryFeed({ columns: all, rows: batchSize, shuffle, dropLast });
+    const { stepsPerEpoch } = this.feed;
+    this.position = new Position(hooks.firstStep ?? 0, stepsPerEpoch);
+    this.loops = new StepLoops({ where, plan, columns: typesOf(all), companions: this.companions, hooks });
     try {
-      this.parts.push(this.compile(batchSize));
-      const rest = dataset.length % batchSize;
-      if (rest > 0 && stepsPerEpoch * batchSize > dataset.length) this.parts.push(this.compile(rest));
-      this.evaluator =
-        validate &&
-        new Evaluator({
-          where: `${where}: validate`,
-          model,
-          x: validate.on.x,
-          y: validate.on.y,
-          loss: plan.loss,
-          batchSize: validate.batchSize,
-          collect: Object.keys(validate.metrics).length > 0,
-        });
-      this.best = new Best(plan.stopping, validate !== undefined, this.state());
+      for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
+      this.validation = validate && new Validation(where, validate, model, plan.loss, plan.steps);
+      const parameters = parametersIn(plan, this.loops).map(({ parameter }) => parameter);
+      this.best = new Best(plan.stopping, validate !== undefined, parameters);
     } catch (thrown) {
       this.dispose();
       throw thrown;
@@ -123,7 +78,7 @@ export class Trainer {
     noteInput(model, { dtype: x.dtype, shape: x.shape.slice(1) });
     this.display = progress({
       steps: plan.steps,
-      epochs: Math.ceil(plan.steps / stepsPerEpoch),
+      epochs: stepsPerEpoch === undefined ? 1 : Math.ceil(plan.steps / stepsPerEpoch),
       quiet: plan.progress === false,
       ...(typeof plan.progress === "object" ? { stream: plan.progress } : {}),
     });
@@ -131,25 +86,25 @@ export class Trainer {
 
   /** Runs to an end of any kind. */
   async run(): Promise<FitResult> {
-    const begun = performance.now();
+    const { position } = this;
     try {
       this.checkpointer = await this.openCheckpoints();
-      const resumed = (await this.checkpointer?.resume()) ? this.step : undefined;
-      const stopped = this.ended ?? (await this.train());
-      if (this.ended === undefined) {
+      const resumed = (await this.checkpointer?.resume()) ? position.step : undefined;
+      const stopped = position.ended ?? (await this.train());
+      if (position.ended === undefined) {
         // With the last weights: a longer run can go on from them, and the best are kept beside.
-        this.ended = stopped;
+        position.ended = stopped;
         await this.checkpointer?.finish(this.moment(false));
       }
       await this.best.restore();
       checkStatistics(where, this.plan.model);
-      const { history, validations, step: steps } = this;
-      const seconds = (performance.now() - begun) / 1e3;
+      const { history, validations, step: steps, seconds } = position;
       const result: FitResult = { best: this.best.record, history, validations, stopped, steps, resumed, seconds };
       await this.plan.callbacks.onEnd?.(result);
       return result;
     } catch (thrown) {
-      throw await this.failed(await this.interrupted(thrown));
+      const keep = () => this.checkpointer?.finish(this.moment(false));
+      throw await withBestWeights(await interrupted(where, thrown, this.cancellation, position.step, keep), this.best);
     } finally {
       this.display.stop();
       await this.checkpointer?.close();
@@ -158,91 +113,64 @@ export class Trainer {
   }
 
   private async train(): Promise<FitResult["stopped"]> {
-    const { plan, hooks } = this;
-    const every = plan.validate?.every ?? Infinity;
-    for (let epoch = Math.floor(this.step / plan.stepsPerEpoch); this.step < plan.steps; epoch++) {
-      const begun = performance.now();
-      const end = Math.min(plan.steps, (epoch + 1) * plan.stepsPerEpoch);
-      let stop = false;
-      while (this.step < end && !stop) {
-        const due = Number.isFinite(every) ? (Math.floor(this.step / every) + 1) * every : end;
-        const pause = hooks.due?.(this.step) ?? Infinity;
-        const write = this.checkpointer?.due(this.step) ?? Infinity;
-        const go = await this.chunk(epoch, Math.min(end, due, pause, write));
-        if (this.step === pause) await this.pause();
-        if (!go) return "break";
-        if (this.evaluator && (this.step % every === 0 || this.step === plan.steps)) {
-          this.validated = await this.validate(epoch);
-          stop = this.best.monitor !== "loss" && (await this.check(epoch));
-        }
-        if (this.step < end && !stop) await this.checkpointer?.offer(this.moment(false));
-      }
-      if (this.step === end) stop = (await this.endEpoch(epoch, begun)) || stop;
-      if (stop) return this.step < plan.steps ? "early" : "done";
-      if (this.step < plan.steps) await this.checkpointer?.offer(this.moment(true));
+    const { plan, position } = this;
+    while (position.step < plan.steps) {
+      const ended = await this.epoch();
+      if (ended !== undefined) return ended;
+      if (position.step < plan.steps) await this.checkpointer?.offer(this.moment(true));
     }
     return "done";
   }
 
+  /** The rest of an epoch; why the run ends with it, if it does. */
+  private async epoch(): Promise<FitResult["stopped"] | undefined> {
+    const { plan, hooks, position } = this;
+    const begun = performance.now();
+    const { stepsPerEpoch = Infinity } = this.feed;
+    const whole = position.epochStart + stepsPerEpoch;
+    const end = Math.min(plan.steps, whole);
+    let stop = false;
+    while (position.step < end && !stop) {
+      const pause = hooks.due?.(position.step) ?? Infinity;
+      const due = Math.min(this.validation?.due(position.step) ?? Infinity, this.checkpointer?.due(position.step) ?? Infinity); // prettier-ignore
+      if (!(await this.chunk(Math.min(end, due, pause)))) return "break";
+      if (position.step === pause) await this.pause();
+      if (this.validation?.isDue(position.step, position.step === whole)) {
+        await this.validate();
+        stop = this.best.monitor !== "loss" && (await this.check());
+      }
+      if (position.step < end && !stop) await this.checkpointer?.offer(this.moment(false));
+    }
+    if (position.step === end) stop = (await this.endEpoch(begun, position.step === whole)) || stop;
+    if (!stop) return undefined;
+    return position.step < plan.steps ? "early" : "done";
+  }
+
   private moment(epochEnd: boolean): CheckpointMoment {
-    return { step: this.step, epochEnd, best: this.best.record?.steps };
+    return { step: this.position.step, epochEnd, best: this.best.record?.steps };
   }
 
   private async pause(): Promise<void> {
-    await this.hooks.pause?.(this.step);
+    await this.hooks.pause?.(this.position.step);
     this.best.trained();
     if (this.cancellation.aborted) throw aborted(where, this.cancellation.signal!);
   }
 
   /** A native call's worth of steps, at most up to step `until`; false when the reader has left. */
-  private async chunk(epoch: number, until: number): Promise<boolean> {
-    const { plan, parts, cancellation } = this;
-    const inEpoch = this.step - epoch * plan.stepsPerEpoch;
-    const full = Math.floor(plan.dataset.length / plan.batchSize);
-    const short = inEpoch >= full;
-    const { step, loop } = parts[short ? 1 : 0]!;
-    const left = Math.min(until - this.step, short ? 1 : full - inEpoch);
-    const steps = this.pace.next(left);
-    const { hyper, rates } = stepRows(step, where, this.step, steps, plan.steps);
-    const request = {
-      seed: plan.seed,
-      epoch,
-      shuffle: plan.shuffle,
-      firstRow: inEpoch * plan.batchSize,
-      steps,
-      firstStep: this.step,
-      hyper,
-    };
-    const result = await callAsync(() => loop.run(request, cancellation.native), where);
-    if (result.steps > 0) this.best.trained();
-    if (!short) this.pace.note(result.steps, result.seconds);
-    const at = { epoch, rates, samplesPerSecond: (result.steps * loop.batch) / result.seconds };
-    const events = this.read(result.records, at, step.kind, loop.batch);
-    await this.tell(events.good);
-    if (events.bad) throw notFinite(step, events.bad, events.fault);
+  private async chunk(until: number): Promise<boolean> {
+    const { cancellation, position, pace, feed } = this;
+    const { step, epoch, inEpoch } = position;
+    const stretch = await feed.next(epoch, inEpoch, pace.next(until - step));
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
-    return !result.cancelled;
-  }
-
-  // Records become events, up to the step at which the engine had to stop.
-  private read(
-    records: Float64Array,
-    { epoch, rates, samplesPerSecond }: { epoch: number; rates: number[]; samplesPerSecond: number },
-    kind: LossKind,
-    rows: number,
-  ) {
-    const good: StepEvent[] = [];
-    const width = kind === "count" ? WIDTH + 1 : WIDTH;
-    for (let i = 0; (i + 1) * width <= records.length; i++) {
-      const [loss, gradNorm, , , fault, count] = records.subarray(i * width, (i + 1) * width) as unknown as number[];
-      const norm = Number.isNaN(gradNorm) ? {} : { gradNorm: gradNorm! };
-      const event: StepEvent = { index: this.step, epoch, loss: loss!, lr: rates[i]!, ...norm, samplesPerSecond };
-      if (fault !== 0) return { good, bad: event, fault: fault! };
-      this.step += 1;
-      this.losses.add(kind, loss!, rows, count);
-      good.push(event);
-    }
-    return { good, bad: undefined, fault: 0 };
+    if (!stretch) return false;
+    const ran = await this.loops.run(stretch, epoch, step, cancellation.native);
+    if (ran.taken.length > 0) this.best.trained();
+    if (stretch.rows === feed.rowsOfSteps[0]) pace.note(ran.taken.length, ran.seconds);
+    const { good, bad } = eventsOf(ran, stretch.rows, position);
+    await this.tell(good);
+    if (bad) throw notFinite(where, ran, bad);
+    if (cancellation.aborted) throw aborted(where, cancellation.signal!);
+    return !ran.cancelled;
   }
 
   private async tell(events: readonly StepEvent[]): Promise<void> {
@@ -255,156 +183,47 @@ export class Trainer {
     await this.context.emit(events);
   }
 
-  private async validate(epoch: number): Promise<Partial<Figures>> {
-    const { metrics, on } = this.plan.validate!;
-    const pass = new MetricPass(metrics, on.y);
-    const loss = await this.evaluator!.run(this.cancellation, (block, row) => pass.update(block, row));
-    const named = Object.entries(pass.results()).map(([name, value]) => [`val.${name}`, value as number] as const);
-    const figures: Record<string, number> = { "val.loss": loss, ...Object.fromEntries(named) };
-    const record: ValidationRecord = { epoch, steps: this.step, figures };
-    this.validations.push(record);
+  private async validate(): Promise<void> {
+    const { position } = this;
+    const figures = await this.validation!.run(this.cancellation);
+    position.validated = figures;
+    const record: ValidationRecord = { epoch: position.epoch, steps: position.step, figures };
+    position.validations.push(record);
     await this.plan.callbacks.onValidate?.(record);
-    return figures;
   }
 
-  private async endEpoch(epoch: number, begun: number): Promise<boolean> {
-    const figures: Figures = { loss: this.losses.value, ...this.validated };
-    const record: EpochRecord = { epoch, steps: this.step, figures, seconds: (performance.now() - begun) / 1e3 };
-    this.history.push(record);
+  private async endEpoch(begun: number, isWhole: boolean): Promise<boolean> {
+    const { position } = this;
+    const { epoch, step: steps } = position;
+    const figures: Figures = { loss: position.losses.value, ...position.validated };
+    const record: EpochRecord = { epoch, steps, figures, seconds: (performance.now() - begun) / 1e3 };
+    position.history.push(record);
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
     await this.plan.callbacks.onEpoch?.(record);
-    const stop = this.best.monitor === "loss" && (await this.check(epoch));
-    this.validated = {};
-    this.losses = new LossTotal();
+    const stop = this.best.monitor === "loss" && (await this.check());
+    position.closeEpoch(isWhole);
     return stop;
   }
 
   // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
-  private async check(epoch: number): Promise<boolean> {
-    if (this.hooks.settled?.(this.step) === false) return false;
-    return this.best.observe({ epoch, steps: this.step, figures: { loss: this.losses.value, ...this.validated } });
+  private async check(): Promise<boolean> {
+    const { epoch, step: steps, losses, validated } = this.position;
+    if (this.hooks.settled?.(steps) === false) return false;
+    return this.best.observe({ epoch, steps, figures: { loss: losses.value, ...validated } });
   }
 
-  // What ended the run where a signal did: the state of before the step that it broke off is kept.
-  private async interrupted(thrown: unknown): Promise<unknown> {
-    const reason: unknown = this.cancellation.signal?.reason;
-    if (!(thrown instanceof AbortedError) || !(reason instanceof SignalReason)) return thrown;
-    const keep = () => this.checkpointer?.finish(this.moment(false));
-    return interruption(`${where}: ${reason.signal} came at step ${this.step}`, reason.signal, keep);
-  }
-
-  // The error to reject with; the best weights are back before anyone sees it.
-  private async failed(thrown: unknown): Promise<unknown> {
-    const restored = await this.best.restore().catch(() => false);
-    if (!restored || !(thrown instanceof NonFiniteError || thrown instanceof AbortedError)) return thrown;
-    const { epoch, steps } = this.best.record!;
-    const note = `; the model has the weights of its best check again (epoch ${epoch}, step ${steps})`;
-    Object.defineProperty(thrown, "message", { value: thrown.message + note, configurable: true, writable: true });
-    return thrown;
-  }
-
-  private compile(batch: number): Part {
-    const { model, distill, loss, optimizer } = this.plan;
-    const step = compileStep({
-      where,
-      batch: Object.fromEntries(
-        Object.entries(this.columns).map(([name, { dtype, shape }]) => [
-          name,
-          { dtype, shape: [batch, ...shape.slice(1)] },
-        ]),
-      ),
-      body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
-      companions: this.companions,
-      counts: true,
-      bound: (trace) => (this.bound ??= bindModel(model, optimizer, trace, this.companions)),
-      extend: this.hooks.trace?.bind(this.hooks),
-    });
-    const hyper = [HYPER, ...step.numbers.map(({ name }) => name)];
-    const loop = call(
-      () =>
-        new addon.Loop(step.program.native, this.dataset, {
-          hyper,
-          record: step.kind === "count" ? [...RECORD, COUNT] : RECORD,
-          guard: REPORT,
-        }),
-    );
-    return { step, loop };
-  }
-
-  private async openCheckpoints(): Promise<Checkpointer | undefined> {
-    const { checkpoint, resume, allow } = this.plan;
-    if (!checkpoint && resume === false) return undefined;
-    const { bound, graph } = this.parts[0]!.step;
-    const state = new RunState()
-      .add("run", this.progressState())
-      .add(
-        "model",
-        parametersOf(() => this.named()),
-      )
-      .add("optimizer", optimizerOf(bound))
-      .add(
-        "companions",
-        parametersOf(() => this.companions.namedParameters()),
-      )
-      .add("best", this.best.participant())
-      .add("hooks", this.hooks.participant ?? {});
-    const identity = await identityOf({
-      where,
-      plan: this.plan,
-      parameters: this.named(),
-      bound,
-      graph: graph(),
-      further: this.hooks.identity ?? {},
-    });
-    return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state });
-  }
-
-  // How far the run has come, and what it has recorded.
-  private progressState(): Participant {
-    return {
-      state: () => {
-        const { step, losses, validated, ended, history, validations } = this;
-        return { step, losses: losses.state(), validated, ended, history, validations } as unknown as Json;
-      },
-      restore: (saved) => {
-        const { history, validations, losses, ...numbers } = saved as unknown as Records;
-        this.losses.restore(losses);
-        Object.assign(this, { ended: undefined, ...numbers });
-        if (this.ended === "done" && this.step < this.plan.steps) this.ended = undefined;
-        this.history.splice(0, Infinity, ...history);
-        this.validations.splice(0, Infinity, ...validations);
-      },
-    };
-  }
-
-  private named(): readonly NamedParameter[] {
-    const { model } = this.plan;
-    if (model instanceof Module) return model.namedParameters();
-    return this.bound!.parameters.map((parameter) => ({ name: parameter.name, parameter }));
-  }
-
-  // All that training changes: parameters and running statistics.
-  private state(): readonly Parameter[] {
-    const { model } = this.plan;
-    return model instanceof Module ? model.parameters() : this.bound!.parameters;
+  private openCheckpoints(): Promise<Checkpointer | undefined> {
+    const { plan, hooks, loops, companions, feed } = this;
+    const graph = loops.program(feed.rowsOfSteps[0]!).graph();
+    const [position, best] = [this.position.participant(plan.steps), this.best.participant()];
+    return openCheckpoints({ where, plan, hooks, loops, companions, position, best, graph });
   }
 
   private dispose(): void {
-    for (const { step, loop } of this.parts) {
-      loop.dispose();
-      step.dispose();
-    }
-    this.evaluator?.dispose();
+    this.loops.dispose();
+    this.validation?.dispose();
     this.best?.dispose();
-    this.bound?.dispose();
     this.companions.dispose();
-    this.dataset.dispose();
+    this.feed.dispose();
   }
-}
-
-function notFinite(step: StepProgram, { index, epoch, loss, lr }: StepEvent, code: number): NonFiniteError {
-  const { what, weights, way } = faultOf(step, code, loss)!;
-  return new NonFiniteError(
-    `${where}: ${what} at step ${index} (epoch ${epoch}, lr ${number(lr)}); ${weights}. ${way}`,
-  );
 }

@@ -1,0 +1,52 @@
+// The checkpoints of a run of `fit`: who takes part in its state, and what it is made of.
+import { RunState, type Participant } from "../checkpoint/index.js";
+import { Module, type NamedParameter } from "../nn/index.js";
+import { Checkpointer } from "./checkpointer.js";
+import type { Companions } from "./companions.js";
+import type { FitPlan } from "./fit-options.js";
+import type { FitHooks } from "./hooks.js";
+import { identityOf } from "./identity.js";
+import { optimizerOf, parametersOf } from "./participants.js";
+import type { StepLoops } from "./step-loops.js";
+
+/** What {@link openCheckpoints} looks at. */
+export interface RunParts {
+  readonly where: string;
+  readonly plan: FitPlan;
+  readonly hooks: FitHooks;
+  readonly loops: StepLoops;
+  readonly companions: Companions;
+  /** How far the run has come. */
+  readonly position: Participant;
+  readonly best: Participant;
+  /** The graph of a full step. */
+  readonly graph: string;
+}
+
+/** The checkpoints that a run was asked to keep or to go on from; undefined for none. @throws AbortedError */
+export async function openCheckpoints(parts: RunParts): Promise<Checkpointer | undefined> {
+  const { where, plan, hooks, loops, companions, position, best, graph } = parts;
+  const { checkpoint, resume, allow } = plan;
+  if (!checkpoint && resume === false) return undefined;
+  const named = () => parametersIn(plan, loops);
+  const state = new RunState()
+    .add("run", position)
+    .add("model", parametersOf(named))
+    .add("optimizer", optimizerOf(loops.bound))
+    .add(
+      "companions",
+      parametersOf(() => companions.namedParameters()),
+    )
+    .add("best", best)
+    .add("hooks", hooks.participant ?? {});
+  const { bound } = loops;
+  const further = hooks.identity ?? {};
+  const identity = await identityOf({ where, plan, parameters: named(), bound, graph, further });
+  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state });
+}
+
+/** All that training changes, by name: parameters and running statistics; of a plain function the parameters that it used. */
+export function parametersIn({ model }: FitPlan, { bound }: StepLoops): readonly NamedParameter[] {
+  if (model instanceof Module) return model.namedParameters();
+  return bound.parameters.map((parameter) => ({ name: parameter.name, parameter }));
+}

@@ -1,0 +1,138 @@
+// The steps of a run in the engine: a program for every size of batch, and its loop over the samples at hand.
+import { addon, call, callAsync, type NativeCancel, type NativeDataset, type NativeLoop } from "../native/index.js";
+import { feed } from "../nn/index.js";
+import type { BoundOptimizer } from "../optim/index.js";
+import type { NdArray } from "../tensor/nd-array.js";
+import type { Companions } from "./companions.js";
+import type { Stretch } from "./feed.js";
+import type { FitPlan } from "./fit-options.js";
+import type { FitHooks } from "./hooks.js";
+import { COUNT } from "./loss-total.js";
+import { bindModel, compileStep, HYPER, REPORT, stepRows, type BatchType, type StepProgram } from "./step-program.js";
+
+// A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
+const RECORD = ["loss", REPORT];
+const WIDTH = 5;
+
+/** A step that was taken. */
+export interface Taken {
+  readonly loss: number;
+  readonly lr: number;
+  /** NaN where no norm was asked for. */
+  readonly gradNorm: number;
+  /** What `faultOf` reads; 0 for none. */
+  readonly fault: number;
+  /** Samples that the loss counted, where that is not every one. */
+  readonly count: number | undefined;
+}
+
+/** What came of a stretch. */
+export interface Ran {
+  readonly program: StepProgram;
+  readonly taken: readonly Taken[];
+  readonly seconds: number;
+  readonly cancelled: boolean;
+}
+
+/** What {@link StepLoops} is made of. */
+export interface StepLoopsSource {
+  readonly where: string;
+  readonly plan: FitPlan;
+  /** Element type and shape of a sample, by column. */
+  readonly columns: Readonly<Record<string, BatchType>>;
+  readonly companions: Companions;
+  readonly hooks: FitHooks;
+}
+
+/** The compiled steps of a run. */
+export class StepLoops {
+  private readonly source: StepLoopsSource;
+  private readonly programs = new Map<number, StepProgram>();
+  private readonly loops = new Map<NativeDataset, Map<number, NativeLoop>>();
+  private held: BoundOptimizer | undefined;
+
+  constructor(source: StepLoopsSource) {
+    this.source = source;
+  }
+
+  /** The optimizer with its states, from the first program on. */
+  get bound(): BoundOptimizer {
+    return this.held!;
+  }
+
+  /** The program of a step over so many rows. @throws what tracing throws. */
+  program(rows: number): StepProgram {
+    const known = this.programs.get(rows);
+    if (known) return known;
+    const made = this.compile(rows);
+    this.programs.set(rows, made);
+    return made;
+  }
+
+  /** Takes the steps of a stretch, up to one at which the engine had to stop. */
+  async run(stretch: Stretch, epoch: number, firstStep: number, cancel: NativeCancel): Promise<Ran> {
+    const { where, plan } = this.source;
+    const { samples, shuffle, firstRow, rows, steps } = stretch;
+    const program = this.program(rows);
+    const loop = this.loop(program, samples, rows);
+    const { hyper, rates } = stepRows(program, where, firstStep, steps, plan.steps);
+    const request = { seed: plan.seed, epoch, shuffle, firstRow, steps, firstStep, hyper };
+    const { records, seconds, cancelled } = await callAsync(() => loop.run(request, cancel), where);
+    return { program, taken: takenOf(records, program, rates), seconds, cancelled };
+  }
+
+  /** Lets go of samples that are to be freed. */
+  release(samples: NativeDataset): void {
+    for (const loop of this.loops.get(samples)?.values() ?? []) loop.dispose();
+    this.loops.delete(samples);
+  }
+
+  dispose(): void {
+    for (const samples of [...this.loops.keys()]) this.release(samples);
+    for (const program of this.programs.values()) program.dispose();
+    this.held?.dispose();
+  }
+
+  private loop(program: StepProgram, samples: NativeDataset, rows: number): NativeLoop {
+    const own = this.loops.get(samples) ?? new Map<number, NativeLoop>();
+    this.loops.set(samples, own);
+    const known = own.get(rows);
+    if (known) return known;
+    const hyper = [HYPER, ...program.numbers.map(({ name }) => name)];
+    const record = program.kind === "count" ? [...RECORD, COUNT] : RECORD;
+    const made = call(() => new addon.Loop(program.program.native, samples, { hyper, record, guard: REPORT }));
+    own.set(rows, made);
+    return made;
+  }
+
+  private compile(rows: number): StepProgram {
+    const { where, plan, columns, companions, hooks } = this.source;
+    const { model, distill, loss, optimizer } = plan;
+    return compileStep({
+      where,
+      batch: Object.fromEntries(
+        Object.entries(columns).map(([name, { dtype, shape }]) => [name, { dtype, shape: [rows, ...shape] }]),
+      ),
+      body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
+      companions,
+      counts: true,
+      bound: (trace) => (this.held ??= bindModel(model, optimizer, trace, companions)),
+      extend: hooks.trace?.bind(hooks),
+    });
+  }
+}
+
+function takenOf(records: Float64Array, { kind }: StepProgram, rates: readonly number[]): Taken[] {
+  const width = kind === "count" ? WIDTH + 1 : WIDTH;
+  return Array.from({ length: records.length / width }, (_, i): Taken => {
+    const at = i * width;
+    const count = kind === "count" ? records[at + WIDTH] : undefined;
+    return { loss: records[at]!, lr: rates[i]!, gradNorm: records[at + 1]!, fault: records[at + 4]!, count };
+  });
+}
+
+/** Element types and shapes of samples, of arrays with a row a sample. */
+export const typesOf = (columns: Readonly<Record<string, NdArray>>): Record<string, BatchType> =>
+  Object.fromEntries(
+    Object.entries(columns).map(([name, { dtype, shape }]) => [name, { dtype, shape: shape.slice(1) }]),
+  );
