@@ -121,6 +121,8 @@ export interface NativeOptimizer {
 /** native/bindings/training.cc: samples in native memory. */
 export interface NativeDataset {
   readonly rows: number;
+  /** Writes rows of a column from `first` on; not while a loop reads them. */
+  write(name: string, first: number, rows: number, data: NativeArray): void;
   dispose(): void;
 }
 
@@ -219,6 +221,23 @@ export interface Addon {
   ): Promise<void>;
   /** Removes a checkpoint and nothing else. */
   removeState(place: string): Promise<void>;
+  /** Images [n, C, H, W], u8 or f32, changed at random by (seed, epoch, number of the image); `x` is not to be written meanwhile. */
+  augmentImages(
+    x: NativeArray,
+    shape: readonly number[],
+    how: Readonly<
+      Record<"flipLeftRight" | "flipUpDown" | "pad" | "cutout" | "fill" | "seed" | "epoch" | "first", number>
+    >,
+  ): Promise<ArrayBuffer>;
+  /** Windows of `length` tokens of `bytes` bytes each from an open file, as i32 [starts, length]. */
+  readWindows(
+    descriptor: number,
+    bytes: number,
+    starts: Float64Array,
+    length: number,
+    shown: string,
+    operation: string,
+  ): Promise<ArrayBuffer>;
   Cancel: new () => NativeCancel;
   Variable: new (dtype: NativeDType, shape: readonly number[], name: string) => NativeVariable;
   Graph: new () => NativeGraph;

@@ -143,6 +143,7 @@ class AddonDataset final : public Napi::ObjectWrap<AddonDataset> {
 
  private:
   Napi::Value rows(const Napi::CallbackInfo& info);
+  Napi::Value write(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<Dataset> dataset_;
 };

@@ -2,6 +2,7 @@
 
 #include "bindings/classes.h"
 #include "bindings/files.h"
+#include "bindings/sources.h"
 #include "bindings/state.h"
 #include "runtime/memory.h"
 
@@ -79,9 +80,7 @@ void Environment::close(void* data) {
     const std::lock_guard lock(self.flags_mutex_);
     for (const Cancelled& flag : self.flags_) flag->store(true);
   }
-  self.quick_.stop();
-  self.bulk_.stop();
-  self.files_.stop();
+  for (RunQueue& queue : self.queues_) queue.stop();
   napi_release_threadsafe_function(self.completions_, napi_tsfn_abort);
 }
 
@@ -101,6 +100,8 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("writeState", Napi::Function::New(env, write_state, "writeState"));
   exports.Set("readState", Napi::Function::New(env, read_state, "readState"));
   exports.Set("removeState", Napi::Function::New(env, remove_state, "removeState"));
+  exports.Set("augmentImages", Napi::Function::New(env, augment_images, "augmentImages"));
+  exports.Set("readWindows", Napi::Function::New(env, read_windows, "readWindows"));
   exports.Set("readVariables", Napi::Function::New(env, read_variables, "readVariables"));
   DefineAddon(exports, {
                            InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),

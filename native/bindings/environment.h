@@ -24,8 +24,9 @@ class Environment final : public Napi::Addon<Environment> {
 
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
-  // Predictions and what is short; training; files of a run's state, whose disk neither of the others waits for.
-  enum class Lane { quick, bulk, files };
+  // Predictions and what is short; training; files of a run's state, whose disk none of the others waits for; samples that are
+  // read and changed ahead of the steps.
+  enum class Lane { quick, bulk, files, data };
 
   // Runs `work` on the lane's thread, then `settle` on the JavaScript thread to make the promise's value; what either throws
   // rejects the promise. The flag is set when the environment closes, so that the work ends soon.
@@ -58,8 +59,8 @@ class Environment final : public Napi::Addon<Environment> {
   std::int64_t reported_ = 0;
   std::mutex flags_mutex_;
   std::multiset<Cancelled> flags_;  // runs of one chain share theirs
-  RunQueue quick_, bulk_, files_;
-  RunQueue& queue_of(Lane lane) { return lane == Lane::bulk ? bulk_ : lane == Lane::files ? files_ : quick_; }
+  RunQueue queues_[4];              // by lane
+  RunQueue& queue_of(Lane lane) { return queues_[static_cast<int>(lane)]; }
 };
 
 }  // namespace athanor::bindings

@@ -101,6 +101,7 @@ Napi::Function AddonDataset::define(Napi::Env env) {
   return DefineClass(env, "Dataset",
                      {
                          InstanceAccessor("rows", &AddonDataset::rows, nullptr),
+                         InstanceMethod("write", &AddonDataset::write),
                          InstanceMethod("dispose", &AddonDataset::dispose),
                      });
 }
@@ -108,6 +109,18 @@ Napi::Function AddonDataset::define(Napi::Env env) {
 Napi::Value AddonDataset::rows(const Napi::CallbackInfo& info) {
   return guarded(info.Env(),
                  [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(get()->rows())); });
+}
+
+// write(name, first, rows, data: typedArray): void
+Napi::Value AddonDataset::write(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::string name = to_text(info[0], "a column's name");
+    const Index first = to_index(info[1], "a row"), rows = to_index(info[2], "a number of rows");
+    Type type = get()->column(name).type;
+    type.shape[0] = rows;
+    get()->write(name, first, rows, to_bytes_of(info[3], type, "data: column \"" + name + "\""));
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value AddonDataset::dispose(const Napi::CallbackInfo& info) {

@@ -1,5 +1,7 @@
 #include "train/dataset.h"
 
+#include <cstring>
+
 #include "base/error.h"
 #include "kernels/permutation.h"
 
@@ -28,6 +30,18 @@ const Column& Dataset::column(const std::string& name) const {
     known += (known.empty() ? "\"" : ", \"") + column.name + "\"";
   }
   throw Error(Code::argument, "data: there is no column \"" + name + "\"; the data set has " + known);
+}
+
+void Dataset::write(const std::string& name, Index first, Index rows, const std::byte* data) {
+  const Column& to = column(name);
+  check(first >= 0 && rows >= 0 && first + rows <= rows_, Code::argument, [&] {
+    return "data: rows " + std::to_string(first) + " to " + std::to_string(first + rows) + " leave the " +
+           std::to_string(rows_) + " of the data set";
+  });
+  const Index row_bytes = rows_ == 0 ? 0 : to.type.bytes() / rows_;
+  if (rows > 0) {
+    std::memcpy(to.data->data() + first * row_bytes, data, static_cast<std::size_t>(rows * row_bytes));
+  }
 }
 
 const std::int32_t* Dataset::order(std::uint64_t seed, std::uint64_t epoch) {

@@ -26,6 +26,10 @@ class Dataset {
   // Throws Code::argument naming the columns there are.
   const Column& column(const std::string& name) const;
 
+  // Writes rows from `first` on of a column: samples that come while a run goes on. Not while a loop reads them. Throws Code::argument
+  // for rows outside.
+  void write(const std::string& name, Index first, Index rows, const std::byte* data);
+
   // The order of epoch `epoch`: the same for one seed whatever was asked before. Not for two threads at once.
   const std::int32_t* order(std::uint64_t seed, std::uint64_t epoch);
 
