@@ -3,6 +3,9 @@
 import { adopt } from "../errors.js";
 import { load } from "./loader.js";
 import type { OpName } from "./operations.js";
+import type { NativeSearch } from "./search.js";
+
+export type { NativeSearchRequest } from "./search.js";
 
 /** Instruction sets that the engine may have been built for. */
 export type Isa = "scalar" | "avx2" | "avx512" | "neon";
@@ -164,7 +167,7 @@ export interface StoredTensor<Data> {
 }
 
 /** What native/bindings/ exports. */
-export interface Addon {
+export interface Addon extends NativeSearch {
   readonly version: string;
   /** The instruction set in use. */
   isa(): Isa;

@@ -4,6 +4,7 @@
 #include "bindings/files.h"
 #include "bindings/sources.h"
 #include "bindings/state.h"
+#include "bindings/tune.h"
 #include "runtime/memory.h"
 
 namespace athanor::bindings {
@@ -103,6 +104,10 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("augmentImages", Napi::Function::New(env, augment_images, "augmentImages"));
   exports.Set("readWindows", Napi::Function::New(env, read_windows, "readWindows"));
   exports.Set("readVariables", Napi::Function::New(env, read_variables, "readVariables"));
+  exports.Set("propose", Napi::Function::New(env, propose, "propose"));
+  exports.Set("quasiPoint", Napi::Function::New(env, quasi_point, "quasiPoint"));
+  exports.Set("nondominatedRanks", Napi::Function::New(env, nondominated_ranks, "nondominatedRanks"));
+  exports.Set("hypervolume", Napi::Function::New(env, hypervolume, "hypervolume"));
   DefineAddon(exports, {
                            InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),
                            InstanceMethod("isa", &Environment::isa, napi_enumerable),

@@ -25,8 +25,8 @@ class Environment final : public Napi::Addon<Environment> {
   static Environment& of(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
   // Predictions and what is short; training; files of a run's state, whose disk none of the others waits for; samples that are
-  // read and changed ahead of the steps.
-  enum class Lane { quick, bulk, files, data };
+  // read and changed ahead of the steps; samplers of a search.
+  enum class Lane { quick, bulk, files, data, search };
 
   // Runs `work` on the lane's thread, then `settle` on the JavaScript thread to make the promise's value; what either throws
   // rejects the promise. The flag is set when the environment closes, so that the work ends soon.
@@ -59,7 +59,7 @@ class Environment final : public Napi::Addon<Environment> {
   std::int64_t reported_ = 0;
   std::mutex flags_mutex_;
   std::multiset<Cancelled> flags_;  // runs of one chain share theirs
-  RunQueue queues_[4];              // by lane
+  RunQueue queues_[5];              // by lane
   RunQueue& queue_of(Lane lane) { return queues_[static_cast<int>(lane)]; }
 };
 

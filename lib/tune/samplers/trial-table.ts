@@ -1,0 +1,145 @@
+// The history of a study as arrays of numbers, made once for each trial and kept from one question to the next.
+import { spaceSize, type FlatSpace } from "../space/index.js";
+import type { Direction, TrialRecord } from "../study/record.js";
+import { coordinatesOf, type Coordinates } from "./coordinates.js";
+import { keyOf } from "./distinct.js";
+import type { SampleRequest } from "./sampler.js";
+
+// native/tune/request.h: Standing::Tier
+const tiers = { complete: 0, pruned: 1, infeasible: 2, infinite: 3, failed: 4 } as const;
+
+/** Ended trials of a study in the order of its history. */
+export class TrialTable {
+  readonly coordinates: Coordinates;
+  /** How many different trials the space has. */
+  readonly size: number;
+  private readonly directions: readonly Direction[];
+  private readonly keyWidth: number;
+  private records: TrialRecord[] = [];
+  private capacity = 0;
+  private rowsBuffer = new Float64Array(0);
+  private keysBuffer = new Float64Array(0);
+  private tiersBuffer = new Float64Array(0);
+  private readonly counts = new Map<string, number>(); // of finite spaces: trials by their parameters
+
+  constructor(space: FlatSpace, directions: readonly Direction[]) {
+    this.directions = directions;
+    this.coordinates = coordinatesOf(space);
+    this.size = spaceSize(space);
+    this.keyWidth = Math.max(2, directions.length);
+  }
+
+  get length(): number {
+    return this.records.length;
+  }
+  get trials(): Float64Array {
+    return this.rowsBuffer.subarray(0, this.length * this.coordinates.width);
+  }
+  get keys(): Float64Array {
+    return this.keysBuffer.subarray(0, this.length * this.keyWidth);
+  }
+  get tiers(): Float64Array {
+    return this.tiersBuffer.subarray(0, this.length);
+  }
+
+  /** Makes the table that of this history. */
+  update(history: readonly TrialRecord[]): void {
+    let kept = 0;
+    while (kept < history.length && kept < this.length && isSame(history[kept]!, this.records[kept]!)) kept++;
+    for (let i = kept; i < this.length; i++) this.count(this.records[i]!, -1);
+    this.records.length = kept;
+    this.reserve(history.length);
+    for (let i = kept; i < history.length; i++) this.write(history[i]!);
+  }
+
+  private write(record: TrialRecord): void {
+    const i = this.length;
+    this.coordinates.encode(record.params, this.rowsBuffer, i * this.coordinates.width);
+    this.tiersBuffer[i] = this.standing(record, i * this.keyWidth);
+    this.records.push(record);
+    this.count(record, 1);
+  }
+
+  // Writes the keys and returns the tier.
+  private standing(record: TrialRecord, at: number): number {
+    const { state, values, constraints, intermediate } = record;
+    const keys = this.keysBuffer.fill(NaN, at, at + this.keyWidth);
+    const violation = constraints?.reduce((sum, c) => sum + Math.max(0, c), 0) ?? 0;
+    const signed = (value: number, j: number): number => (this.directions[j] === "maximize" ? -value : value);
+    if (state === "failed") return tiers.failed;
+    if (state === "infinite" || values?.some((value) => !Number.isFinite(value))) return tiers.infinite;
+    if (violation > 0) {
+      keys[at] = violation;
+      return tiers.infeasible;
+    }
+    if (state === "complete" && values !== undefined) {
+      values.forEach((value, j) => (keys[at + j] = signed(value, j)));
+      return tiers.complete;
+    }
+    const last = intermediate.at(-1);
+    if (last === undefined) return tiers.failed;
+    keys[at] = -last.step;
+    keys[at + 1] = signed(last.value, 0);
+    return tiers.pruned;
+  }
+
+  private count(record: TrialRecord, by: number): void {
+    if (this.size === Infinity) return;
+    const key = keyOf(this.coordinates.space, record.params);
+    const count = (this.counts.get(key) ?? 0) + by;
+    if (count > 0) this.counts.set(key, count);
+    else this.counts.delete(key);
+  }
+
+  /** The keys of all trials tried or being tried; empty where the space has no end. */
+  taken(pending: readonly TrialRecord[]): ReadonlySet<string> {
+    if (this.size === Infinity) return new Set();
+    return new Set([...this.counts.keys(), ...pending.map(({ params }) => keyOf(this.coordinates.space, params))]);
+  }
+
+  private reserve(count: number): void {
+    if (count <= this.capacity) return;
+    this.capacity = Math.max(count, 2 * this.capacity, 64);
+    this.rowsBuffer = grown(this.rowsBuffer, this.capacity * this.coordinates.width);
+    this.keysBuffer = grown(this.keysBuffer, this.capacity * this.keyWidth);
+    this.tiersBuffer = grown(this.tiersBuffer, this.capacity);
+  }
+}
+
+function grown(old: Float64Array, length: number): Float64Array<ArrayBuffer> {
+  const array = new Float64Array(length);
+  array.set(old);
+  return array;
+}
+
+// Storages may read a record anew; what it says of an ended trial is then the same.
+function isSame(a: TrialRecord, b: TrialRecord): boolean {
+  if (a === b) return true;
+  if (a.number !== b.number || a.state !== b.state) return false;
+  const sameList = (x: readonly number[] = [], y: readonly number[] = []): boolean =>
+    x.length === y.length && x.every((value, i) => Object.is(value, y[i]));
+  const names = Object.keys(a.params);
+  return (
+    sameList(a.values, b.values) &&
+    sameList(a.constraints, b.constraints) &&
+    names.length === Object.keys(b.params).length &&
+    names.every((name) => a.params[name] === b.params[name]) &&
+    a.intermediate.length === b.intermediate.length
+  );
+}
+
+/** Tables of one sampler, by the space and the directions of the study that asks. */
+export class TrialTables {
+  private readonly tables = new WeakMap<FlatSpace, Map<string, TrialTable>>();
+
+  /** The table of the request's history. */
+  of({ space, directions, history }: SampleRequest): TrialTable {
+    const key = directions.join();
+    const known = this.tables.get(space) ?? new Map<string, TrialTable>();
+    this.tables.set(space, known);
+    let table = known.get(key);
+    if (table === undefined) known.set(key, (table = new TrialTable(space, directions)));
+    table.update(history);
+    return table;
+  }
+}
