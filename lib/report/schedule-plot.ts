@@ -1,6 +1,5 @@
 // A schedule as a picture of its own, to look at before a run is spent on it.
 
-import { number } from "../train/format.js";
 import { ArgumentError } from "../errors.js";
 import { from, type ScheduleLike } from "../schedule/index.js";
 import { openCanvas } from "./canvas.js";
@@ -22,9 +21,9 @@ export async function plotSchedule(like: ScheduleLike, { steps }: { readonly ste
   }
   const schedule = from(like, "report.plotSchedule");
   const line = Array.from({ length: steps }, (_, step) => ({ step, value: schedule(step, steps) }));
-  const axis = { label: "Schedule", format: number };
+  const axis = { label: "Schedule", format: (value: number) => String(Number(value.toPrecision(3))) };
   const { text } = curves(await openCanvas(), [{ name: "schedule", color: "var(--c0)", line }], axis);
   return text
-    .replace('<svg style="font-family:inherit;', `<svg style="${colors};font-family:system-ui, sans-serif;`)
-    .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ');
+    .replace(/(<svg\b[^>]*?style=")font-family:inherit;/, `$1${colors};font-family:system-ui, sans-serif;`)
+    .replace(/<svg (?![^>]*xmlns=)/, '<svg xmlns="http://www.w3.org/2000/svg" ');
 }

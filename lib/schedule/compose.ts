@@ -1,4 +1,4 @@
-// Schedules from schedules: warmup, sequence, scale, repeat. Time inside a part is its own: it starts at 0 and `total` is
+// Schedules from schedules: warmup, sequence, scale, chain, clamp, repeat. Time inside a part is its own: it starts at 0 and `total` is
 // the part's length, so that warmup(cosine({ peak }), w) equals cosine({ peak, warmup: w }).
 
 import { ArgumentError } from "../errors.js";
@@ -14,7 +14,7 @@ import {
   type DescribedSchedule,
   type ScheduleLike,
 } from "./schedule.js";
-import type { Span, WarmupOptions } from "./spec.js";
+import type { ClampOptions, Span, WarmupOptions } from "./spec.js";
 
 /**
  * A linear rise over `span` to the first value of `schedule`, which then runs over what is left of the run.
@@ -94,6 +94,46 @@ export function scale(schedule: ScheduleLike, by: ScheduleLike): DescribedSchedu
   const [inner, factor] = [from(schedule, "schedule.scale"), from(by, "schedule.scale")];
   const spec = { kind: "scale", schedule: describe(inner), by: describe(factor) } as const;
   return describeAs(spec, (t, total) => inner(t, total) * factor(t, total));
+}
+
+/**
+ * The product of any number of schedules, all on the same clock (PyTorch's `ChainedScheduler` of factors).
+ *
+ * @throws ArgumentError unless at least one schedule is given.
+ * @example
+ * schedule.chain([schedule.warmup(1, 4), schedule.step({ initial: 0.1, every: 10, factor: 0.5 })])(10, 100); // 0.05
+ */
+export function chain(parts: readonly ScheduleLike[]): DescribedSchedule {
+  const where = "schedule.chain";
+  const listed: unknown = parts; // Array.isArray would turn a readonly array into any[]
+  if (!Array.isArray(listed) || listed.length === 0) {
+    throw new ArgumentError(`${where}: expected an array of at least one schedule, got ${nameOf(parts)}`);
+  }
+  const factors = parts.map((part) => from(part, where));
+  const spec = { kind: "chain", parts: factors.map((factor) => describe(factor)) } as const;
+  return describeAs(spec, (t, total) => factors.reduce((product, factor) => product * factor(t, total), 1));
+}
+
+/**
+ * The schedule held between bounds.
+ *
+ * @throws ArgumentError unless `min` or `max` is given, finite, and `min` is not above `max`.
+ * @example
+ * schedule.clamp(schedule.exponential({ initial: 1, factor: 0.5 }), { min: 0.1 })(10, 100); // 0.1
+ */
+export function clamp(schedule: ScheduleLike, options: ClampOptions): DescribedSchedule {
+  const where = "schedule.clamp";
+  requireOptions(where, options, ["min", "max"]);
+  const { min, max } = options;
+  const inner = from(schedule, where);
+  if (min !== undefined) requireFinite(where, "min", min);
+  if (max !== undefined) requireFinite(where, "max", max);
+  if ((min ?? max) === undefined) throw new ArgumentError(`${where}: expected min, max or both, got neither`);
+  const [low, high] = [min ?? -Infinity, max ?? Infinity];
+  if (low > high) throw new ArgumentError(`${where}: min must not be above max, got ${low} and ${high}`);
+  const bounds = { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
+  const spec = { kind: "clamp", schedule: describe(inner), ...bounds } as const;
+  return describeAs(spec, (t, total) => Math.min(high, Math.max(low, inner(t, total))));
 }
 
 /**

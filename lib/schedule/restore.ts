@@ -1,7 +1,10 @@
 // From a description back to the schedule. A kind of ScheduleSpec without its rule in `rebuild` does not compile.
 
 import { ArgumentError } from "../errors.js";
-import { repeat, scale, sequence, warmup } from "./compose.js";
+import { chain, clamp, repeat, scale, sequence, warmup } from "./compose.js";
+import { cosineRestarts, cyclic, oneCycle, oneCycleMomentum } from "./cycles.js";
+import { inverseSqrt, multiStep, rex, tanh, warmupStableDecay } from "./decays.js";
+import { noise } from "./noise.js";
 import { describe, nameOf, type Schedule, type ScheduleLike } from "./schedule.js";
 import { constant, cosine, exponential, linear, piecewise, polynomial, step } from "./shapes.js";
 import type { ScheduleSpec } from "./spec.js";
@@ -15,11 +18,23 @@ const rebuild: Rebuild = {
   linear: ({ kind: _, ...options }) => linear(options),
   polynomial: ({ kind: _, ...options }) => polynomial(options),
   cosine: ({ kind: _, ...options }) => cosine(options),
+  multiStep: ({ kind: _, ...options }) => multiStep(options),
+  inverseSqrt: ({ kind: _, ...options }) => inverseSqrt(options),
+  warmupStableDecay: ({ kind: _, ...options }) => warmupStableDecay(options),
+  tanh: ({ kind: _, ...options }) => tanh(options),
+  rex: ({ kind: _, ...options }) => rex(options),
+  cosineRestarts: ({ kind: _, ...options }) => cosineRestarts(options),
+  cyclic: ({ kind: _, ...options }) => cyclic(options),
+  oneCycle: ({ kind: _, ...options }) => oneCycle(options),
+  oneCycleMomentum: ({ kind: _, ...options }) => oneCycleMomentum(options),
   piecewise: ({ kind: _, points, ...options }) => piecewise(points, options),
   warmup: (spec) => warmup(fromJSON(spec.schedule), spec.span, { from: spec.from }),
   sequence: (spec) =>
     sequence([...spec.parts.map(([part, span]) => [fromJSON(part), span] as const), fromJSON(spec.last)]),
   scale: (spec) => scale(fromJSON(spec.schedule), fromJSON(spec.by)),
+  chain: (spec) => chain(spec.parts.map(fromJSON)),
+  clamp: ({ kind: _, schedule, ...options }) => clamp(fromJSON(schedule), options),
+  noise: ({ kind: _, schedule, ...options }) => noise(fromJSON(schedule), options),
   repeat: (spec) => repeat(fromJSON(spec.schedule), spec.every),
   custom: ({ name }) => {
     throw new ArgumentError(

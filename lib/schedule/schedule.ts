@@ -72,6 +72,28 @@ export function progress(step: number, steps: number): number {
   return step < steps ? step / steps : 1;
 }
 
+/** Length of a decay: `steps`, or the whole run. */
+export function decaySteps(where: string, steps: Span | undefined, total: number): number {
+  return steps === undefined ? knownTotal(where, total) : stepsIn(where, steps, total);
+}
+
+/** `a` at u = 0 and `b` at u = 1, exact at both ends (a + (b − a) · 1 need not be b in floating point). */
+export function blend(a: number, b: number, u: number): number {
+  return a * (1 - u) + b * u;
+}
+
+/** `steps` for a description: left out where it is not given. */
+export function given(options: { readonly steps: Span | undefined }): { readonly steps?: Span } {
+  return options.steps === undefined ? {} : { steps: options.steps };
+}
+
+/** Checks the ends of a decay and its length. */
+export function requireEnds(where: string, initial: number, final: number, steps: Span | undefined): void {
+  requireFinite(where, "initial", initial);
+  requireFinite(where, "final", final);
+  if (steps !== undefined) requireSpan(where, "steps", steps, 1);
+}
+
 export function requireFinite(where: string, name: string, value: unknown): void {
   if (typeof value === "number" && Number.isFinite(value)) return;
   throw new ArgumentError(`${where}: ${name} must be a finite number, got ${nameOf(value)}`);
@@ -80,6 +102,12 @@ export function requireFinite(where: string, name: string, value: unknown): void
 export function requirePositive(where: string, name: string, value: unknown): void {
   if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
   throw new ArgumentError(`${where}: ${name} must be a finite number above 0, got ${nameOf(value)}`);
+}
+
+export function requireOneOf<T extends string>(where: string, name: string, value: T, known: readonly T[]): void {
+  if (known.includes(value)) return;
+  const list = known.map((one) => JSON.stringify(one)).join(", ");
+  throw new ArgumentError(`${where}: ${name} must be one of ${list}, got ${nameOf(value)}`);
 }
 
 /** Checks a span; `least` is 0 where an empty span makes sense. */

@@ -5,10 +5,13 @@
 import { ArgumentError } from "../errors.js";
 import { warmup as withWarmup } from "./compose.js";
 import {
+  blend,
+  decaySteps,
   describeAs,
-  knownTotal,
+  given,
   nameOf,
   progress,
+  requireEnds,
   requireFinite,
   requireOptions,
   requirePositive,
@@ -196,23 +199,4 @@ function requirePoints(where: string, points: readonly (readonly [Span, number])
       throw new ArgumentError(`${where}: positions must rise, got ${position} after ${before} at point ${i}`);
     }
   });
-}
-
-function requireEnds(where: string, initial: number, final: number, steps: Span | undefined): void {
-  requireFinite(where, "initial", initial);
-  requireFinite(where, "final", final);
-  if (steps !== undefined) requireSpan(where, "steps", steps, 1);
-}
-
-function decaySteps(where: string, steps: Span | undefined, total: number): number {
-  return steps === undefined ? knownTotal(where, total) : stepsIn(where, steps, total);
-}
-
-// Exact at both ends (a + (b - a) · 1 need not be b in floating point).
-function blend(a: number, b: number, u: number): number {
-  return a * (1 - u) + b * u;
-}
-
-function given(options: { readonly steps: Span | undefined }): { readonly steps?: Span } {
-  return options.steps === undefined ? {} : { steps: options.steps };
 }

@@ -22,6 +22,19 @@ def from_torch(make, base, count):
     return rates
 
 
+def momenta_from_torch(make, base, count):
+    """The momentum that OneCycleLR cycles beside the rate."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=base, momentum=0.9)
+    scheduler = make(optimizer)
+    momenta = []
+    for step in range(count):
+        momenta.append(float(optimizer.param_groups[0]["momentum"]))
+        optimizer.step()
+        if step + 1 < count:
+            scheduler.step()
+    return momenta
+
+
 def warm_cosine(optimizer, warmup, total, final):
     """Step t < warmup has the share (t + 1) / (warmup + 1) of the peak; then a half cosine that reaches final at total."""
     kinds = torch.optim.lr_scheduler
@@ -96,6 +109,34 @@ def golden():
         {"initial": 0.1, "parts": ["linear 0.1→1 over 10 steps", "exponential 0.9"], "milestones": [10]},
         lambda o: kinds.SequentialLR(o, [kinds.LinearLR(o, 0.1, 1.0, 10), kinds.ExponentialLR(o, 0.9)], [10]),
     )  # fmt: skip
+    torch_case(
+        "warm-restarts-floor", "cosine-restarts", {"initial": 0.3, "final": 0.01, "period": 7, "factor": 3},
+        lambda o: kinds.CosineAnnealingWarmRestarts(o, 7, 3, eta_min=0.01), 120,
+    )  # fmt: skip
+    torch_case(
+        "warm-restarts-even", "cosine-restarts", {"initial": 0.3, "final": 0.0, "period": 9, "factor": 1},
+        lambda o: kinds.CosineAnnealingWarmRestarts(o, 9),
+    )  # fmt: skip
+    for mode in ("triangular", "triangular2", "exp_range"):
+        options = {"initial": 0.01, "high": 0.2, "rise": 7, "fall": 13, "factor": 0.99}
+        torch_case(
+            f"cyclic-{mode}", f"cyclic-{mode}", options,
+            lambda o, mode=mode: kinds.CyclicLR(o, 0.01, 0.2, 7, 13, mode=mode, gamma=0.99, cycle_momentum=False), 90,
+        )  # fmt: skip
+    for anneal in ("cos", "linear"):
+        for phases in (2, 3):
+            for total in (50, 61):
+                options = {"initial": 0.1, "rise": 0.3, "divide": 10, "finalDivide": 100, "phases": phases, "total": total}
+                make = lambda o, anneal=anneal, phases=phases, total=total: kinds.OneCycleLR(
+                    o, 0.1, total_steps=total, pct_start=0.3, anneal_strategy=anneal, div_factor=10,
+                    final_div_factor=100, three_phase=phases == 3, base_momentum=0.8, max_momentum=0.95,
+                )  # fmt: skip
+                name = f"one-cycle-{anneal}-{phases}-{total}"
+                rates = from_torch(make, 0.1, total - 1)  # it warns at the last
+                store.add({"name": name, "kind": f"one-cycle-{anneal}", "options": options, "rates": rates})
+                momenta = momenta_from_torch(make, 0.1, total)
+                case = {"kind": f"one-cycle-momentum-{anneal}", "options": options, "rates": momenta}
+                store.add({"name": f"{name}-momentum", **case})
     for name, peak, final, warmup, total in (
         ("warm-cosine", 1e-3, 0.0, 5, 60),
         ("warm-cosine-floor", 3e-4, 3e-5, 12, 60),

@@ -35,20 +35,38 @@ function ours({ name, kind, options }: ScheduleCase): schedule.Schedule {
     case "linear-warmup":
       return schedule.warmup(initial, option("warmup"));
     case "cosine-restarts":
-      // Periods 10, 20, 40: PyTorch's T_mult = 2.
-      return schedule.sequence([
-        [schedule.cosine({ peak: initial }), 10],
-        [schedule.cosine({ peak: initial }), 20],
-        schedule.cosine({ peak: initial, steps: 40 }),
-      ]);
+      return schedule.cosineRestarts({
+        peak: initial,
+        final: option("final"),
+        first: option("period"),
+        growth: option("factor"),
+      });
     case "milestones":
-      return schedule.piecewise([
-        [0, initial],
-        [5, initial * 0.1],
-        [20, initial * 0.01],
-        [21, initial * 0.001],
-        [50, initial * 0.0001],
-      ]);
+      return schedule.multiStep({ initial, milestones: [5, 20, 21, 50] });
+    case "cyclic-triangular":
+    case "cyclic-triangular2":
+    case "cyclic-exp_range":
+      return schedule.cyclic({
+        low: initial,
+        high: option("high"),
+        rise: option("rise"),
+        fall: option("fall"),
+        height: ({ triangular: "constant", triangular2: "halve", exp_range: "decay" } as const)[
+          kind.slice("cyclic-".length) as "triangular"
+        ],
+        factor: option("factor"),
+      });
+    case "one-cycle-cos":
+    case "one-cycle-linear":
+      return schedule.oneCycle({
+        peak: initial,
+        divide: option("divide"),
+        finalDivide: option("finalDivide"),
+        ...course(kind, options),
+      });
+    case "one-cycle-momentum-cos":
+    case "one-cycle-momentum-linear":
+      return schedule.oneCycleMomentum({ low: 0.8, high: 0.95, ...course(kind, options) });
     case "sequence":
       return schedule.sequence([
         [schedule.linear({ initial: initial * 0.1, final: initial }), 10],
@@ -57,6 +75,11 @@ function ours({ name, kind, options }: ScheduleCase): schedule.Schedule {
     default:
       throw new Error(`no schedule for ${name}`);
   }
+}
+
+function course(kind: string, options: ScheduleCase["options"]) {
+  const anneal = kind.endsWith("linear") ? ("linear" as const) : ("cosine" as const);
+  return { anneal, rise: options.rise!, phases: options.phases as 2 | 3, steps: options.total! };
 }
 
 describe("schedules follow torch.optim.lr_scheduler", () => {

@@ -16,6 +16,24 @@ const smooth = fc.oneof(
   fc.record({ initial: value, final: value }).map(schedule.exponential),
   fc.record({ peak: value, final: value }).map(schedule.cosine),
 );
+const decays = fc.oneof(
+  fc.record({ initial: value, milestones: fc.array(span, { maxLength: 4 }), factor: fraction }).map(schedule.multiStep),
+  fc.record({ peak: value, warmup: span }).map(schedule.inverseSqrt),
+  fc
+    .record({ peak: value, warmup: fc.double({ min: 0.01, max: 0.4, noNaN: true }), decay: fc.double({ min: 0.01, max: 0.4, noNaN: true }), shape: fc.constantFrom("linear" as const, "cosine" as const, "sqrt" as const), final: value })
+    .map(schedule.warmupStableDecay), // prettier-ignore
+  fc.record({ initial: value, final: value }).map(schedule.tanh),
+  fc.record({ initial: value, final: value }).map(schedule.rex),
+);
+const phases = fc.constantFrom(2 as const, 3 as const);
+const anneal = fc.constantFrom("cosine" as const, "linear" as const);
+const rise = fc.double({ min: 0.05, max: 0.5, noNaN: true });
+const cycles = fc.oneof(
+  fc.record({ peak: value, first: span, growth: fc.double({ min: 1, max: 3, noNaN: true }), final: value }).map(schedule.cosineRestarts), // prettier-ignore
+  fc.record({ low: value, high: value, rise: span, fall: span, height: fc.constantFrom("constant" as const, "halve" as const, "decay" as const), factor: fraction }).map(schedule.cyclic), // prettier-ignore
+  fc.record({ peak: value, rise, phases, anneal }).map(schedule.oneCycle),
+  fc.record({ low: fraction, high: fraction, rise, phases, anneal }).map(schedule.oneCycleMomentum),
+);
 const stairs = fc.oneof(
   fc.record({ initial: value, every: span, factor: fraction }).map(schedule.step),
   fc.tuple(value, value, fraction).map(([a, b, at]) => schedule.piecewise([[0, a], [at, b]])), // prettier-ignore
@@ -25,6 +43,11 @@ const { any } = fc.letrec<{ any: schedule.Schedule }>((tie) => ({
     { depthSize: "small", withCrossShrink: true },
     smooth,
     stairs,
+    decays,
+    cycles,
+    fc.tuple(tie("any"), tie("any")).map((parts) => schedule.chain(parts)),
+    fc.tuple(tie("any"), value).map(([s, max]) => schedule.clamp(s, { max })),
+    fc.tuple(tie("any"), fraction, fc.maxSafeInteger()).map(([s, amount, seed]) => schedule.noise(s, { amount: amount / 3, seed, distribution: seed % 2 ? "normal" : "uniform" })), // prettier-ignore
     fc.tuple(tie("any"), span).map(([s, w]) => schedule.warmup(s, w)),
     fc.tuple(tie("any"), span, tie("any")).map(([a, n, b]) => schedule.sequence([[a, n], b])),
     fc.tuple(tie("any"), span).map(([s, every]) => schedule.repeat(s, every)),

@@ -212,7 +212,9 @@ describe("files and text", () => {
   it("plots a schedule as an SVG file of its own", async () => {
     const svg = await report.plotSchedule(schedule.cosine({ peak: 1e-3, warmup: 0.1 }), { steps: 100 });
     expect(svg).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" /);
-    expect(svg.slice(0, svg.indexOf(">")).match(/ style="/g)).toHaveLength(1); // XML allows an attribute once
+    const head = svg.slice(0, svg.indexOf(">"));
+    expect(head.match(/ style="/g)).toHaveLength(1); // XML allows an attribute once
+    for (const [, color] of svg.matchAll(/var\((--[\w-]+)/g)) expect(head).toContain(`${color}:`);
     await expect(report.plotSchedule(0.1, { steps: 0 })).rejects.toThrow(
       /steps must be a whole number from 1 on, got 0/,
     );
