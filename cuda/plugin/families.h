@@ -6,4 +6,6 @@ namespace athanor::cuda {
 
 void fill_elementwise(device::Launchers& launch);
 
+inline void fill_launchers(device::Launchers& launch) { fill_elementwise(launch); }
+
 }  // namespace athanor::cuda

@@ -12,6 +12,13 @@
 #pragma once
 #include "base/index.h"
 
+// Before every function of a rule: kernels of a GPU call it too.
+#if defined(__CUDACC__)
+#define ATHANOR_RULE __host__ __device__
+#else
+#define ATHANOR_RULE
+#endif
+
 namespace athanor::optim {
 
 inline constexpr int kMaxState = 3;
@@ -64,6 +71,6 @@ enum class RuleId : int {
 inline constexpr int kRuleCount = int(RuleId::kCount);
 
 // The sign of the gradient: PyTorch's maximize.
-constexpr float gradient_sign(double maximize) { return maximize != 0 ? -1.0f : 1.0f; }
+ATHANOR_RULE constexpr float gradient_sign(double maximize) { return maximize != 0 ? -1.0f : 1.0f; }
 
 }  // namespace athanor::optim

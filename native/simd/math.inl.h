@@ -5,6 +5,9 @@
 // below 2^-26 of the result. Largest errors seen over a sweep of the floats are asserted in native/test/math_test.cc.
 // Long because the functions share their reductions and constants; each is a screen of its own.
 #pragma once
+#if defined(ATHANOR_ISA_LANE)
+#include "simd/large_angle.inl.h"
+#endif
 #include "simd/vec.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
@@ -135,30 +138,39 @@ ATHANOR_INLINE Vec sin_of_parts(Vec r, IVec quadrant) {
   return as_float(as_int(select(odd, c, s)) ^ sign);
 }
 
-// Large arguments go to the C library in double, a lane at a time: exact range reduction, slow and rare.
-template <class F>
-ATHANOR_INLINE Vec large_lanes(Vec x, Mask large, Vec y, F f) {
+#if defined(ATHANOR_ISA_LANE)
+// A GPU's double precision would need the same reduction with more bits.
+ATHANOR_INLINE Vec large_angles(Vec x, Mask, Vec, int quarter) {
+  const LargeAngle angle = reduce_large_angle(x.v);
+  return sin_of_parts(Vec{angle.rest}, IVec{angle.quadrant + quarter});
+}
+#else
+// Large arguments go to the C library in double, a lane at a time: exact range reduction, slow and rare. quarter: 1 for the cosine.
+ATHANOR_INLINE Vec large_angles(Vec x, Mask large, Vec y, int quarter) {
   float in[kLanes], out[kLanes];
   x.store(in);
   y.store(out);
   const std::uint32_t bits = large.bits();
-  for (int i = 0; i < kLanes; ++i)
-    if (bits >> i & 1) out[i] = static_cast<float>(f(static_cast<double>(in[i])));
+  for (int i = 0; i < kLanes; ++i) {
+    const double angle = static_cast<double>(in[i]);
+    if (bits >> i & 1) out[i] = static_cast<float>(quarter != 0 ? __builtin_cos(angle) : __builtin_sin(angle));
+  }
   return Vec::load(out);
 }
+#endif
 
 ATHANOR_INLINE Vec sin(Vec x) {
   const SinParts parts = split_sin(x);
   const Vec y = select(x == Vec::zero(), x, sin_of_parts(parts.r, parts.quadrant));
   const Mask large = abs(x) > Vec::broadcast(kSinLimit);
-  return any(large) ? large_lanes(x, large, y, [](double v) { return __builtin_sin(v); }) : y;
+  return any(large) ? large_angles(x, large, y, 0) : y;
 }
 
 ATHANOR_INLINE Vec cos(Vec x) {
   const SinParts parts = split_sin(x);
   const Vec y = sin_of_parts(parts.r, parts.quadrant + IVec::broadcast(1));
   const Mask large = abs(x) > Vec::broadcast(kSinLimit);
-  return any(large) ? large_lanes(x, large, y, [](double v) { return __builtin_cos(v); }) : y;
+  return any(large) ? large_angles(x, large, y, 1) : y;
 }
 
 // With t = e^2|x| - 1: t / (t + 2).

@@ -20,7 +20,11 @@
 #include "base/index.h"
 #include "kernels/isa/isa.h"
 
+#if defined(__CUDACC__)
+#define ATHANOR_INLINE __host__ __device__ __forceinline__
+#else
 #define ATHANOR_INLINE inline __attribute__((always_inline))
+#endif
 // After a lambda's parameters: it is inlined wherever it is called.
 #define ATHANOR_INLINED __attribute__((always_inline))
 // Before a loop over registers: unrolled before GCC decides what lives in memory.
@@ -36,6 +40,10 @@
 #include "simd/vec_avx2.inl.h"
 #elif defined(ATHANOR_ISA_NEON)
 #include "simd/vec_neon.inl.h"
+#elif defined(ATHANOR_ISA_LANE)
+#include <math.h>
+
+#include "simd/vec_lane.inl.h"
 #else
 #include "simd/vec_portable.inl.h"
 #endif

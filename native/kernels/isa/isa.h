@@ -11,6 +11,9 @@
 #elif defined(ATHANOR_ISA_NEON)
 #define ATHANOR_ISA_NAMESPACE neon
 #define ATHANOR_ISA_NAME "neon"
+#elif defined(ATHANOR_ISA_LANE)
+#define ATHANOR_ISA_NAMESPACE lane
+#define ATHANOR_ISA_NAME "lane"
 #else
 #define ATHANOR_ISA_NAMESPACE scalar
 #define ATHANOR_ISA_NAME "scalar"

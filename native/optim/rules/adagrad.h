@@ -9,11 +9,11 @@ struct Adagrad {
   enum Variant { plain, kVariants };
   enum Scalar { l2, eps, rate };
 
-  static constexpr unsigned state_mask(int) { return 1u << AdagradState::sum; }
+  ATHANOR_RULE static constexpr unsigned state_mask(int) { return 1u << AdagradState::sum; }
 
-  static int variant(const AdagradHyper&) { return plain; }
+  ATHANOR_RULE static int variant(const AdagradHyper&) { return plain; }
 
-  static void prepare(const AdagradHyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const AdagradHyper& h, Index step, float* c) {
     c[l2] = float(h.weight_decay);
     c[eps] = float(h.eps);
     c[rate] = float(h.lr / (1 + double(step - 1) * h.lr_decay));
@@ -23,10 +23,10 @@ struct Adagrad {
   struct Update {
     V l2_, eps_, rate_;
 
-    explicit Update(const float* c)
+    ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])), eps_(V::broadcast(c[eps])), rate_(V::broadcast(c[rate])) {}
 
-    [[gnu::always_inline]] V operator()(V p, V g, V (&s)[kMaxState]) const {
+    [[gnu::always_inline]] ATHANOR_RULE V operator()(V p, V g, V (&s)[kMaxState]) const {
       V& q = s[AdagradState::sum];
       g = fma(l2_, p, g);
       q = fma(g, g, q);

@@ -15,18 +15,18 @@ struct Adam {
   enum Variant { plain, amsgrad, kVariants };
   enum Scalar { l2, decay, weight1, beta2, weight2, eps, rate };
 
-  static constexpr unsigned state_mask(int variant) {
+  ATHANOR_RULE static constexpr unsigned state_mask(int variant) {
     const unsigned moments = 1u << AdamState::exp_avg | 1u << AdamState::exp_avg_sq;
     return variant == amsgrad ? moments | 1u << AdamState::max_exp_avg_sq : moments;
   }
 
   template <class Hyper>  // AdamHyper or AdamWHyper
-  static int variant(const Hyper& h) {
+  ATHANOR_RULE static int variant(const Hyper& h) {
     return h.amsgrad != 0 ? amsgrad : plain;
   }
 
   template <class Hyper>
-  static void prepare(const Hyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const Hyper& h, Index step, float* c) {
     const double root = std::sqrt(1 - std::pow(h.beta2, double(step)));
     c[l2] = float(h.weight_decay);
     c[decay] = 1;
@@ -43,7 +43,7 @@ struct Adam {
     V l2_, decay_, weight1_, beta2_, weight2_, eps_, rate_;
     decltype(V::zero() < V::zero()) near_;  // which end the first moment is interpolated from, as torch.lerp does
 
-    explicit Update(const float* c)
+    ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
           decay_(V::broadcast(c[decay])),
           weight1_(V::broadcast(c[weight1] < 0.5f ? c[weight1] : c[weight1] - 1)),
@@ -53,7 +53,7 @@ struct Adam {
           rate_(V::broadcast(c[rate])),
           near_(V::broadcast(c[weight1]) < V::broadcast(0.5f)) {}
 
-    [[gnu::always_inline]] V operator()(V p, V g, V (&s)[kMaxState]) const {
+    [[gnu::always_inline]] ATHANOR_RULE V operator()(V p, V g, V (&s)[kMaxState]) const {
       V& m = s[AdamState::exp_avg];
       V& v = s[AdamState::exp_avg_sq];
       g = fma(l2_, p, g);

@@ -5,7 +5,7 @@
 namespace athanor::optim {
 
 struct AdamW : Adam {
-  static void prepare(const AdamWHyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const AdamWHyper& h, Index step, float* c) {
     Adam::prepare(h, step, c);
     c[l2] = 0;
     c[decay] = float(1 - h.lr * h.weight_decay);

@@ -11,18 +11,18 @@ struct RmsProp {
   enum Variant { plain = 0, centered = 1, with_momentum = 2, kVariants = 4 };  // two flags
   enum Scalar { l2, alpha, weight, eps, momentum, lr };
 
-  static constexpr unsigned state_mask(int variant) {
+  ATHANOR_RULE static constexpr unsigned state_mask(int variant) {
     unsigned mask = 1u << RmsPropState::square_avg;
     if (variant & centered) mask |= 1u << RmsPropState::grad_avg;
     if (variant & with_momentum) mask |= 1u << RmsPropState::momentum_buffer;
     return mask;
   }
 
-  static int variant(const RmsPropHyper& h) {
+  ATHANOR_RULE static int variant(const RmsPropHyper& h) {
     return (h.centered != 0 ? centered : 0) | (h.momentum > 0 ? with_momentum : 0);
   }
 
-  static void prepare(const RmsPropHyper& h, Index, float* c) {
+  ATHANOR_RULE static void prepare(const RmsPropHyper& h, Index, float* c) {
     c[l2] = float(h.weight_decay);
     c[alpha] = float(h.alpha);
     c[weight] = float(1 - h.alpha);
@@ -36,7 +36,7 @@ struct RmsProp {
     V l2_, alpha_, weight_, lerp_, eps_, momentum_, lr_;
     decltype(V::zero() < V::zero()) near_;  // as in adam.h
 
-    explicit Update(const float* c)
+    ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
           alpha_(V::broadcast(c[alpha])),
           weight_(V::broadcast(c[weight])),
@@ -46,7 +46,7 @@ struct RmsProp {
           lr_(V::broadcast(c[lr])),
           near_(V::broadcast(c[weight]) < V::broadcast(0.5f)) {}
 
-    [[gnu::always_inline]] V operator()(V p, V g, V (&s)[kMaxState]) const {
+    [[gnu::always_inline]] ATHANOR_RULE V operator()(V p, V g, V (&s)[kMaxState]) const {
       V& q = s[RmsPropState::square_avg];
       g = fma(l2_, p, g);
       q = fma(weight_ * g, g, alpha_ * q);

@@ -9,15 +9,17 @@ struct Sgd {
   enum Variant { plain, with_momentum, nesterov, kVariants };
   enum Scalar { l2, momentum, keep, lr };
 
-  static constexpr unsigned state_mask(int variant) { return variant == plain ? 0 : 1u << SgdState::momentum_buffer; }
+  ATHANOR_RULE static constexpr unsigned state_mask(int variant) {
+    return variant == plain ? 0 : 1u << SgdState::momentum_buffer;
+  }
 
-  static int variant(const SgdHyper& h) {
+  ATHANOR_RULE static int variant(const SgdHyper& h) {
     if (h.momentum == 0) return plain;
     return h.nesterov != 0 ? nesterov : with_momentum;
   }
 
   // The buffer starts as zeros, so "b = g at step 1" is a step without dampening.
-  static void prepare(const SgdHyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const SgdHyper& h, Index step, float* c) {
     c[l2] = float(h.weight_decay);
     c[momentum] = float(h.momentum);
     c[keep] = float(step <= 1 ? 1.0 : 1.0 - h.dampening);
@@ -28,13 +30,13 @@ struct Sgd {
   struct Update {
     V l2_, momentum_, keep_, lr_;
 
-    explicit Update(const float* c)
+    ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
           momentum_(V::broadcast(c[momentum])),
           keep_(V::broadcast(c[keep])),
           lr_(V::broadcast(c[lr])) {}
 
-    [[gnu::always_inline]] V operator()(V p, V g, V (&s)[kMaxState]) const {
+    [[gnu::always_inline]] ATHANOR_RULE V operator()(V p, V g, V (&s)[kMaxState]) const {
       g = fma(l2_, p, g);
       if constexpr (kVariant != plain) {
         V& b = s[SgdState::momentum_buffer];

@@ -1,0 +1,77 @@
+// Builds the device plugin.
+//   node scripts/cuda/build.mjs              build/cuda/athanor_cuda.so, by cmake-js and nvcc
+//   node scripts/cuda/build.mjs --emulated   build/cuda/athanor_cuda_emulated.so, by g++ alone
+// Nothing is downloaded. Ends with a sentence that says what is missing and how to get it.
+import { spawnSync } from "node:child_process";
+import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import { chdir, exit } from "node:process";
+import { fileURLToPath } from "node:url";
+import { firstProgram } from "../install/compilers.mjs";
+import { writeMakefile } from "./makefile.mjs";
+
+const require = createRequire(import.meta.url);
+chdir(fileURLToPath(new URL("../..", import.meta.url)));
+
+function fail(sentence) {
+  console.error(sentence);
+  exit(1);
+}
+
+function run(command, args) {
+  const { status, error } = spawnSync(command, args, { stdio: "inherit" });
+  if (status !== 0) fail(`cuda: ${command} ended with ${error?.message ?? `status ${status}`}: see above`);
+}
+
+const jobs = String(process.env.ATHANOR_JOBS || availableParallelism());
+
+function buildEmulated() {
+  const compiler = process.env.CXX ?? firstProgram("g++", "clang++");
+  if (!compiler) fail("cuda: the emulated device needs g++ (Debian, Ubuntu: apt-get install g++)");
+  if (!firstProgram("make")) fail("cuda: the emulated device needs make (Debian, Ubuntu: apt-get install make)");
+  const { makefile, plugin } = writeMakefile("emulated", compiler);
+  run("make", ["-f", makefile, `-j${jobs}`]);
+  console.log(`cuda: ${plugin} is built`);
+}
+
+/** nvcc of the PATH, of CUDACXX or CUDA_PATH, or of the usual folder. */
+function findNvcc() {
+  const inFolder = (folder) => folder && join(folder, "bin", "nvcc");
+  const named = [process.env.CUDACXX, inFolder(process.env.CUDA_PATH), inFolder("/usr/local/cuda")];
+  return firstProgram("nvcc") ?? named.find((path) => path && existsSync(path));
+}
+
+function buildReal() {
+  const nvcc = findNvcc();
+  if (!nvcc)
+    fail(
+      "cuda: nvcc was not found: install the CUDA toolkit 12.4 or newer (https://developer.nvidia.com/cuda-downloads), or set CUDA_PATH",
+    );
+  if (!firstProgram("cmake"))
+    fail("cuda: cmake was not found: install CMake 3.24 or newer (Debian, Ubuntu: apt-get install cmake)");
+  let cmakeJs;
+  try {
+    cmakeJs = join(dirname(require.resolve("cmake-js/package.json")), "bin", "cmake-js");
+  } catch {
+    fail("cuda: the package cmake-js is not there: npm install cmake-js");
+  }
+  run(process.execPath, [
+    cmakeJs,
+    "compile",
+    "-d",
+    "cuda",
+    "-O",
+    "build/cuda/cmake",
+    `--CDCMAKE_CUDA_COMPILER=${nvcc}`,
+    "--parallel",
+    jobs,
+  ]);
+  mkdirSync("build/cuda", { recursive: true });
+  copyFileSync("build/cuda/cmake/Release/athanor_cuda.so", "build/cuda/athanor_cuda.so");
+  console.log("cuda: build/cuda/athanor_cuda.so is built");
+}
+
+if (process.argv.includes("--emulated")) buildEmulated();
+else buildReal();
