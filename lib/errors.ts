@@ -73,6 +73,27 @@ export class InterruptedError extends AthanorError {
   }
 }
 
+/** Thrown by `trial.prune()`: ends a trial of a search that is not worth going on; the search goes on. */
+export class TrialPrunedError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_PRUNED", message, options);
+  }
+}
+
+/** A write for a trial of a search that another worker has taken over, because this one was not heard of for too long. */
+export class LeaseLostError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_LEASE", message, options);
+  }
+}
+
+/** The storage of a search cannot be reached, is not what it claims, or is of another version. */
+export class StorageError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_STORAGE", message, options);
+  }
+}
+
 /** A file whose content is not what it claims. */
 export class CorruptFileError extends AthanorError {
   constructor(message: string, options?: ErrorOptions) {
@@ -122,7 +143,7 @@ export class LoadError extends AthanorError {
   }
 }
 
-/** The codes of C++ with the classes that carry them, and `ERR_ATHANOR_LOAD`; InterruptedError is never the engine's. */
+/** The codes of C++ with the classes that carry them, and `ERR_ATHANOR_LOAD`; others are never the engine's. */
 export const errorClasses = {
   ERR_ATHANOR_SHAPE: ShapeError,
   ERR_ATHANOR_DTYPE: DTypeError,
@@ -152,7 +173,10 @@ export type ErrorCode =
   | "ERR_ATHANOR_UNSUPPORTED"
   | "ERR_ATHANOR_INTERNAL"
   | "ERR_ATHANOR_LOAD"
-  | "ERR_ATHANOR_INTERRUPTED";
+  | "ERR_ATHANOR_INTERRUPTED"
+  | "ERR_ATHANOR_PRUNED"
+  | "ERR_ATHANOR_LEASE"
+  | "ERR_ATHANOR_STORAGE";
 
 const isErrorCode = (code: unknown): code is keyof typeof errorClasses =>
   typeof code === "string" && Object.hasOwn(errorClasses, code);

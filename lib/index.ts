@@ -17,10 +17,13 @@ export {
   FileError,
   InternalError,
   InterruptedError,
+  LeaseLostError,
   LoadError,
   NonFiniteError,
   OutOfMemoryError,
   ShapeError,
+  StorageError,
+  TrialPrunedError,
   UnsupportedError,
   type ErrorCode,
 } from "./errors.js";
@@ -69,7 +72,8 @@ export { quantize, type QuantizeOptions, type Scheme } from "./quantize/index.js
 export * as report from "./report/index.js";
 export * as schedule from "./schedule/index.js";
 export * as train from "./train/index.js";
-export { tune, type ParamsOf, type Space } from "./tune/index.js";
+export { tune } from "./tune/index.js";
+export type { FinishedTrial, Objective, ParamsOf, Pruner, Sampler, Space, Storage, Study, Trial, TuneOptions, TuneRun } from "./tune/index.js"; // prettier-ignore
 export type { FitOptions } from "./train/index.js";
 export type { PruneOptions, PruningSchedule } from "./prune/index.js";
 

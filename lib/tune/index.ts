@@ -1,23 +1,34 @@
-// Search over hyper-parameters: `tune` of the package, with its parts as properties.
-import { grid, halton, random, sobol, tpe } from "./samplers/index.js";
+// Search over hyper-parameters: `tune` of the package, a function with its parts as properties.
+import * as pruners from "./pruners/index.js";
+import * as samplers from "./samplers/index.js";
 import { choice, int, logUniform, uniform, when } from "./space/index.js";
+import { MemoryStorage } from "./storage/memory.js";
+import { load, search } from "./study/tune.js";
 
-/** Spaces and samplers of a search over hyper-parameters. */
-export const tune = {
+/** Searches for the best parameters; see {@link search}. Distributions, samplers, pruners and storages are its properties. */
+export const tune = Object.assign(search, {
+  load,
   // Distributions
   uniform,
   logUniform,
   int,
   choice,
   when,
-  // Samplers
-  random,
-  grid,
-  sobol,
-  halton,
-  tpe,
-};
+  // All that samplers/index.ts and pruners/index.ts export
+  ...samplers,
+  ...pruners,
+  // Storages
+  MemoryStorage,
+});
 
-export type { GridOptions, Sampler, SampleRequest, TpeOptions } from "./samplers/index.js";
+export type * from "./pruners/index.js";
+export type * from "./samplers/index.js";
 export type { Distribution, FlatSpace, Params, ParamsOf, Space } from "./space/index.js";
+export type { Storage } from "./storage/storage.js";
+export type { FinishedTrial } from "./study/finished.js";
+export type { FailurePolicy, TuneOptions } from "./study/options.js";
 export type { Direction, Intermediate, TrialRecord, TrialState } from "./study/record.js";
+export type { Objective, Stopped } from "./study/search.js";
+export type { Study } from "./study/study.js";
+export type { Trial } from "./study/trial.js";
+export type { TuneRun } from "./study/tune.js";

@@ -16,6 +16,7 @@ import * as report from "../../lib/report/index.js";
 import * as train from "../../lib/train/index.js";
 import * as schedule from "../../lib/schedule/index.js";
 import { array, compile, grad, Parameter, valueAndGrad } from "../../lib/tensor/index.js";
+import { tune } from "../../lib/tune/index.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
 const rooms = [
@@ -31,9 +32,10 @@ const rooms = [
   "train",
   "prune",
   "distill",
+  "tune",
 ];
 const engine = { array, compile, grad, Parameter, valueAndGrad };
-const scope = { ...engine, data, distill, loss, metrics, nn, ops, optim, prune, report, schedule, train };
+const scope = { ...engine, data, distill, loss, metrics, nn, ops, optim, prune, report, schedule, train, tune };
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
@@ -52,6 +54,7 @@ import { quantize } from "../quantize/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";
+import { tune, type ParamsOf } from "../tune/index.js";
 import { progress, type StepProgress } from "../train/progress.js";
 declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];

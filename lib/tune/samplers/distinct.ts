@@ -20,10 +20,10 @@ export type Levels = ReadonlyMap<string, readonly number[]>;
 /** All points in the order of an odometer: the last parameter changes fastest. */
 export function* points(space: FlatSpace, levels: Levels = new Map()): Generator<Params, void> {
   const { parameters } = space;
-  function* from(i: number, params: Record<string, number>): Generator<Params, void> {
+  function* from(i: number, params: Params): Generator<Params, void> {
     const parameter = parameters[i];
     if (parameter === undefined) {
-      yield { ...params };
+      yield params;
       return;
     }
     if (!isActive(parameter, params)) {
@@ -34,10 +34,8 @@ export function* points(space: FlatSpace, levels: Levels = new Map()): Generator
     const given = levels.get(name);
     const count = given?.length ?? cardinality(distribution);
     for (let k = 0; k < count; k++) {
-      params[name] = given?.[k] ?? valueAt(distribution, k);
-      yield* from(i + 1, params);
+      yield* from(i + 1, { ...params, [name]: given?.[k] ?? valueAt(distribution, k) });
     }
-    delete params[name];
   }
   yield* from(0, {});
 }

@@ -28,7 +28,7 @@ export interface GridOptions {
  *   (_, { params }) => Math.abs(Math.log10(params.lr) + 2) + params.layers,
  *   { sampler: tune.grid({ values: { lr: [1e-4, 1e-3, 1e-2] } }) },
  * );
- * console.log(study.trials.length); // 9
+ * study.trials.length; // 9
  */
 export function grid(options: GridOptions = {}): Sampler {
   checkOptions("tune.grid", options, ["values", "points", "shuffle"]);

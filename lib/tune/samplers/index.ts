@@ -1,3 +1,4 @@
+// Every function here is a property of `tune`.
 export { grid, type GridOptions } from "./grid.js";
 export { halton, sobol } from "./quasi.js";
 export { random } from "./random.js";

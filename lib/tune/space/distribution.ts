@@ -157,14 +157,20 @@ export function choice<const T extends Json>(choices: readonly T[]): ChoiceDistr
     if (seen.has(text)) throw new ArgumentError(`${where}: ${text} is in the list twice; every value once`);
     seen.add(text);
   }
-  return { kind: "choice", choices: [...choices] };
+  return { kind: "choice", choices: [...(choices as readonly T[])] };
 }
 
 function requireJson(where: string, value: unknown): void {
   if (value === null || typeof value === "string" || typeof value === "boolean" || finite(value)) return;
-  if (Array.isArray(value)) return value.forEach((item) => requireJson(where, item));
+  if (Array.isArray(value)) {
+    value.forEach((item) => requireJson(where, item));
+    return;
+  }
   const isPlain = typeof value === "object" && Object.getPrototypeOf(value) === Object.prototype;
-  if (isPlain) return Object.values(value as object).forEach((item) => requireJson(where, item));
+  if (isPlain) {
+    Object.values(value).forEach((item) => requireJson(where, item));
+    return;
+  }
   throw new ArgumentError(
     `${where}: expected strings, finite numbers, booleans, null, lists or plain objects, got ${got(value)}; choose a name and look it up in the objective`,
   );

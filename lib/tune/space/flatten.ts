@@ -124,11 +124,14 @@ function namesOf(scope: Scope | undefined): string[] {
   return scope === undefined ? [] : [...scope.names.keys(), ...namesOf(scope.outer)];
 }
 
+// The key of a branch that stands for a value.
+const keyOf = (value: Json): string => (typeof value === "object" ? JSON.stringify(value) : String(value));
+
 function internalOf(name: string, { name: on, distribution }: SpaceParameter, value: string): number {
   if (distribution.kind === "choice") {
-    const index = distribution.choices.findIndex((candidate) => String(candidate) === value);
+    const index = distribution.choices.findIndex((candidate) => keyOf(candidate) === value);
     if (index >= 0) return index;
-    const known = distribution.choices.map(String);
+    const known = distribution.choices.map(keyOf);
     const near = nearestName(value, known);
     throw new ArgumentError(
       `tune: "${name}": "${value}" is not a value of "${on}", which has ${known.map((text) => `"${text}"`).join(", ")}${near === undefined ? "" : `; did you mean "${near}"?`}`,

@@ -32,7 +32,7 @@ export interface Space {
  *     adam: { beta1: tune.uniform(0.8, 0.99) },
  *   }),
  * };
- * const objective = (_: unknown, { params }: { params: tune.ParamsOf<typeof space> }) =>
+ * const objective = (_: unknown, { params }: { params: ParamsOf<typeof space> }) =>
  *   params.optimizer === "sgd" ? params.settings.momentum : params.settings.beta1;
  */
 export function when<const On extends string, const Branches extends Record<string, Space>>(
@@ -70,25 +70,27 @@ type Matching<T, Key> = T extends string | number | boolean | null ? (`${T}` ext
 type KeysOf<Branches> = { [V in keyof Branches]: `${V & (string | number)}` }[keyof Branches];
 type OnOf<S, On> = On extends keyof S ? ValueOf<S[On]> : never;
 
+/* eslint-disable @typescript-eslint/no-generated-empty-object-type -- a branch without parameters is an empty object */
 type BranchesOf<S, K extends PropertyKey, On extends string, Branches> =
   | {
       [V in keyof Branches]: (On extends keyof S
-        ? { [P in On]: number extends OnOf<S, On> ? number : Matching<OnOf<S, On>, `${V & (string | number)}`> }
+        ? Record<On, number extends OnOf<S, On> ? number : Matching<OnOf<S, On>, `${V & (string | number)}`>>
         : unknown) & { [P in K]: ParamsOf<Branches[V]> };
     }[keyof Branches]
   | (On extends keyof S
       ? Exclude<OnOf<S, On>, Matching<OnOf<S, On>, KeysOf<Branches>>> extends infer Rest
         ? [Rest] extends [never]
           ? never
-          : { [P in On]: Rest } & { [P in K]: Record<never, never> }
+          : Record<On, Rest> & Record<K, Record<never, never>>
         : never
-      : { [P in K]: Record<never, never> });
+      : Record<K, Record<never, never>>);
 
 type ConditionalsOf<S> = Intersection<{
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
   [K in keyof S as S[K] extends Conditional<string, any> ? K : never]: S[K] extends Conditional<
     infer On,
     infer Branches
-  > // eslint-disable-line @typescript-eslint/no-explicit-any
+  >
     ? BranchesOf<S, K, On, Branches>
     : never;
 }>;

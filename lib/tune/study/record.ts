@@ -34,3 +34,6 @@ export interface TrialRecord {
   /** Constraints: at most 0 where they hold; finite. */
   readonly constraints?: readonly number[];
 }
+
+/** Whether a trial has come to its end. */
+export const isEnded = (state: TrialState): boolean => state !== "waiting" && state !== "running";

@@ -1,0 +1,302 @@
+// A search under way in this process: slots that claim trials, sample their parameters, run the objective and write its result.
+// Long because a trial's way in and all its ways out share the ticket, the view and the signals.
+import { setMaxListeners } from "node:events";
+import { join } from "node:path";
+import { AbortedError, ArgumentError, LeaseLostError, NonFiniteError, TrialPrunedError } from "../../errors.js";
+import { got } from "../../names/got.js";
+import type { RunContext } from "../../train/run.js";
+import { decode, isComplete, type FlatSpace, type Params } from "../space/index.js";
+import type { Claim, Failure, Outcome, Storage, StoredTrial, StudyRecord, Ticket } from "../storage/storage.js";
+import { finished, type FinishedTrial } from "./finished.js";
+import { foresee, type Foreseen } from "./foresee.js";
+import { Heart } from "./heart.js";
+import type { TunePlan } from "./options.js";
+import { Standing } from "./standing.js";
+import type { SearchProgress } from "./progress.js";
+import { Trial } from "./trial.js";
+import { View } from "./view.js";
+
+/** What is optimized: gives one number, or a list of as many as there are directions. */
+export type Objective<P = Record<string, unknown>> = (
+  trial: Trial,
+  given: { readonly params: P; readonly signal: AbortSignal },
+) => Promise<number | readonly number[]> | number | readonly number[];
+
+/** Why a search has ended. */
+export type Stopped = "done" | "exhausted" | "timeout" | "break";
+
+interface SearchParts {
+  readonly plan: TunePlan;
+  readonly storage: Storage;
+  readonly study: StudyRecord;
+  readonly objective: Objective;
+  readonly progress: SearchProgress;
+  readonly worker: string;
+  readonly context: RunContext<FinishedTrial>;
+  /** Ends the search at once. */
+  readonly signal: AbortSignal | undefined;
+  /** Fires when no more trials are to begin. */
+  readonly leave: AbortSignal;
+}
+
+/** One process's part in a study. */
+export class Search {
+  readonly view: View;
+  private readonly parts: SearchParts;
+  private readonly heart: Heart;
+  private readonly standing: Standing;
+  private readonly halt = new AbortController();
+  private failure: unknown;
+  private stopped: Stopped = "done";
+  private readonly deadline: number;
+
+  constructor(parts: SearchParts) {
+    this.parts = parts;
+    const { storage, study, plan } = parts;
+    this.view = new View(storage, study);
+    this.heart = new Heart(storage, plan.lease);
+    this.standing = new Standing(plan, parts.progress);
+    setMaxListeners(0, this.halt.signal); // one a trial that runs
+    this.deadline = plan.options.timeout === undefined ? Infinity : performance.now() + plan.options.timeout * 1000;
+  }
+
+  /** Runs until there is nothing left to do. @throws what ended the search early. */
+  async run(): Promise<Stopped> {
+    const { plan, signal } = this.parts;
+    const onAbort = (): void => this.end(new AbortedError("tune: aborted", { cause: signal!.reason }));
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      await this.view.sync();
+      this.standing.show(this.view.trials);
+      await Promise.all(Array.from({ length: plan.concurrency }, () => this.slot()));
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      this.heart.stop();
+    }
+    if (this.failure !== undefined) throw this.failure as Error;
+    await this.view.sync();
+    this.standing.show(this.view.trials);
+    return this.stopped;
+  }
+
+  private end(failure: unknown): void {
+    this.failure ??= failure;
+    this.halt.abort(failure);
+  }
+
+  private get draining(): boolean {
+    return this.parts.leave.aborted || performance.now() >= this.deadline;
+  }
+
+  private async slot(): Promise<void> {
+    const { storage, study, plan, worker } = this.parts;
+    const { lease, losses, budget } = plan;
+    try {
+      while (!this.halt.signal.aborted) {
+        const { draining } = this;
+        const { revision } = this.view;
+        const claim = await storage.claim(study.id, { worker, lease, losses, budget, draining });
+        if (claim.kind === "done") {
+          if (draining) this.stopped = this.parts.leave.aborted ? "break" : "timeout";
+          else if (claim.exhausted) this.stopped = "exhausted";
+          return;
+        }
+        if (claim.kind === "wait") await this.rest(revision);
+        else await this.trial(claim);
+      }
+    } catch (thrown) {
+      this.end(thrown);
+    }
+  }
+
+  // Until something changes, or a lease may have run out.
+  private async rest(revision: number): Promise<void> {
+    const { storage, study, plan } = this.parts;
+    const until = Math.min(1000, plan.lease * 250, Math.max(1, this.deadline - performance.now()));
+    let wake = (): void => {};
+    const woken = new Promise<void>((resolve) => (wake = resolve));
+    this.halt.signal.addEventListener("abort", wake, { once: true });
+    await Promise.race([storage.wait(study.id, revision, until), woken]);
+    this.halt.signal.removeEventListener("abort", wake);
+    await this.view.sync();
+  }
+
+  private async trial({ ticket, trial: stored }: Claim & { kind: "trial" }): Promise<void> {
+    const { storage, plan } = this.parts;
+    const control = new AbortController();
+    const stop = (): void => control.abort(this.halt.signal.reason);
+    this.halt.signal.addEventListener("abort", stop, { once: true });
+    if (this.halt.signal.aborted) stop();
+    const beat = this.heart.follow(ticket, (error) => control.abort(error));
+    try {
+      await this.view.sync();
+      const ready = await this.prepare(ticket, stored, control.signal);
+      if (ready === undefined) return;
+      const trial = this.make(ticket, stored, ready, control.signal, beat.changed);
+      beat.flush = () => trial.take();
+      const result = await this.evaluate(trial, ready.params, stored, control.signal);
+      await beat.stop();
+      if (result === "given back") await storage.release(ticket, { retry: false, report: trial.take() });
+      else if (result.retry) await storage.release(ticket, { retry: true });
+      else {
+        await storage.finish(ticket, result.outcome, trial.take());
+        if (result.stop !== undefined) this.end(result.stop);
+      }
+    } catch (thrown) {
+      // Another worker has it now: that worker writes its result.
+      if (!(thrown instanceof LeaseLostError)) throw thrown;
+      this.parts.progress.note(thrown.message);
+      return;
+    } finally {
+      await beat.stop().catch(() => undefined);
+      this.halt.signal.removeEventListener("abort", stop);
+    }
+    await this.view.sync();
+    this.standing.show(this.view.trials);
+    await this.tell(ticket.number, plan);
+  }
+
+  private async tell(number: number, plan: TunePlan): Promise<void> {
+    const stored = this.view.trials[number];
+    if (stored?.endedAt === undefined) return;
+    const trial = finished(this.space, stored);
+    await plan.options.onTrial?.(trial);
+    await this.parts.context.emit([trial]);
+  }
+
+  private get space(): FlatSpace {
+    return this.parts.study.spec.space;
+  }
+
+  // The parameters of a trial: those that it has already, or new ones; undefined where there are none left.
+  private async prepare(
+    ticket: Ticket,
+    stored: StoredTrial,
+    signal: AbortSignal,
+  ): Promise<{ readonly params: Params; readonly foreseen: Foreseen } | undefined> {
+    const { plan, storage, study } = this.parts;
+    const { spec } = study;
+    const { number } = ticket;
+    const sight = this.view.sightOf(number);
+    const request = {
+      space: this.space,
+      number,
+      seed: spec.seed,
+      directions: spec.directions,
+      history: sight.history,
+      pending: sight.pending,
+      constraints: spec.constraints,
+      signal,
+      ...(plan.budget === null ? {} : { budget: plan.budget }),
+      ...(stored.fixed === undefined ? {} : { fixed: stored.fixed }),
+    };
+    const { sampler } = plan;
+    let params = stored.params;
+    if (stored.sampledAt === undefined) {
+      const isGiven = stored.fixed !== undefined && isComplete(this.space, stored.fixed);
+      const chosen = isGiven ? stored.fixed : await sampler.sample(request);
+      if (chosen === undefined) {
+        await storage.exhaust(ticket);
+        return undefined;
+      }
+      if (!isComplete(this.space, chosen)) {
+        throw new ArgumentError(
+          `tune: the sampler ${sampler.name} gave ${JSON.stringify(chosen)} for trial ${number}, which is not a value for every active parameter of the space within its range`,
+        );
+      }
+      params = chosen;
+      await storage.sampled(ticket, params, sight.seen);
+    }
+    const asks = sight.history.some((trial) => (trial as StoredTrial).suggested !== undefined);
+    return { params, foreseen: asks ? await foresee(sampler, request) : new Map() };
+  }
+
+  private make(
+    { number }: Ticket,
+    stored: StoredTrial,
+    { params, foreseen }: { params: Params; foreseen: Foreseen },
+    signal: AbortSignal,
+    changed: () => void,
+  ): Trial {
+    const { plan, study } = this.parts;
+    const { checkpoints } = plan.options;
+    const { space, seed, mode } = study.spec;
+    const own = new Set(space.parameters.map(({ name }) => name));
+    // In deterministic order, what a trial may see is known when it begins; else it is what is known at the time.
+    const peers = mode === "free" ? undefined : this.view.peersOf(number);
+    return new Trial({
+      number,
+      attempt: stored.attempt,
+      seed,
+      direction: plan.reports,
+      pruner: plan.pruner,
+      constraints: study.spec.constraints,
+      signal,
+      folder: checkpoints === undefined ? undefined : join(checkpoints, study.name, `trial-${String(number).padStart(5, "0")}`), // prettier-ignore
+      reports: stored.intermediate,
+      params: Object.fromEntries(Object.entries(params).filter(([name]) => own.has(name))),
+      foreseen,
+      wishes: (stored.attributes.suggest ?? {}) as Readonly<Record<string, never>>,
+      visible: () => peers ?? this.view.peersOf(number),
+      changed,
+    });
+  }
+
+  // Runs the objective; what it throws is a result too.
+  private async evaluate(trial: Trial, params: Params, { attempt }: StoredTrial, signal: AbortSignal): Promise<Ended> {
+    const { objective, plan } = this.parts;
+    try {
+      if (signal.aborted) return givenBack(signal);
+      const value = await objective(trial, { params: decode(this.space, params), signal });
+      return { outcome: outcomeOf(trial, value, plan), retry: false };
+    } catch (thrown) {
+      if (thrown instanceof TrialPrunedError) return { outcome: pruned(trial), retry: false };
+      if (signal.aborted) return givenBack(signal);
+      const { failure } = plan;
+      const isResult = thrown instanceof NonFiniteError;
+      if (!isResult && typeof failure === "object" && attempt < failure.retry)
+        return { outcome: failed(thrown), retry: true };
+      return { outcome: failed(thrown), retry: false, ...(failure === "stop" && !isResult ? { stop: thrown } : {}) };
+    }
+  }
+}
+
+type Ended = "given back" | { readonly outcome: Outcome; readonly retry: boolean; readonly stop?: unknown };
+
+// A trial whose lease is lost is not this worker's to give back.
+function givenBack(signal: AbortSignal): "given back" {
+  if (signal.reason instanceof LeaseLostError) throw signal.reason;
+  return "given back";
+}
+
+const constraintsOf = (trial: Trial): Pick<Outcome, "constraints"> =>
+  trial.constraintValues === undefined ? {} : { constraints: trial.constraintValues };
+
+const pruned = (trial: Trial): Outcome => ({ state: "pruned", ...constraintsOf(trial) });
+
+const failed = (thrown: unknown): Outcome => ({ state: "failed", error: failureOf(thrown) });
+
+function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message };
+  return { name: "Error", message: `the objective threw ${got(thrown)}` };
+}
+
+function outcomeOf(trial: Trial, value: unknown, { directions, constraints }: TunePlan): Outcome {
+  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (values.length !== directions.length || !values.every((each) => typeof each === "number")) {
+    const expected = directions.length === 1 ? "a number" : `a list of ${directions.length} numbers`;
+    throw new ArgumentError(`tune: trial ${trial.number}: expected ${expected} from the objective, got ${got(value)}`);
+  }
+  if (constraints > 0 && trial.constraintValues === undefined) {
+    throw new ArgumentError(
+      `tune: trial ${trial.number}: the search has ${constraints} constraints; call trial.constrain(…) before the objective returns`,
+    );
+  }
+  if (values.some(Number.isNaN)) {
+    const message = directions.length === 1 ? "the value is NaN" : `the values are ${values.join(", ")}`;
+    return { state: "failed", error: { name: "NonFiniteError", message }, ...constraintsOf(trial) };
+  }
+  const state = values.every(Number.isFinite) ? "complete" : "infinite";
+  return { state, values: values, ...constraintsOf(trial) };
+}

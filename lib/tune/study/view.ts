@@ -1,0 +1,104 @@
+// The trials of a study as this process knows them, and what of them a decision may see.
+import type { Params } from "../space/index.js";
+import type { Storage, StoredTrial, StudyRecord } from "../storage/storage.js";
+import { isEnded, type TrialRecord } from "./record.js";
+
+/** What a sampler may see. */
+export interface Sight {
+  readonly history: readonly TrialRecord[];
+  readonly pending: readonly TrialRecord[];
+  /** The revision that it stands for. */
+  readonly seen: number;
+}
+
+/** Follows a storage by asking for what changed. */
+export class View {
+  readonly study: StudyRecord;
+  revision = 0;
+  /** By number; a trial that was taken back is missing. */
+  readonly trials: StoredTrial[] = [];
+  private readonly storage: Storage;
+  private readonly ended: StoredTrial[] = [];
+  private endedIsSorted = true;
+  private syncing: Promise<void> | undefined;
+
+  constructor(storage: Storage, study: StudyRecord) {
+    this.storage = storage;
+    this.study = study;
+  }
+
+  /** Brings the view up to date. */
+  async sync(): Promise<void> {
+    // A call that comes while another is under way may want what that one does not see any more.
+    while (this.syncing !== undefined) await this.syncing;
+    this.syncing = this.fetch().finally(() => (this.syncing = undefined));
+    await this.syncing;
+  }
+
+  private async fetch(): Promise<void> {
+    const { revision, count, trials } = await this.storage.changes(this.study.id, this.revision);
+    if (revision < this.revision) return;
+    if (this.trials.length > count) this.trials.length = count;
+    for (const trial of trials) this.note(trial);
+    this.revision = revision;
+  }
+
+  private note(trial: StoredTrial): void {
+    const before = this.trials[trial.number];
+    if (before !== undefined && before.revision >= trial.revision) return;
+    this.trials[trial.number] = trial;
+    if (!isEnded(trial.state) || (before !== undefined && isEnded(before.state))) return;
+    if (this.ended.length > 0 && this.ended.at(-1)!.number > trial.number) this.endedIsSorted = false;
+    this.ended.push(trial);
+  }
+
+  /** All ended trials, by number. */
+  private sorted(): readonly StoredTrial[] {
+    if (!this.endedIsSorted) this.ended.sort((a, b) => a.number - b.number);
+    this.endedIsSorted = true;
+    return this.ended;
+  }
+
+  /** What the sampler of trial `number` may see. */
+  sightOf(number: number): Sight {
+    const { spec } = this.study;
+    const past = spec.past;
+    if (spec.mode === "free") {
+      const pending = this.trials.filter(
+        (trial) => !isEnded(trial.state) && trial.number !== number && isSampled(trial),
+      );
+      return { history: [...past, ...this.sorted()], pending, seen: this.revision };
+    }
+    const end = Math.max(0, number - spec.lag + 1);
+    // Everything up to there has ended; the list is by number and has no gaps.
+    const history = this.sorted().slice(0, lowerBound(this.sorted(), end));
+    // Parameters that an objective asked for itself are known at its end alone: whether it has come would show.
+    const { parameters } = spec.space;
+    const pending = this.trials.slice(end, number).map(({ number, params, suggested }) => {
+      if (suggested === undefined) return unended(number, params);
+      const chosen = parameters.flatMap(({ name }) => (params[name] === undefined ? [] : [[name, params[name]]]));
+      return unended(number, Object.fromEntries(chosen) as Params);
+    });
+    return { history: [...past, ...history], pending, seen: this.revision };
+  }
+
+  /** What the pruner of trial `number` may see: of the study itself alone. */
+  peersOf(number: number): readonly TrialRecord[] {
+    const { spec } = this.study;
+    if (spec.mode === "free") return this.trials.filter((trial) => trial.number !== number);
+    return this.sorted().slice(0, lowerBound(this.sorted(), Math.max(0, number - spec.lag + 1)));
+  }
+}
+
+const isSampled = ({ sampledAt }: StoredTrial): boolean => sampledAt !== undefined;
+const unended = (number: number, params: Params): TrialRecord => ({ number, state: "running", params, intermediate: [] }); // prettier-ignore
+
+function lowerBound(trials: readonly TrialRecord[], number: number): number {
+  let [low, high] = [0, trials.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (trials[middle]!.number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
