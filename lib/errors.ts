@@ -40,6 +40,26 @@ export class ArgumentError extends AthanorError {
   }
 }
 
+/** How values by name differ from what a model holds. */
+export interface StateDifferences {
+  /** Names of the model that have no value. */
+  readonly missing: readonly string[];
+  /** Names that the model does not have. */
+  readonly unexpected: readonly string[];
+  /** Values of another shape or element type, such as `{ name: "0.weight", expected: "f32 [4, 2]", got: "f32 [4, 3]" }`. */
+  readonly shapes: readonly { readonly name: string; readonly expected: string; readonly got: string }[];
+}
+
+/** Values that do not fit a model; `differences` tells how. */
+export class StateMismatchError extends ArgumentError {
+  readonly differences: StateDifferences;
+
+  constructor(message: string, differences: StateDifferences) {
+    super(message);
+    this.differences = differences;
+  }
+}
+
 /** A handle used after `dispose()`. */
 export class DisposedError extends AthanorError {
   constructor(message: string, options?: ErrorOptions) {

@@ -22,10 +22,12 @@ export {
   NonFiniteError,
   OutOfMemoryError,
   ShapeError,
+  StateMismatchError,
   StorageError,
   TrialPrunedError,
   UnsupportedError,
   type ErrorCode,
+  type StateDifferences,
 } from "./errors.js";
 export * as loss from "./loss/index.js";
 export * as nn from "./nn/index.js";

@@ -34,4 +34,5 @@ export type { ParameterMatch, ParameterMatches } from "./match.js";
 export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";
 export type { BatchNormOptions, NormOptions } from "./norm.js";
 export { Summary, type LayerSummary, type SummaryOptions } from "./summary.js";
+export type { LoadStateOptions, StateDict } from "./state-dict.js";
 export { Statistic } from "./statistic.js";

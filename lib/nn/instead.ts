@@ -46,13 +46,10 @@ export const methodsElsewhere = {
   add: "give all layers at once: nn.sequential(nn.linear(4, 8), nn.relu(), nn.linear(8, 3))",
   save: "write await artifact.save(model, path)",
   load: "write await artifact.loadModel(path)",
-  stateDict: "write await artifact.save(model, path); single weights: model.namedParameters(), each with read()",
-  loadStateDict:
-    "write await artifact.loadModel(path); single weights: model.namedParameters(), each with write(array)",
   to: device,
   cuda: device,
   zeroGrad:
     "leave it out: train.step(model, optimizer, ({ x, y }) => loss.mse()(model.forward(x), y)) takes gradients and steps by itself",
-  getWeights: "write model.namedParameters(), each with read()",
-  setWeights: "write model.namedParameters(), each with write(array)",
+  getWeights: "write model.stateDict()",
+  setWeights: "write model.loadStateDict(values)",
 };

@@ -5,7 +5,7 @@
 // place in the model. That is what makes an error say (layer "blocks.1.norm") and a dump of the graph readable, in modules of
 // the user as in ours.
 // Long because what a module holds is named, counted, copied, frozen and freed by one class.
-import { ArgumentError, UnsupportedError } from "../errors.js";
+import { ArgumentError, checkOptions, UnsupportedError, type StateDifferences } from "../errors.js";
 import { spelled, uncalled } from "../guidance/factories.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got, isClass } from "../names/got.js";
@@ -17,6 +17,7 @@ import { inputsOf, noteInputs } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
 import { selectParameters, type ParameterMatches } from "./match.js";
+import { loadState, stateOf, type LoadStateOptions, type StateDict } from "./state-dict.js";
 import { Statistic } from "./statistic.js";
 
 /** A parameter with its place in a model. */
@@ -208,6 +209,32 @@ export abstract class Module<Result extends ForwardResult = Tensor> {
   unfreeze(match?: ParameterMatches): this {
     for (const parameter of this.matching("unfreeze", match)) parameter.trainable = true;
     return this;
+  }
+
+  /**
+   * Copies of all its values by name, running statistics and masks (`<name>.mask`) included. Waits for a step that is running.
+   *
+   * @example
+   * const model = nn.sequential(nn.linear(4, 2));
+   * Object.keys(model.stateDict()); // ["0.weight", "0.bias"]
+   */
+  stateDict(): StateDict {
+    return stateOf(this.namedParameters());
+  }
+
+  /**
+   * Takes values by name: all of them, or none. A parameter whose mask is not among them has none afterwards.
+   *
+   * @returns what differed; with `strict` (the default) names have to be the same.
+   * @throws StateMismatchError with `differences`; ArgumentError for what is not an array.
+   * @example
+   * const model = nn.sequential(nn.linear(4, 2));
+   * model.clone().loadStateDict(model.stateDict()).missing; // []
+   */
+  loadStateDict(state: StateDict, options: LoadStateOptions = {}): StateDifferences {
+    const where = `${this.kind}.loadStateDict`;
+    checkOptions(where, options, ["strict"]);
+    return loadState(where, this.namedParameters(), state, options);
   }
 
   /** Frees all parameters. Using the model afterwards throws `DisposedError`. */

@@ -213,3 +213,33 @@ describe("train.checkpoints", () => {
     expect(weights(rest.model)).toEqual(weights(whole.model));
   });
 });
+
+describe("the tensors of a checkpoint", () => {
+  // The format's own words (huggingface/safetensors): 8 bytes of length, a JSON header, then the bytes at the offsets of the header.
+  const readSafetensors = (path: string) => {
+    const bytes = readFileSync(path);
+    const length = Number(bytes.readBigUInt64LE(0));
+    const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<
+      string,
+      { dtype: string; shape: number[]; data_offsets: [number, number] }
+    >;
+    return Object.entries(header).flatMap(([name, tensor]) => {
+      if (name === "__metadata__") return [];
+      const [from, until] = tensor.data_offsets;
+      const copy = Uint8Array.from(bytes.subarray(8 + length + from, 8 + length + until));
+      return [{ name, ...tensor, values: new Float32Array(copy.buffer) }];
+    });
+  };
+
+  it("are a plain safetensors file, the model's by their names and the optimizer's beside them", async () => {
+    const model = build();
+    await train.fit(model, set, { ...options(), checkpoint: { dir, keep: 1, best: false } });
+    const tensors = readSafetensors(join(dir, steps().at(-1)!, "weights.safetensors"));
+    for (const [name, { shape, data: values }] of Object.entries(model.stateDict())) {
+      const stored = tensors.find((tensor) => tensor.name === `model.${name}`);
+      expect(stored?.shape).toEqual([...shape]);
+      expect(stored?.values).toEqual(values);
+    }
+    expect(tensors.filter(({ name }) => name.startsWith("optimizer."))).toHaveLength(8);
+  });
+});
