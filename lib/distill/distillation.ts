@@ -1,5 +1,6 @@
 // Terms beside the task's loss: (1 − Σ alpha) task + Σ weight · term, each term with its teachers. One object serves `train.fit`
 // (option `distill`) and, by its `step`, loops of the user's own.
+import { isSource } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import type { ModelInfo } from "../info/index.js";
 import { got } from "../names/got.js";
@@ -146,6 +147,11 @@ export class Distillation implements LossTerms {
     const columns: Record<string, NdArray> = {};
     for (const [i, cached] of this.caches().entries()) {
       const { dataset, signal } = run;
+      if (isSource(dataset)) {
+        throw new ArgumentError(
+          `distill.${this.name}: distill.cached keeps scores for samples in memory, and these come from a source; give the teacher itself`,
+        );
+      }
       const scores = await cached.scores(dataset.x, { signal });
       if (scores.shape[0] !== dataset.length || countOf(scores.shape) === 0) {
         throw new ArgumentError(

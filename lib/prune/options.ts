@@ -1,12 +1,13 @@
 // What `prune` is asked for, and the check of it before anything is touched.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
-import type { Samples } from "../data/index.js";
+import { isSource, type BatchSource, type Samples } from "../data/index.js";
+import { calibrationSamples, firstOf } from "../data/sources/in-memory.js";
 import type { Loss } from "../loss/index.js";
 import type { ParameterMatches } from "../nn/match.js";
 import { Module } from "../nn/module.js";
 import { requireCount, requireOneOf, requireWithin } from "../ops/require.js";
-import { checkedDataset } from "../train/evaluate.js";
+import { checkedDataset } from "../train/run-data.js";
 import type { FitOptions, ScalarMetrics } from "../train/index.js";
 import { l1, type Criterion, type Scope } from "./criteria.js";
 import type { MaskPlan } from "./masker.js";
@@ -37,8 +38,8 @@ export interface MaskOptions {
   readonly match?: ParameterMatches | undefined;
   /** Parameters not to prune. */
   readonly keep?: ParameterMatches | undefined;
-  /** Samples for criteria that read gradients or inputs. Default the first 1024 of `during.data`. */
-  readonly calibrate?: Samples | undefined;
+  /** Samples for criteria that read gradients or inputs; of a source the first 1024. Default the first 1024 of `during.data`. */
+  readonly calibrate?: Samples | BatchSource | undefined;
   /** The loss for criteria that read gradients. Default that of `during`. */
   readonly loss?: Loss | undefined;
   /** Samples of `calibrate` at a time. Default that of `during`, else 64. */
@@ -51,7 +52,7 @@ export interface MaskOptions {
 
 /** A training run, as {@link FitOptions}, with its data. */
 export interface During<Metrics extends ScalarMetrics = ScalarMetrics> extends FitOptions<Metrics> {
-  readonly data: Samples;
+  readonly data: Samples | BatchSource;
 }
 
 /** Options of {@link prune}. */
@@ -76,9 +77,6 @@ const maskNames = [
   "seed",
   "signal",
 ];
-
-/** Samples of `during` that stand in for `calibrate`. */
-const CALIBRATION = 1024;
 
 /** @throws ArgumentError for options that do not fit the model or one another. */
 export function planMask(where: string, model: Module, options: MaskOptions, during?: During): MaskPlan {
@@ -168,6 +166,17 @@ function amountOf(where: string, { amount }: MaskOptions, given: number | undefi
   );
 }
 
+/** Options whose calibration samples are in memory: a source, of their own or of training, is read as far as it stands for all. */
+export async function readCalibration<
+  Options extends Pick<MaskOptions, "calibrate"> & { readonly during?: During | undefined },
+>(options: Options): Promise<Options> {
+  const { calibrate, during } = options;
+  if (isSource(calibrate)) return { ...options, calibrate: await firstOf(calibrate) };
+  return calibrate === undefined && isSource(during?.data)
+    ? { ...options, calibrate: await firstOf(during.data) }
+    : options;
+}
+
 /** The samples that criteria may read. @throws ArgumentError */
 export function calibrationOf(
   where: string,
@@ -176,7 +185,7 @@ export function calibrationOf(
 ): Calibration | undefined {
   const samples = options.calibrate
     ? checkedDataset(`${where}: calibrate`, options.calibrate)
-    : during && checkedDataset(`${where}: during.data`, during.data).take(CALIBRATION);
+    : during && checkedDataset(`${where}: during.data`, during.data).take(calibrationSamples);
   if (!samples) return undefined;
   if (samples.length === 0) throw new ArgumentError(`${where}: expected at least one sample to calibrate on`);
   const batchSize = options.batchSize ?? during?.batchSize ?? 64;

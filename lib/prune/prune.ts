@@ -18,6 +18,7 @@ import {
   planMask,
   planPrune,
   requireMaskOptions,
+  readCalibration,
   type During,
   type MaskOptions,
   type PruneOptions,
@@ -49,9 +50,10 @@ import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export async function pruneModel<M extends Module, const Metrics extends ScalarMetrics = Record<never, never>>(
   model: M,
-  options: PruneOptions<Metrics> | StructuredPruneOptions<Metrics>,
+  given: PruneOptions<Metrics> | StructuredPruneOptions<Metrics>,
 ): Promise<M> {
   const where = "prune";
+  const options = typeof given === "object" && given !== null ? await readCalibration(given) : given;
   if (typeof options === "object" && options !== null && "structured" in options)
     return pruneStructured(model, options);
   const { targets } = planPrune(where, model, options);
@@ -87,9 +89,10 @@ export async function pruneModel<M extends Module, const Metrics extends ScalarM
  * const layer = nn.linear(8, 4);
  * await prune.mask(layer, { structure: "2:4" });
  */
-export async function mask(model: Module, options: MaskOptions): Promise<void> {
+export async function mask(model: Module, given: MaskOptions): Promise<void> {
   const where = "prune.mask";
-  requireMaskOptions(where, model, options);
+  requireMaskOptions(where, model, given);
+  const options = await readCalibration(given);
   const { signal } = options;
   if (signal?.aborted) throw aborted(where, signal);
   const plan = planMask(where, model, options);

@@ -1,5 +1,6 @@
 // Quantization-aware training: a clone that computes as if quantized and trains in floats, and its packing afterwards.
 import { ArgumentError, checkOptions } from "../errors.js";
+import { withCalibration } from "../data/sources/in-memory.js";
 import { recordStep } from "../info/index.js";
 import type { Module } from "../nn/index.js";
 import { requireSound } from "../nn/sound.js";
@@ -39,11 +40,12 @@ export interface PrepareOptions extends Omit<QuantizeOptions, "method"> {
 export async function prepare<Model extends Module>(
   model: Model,
   choice: SchemeChoice,
-  options: PrepareOptions = {},
+  given: PrepareOptions = {},
 ): Promise<Model> {
   const where = "quantize.prepare";
   requireModel(where, model);
-  checkOptions(where, options, ["calibrate", "observer", "batchSize", "signal", "match", "keep", "lsq"]);
+  checkOptions(where, given, ["calibrate", "observer", "batchSize", "signal", "match", "keep", "lsq"]);
+  const options = await withCalibration(given);
   const { lsq = false, ...rest } = options;
   await requireSoundInputs(where, model, targetsOf(where, model, choice, options), options);
   const work = model.clone().assignNames();

@@ -1,6 +1,7 @@
 // Post-training quantization: a clone of the model whose weights are packed, calibrated where the scheme or the method needs it.
 import { ArgumentError, checkOptions } from "../errors.js";
-import type { Samples } from "../data/index.js";
+import type { BatchSource, Samples } from "../data/index.js";
+import { withCalibration } from "../data/sources/in-memory.js";
 import { recordStep } from "../info/index.js";
 import { Module } from "../nn/index.js";
 import { requireSound } from "../nn/sound.js";
@@ -25,8 +26,8 @@ import { packNearest, tune, type Outcome } from "./tuning.js";
 
 /** Options of `quantize`. */
 export interface QuantizeOptions extends Selection {
-  /** Samples that show what the layers' inputs look like; for static activations and methods. Targets are not used. */
-  readonly calibrate?: Samples | NdArray | undefined;
+  /** Samples that show what the layers' inputs look like; for static activations and methods. Of a source the first 1024; targets are not used. */
+  readonly calibrate?: Samples | NdArray | BatchSource | undefined;
   /** Beyond rounding to nearest: one, or several of different kinds. */
   readonly method?: Method | readonly Method[] | undefined;
   /** How the range of static activations is chosen. Default `quantize.minMax()`. */
@@ -62,7 +63,7 @@ export function planFor(where: string, model: Module, options: QuantizeOptions, 
     }
   }
   const source = (samples: Samples | NdArray | undefined, why: string): CalibrationSource => {
-    const given = samples ?? options.calibrate;
+    const given = samples ?? (options.calibrate as Samples | NdArray | undefined);
     if (given === undefined) {
       throw new ArgumentError(`${where}: ${why} needs samples; give { calibrate: data.train.take(256) }`);
     }
@@ -138,10 +139,11 @@ function refuseStatic(where: string, { name }: Target): never {
 export async function quantizeModel<Model extends Module>(
   model: Model,
   choice: SchemeChoice,
-  options: QuantizeOptions = {},
+  given: QuantizeOptions = {},
 ): Promise<Model> {
   const where = "quantize";
   requireModel(where, model);
+  const options = await withCalibration(given);
   if (options.signal?.aborted) throw aborted(where, options.signal);
   const chosen = targetsOf(where, model, choice, options);
   await requireSoundInputs(where, model, chosen, options);

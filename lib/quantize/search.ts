@@ -3,6 +3,7 @@
 // whose error grows least for the bytes it saves first, until the budget is met.
 import { ArgumentError, checkOptions, NonFiniteError } from "../errors.js";
 import { got } from "../names/got.js";
+import { withCalibration } from "../data/sources/in-memory.js";
 import { rowsOf } from "../data/rows.js";
 import type { Module } from "../nn/index.js";
 import { feed } from "../nn/input.js";
@@ -66,7 +67,8 @@ const where = "quantize.search";
  * });
  * found.bytes <= 1800; // true
  */
-export async function search<Model extends Module>(model: Model, options: SearchOptions): Promise<SearchResult<Model>> {
+export async function search<Model extends Module>(model: Model, given: SearchOptions): Promise<SearchResult<Model>> {
+  const options = await withCalibration(given);
   const { schemes, rest, calibrate } = checked(model, options);
   const names = targetsOf(where, model, schemes[0]!, options).map(({ name }) => name);
   const ladder = new Map<string, Choice[]>();

@@ -2,7 +2,7 @@
 import type { Parameter } from "../tensor/parameter.js";
 import type { Json, Participant } from "../checkpoint/index.js";
 import { EarlyStopping, type EarlyStoppingState } from "./early-stopping.js";
-import type { Figures } from "./fit-options.js";
+import type { Figures } from "./records.js";
 import { Snapshot } from "./snapshot.js";
 
 type Found = { epoch: number; steps: number; figures: Partial<Figures> };

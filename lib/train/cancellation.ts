@@ -19,6 +19,11 @@ export class Cancellation {
     return this.signal?.aborted ?? false;
   }
 
+  /** Whether it was raised, by the signal or by hand. */
+  get isRaised(): boolean {
+    return this.raised;
+  }
+
   /** Stops what runs with this flag, now and later. */
   readonly raise = (): void => {
     if (this.raised) return;

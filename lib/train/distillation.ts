@@ -2,7 +2,7 @@
 // arrow points from there to here, so that training needs to know no teacher.
 import { ArgumentError } from "../errors.js";
 import { got } from "../names/got.js";
-import type { Dataset } from "../data/index.js";
+import type { BatchSource, Dataset } from "../data/index.js";
 import type { ModelInfo } from "../info/index.js";
 import type { Loss } from "../loss/index.js";
 import type { ModuleLike } from "../nn/module.js";
@@ -14,7 +14,8 @@ export interface DistillationRun {
   /** Named in errors. */
   readonly where: string;
   readonly model: ModuleLike;
-  readonly dataset: Dataset;
+  /** What it trains on; columns are made for samples in memory alone. */
+  readonly dataset: Dataset | BatchSource;
   readonly batchSize: number;
   readonly signal: AbortSignal | undefined;
 }

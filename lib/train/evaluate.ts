@@ -1,10 +1,9 @@
 // What a model makes of a data set: predictions, a loss, metrics.
 import { ArgumentError } from "../errors.js";
-import { Dataset, type Samples } from "../data/index.js";
+import type { BatchSource, Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import { requireLoss } from "../loss/loss.js";
 import { got } from "../names/got.js";
-import { requireSamples } from "../data/samples.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import { allocate } from "../tensor/dtype.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
@@ -12,6 +11,7 @@ import { aborted } from "../tensor/program.js";
 import { Cancellation } from "./cancellation.js";
 import { Evaluator } from "./evaluator.js";
 import { requireOneRule } from "./known.js";
+import { checkedData, infoOfData } from "./run-data.js";
 import {
   checkCount,
   checkMetrics,
@@ -42,12 +42,6 @@ export type Evaluation<Metrics extends MetricSet> = MetricResults<Metrics> & { r
 
 const defaultBatch = 256;
 
-/** @throws ShapeError, NonFiniteError for data that no run can start on. */
-export function checkedDataset(where: string, samples: unknown): Dataset {
-  if (samples instanceof Dataset) return samples;
-  return new Dataset(samples as Samples, where);
-}
-
 /**
  * The model's results for all rows of x [n, …], in order. Layers behave as in use, not as in training.
  *
@@ -66,13 +60,14 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
     throw new ArgumentError(`${where}: expected an array made by array(values, shape), got ${got(x)}`);
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);
-  const evaluator = new Evaluator({ where, model, x, batchSize, collect: true });
+  const evaluator = new Evaluator({ where, model, data: { x }, batchSize, collect: true, cancellation });
   try {
     const { dtype, shape } = evaluator.prediction;
-    const all = allocate(dtype, countOf(shape));
-    const width = countOf(shape.slice(1));
-    await evaluator.run(cancellation, (block, row) => all.set(block.data, row * width));
-    return new NdArray(all, shape, dtype);
+    const width = countOf(shape);
+    const rows = x.shape[0]!;
+    const all = allocate(dtype, rows * width);
+    await evaluator.run((block, row) => all.set(block.data, row * width));
+    return new NdArray(all, [rows, ...shape], dtype);
   } finally {
     evaluator.dispose();
     cancellation.release();
@@ -80,7 +75,7 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
 }
 
 /**
- * Loss and metrics of a model over a data set. Layers behave as in use, not as in training.
+ * Loss and metrics of a model over a data set, or over an epoch of a source. Layers behave as in use, not as in training.
  *
  * The loss is the mean over all samples that count, whatever the batch size, or the sum of a loss with reduction "sum"; it is NaN
  * without `loss`, and where every label is ignored. A loss computed from several others is weighted by the samples of each batch.
@@ -93,27 +88,27 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export async function evaluate<const Metrics extends MetricSet = Record<never, never>>(
   model: ModuleLike,
-  dataset: Samples,
+  dataset: Samples | BatchSource,
   options: EvaluateOptions<Metrics> = {},
 ): Promise<Evaluation<Metrics>> {
   const where = "train.evaluate";
   requireModule(where, model);
-  requireSamples(where, dataset);
+  const data = checkedData(where, dataset);
   checkObject(where, options, ["loss", "metrics", "batchSize", "signal"]);
   const { loss, metrics = {}, batchSize = defaultBatch, signal } = options;
   checkCount(where, "batchSize", batchSize);
   checkMetrics(where, metrics);
   if (loss !== undefined) requireLoss(where, loss);
-  const { x, y, info } = checkedDataset(where, dataset);
+  const info = infoOfData(data);
   requireOneRule(where, model, info);
   const { preprocessing } = info;
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);
   const collect = Object.keys(metrics).length > 0;
-  const evaluator = new Evaluator({ where, model, x, y: loss && y, loss, batchSize, collect, preprocessing });
+  const evaluator = new Evaluator({ where, model, data, loss, batchSize, collect, preprocessing, cancellation });
   try {
-    const pass = new MetricPass(metrics, y);
-    const value = await evaluator.run(cancellation, (block, row) => pass.update(block, row));
+    const pass = new MetricPass(metrics);
+    const value = await evaluator.run((block, _, y) => pass.update(block, y!));
     return { ...pass.results(), loss: value } as Evaluation<Metrics>;
   } finally {
     evaluator.dispose();

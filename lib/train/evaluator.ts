@@ -1,5 +1,6 @@
 // One pass of a model over a data set, batches gathered and run natively, predictions handed out block by block.
 import { ArgumentError, ShapeError } from "../errors.js";
+import { isSource, type SampleType } from "../data/index.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
 import type { Loss } from "../loss/index.js";
 import { feed, Module, type ModuleLike } from "../nn/index.js";
@@ -13,25 +14,28 @@ import type { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import type { Cancellation } from "./cancellation.js";
 import { COUNT, kindOfLoss, LossTotal, type LossKind } from "./loss-total.js";
+import type { Feed, Stretch } from "./feed.js";
 import { Pace } from "./pace.js";
+import { feedOf, typesOfData, type RunData } from "./run-data.js";
+import { typesOf } from "./step-loops.js";
 
 /** What {@link Evaluator} is made of. */
 export interface EvaluatorSource {
   readonly where: string;
   readonly model: ModuleLike;
-  readonly x: NdArray;
-  /** Needed for a loss. */
-  readonly y?: NdArray | undefined;
+  /** Samples; their targets are needed for a loss. */
+  readonly data: RunData | { readonly x: NdArray };
   readonly loss?: Loss | undefined;
   /** How x is to be read by a model that knows no rule. */
   readonly preprocessing?: Preprocessing | undefined;
   readonly batchSize: number;
   /** Whether predictions are handed out. */
   readonly collect: boolean;
+  readonly cancellation: Cancellation;
 }
 
-/** Predictions of consecutive rows. */
-export type Block = (predictions: NdArray, firstRow: number) => void | Promise<void>;
+/** Predictions of consecutive rows, with their targets where the samples have some. */
+export type Block = (predictions: NdArray, firstRow: number, y: NdArray | undefined) => void | Promise<void>;
 
 interface Outputs {
   readonly prediction: Tensor;
@@ -42,8 +46,7 @@ interface Outputs {
 interface Part {
   readonly program: Program;
   readonly trace: Trace;
-  readonly loop: NativeLoop;
-  readonly batch: number;
+  readonly loops: Map<NativeDataset, NativeLoop>;
   readonly kind: LossKind;
   readonly prediction: { readonly dtype: DType; readonly shape: Shape };
 }
@@ -53,112 +56,138 @@ const MOST_BYTES = 4 * 2 ** 20;
 
 /** A model and a data set, compiled together; run it as often as the weights change. */
 export class Evaluator {
-  readonly rows: number;
   private readonly source: EvaluatorSource;
-  private readonly dataset: NativeDataset;
-  private readonly parts: Part[] = [];
+  private readonly types: Readonly<Record<string, SampleType>>;
+  private readonly feed: Feed;
+  private readonly parts = new Map<number, Part>();
   private readonly pace = new Pace(0.04);
 
   /** @throws ShapeError, DTypeError where model, data and loss do not fit. */
   constructor(source: EvaluatorSource) {
-    const { x, y, model, where } = source;
+    const { data, model, where, loss, batchSize, collect, cancellation } = source;
     this.source = source;
-    this.rows = x.shape[0] ?? 0;
-    if (this.rows === 0) throw new ArgumentError(`${where}: expected at least one sample, got x ${showShape(x.shape)}`);
+    const length = isSource(data) ? data.length : data.x.shape[0];
+    if (length === undefined ? !isSource(data) : length === 0) {
+      throw new ArgumentError(`${where}: expected at least one sample${isSource(data) ? "" : `, got x ${showShape(data.x.shape)}`}`); // prettier-ignore
+    }
     if (model instanceof Module) model.assignNames();
-    const columns = Object.entries({ x, ...(y ? { y } : {}) }).map(([name, { dtype, shape, data }]) => ({
-      name,
-      dtype,
-      shape,
-      data,
-    }));
-    this.dataset = call(() => new addon.Dataset(columns));
+    const names = loss && "y" in data ? (["x", "y"] as const) : (["x"] as const);
+    this.types = "y" in data ? typesOfData(data) : typesOf({ x: data.x });
+    const rows = Math.min(batchSize, length ?? batchSize);
+    const keepTargets = collect && "y" in data;
+    this.feed = feedOf(data as RunData, { where, cancellation, rows, shuffle: false, dropLast: false, seed: 0, keepTargets, names }); // prettier-ignore
     try {
-      const batch = Math.min(source.batchSize, this.rows);
-      this.parts.push(this.compile(batch));
-      if (this.rows % batch > 0) this.parts.push(this.compile(this.rows % batch));
+      for (const each of this.feed.rowsOfSteps) this.part(each);
     } catch (thrown) {
       this.dispose();
       throw thrown;
     }
-    noteInput(model, { dtype: x.dtype, shape: x.shape.slice(1) });
+    noteInput(model, this.types.x!);
   }
 
-  /** Element type and shape of the predictions of all rows. */
+  /** Element type and shape of a prediction. */
   get prediction(): { readonly dtype: DType; readonly shape: Shape } {
-    const { dtype, shape } = this.parts[0]!.prediction;
-    return { dtype, shape: [this.rows, ...shape.slice(1)] };
+    const { dtype, shape } = this.part(this.feed.rowsOfSteps[0]!).prediction;
+    return { dtype, shape: shape.slice(1) };
   }
 
   /**
    * One pass with the weights of now.
    *
    * @returns the mean loss over all rows that count, or the sum of a loss that is one; NaN without a loss, or if no row counts.
-   * @throws AbortedError; what a step throws, such as for a label that is no class.
+   * @throws AbortedError; what a step throws, such as for a label that is no class; what the source throws.
    */
-  async run(cancellation: Cancellation, block?: Block): Promise<number> {
+  async run(block?: Block): Promise<number> {
+    const { where, cancellation } = this.source;
     const total = new LossTotal();
     let row = 0;
-    for (const part of this.parts) {
-      const until = row + Math.floor((this.rows - row) / part.batch) * part.batch;
-      while (row < until) {
-        const left = (until - row) / part.batch;
-        const steps = Math.min(this.pace.next(left), Math.max(1, Math.floor(MOST_BYTES / bytesOf(part.prediction))));
-        const request = { seed: 0, epoch: 0, shuffle: false, firstRow: row, steps, firstStep: row };
-        const result = await callAsync(() => part.loop.run(request, cancellation.native), this.source.where);
-        this.pace.note(result.steps, result.seconds);
-        if (result.cancelled) throw aborted(this.source.where, cancellation.signal ?? AbortSignal.abort());
-        const { records } = result;
-        const width = part.kind === "count" ? 2 : 1;
-        for (let i = 0; i < records.length; i += width) total.add(part.kind, records[i]!, part.batch, records[i + 1]);
-        const rows = result.steps * part.batch;
-        const buffer = result.collected[0];
-        if (block && buffer) {
-          const { dtype, shape } = part.prediction;
-          await block(new NdArray(viewOf(dtype, buffer), [rows, ...shape.slice(1)], dtype), row);
-        }
-        row += rows;
-      }
+    for (let step = 0; ;) {
+      const stretch = await this.feed.next(0, step, this.most());
+      if (cancellation.isRaised) throw aborted(where, cancellation.signal ?? AbortSignal.abort());
+      if (!stretch) break;
+      await this.take(stretch, row, total, block);
+      step += stretch.steps;
+      row += stretch.steps * stretch.rows;
     }
     return this.source.loss ? total.value : NaN;
   }
 
   dispose(): void {
-    for (const { loop, program, trace } of this.parts) {
-      loop.dispose();
+    for (const { loops, program, trace } of this.parts.values()) {
+      for (const loop of loops.values()) loop.dispose();
       program.dispose();
       trace.graph.dispose();
     }
-    this.dataset.dispose();
+    this.feed.dispose();
+  }
+
+  // Steps of the next stretch: no more than the JavaScript thread copies in a millisecond.
+  private most(): number {
+    const { prediction } = this.part(this.feed.rowsOfSteps[0]!);
+    return Math.min(this.pace.next(Infinity), Math.max(1, Math.floor(MOST_BYTES / bytesOf(prediction))));
+  }
+
+  private async take({ samples, firstRow, rows, steps, y }: Stretch, row: number, total: LossTotal, block?: Block) {
+    const { where, cancellation } = this.source;
+    const part = this.part(rows);
+    const loop = this.loop(part, samples);
+    const request = { seed: 0, epoch: 0, shuffle: false, firstRow, steps, firstStep: row };
+    const result = await callAsync(() => loop.run(request, cancellation.native), where);
+    this.pace.note(result.steps, result.seconds);
+    if (result.cancelled) throw aborted(where, cancellation.signal ?? AbortSignal.abort());
+    const { records } = result;
+    const width = part.kind === "count" ? 2 : 1;
+    for (let i = 0; i < records.length; i += width) total.add(part.kind, records[i]!, rows, records[i + 1]);
+    const buffer = result.collected[0];
+    if (!block || !buffer) return;
+    const { dtype, shape } = part.prediction;
+    await block(new NdArray(viewOf(dtype, buffer), [result.steps * rows, ...shape.slice(1)], dtype), row, y);
+  }
+
+  private part(rows: number): Part {
+    const known = this.parts.get(rows);
+    if (known) return known;
+    const made = this.compile(rows);
+    this.parts.set(rows, made);
+    return made;
+  }
+
+  private loop({ program, kind, loops }: Part, samples: NativeDataset): NativeLoop {
+    const known = loops.get(samples);
+    if (known) return known;
+    const { loss, collect } = this.source;
+    const made = call(
+      () =>
+        new addon.Loop(program.native, samples, {
+          record: loss ? ["loss", ...(kind === "count" ? [COUNT] : [])] : [],
+          collect: collect ? ["prediction"] : [],
+        }),
+    );
+    loops.set(samples, made);
+    return made;
   }
 
   private compile(batch: number): Part {
-    const { where, model, x, y, loss, collect, preprocessing } = this.source;
+    const { where, model, loss, preprocessing } = this.source;
+    const { x, y } = this.types;
     const trace = new Trace({ training: false });
     const outputs = within(trace, (): Outputs => {
-      const prediction = feed(model, trace.input("x", x.dtype, [batch, ...x.shape.slice(1)]), preprocessing);
+      const prediction = feed(model, trace.input("x", x!.dtype, [batch, ...x!.shape]), preprocessing);
       if (prediction.shape[0] !== batch) {
         throw new ShapeError(
           `${where}: the model must give a row for each of the ${batch} samples, got ${showShape(prediction.shape)}`,
         );
       }
       if (!loss || !y) return { prediction };
-      const value = loss(prediction, trace.input("y", y.dtype, [batch, ...y.shape.slice(1)]));
+      const value = loss(prediction, trace.input("y", y.dtype, [batch, ...y.shape]));
       const { count } = kindOfLoss(value);
       return { prediction, loss: value, ...(count && { [COUNT]: count }) };
     });
     const kind = outputs.loss ? kindOfLoss(outputs.loss).kind : "rows";
     trace.setOutputs({ ...outputs });
     const program = new Program(trace.compile(), where);
-    const loop = call(
-      () =>
-        new addon.Loop(program.native, this.dataset, {
-          record: outputs.loss ? ["loss", ...(kind === "count" ? [COUNT] : [])] : [],
-          collect: collect ? ["prediction"] : [],
-        }),
-    );
     const { dtype, shape } = outputs.prediction;
-    return { program, trace, loop, batch, kind, prediction: { dtype, shape } };
+    return { program, trace, loops: new Map(), kind, prediction: { dtype, shape } };
   }
 }
 

@@ -12,84 +12,18 @@ import {
   type Resume,
   type Section,
 } from "../checkpoint/index.js";
-import type { Dataset, Samples } from "../data/index.js";
-import { requireSamples } from "../data/samples.js";
+import { isSource, type BatchSource, type Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import { requireLoss } from "../loss/loss.js";
-import type { Metric } from "../metrics/index.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import type { Optimizer } from "../optim/index.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
 import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./early-stopping.js";
-import { checkedDataset } from "./evaluate.js";
 import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
 import type { ProgressStream } from "./progress.js";
+import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./records.js";
+import { checkedData, type RunData } from "./run-data.js";
 import { checkFlag, checkOptimizer, checkSeed } from "./checks.js";
-
-/** Metrics that give one number, by name. */
-export type ScalarMetrics = Readonly<Record<string, Metric>>;
-
-/** Figures by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation. */
-export type Figures<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & Readonly<
-  Partial<Record<"val.loss" | `val.${keyof Metrics & string}`, number>>
->;
-
-/** A figure that early stopping can watch. */
-export type Monitor<Metrics extends ScalarMetrics = ScalarMetrics> =
-  "loss" | "val.loss" | `val.${keyof Metrics & string}`;
-
-/** After a training step; `index` and `epoch` count from 0. */
-export interface StepEvent {
-  readonly index: number;
-  readonly epoch: number;
-  readonly loss: number;
-  /** Learning rate of this step. */
-  readonly lr: number;
-  /** L2 norm of all gradients before clipping; with `clipNorm` only. */
-  readonly gradNorm?: number;
-  readonly samplesPerSecond: number;
-}
-
-/** An epoch that has ended. */
-export interface EpochRecord<Metrics extends ScalarMetrics = ScalarMetrics> {
-  readonly epoch: number;
-  /** Steps taken until its end, from the start of the run. */
-  readonly steps: number;
-  /** The training loss of the epoch (the mean over what counted; of reduction "sum" the sum), and the last validation in it. */
-  readonly figures: Figures<Metrics>;
-  /** Of this epoch, validation included. */
-  readonly seconds: number;
-}
-
-/** A validation. */
-export interface ValidationRecord<Metrics extends ScalarMetrics = ScalarMetrics> {
-  readonly epoch: number;
-  /** Steps taken until then. */
-  readonly steps: number;
-  readonly figures: Omit<Figures<Metrics>, "loss">;
-}
-
-/** What comes out of a run. */
-export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
-  /**
-   * When the monitored figure was best (`val.loss`, or `loss` without validation, if nothing was monitored) and the figures
-   * then; `undefined` if there was no check that counts. The model has these weights if early stopping restores the best.
-   */
-  readonly best:
-    { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;
-  /** Every epoch that came to its end; the last one may be cut short by `steps`. */
-  readonly history: readonly EpochRecord<Metrics>[];
-  /** Every validation. */
-  readonly validations: readonly ValidationRecord<Metrics>[];
-  /** Why it ended: all steps done, early stopping, or the reader left the loop. */
-  readonly stopped: "done" | "early" | "break";
-  /** Steps taken. */
-  readonly steps: number;
-  /** Steps that an earlier process had taken, where the run went on from a checkpoint. */
-  readonly resumed: number | undefined;
-  /** Of this process. */
-  readonly seconds: number;
-}
 
 /** Functions called on the way; the run waits for those that return a promise. */
 export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {
@@ -101,7 +35,7 @@ export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {
 
 /** How a run is validated. */
 export interface ValidateOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
-  readonly on: Samples;
+  readonly on: Samples | BatchSource;
   /** After every epoch, every so many steps, or after a time such as "5 min". Default "epoch". */
   readonly every?: EveryOption | undefined;
   /** By name, each one number. Default none: the loss alone. */
@@ -122,7 +56,7 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly steps?: number | undefined;
   /** Decides the order of the samples, dropout and all other randomness of the run. Default 0. */
   readonly seed?: number | undefined;
-  /** A new order for every epoch. Default true. */
+  /** A new order for every epoch. Default true; a source of samples has its own order (`source.shuffle(10_000)`). */
   readonly shuffle?: boolean | undefined;
   /** Leave out the samples that do not fill a batch. Default false. */
   readonly dropLast?: boolean | undefined;
@@ -150,7 +84,7 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
 
 /** How a run is validated, checked. */
 export interface ValidationPlan {
-  readonly on: Dataset;
+  readonly on: RunData;
   readonly every: Every;
   readonly metrics: ScalarMetrics;
   readonly batchSize: number;
@@ -159,13 +93,14 @@ export interface ValidationPlan {
 /** Options that have been checked, defaults filled in. */
 export interface FitPlan {
   readonly model: ModuleLike;
-  readonly dataset: Dataset;
+  readonly dataset: RunData;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
   readonly batchSize: number;
   readonly seed: number;
   readonly shuffle: boolean;
-  readonly stepsPerEpoch: number;
+  /** Undefined where only the end of an epoch tells. */
+  readonly stepsPerEpoch: number | undefined;
   /** Steps of the whole run. */
   readonly steps: number;
   readonly dropLast: boolean;
@@ -206,11 +141,12 @@ const where = "train.fit";
 /** @throws ArgumentError, ShapeError, NonFiniteError for what no run can start on. */
 export function planFit(model: ModuleLike, samples: unknown, options: FitOptions): FitPlan {
   requireModule(where, model);
-  requireSamples(where, samples);
+  const dataset = checkedData(where, samples as Samples);
   checkObject(where, options, names);
   requireLoss(where, options.loss);
   checkOptimizer(where, options.optimizer);
-  const { batchSize = 32, seed = 0, shuffle = true, dropLast = false, callbacks = {}, signals = false } = options;
+  const { batchSize = 32, seed = 0, dropLast = false, callbacks = {}, signals = false } = options;
+  const { shuffle = !isSource(dataset) } = options;
   const { resume = false, allow = [] } = options;
   checkCount(where, "batchSize", batchSize);
   checkSeed(where, seed);
@@ -225,16 +161,12 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
     throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
   }
-  const dataset = checkedDataset(where, samples);
-  const rows = dataset.length;
-  if (rows === 0) throw new ArgumentError(`${where}: expected at least one sample to train on`);
-  if (dropLast && batchSize > rows) {
+  if (shuffle && isSource(dataset)) {
     throw new ArgumentError(
-      `${where}: batchSize ${batchSize} is more than the ${rows} samples, and dropLast leaves nothing; lower it to ${rows} at most`,
+      `${where}: shuffle: a source has an order of its own; mix it on the way, source.shuffle(10_000), and leave the option out`,
     );
   }
-  const batch = Math.min(batchSize, rows);
-  const stepsPerEpoch = dropLast ? Math.floor(rows / batch) : Math.ceil(rows / batch);
+  const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, dropLast);
   const validate = planValidation(options.validate, Math.max(256, batch));
   return {
     model,
@@ -262,7 +194,19 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   };
 }
 
-function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number): number {
+function epochOf(rows: number | undefined, batchSize: number, dropLast: boolean) {
+  if (rows === undefined) return { batch: batchSize, stepsPerEpoch: undefined };
+  if (rows === 0) throw new ArgumentError(`${where}: expected at least one sample to train on`);
+  if (dropLast && batchSize > rows) {
+    throw new ArgumentError(
+      `${where}: batchSize ${batchSize} is more than the ${rows} samples, and dropLast leaves nothing; lower it to ${rows} at most`,
+    );
+  }
+  const batch = Math.min(batchSize, rows);
+  return { batch, stepsPerEpoch: dropLast ? Math.floor(rows / batch) : Math.ceil(rows / batch) };
+}
+
+function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number | undefined): number {
   if (epochs !== undefined && steps !== undefined) {
     throw new ArgumentError(`${where}: give epochs or steps, got both (${epochs} and ${steps})`);
   }
@@ -271,6 +215,11 @@ function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number): number 
     return steps;
   }
   checkCount(where, "epochs", epochs ?? 1);
+  if (stepsPerEpoch === undefined) {
+    throw new ArgumentError(
+      `${where}: the source does not know how many samples an epoch has; give the length of the run in steps, or count them once: await source.counted()`,
+    );
+  }
   return (epochs ?? 1) * stepsPerEpoch;
 }
 
@@ -282,7 +231,7 @@ function planValidation(given: ValidateOptions | undefined, defaultBatch: number
   checkMetrics(at, metrics);
   requireNumbers(at, metrics);
   checkCount(at, "batchSize", batchSize);
-  const on = checkedDataset(`${at}.on`, given.on);
+  const on = checkedData(`${at}.on`, given.on);
   if (on.length === 0) throw new ArgumentError(`${at}: expected at least one sample to validate on`);
   return { on, every: planEvery(at, every), metrics, batchSize };
 }

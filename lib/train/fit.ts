@@ -1,11 +1,12 @@
 // Training a model on a data set.
 import { ArgumentError } from "../errors.js";
-import type { Samples } from "../data/index.js";
+import type { BatchSource, Samples } from "../data/index.js";
 import { infoOf, replaceInfo } from "../info/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import { aborted } from "../tensor/program.js";
 import { anyOf, Cancellation } from "./cancellation.js";
-import { planFit, type FitOptions, type FitResult, type ScalarMetrics, type StepEvent } from "./fit-options.js";
+import { planFit, type FitOptions } from "./fit-options.js";
+import type { FitResult, ScalarMetrics, StepEvent } from "./records.js";
 import type { FitHooks } from "./hooks.js";
 import { learnInfo, recordRun } from "./known.js";
 import { Run } from "./run.js";
@@ -18,7 +19,7 @@ export type FitRun<Metrics extends ScalarMetrics = ScalarMetrics> = Run<StepEven
 const training = new WeakSet<object>();
 
 /**
- * Trains a model. The run begins by itself, in the next turn of the event loop; `await` it for its result, iterate over it for
+ * Trains a model on samples in memory, or on a source of samples that is read while it goes on. The run begins by itself, in the next turn of the event loop; `await` it for its result, iterate over it for
  * its steps, or both. Steps, shuffling and batching happen in the engine, off the event loop. The same seed gives the same
  * weights to the bit, on any number of threads.
  *
@@ -47,7 +48,7 @@ const training = new WeakSet<object>();
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,
-  dataset: Samples,
+  dataset: Samples | BatchSource,
   options: FitOptions<Metrics>,
 ): FitRun<Metrics> {
   return fitWith(model, dataset, options, {});
@@ -57,7 +58,7 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export function fitWith<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,
-  dataset: Samples,
+  dataset: Samples | BatchSource,
   options: FitOptions<Metrics>,
   hooks: FitHooks,
 ): FitRun<Metrics> {

@@ -1,12 +1,12 @@
 // What a run of `fit` is made of, so that a checkpoint is not taken for another run's.
 import { createHash } from "node:crypto";
 import { fingerprint } from "../data/fingerprint.js";
-import type { Dataset } from "../data/index.js";
+import { isSource } from "../data/index.js";
 import { sampled, type Identity, type Json } from "../checkpoint/index.js";
 import type { NamedParameter } from "../nn/index.js";
 import type { BoundOptimizer } from "../optim/index.js";
-import type { NdArray } from "../tensor/nd-array.js";
 import type { FitPlan } from "./fit-options.js";
+import { typesOfData, type RunData } from "./run-data.js";
 
 /** What {@link identityOf} looks at. */
 export interface IdentitySource {
@@ -24,12 +24,6 @@ export interface IdentitySource {
 export async function identityOf(source: IdentitySource): Promise<Identity> {
   const { where, plan, parameters, bound, graph, further } = source;
   const { dataset, validate, signal, steps, stepsPerEpoch, batchSize, seed, shuffle, stopping } = plan;
-  const ofData = async (set: Dataset): Promise<Record<string, Json>> => ({
-    samples: set.length,
-    x: typeOf(set.x),
-    y: typeOf(set.y),
-    content: `${await fingerprint(where, set.x, signal)} ${await fingerprint(where, set.y, signal)}`,
-  });
   const { optimizer } = bound;
   const rates: Record<string, Json> = {};
   for (let step = 0; step < steps; step = Math.max(1, step * 4)) {
@@ -42,7 +36,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
         `${parameter.dtype} [${parameter.shape.join(", ")}]${parameter.trainable ? "" : " frozen"}`,
       ]),
     ),
-    data: await ofData(dataset),
+    data: await ofData(where, dataset, signal),
     optimizer: {
       rule: optimizer.rule,
       clipNorm: optimizer.clipNorm ?? null,
@@ -53,10 +47,10 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
     length: { steps },
     options: {
       batchSize,
-      stepsPerEpoch,
+      stepsPerEpoch: stepsPerEpoch ?? null,
       seed,
       shuffle,
-      validation: validate ? { ...(await ofData(validate.on)), every: validate.every } : null,
+      validation: validate ? { ...(await ofData(where, validate.on, signal)), every: validate.every } : null,
       metrics: validate ? Object.keys(validate.metrics) : null,
       earlyStopping: stopping ? stopping.describe() : null,
       ...further,
@@ -64,4 +58,12 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
   };
 }
 
-const typeOf = ({ dtype, shape }: NdArray): string => `${dtype} [${shape.slice(1).join(", ")}]`;
+/** What data are: kinds of samples, how many, and by what their content is known again. */
+async function ofData(where: string, data: RunData, signal: AbortSignal | undefined): Promise<Record<string, Json>> {
+  const { x, y } = typesOfData(data);
+  const typeOf = ({ dtype, shape }: typeof x) => `${dtype} [${shape.join(", ")}]`;
+  const content = isSource(data)
+    ? await data.identity()
+    : `${await fingerprint(where, data.x, signal)} ${await fingerprint(where, data.y, signal)}`;
+  return { samples: data.length ?? null, x: typeOf(x), y: typeOf(y), content };
+}

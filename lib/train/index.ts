@@ -8,18 +8,16 @@ export type { StepOutcome } from "./step-program.js";
 export type { MetricResults, MetricSet } from "./metric-pass.js";
 export { fit, type FitRun } from "./fit.js";
 export { Run } from "./run.js";
+export type { Callbacks, FitOptions, ValidateOptions } from "./fit-options.js";
 export type {
-  Callbacks,
   EpochRecord,
   Figures,
-  FitOptions,
   FitResult,
   Monitor,
   ScalarMetrics,
   StepEvent,
-  ValidateOptions,
   ValidationRecord,
-} from "./fit-options.js";
+} from "./records.js";
 export type { DistillationRun, DistillationStep, LossTerms } from "./distillation.js";
 export type { EarlyStoppingOptions } from "./early-stopping.js";
 export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";

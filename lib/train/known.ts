@@ -1,18 +1,21 @@
 // What a model knows from training on: what the samples say of themselves, what the teacher knew, and what was done.
 import { isDeepStrictEqual } from "node:util";
-import type { Dataset, SamplesInfo } from "../data/index.js";
+import type { SamplesInfo } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import { addInfo, infoOf, recordStep, type InfoOptions, type ModelInfo } from "../info/index.js";
 import { Module, type ModuleLike } from "../nn/index.js";
 import { inputOf } from "../tensor/signature.js";
-import type { FitPlan, FitResult } from "./fit-options.js";
+import type { FitPlan } from "./fit-options.js";
+import type { FitResult } from "./records.js";
+import { infoOfData, type RunData } from "./run-data.js";
 
 /**
  * Notes what the samples say of themselves. What neither they nor the model say, the model that teaches knows.
  *
  * @throws ArgumentError if samples and model are of two minds about how x is to be read.
  */
-export function learnInfo(where: string, model: ModuleLike, { info }: Dataset, teacher: ModelInfo = {}): void {
+export function learnInfo(where: string, model: ModuleLike, data: RunData, teacher: ModelInfo = {}): void {
+  const info = infoOfData(data);
   requireOneRule(where, model, info);
   const own = infoOf(model);
   const { task, classes, scores } = info;

@@ -11,6 +11,8 @@ export interface MemoryFeedSource {
   /** Rows of a full step. */
   readonly rows: number;
   readonly shuffle: boolean;
+  /** Targets to be handed out with the rows, as they lie. */
+  readonly targets?: NdArray | undefined;
   /** Leave out what does not fill a step. */
   readonly dropLast: boolean;
 }
@@ -41,12 +43,12 @@ export class MemoryFeed implements Feed {
 
   next(_epoch: number, first: number, most: number): Promise<Stretch | undefined> {
     const { samples, full, source } = this;
-    const { rows, shuffle, columns } = source;
+    const { rows, shuffle, targets } = source;
     if (first >= this.stepsPerEpoch) return Promise.resolve(undefined);
     const short = first >= full;
     const [steps, each] = short ? [1, this.rowsOfSteps.at(-1)!] : [Math.min(most, full - first), rows];
     const firstRow = first * rows;
-    const y = shuffle ? undefined : columns.y && rowsOf(columns.y, firstRow, firstRow + steps * each);
+    const y = targets && rowsOf(targets, firstRow, firstRow + steps * each);
     return Promise.resolve({ samples, shuffle, firstRow, rows: each, steps, y });
   }
 

@@ -21,22 +21,20 @@ const SLICE_MS = 1.5;
 /** One pass of several metrics. */
 export class MetricPass {
   private readonly passes: readonly (readonly [name: string, pass: Accumulator<unknown>])[];
-  private readonly y: NdArray;
 
-  constructor(metrics: MetricSet, y: NdArray) {
+  constructor(metrics: MetricSet) {
     this.passes = Object.entries(metrics).map(([name, metric]) => [name, metric.start()] as const);
-    this.y = y;
   }
 
-  /** Takes in the predictions of consecutive rows from `firstRow` on. */
-  async update(predictions: NdArray, firstRow: number): Promise<void> {
+  /** Takes in the predictions of consecutive rows, with their targets. */
+  async update(predictions: NdArray, y: NdArray): Promise<void> {
     const rows = predictions.shape[0]!;
     let since = performance.now();
     for (let start = 0; start < rows; start += SLICE_ROWS) {
       const end = Math.min(rows, start + SLICE_ROWS);
-      requireAttached(this.y);
+      requireAttached(y);
       const part = rowsOf(predictions, start, end);
-      const truth = rowsOf(this.y, firstRow + start, firstRow + end);
+      const truth = rowsOf(y, start, end);
       for (const [, pass] of this.passes) pass.update(part, truth);
       if (performance.now() - since < SLICE_MS) continue;
       await new Promise((resolve) => setImmediate(resolve));

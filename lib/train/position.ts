@@ -1,6 +1,6 @@
 // How far a run has come, and what it has recorded on the way.
 import type { Json, Participant } from "../checkpoint/index.js";
-import type { EpochRecord, Figures, FitResult, ValidationRecord } from "./fit-options.js";
+import type { EpochRecord, Figures, FitResult, ValidationRecord } from "./records.js";
 import { LossTotal, type LossKind, type LossTotalState } from "./loss-total.js";
 
 interface State {

@@ -1,6 +1,6 @@
 // What a run tells of its steps, and what it throws for one that met a number that is not finite.
 import { NonFiniteError } from "../errors.js";
-import type { StepEvent } from "./fit-options.js";
+import type { StepEvent } from "./records.js";
 import { number } from "./format.js";
 import type { Position } from "./position.js";
 import type { Ran } from "./step-loops.js";

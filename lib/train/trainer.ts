@@ -9,14 +9,15 @@ import type { Checkpointer, CheckpointMoment } from "./checkpointer.js";
 import { Companions } from "./companions.js";
 import { interrupted, withBestWeights } from "./endings.js";
 import type { Feed } from "./feed.js";
-import type { EpochRecord, Figures, FitPlan, FitResult, StepEvent, ValidationRecord } from "./fit-options.js";
+import type { FitPlan } from "./fit-options.js";
+import type { EpochRecord, Figures, FitResult, StepEvent, ValidationRecord } from "./records.js";
 import type { FitHooks } from "./hooks.js";
-import { MemoryFeed } from "./memory-feed.js";
 import { Pace } from "./pace.js";
 import { Position } from "./position.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
 import { openCheckpoints, parametersIn } from "./run-checkpoints.js";
+import { feedOf, typesOfData } from "./run-data.js";
 import { checkStatistics } from "./statistics.js";
 import { eventsOf, notFinite } from "./step-events.js";
 import { StepLoops, typesOf } from "./step-loops.js";
@@ -58,24 +59,24 @@ export class Trainer {
     this.cancellation = cancellation;
     this.context = context;
     this.hooks = hooks;
-    const { dataset, model, validate, batchSize, shuffle, dropLast } = plan;
-    const { x, y } = dataset;
-    const all = { x, y, ...columns };
+    const { dataset, model, validate, batchSize: rows } = plan;
+    const types = { ...typesOfData(dataset), ...typesOf(columns) };
     this.companions = new Companions(plan.seed);
-    this.feed = new MemoryFeed({ columns: all, rows: batchSize, shuffle, dropLast });
+    this.feed = feedOf(dataset, { ...plan, where, cancellation, rows, keepTargets: false, columns });
     const { stepsPerEpoch } = this.feed;
     this.position = new Position(hooks.firstStep ?? 0, stepsPerEpoch);
-    this.loops = new StepLoops({ where, plan, columns: typesOf(all), companions: this.companions, hooks });
+    this.loops = new StepLoops({ where, plan, columns: types, companions: this.companions, hooks });
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
-      this.validation = validate && new Validation(where, validate, model, plan.loss, plan.steps);
+      this.validation =
+        validate && new Validation({ where, plan: validate, model, loss: plan.loss, steps: plan.steps, cancellation });
       const parameters = parametersIn(plan, this.loops).map(({ parameter }) => parameter);
       this.best = new Best(plan.stopping, validate !== undefined, parameters);
     } catch (thrown) {
       this.dispose();
       throw thrown;
     }
-    noteInput(model, { dtype: x.dtype, shape: x.shape.slice(1) });
+    noteInput(model, types.x);
     this.display = progress({
       steps: plan.steps,
       epochs: stepsPerEpoch === undefined ? 1 : Math.ceil(plan.steps / stepsPerEpoch),
@@ -127,14 +128,17 @@ export class Trainer {
     const { plan, hooks, position } = this;
     const begun = performance.now();
     const { stepsPerEpoch = Infinity } = this.feed;
-    const whole = position.epochStart + stepsPerEpoch;
-    const end = Math.min(plan.steps, whole);
+    let whole = position.epochStart + stepsPerEpoch;
+    let end = Math.min(plan.steps, whole);
     let stop = false;
     while (position.step < end && !stop) {
       const pause = hooks.due?.(position.step) ?? Infinity;
       const due = Math.min(this.validation?.due(position.step) ?? Infinity, this.checkpointer?.due(position.step) ?? Infinity); // prettier-ignore
-      if (!(await this.chunk(Math.min(end, due, pause)))) return "break";
-      if (position.step === pause) await this.pause();
+      const came = await this.chunk(Math.min(end, due, pause));
+      if (came === "left") return "break";
+      // The source has told that it has no more samples; or it has fewer than it said.
+      if (came === "ended") whole = end = position.step;
+      else if (position.step === pause) await this.pause();
       if (this.validation?.isDue(position.step, position.step === whole)) {
         await this.validate();
         stop = this.best.monitor !== "loss" && (await this.check());
@@ -156,13 +160,13 @@ export class Trainer {
     if (this.cancellation.aborted) throw aborted(where, this.cancellation.signal!);
   }
 
-  /** A native call's worth of steps, at most up to step `until`; false when the reader has left. */
-  private async chunk(until: number): Promise<boolean> {
+  /** A native call's worth of steps, at most up to step `until`; none at the end of the epoch, or when the reader has left. */
+  private async chunk(until: number): Promise<"steps" | "ended" | "left"> {
     const { cancellation, position, pace, feed } = this;
     const { step, epoch, inEpoch } = position;
     const stretch = await feed.next(epoch, inEpoch, pace.next(until - step));
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
-    if (!stretch) return false;
+    if (!stretch) return cancellation.isRaised ? "left" : "ended";
     const ran = await this.loops.run(stretch, epoch, step, cancellation.native);
     if (ran.taken.length > 0) this.best.trained();
     if (stretch.rows === feed.rowsOfSteps[0]) pace.note(ran.taken.length, ran.seconds);
@@ -170,7 +174,7 @@ export class Trainer {
     await this.tell(good);
     if (bad) throw notFinite(where, ran, bad);
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
-    return !ran.cancelled;
+    return ran.cancelled ? "left" : "steps";
   }
 
   private async tell(events: readonly StepEvent[]): Promise<void> {
@@ -185,7 +189,7 @@ export class Trainer {
 
   private async validate(): Promise<void> {
     const { position } = this;
-    const figures = await this.validation!.run(this.cancellation);
+    const figures = await this.validation!.run(position.step);
     position.validated = figures;
     const record: ValidationRecord = { epoch: position.epoch, steps: position.step, figures };
     position.validations.push(record);

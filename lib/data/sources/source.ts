@@ -1,0 +1,184 @@
+// Sources with what can be made of them: parts, other orders, changed samples. Each gives another source and reads nothing yet.
+import { ArgumentError, checkOptions } from "../../errors.js";
+import { got } from "../../names/got.js";
+import { rowCount, rowsOf } from "../rows.js";
+import { Dataset, type SamplesInfo } from "../dataset.js";
+import { augmented, augmentNames, planAugmentation, type AugmentOptions } from "./augment.js";
+import { rowsIn, type BatchSource, type Chunk, type ReadRequest, type SampleType } from "./batch-source.js";
+import { dropped, Gathered, limited, pickRows } from "./chunks.js";
+import { mapped, type ChunkPlace, type MapOptions } from "./map.js";
+import { ahead } from "./prefetch.js";
+import { shuffled } from "./shuffle.js";
+
+/** What a {@link Source} is made of. */
+export interface SourceParts extends Pick<BatchSource, "x" | "y" | "length" | "info"> {
+  identity(): Promise<string>;
+  read(request: ReadRequest): AsyncIterable<Chunk>;
+  /** Damaged samples that were left out by `onError: "skip"`, since the source was made. */
+  skipped?(): number;
+}
+
+/** A sample by itself: x and y with one row. */
+export type Sample = Chunk;
+
+/** Samples in order, read while a run goes on; made by `data.csvStream`, `data.tokens` and their like. */
+export class Source implements BatchSource {
+  readonly x: SampleType;
+  readonly y: SampleType;
+  readonly length: number | undefined;
+  readonly info: SamplesInfo;
+  private readonly parts: SourceParts;
+  private known: Promise<string> | undefined;
+
+  /** @internal See `data.fromGenerator`. */
+  constructor(parts: SourceParts) {
+    this.parts = parts;
+    this.x = parts.x;
+    this.y = parts.y;
+    this.length = parts.length;
+    this.info = parts.info ?? {};
+  }
+
+  /** By which a checkpoint knows its samples again. */
+  identity(): Promise<string> {
+    return (this.known ??= this.parts.identity());
+  }
+
+  /** The samples of an epoch, some at a time. */
+  read(request: ReadRequest): AsyncIterable<Chunk> {
+    return this.parts.read(request);
+  }
+
+  /** Damaged samples that were left out by `onError: "skip"` so far, each time that they were read. */
+  get skipped(): number {
+    return this.parts.skipped?.() ?? 0;
+  }
+
+  /** The first `count` samples of every epoch. @throws ArgumentError */
+  take(count: number): Source {
+    checkWhole("take", "count", count, 0);
+    const length = this.length === undefined ? undefined : Math.min(count, this.length);
+    return this.made(`take ${count}`, { length }, (request) => {
+      return limited(this.read(request), count - request.skip);
+    });
+  }
+
+  /** All but the first `count` samples of every epoch. @throws ArgumentError */
+  skip(count: number): Source {
+    checkWhole("skip", "count", count, 0);
+    const length = this.length === undefined ? undefined : Math.max(0, this.length - count);
+    return this.made(`skip ${count}`, { length }, (request) => {
+      return this.read({ ...request, skip: request.skip + count });
+    });
+  }
+
+  /**
+   * The samples for which `keeps` says yes. How many they are is not known then: give `steps`, or `counted()`.
+   *
+   * @param keeps gets a sample, x and y with one row, and has to say the same of it every time. @param name what it is, for checkpoints.
+   */
+  filter(keeps: (sample: Sample) => boolean, name: string = keeps.name): Source {
+    checkFunction("filter", keeps);
+    return this.made(`filter ${name}`, { length: undefined }, (request) => {
+      return dropped(kept(this.read({ ...request, skip: 0 }), keeps), request.skip);
+    });
+  }
+
+  /**
+   * Samples changed by a function of chunks, in order.
+   *
+   * @param change gets consecutive samples { x [n, …], y [n, …] } and gives as many, changed row by row and the same every time; it may be
+   *   asynchronous, up to `concurrency` chunks at a time, so that it can hand its work to threads.
+   * @throws ArgumentError
+   * @example
+   * const set = data.fromArrays({ x: array([1, 2, 3], [3, 1]), y: array([2, 4, 6], [3, 1]) });
+   * const doubled = data.stream(set).map(({ x, y }) => ({ x: array(x.data.map((v) => 2 * v), x.shape), y }), { name: "double" });
+   */
+  map(change: (chunk: Chunk, place: ChunkPlace) => Chunk | Promise<Chunk>, options: MapOptions = {}): Source {
+    checkFunction("map", change);
+    checkOptions("data.map", options, ["x", "y", "name", "concurrency"]);
+    const { x = this.x, y = this.y, name = change.name, concurrency = 1 } = options;
+    checkWhole("map", "concurrency", concurrency, 1);
+    return this.made(`map ${name}`, { x, y }, (request) => {
+      return mapped(this.read(request), { x, y }, change, request, concurrency);
+    });
+  }
+
+  /**
+   * Images changed at random, off the event loop: what becomes of an image depends on the seed of the run, the epoch and its place in the
+   * epoch.
+   *
+   * @throws ArgumentError unless x is [C, H, W] of u8 or f32.
+   * @example
+   * const digits = await data.mnist();
+   * const source = data.stream(digits.train, { shuffle: true }).augment({ crop: { padding: 2 }, cutout: 6 });
+   */
+  augment(options: AugmentOptions): Source {
+    checkOptions("data.augment", options, augmentNames);
+    const plan = planAugmentation("data.augment", this.x, options);
+    return this.made(`augment ${JSON.stringify(plan)}`, {}, (request) => augmented(this.read(request), plan, request));
+  }
+
+  /**
+   * Another order every epoch, within what fits into a buffer: each sample is drawn from the `size` that were read ahead.
+   *
+   * @param size samples that are held; as many as there are mix them wholly.
+   */
+  shuffle(size: number): Source {
+    checkWhole("shuffle", "size", size, 1);
+    return this.made(`shuffle ${size}`, {}, (request) => {
+      return dropped(shuffled(this.read({ ...request, skip: 0 }), this, size, request), request.skip);
+    });
+  }
+
+  /** Reads up to `chunks` chunks ahead of who takes them. A run reads ahead by itself; this is for loops of your own. */
+  prefetch(chunks: number): Source {
+    checkWhole("prefetch", "chunks", chunks, 1);
+    return new Source({ ...this.parts, identity: () => this.identity(), read: (request) => ahead(this.read(request), chunks) }); // prettier-ignore
+  }
+
+  /** The same source with its length, which one pass over it tells. */
+  async counted(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<Source> {
+    if (this.length !== undefined) return this;
+    let length = 0;
+    for await (const chunk of this.read({ seed: 0, epoch: 0, skip: 0, ...options })) length += rowsIn(chunk);
+    return new Source({ ...this.parts, length, identity: () => this.identity() });
+  }
+
+  /** The first `count` samples in memory; all of them without a count. @throws ArgumentError if there are none. */
+  async toDataset(count = Infinity): Promise<Dataset> {
+    const chunks: Chunk[] = [];
+    for await (const chunk of limited(this.read({ seed: 0, epoch: 0, skip: 0 }), count)) chunks.push(chunk);
+    const rows = chunks.reduce((sum, chunk) => sum + rowsIn(chunk), 0);
+    if (rows === 0) throw new ArgumentError("data.toDataset: the source gave no sample");
+    const all = new Gathered(this, rows);
+    for (const chunk of chunks) for (let row = 0; row < rowsIn(chunk); row++) all.add(chunk, row);
+    return new Dataset({ ...all.all, info: this.info }, "data.toDataset");
+  }
+
+  private made(how: string, other: Partial<SourceParts>, read: SourceParts["read"]): Source {
+    const identity = async () => `${await this.identity()} | ${how}`;
+    return new Source({ ...this.parts, ...other, identity, read });
+  }
+}
+
+async function* kept(chunks: AsyncIterable<Chunk>, keeps: (sample: Sample) => boolean): AsyncGenerator<Chunk> {
+  for await (const chunk of chunks) {
+    const { x, y } = chunk;
+    const rows = Array.from({ length: rowCount(x) }, (_, row) => row).filter((row) =>
+      keeps({ x: rowsOf(x, row, row + 1), y: rowsOf(y, row, row + 1) }),
+    );
+    if (rows.length > 0) yield rows.length === rowCount(x) ? chunk : pickRows(chunk, rows);
+  }
+}
+
+/** @throws ArgumentError unless `value` is a whole number from `least` on. */
+export function checkWhole(method: string, name: string, value: unknown, least: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return;
+  throw new ArgumentError(`data.${method}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
+}
+
+function checkFunction(method: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new ArgumentError(`data.${method}: expected a function of samples { x, y }, got ${got(value)}`);
+}
