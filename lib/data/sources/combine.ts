@@ -71,9 +71,10 @@ async function* oneAfterTheOther(sources: readonly BatchSource[], request: ReadR
       continue;
     }
     let rows = 0;
-    for await (const chunk of dropped(counting(source.read({ ...request, skip: 0 }), (n) => void (rows += n)), skip)) {
-      yield chunk;
-    } // prettier-ignore
+    const chunks = counting(source.read({ ...request, skip: 0 }), (n) => {
+      rows += n;
+    });
+    yield* dropped(chunks, skip);
     skip = Math.max(0, skip - rows);
   }
 }
@@ -100,9 +101,9 @@ class Reader {
   /** Hands the next sample to `take`; false at the end. */
   async next(take: (chunk: Chunk, row: number) => void): Promise<boolean> {
     while (!this.chunk || this.row >= rowsIn(this.chunk)) {
-      const { done, value } = await this.iterator.next();
-      if (done) return false;
-      this.chunk = value;
+      const next = await this.iterator.next();
+      if (next.done) return false;
+      this.chunk = next.value;
       this.row = 0;
     }
     take(this.chunk, this.row++);
@@ -143,7 +144,7 @@ function pick(readers: readonly Reader[], share: number): Reader {
 }
 
 function requireAlike(where: string, sources: readonly BatchSource[]): Pick<BatchSource, "x" | "y" | "info"> {
-  const strange = sources.find((source) => !isSource(source));
+  const strange = (sources as readonly unknown[]).find((source) => !isSource(source));
   if (sources.length === 0 || strange !== undefined) {
     throw new ArgumentError(
       `${where}: expected sources such as data.csvStream gives, got ${sources.length === 0 ? "none" : got(strange)}; a data set is one by data.stream(set)`,
