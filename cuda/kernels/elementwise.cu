@@ -23,10 +23,9 @@ elementwise_kernel(ATHANOR_PARAM(EwProgramParams) p) {
 const char* refuses(const device::Elementwise& args) { return refuse_program(args.args); }
 Index workspace(const device::Elementwise&) { return 0; }
 
-device::Result run(device::Stream* stream, const device::Elementwise& args, void*) {
-  const EwProgramParams p = make_program(args.args, -1, args.run);
+device::Result run_program(device::Stream* stream, const EwProgramParams& p, DType compute) {
   if (p.size == 0) return device::Result::ok;
-  switch (args.args.program.compute) {
+  switch (compute) {
     case DType::f64: return run_elementwise_f64(stream, p);
     case DType::i32:
       return LAUNCH((elementwise_kernel<std::int32_t>), blocks_for(p.size, kEwWidth<std::int32_t> * kEwThreads),
@@ -37,7 +36,19 @@ device::Result run(device::Stream* stream, const device::Elementwise& args, void
   }
 }
 
+device::Result run(device::Stream* stream, const device::Elementwise& args, void*) {
+  return run_program(stream, make_program(args.args, -1, args.run), args.args.program.compute);
+}
+
 }  // namespace
+
+device::Result run_epilogue(device::Stream* stream, const device::Epilogue& epilogue, const float* raw) {
+  EwProgramParams p = make_program(epilogue.args, -1, epilogue.run);
+  p.data[epilogue.raw] = const_cast<float*>(raw);
+  p.types[epilogue.raw] = static_cast<std::uint8_t>(DType::f32);
+  p.access[epilogue.raw] = EwAccess::linear;
+  return run_program(stream, p, DType::f32);
+}
 
 const char* refuse_program(const EwArgs& args) {
   if (args.size() > Index{0x7fffffff} * 256) return "a tensor of more than 2^39 elements";

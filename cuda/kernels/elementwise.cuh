@@ -6,6 +6,7 @@
 #include "base/philox.h"
 #include "cuda/kernels/lane.cuh"
 #include "device/launch.h"
+#include "device/plugin.h"
 #include "kernels/elementwise.h"
 
 namespace athanor::cuda {
@@ -31,6 +32,9 @@ EwProgramParams make_program(const EwArgs& args, int raw, const device::RunRecor
 
 // Why a program does not run here, or null.
 const char* refuse_program(const EwArgs& args);
+
+// Runs an epilogue over a result that lies dense in memory in f32.
+device::Result run_epilogue(device::Stream* stream, const device::Epilogue& epilogue, const float* raw);
 
 // Offset of linear element `i` in an operand's memory.
 ATHANOR_DEVICE Index nest_offset(const EwProgramParams& p, int operand, Index i) {

@@ -5,7 +5,31 @@
 namespace athanor::cuda {
 
 void fill_elementwise(device::Launchers& launch);
+void fill_loop(device::Launchers& launch);
+void fill_matmul(device::Launchers& launch);
+void fill_movement(device::Launchers& launch);
+void fill_optim(device::Launchers& launch);
+void fill_reduce(device::Launchers& launch);
+void fill_softmax(device::Launchers& launch);
 
-inline void fill_launchers(device::Launchers& launch) { fill_elementwise(launch); }
+inline void fill_launchers(device::Launchers& launch) {
+  fill_elementwise(launch);
+  fill_loop(launch);
+  fill_matmul(launch);
+  fill_movement(launch);
+  fill_optim(launch);
+  fill_reduce(launch);
+  fill_softmax(launch);
+}
+
+// For families that take all that their struct can say and need no workspace.
+template <class Args>
+const char* never(const Args&) {
+  return nullptr;
+}
+template <class Args>
+Index no_workspace(const Args&) {
+  return 0;
+}
 
 }  // namespace athanor::cuda

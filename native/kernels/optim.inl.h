@@ -6,11 +6,7 @@
 #include <utility>
 
 #include "kernels/optim.h"
-#include "optim/rules/adagrad.h"
-#include "optim/rules/adam.h"
-#include "optim/rules/adamw.h"
-#include "optim/rules/rmsprop.h"
-#include "optim/rules/sgd.h"
+#include "optim/rules/all.h"
 #include "simd/vec.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {

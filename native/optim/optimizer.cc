@@ -11,11 +11,7 @@
 
 #include "base/error.h"
 #include "kernels/dispatch.h"
-#include "optim/rules/adagrad.h"
-#include "optim/rules/adam.h"
-#include "optim/rules/adamw.h"
-#include "optim/rules/rmsprop.h"
-#include "optim/rules/sgd.h"
+#include "optim/rules/all.h"
 
 namespace athanor::optim {
 namespace {
