@@ -42,7 +42,7 @@ export interface TrialParts {
  *     if (trial.shouldPrune()) trial.prune();
  *   }
  *   return loss;
- * }, { trials: 10, pruner: tune.none() });
+ * }, { trials: 10, pruner: tune.median() });
  * console.log(study.best?.params.lr);
  */
 export class Trial {

@@ -1,0 +1,137 @@
+// Successive halving without waiting: ASHA (Li et al., "A system for massively parallel hyperparameter tuning", 1810.05934) in its
+// stopping form. Rung k lies at a resource of r · η^(s + k) steps; a trial goes on from it if it is among the best 1/η of the trials that have
+// come so far, itself included. Hyperband (Li et al., 1603.06560) runs several with other s beside each other.
+import { checkOptions } from "../../errors.js";
+import { Draws } from "../random/philox.js";
+import type { Direction, Intermediate } from "../study/record.js";
+import { checkWhole, lossOf } from "./compare.js";
+import type { PruneRequest, Pruner } from "./pruner.js";
+
+/** Options of {@link asha}. */
+export interface AshaOptions {
+  /** Steps before the first decision: r of the paper. A trial that has reported step 0 has taken one. Default 1. */
+  readonly min?: number;
+  /** Steps of a whole trial: R of the paper; no decision is made there. Default no end. */
+  readonly max?: number;
+  /** Of every so many trials at a rung one goes on: η of the paper. Default 4. */
+  readonly factor?: number;
+  /** Rungs left out at the beginning: s of the paper. Default 0. */
+  readonly skip?: number;
+}
+
+/**
+ * Successive halving as trials come (ASHA): at 1, 4, 16, … steps only the best quarter of the trials seen there goes on.
+ *
+ * @throws ArgumentError
+ * @example
+ * tune.asha({ min: 1, max: 81, factor: 3 });
+ */
+export function asha(options: AshaOptions = {}): Pruner {
+  const where = "tune.asha";
+  checkOptions(where, options, ["min", "max", "factor", "skip"]);
+  const { min = 1, max = Infinity, factor = 4, skip = 0 } = options;
+  checkWhole(where, "min", min, 1);
+  if (max !== Infinity) checkWhole(where, "max", max, min);
+  checkWhole(where, "factor", factor, 2);
+  checkWhole(where, "skip", skip, 0);
+  return {
+    name: "asha",
+    settings: { ...options },
+    prune: (request) => halve(request, { min, max, factor, skip }, () => true),
+  };
+}
+
+interface Halving {
+  readonly min: number;
+  readonly max: number;
+  readonly factor: number;
+  readonly skip: number;
+}
+
+function halve(
+  { number, reports, history, direction }: PruneRequest,
+  { min, max, factor, skip }: Halving,
+  competes: (number: number) => boolean,
+): boolean {
+  const taken = reports.at(-1)!.step + 1;
+  const before = (reports.at(-2)?.step ?? -1) + 1;
+  // The highest rung that this report is the first to reach.
+  let rung = min * factor ** skip;
+  if (taken < rung) return false;
+  while (rung * factor <= taken) rung *= factor;
+  if (before >= rung || rung >= max) return false;
+  const own = lossAt(reports, rung, direction)!;
+  if (own === Infinity) return true;
+  let [count, better] = [1, 0];
+  for (const trial of history) {
+    if (trial.number === number || !competes(trial.number)) continue;
+    const loss = lossAt(trial.intermediate, rung, direction);
+    if (loss === undefined) continue;
+    count++;
+    if (loss < own) better++;
+  }
+  return better >= Math.max(1, Math.floor(count / factor));
+}
+
+// The first report of a trial that had taken so many steps.
+function lossAt(reports: readonly Intermediate[], resource: number, direction: Direction): number | undefined {
+  const report = reports.find(({ step }) => step + 1 >= resource);
+  return report === undefined ? undefined : lossOf(report.value, direction);
+}
+
+/** Options of {@link hyperband}. */
+export interface HyperbandOptions {
+  /** Steps before the first decision. Default 1. */
+  readonly min?: number;
+  /** Steps of a whole trial: R of the paper. */
+  readonly max: number;
+  /** η of the paper. Default 3. */
+  readonly factor?: number;
+}
+
+/** The brackets of Hyperband: s, and how many configurations begin in it (line 2 of Algorithm 1). */
+export function bracketsOf({
+  min = 1,
+  max,
+  factor = 3,
+}: HyperbandOptions): { readonly skip: number; readonly trials: number }[] {
+  let last = 0;
+  while (min * factor ** (last + 1) <= max) last++;
+  return Array.from({ length: last + 1 }, (_, i) => {
+    const s = last - i;
+    return { skip: i, trials: Math.ceil(((last + 1) / (s + 1)) * factor ** s) };
+  });
+}
+
+/**
+ * Successive halving in several brackets that begin to decide later and later, so that trials which start slowly have their chance
+ * (Hyperband). A trial's bracket is drawn by its number, as often as the paper has configurations in it.
+ *
+ * @throws ArgumentError
+ * @example
+ * tune.hyperband({ max: 81 }); // brackets that begin at 1, 3, 9, 27 and 81 steps
+ */
+export function hyperband(options: HyperbandOptions): Pruner {
+  const where = "tune.hyperband";
+  checkOptions(where, options, ["min", "max", "factor"]);
+  const { min = 1, max, factor = 3 } = options;
+  checkWhole(where, "min", min, 1);
+  checkWhole(where, "max", max, min);
+  checkWhole(where, "factor", factor, 2);
+  const brackets = bracketsOf({ min, max, factor });
+  const total = brackets.reduce((sum, { trials }) => sum + trials, 0);
+  const bracketOf = (seed: number, number: number): number => {
+    let left = new Draws(seed, number, "hyperband").uniform() * total;
+    return brackets.findIndex(({ trials }) => (left -= trials) < 0);
+  };
+  return {
+    name: "hyperband",
+    settings: { ...options },
+    prune(request) {
+      const { number, seed } = request;
+      const bracket = bracketOf(seed, number);
+      const { skip } = brackets[bracket]!;
+      return halve(request, { min, max, factor, skip }, (other) => bracketOf(seed, other) === bracket);
+    },
+  };
+}

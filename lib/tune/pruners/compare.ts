@@ -1,0 +1,70 @@
+// Which of two values is better; NaN is worse than any number, and than nothing at all it is no better.
+import { ArgumentError } from "../../errors.js";
+import { got } from "../../names/got.js";
+import type { Direction, Intermediate, TrialRecord } from "../study/record.js";
+
+/** As a loss: the smaller the better; NaN is Infinity. */
+export const lossOf = (value: number, direction: Direction): number =>
+  Number.isNaN(value) ? Infinity : direction === "minimize" ? value : -value;
+
+/** Reports as losses. */
+export const lossesOf = (reports: readonly Intermediate[], direction: Direction): number[] =>
+  reports.map(({ value }) => lossOf(value, direction));
+
+/** Trials that came to their end with a value. */
+export const completed = (history: readonly TrialRecord[]): TrialRecord[] =>
+  history.filter(({ state }) => state === "complete" || state === "infinite");
+
+/**
+ * The value below which `percent` of the values lie, with straight lines between neighbours (numpy's "linear"). Infinity counts
+ * as larger than any number.
+ */
+export function percentileOf(values: readonly number[], percent: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const at = ((sorted.length - 1) * percent) / 100;
+  const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
+  return low === high ? low : low + (high - low) * (at - Math.floor(at));
+}
+
+/** When a pruner begins to decide. */
+export interface Schedule {
+  /** Trials that have to be complete before. Default 5. */
+  readonly startupTrials?: number;
+  /** Steps of a trial before its first decision. Default 0. */
+  readonly warmupSteps?: number;
+  /** Decides only at `warmupSteps`, `warmupSteps + interval`, … Default 1, at every report. */
+  readonly interval?: number;
+}
+
+/** Whether a report is the first at or after one of the steps at which decisions are made. */
+export function isDue(reports: readonly Intermediate[], { warmupSteps = 0, interval = 1 }: Schedule): boolean {
+  const step = reports.at(-1)!.step;
+  if (step < warmupSteps) return false;
+  const due = Math.floor((step - warmupSteps) / interval) * interval + warmupSteps;
+  const before = reports.at(-2)?.step ?? -Infinity;
+  return before < due;
+}
+
+/** @throws ArgumentError */
+export function checkWhole(where: string, name: string, value: unknown, least: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return;
+  throw new ArgumentError(`${where}: ${name}: expected a whole number of ${least} or more, got ${got(value)}`);
+}
+
+/** @throws ArgumentError */
+export function checkSchedule(where: string, { startupTrials = 5, warmupSteps = 0, interval = 1 }: Schedule): void {
+  checkWhole(where, "startupTrials", startupTrials, 0);
+  checkWhole(where, "warmupSteps", warmupSteps, 0);
+  checkWhole(where, "interval", interval, 1);
+}
+
+/** @throws ArgumentError unless `value` lies between the two, both excluded where `open`. */
+export function checkBetween(
+  where: string,
+  name: string,
+  value: unknown,
+  [low, high]: readonly [number, number],
+): void {
+  if (typeof value === "number" && value > low && value < high) return;
+  throw new ArgumentError(`${where}: ${name}: expected a number between ${low} and ${high}, got ${got(value)}`);
+}
