@@ -1,7 +1,10 @@
 // One layer, or a small network, in every format beside itself in f32, in turns within one process: where a format pays, and that it
-// is never slower. x and y stay in the engine, so that the times are the products' alone.
+// is never slower. x and y stay in the engine, so that the times are the products' alone. Layers: 100x256 is a linear one,
+// 100-256-5 a network, c16x32@14 a 3 x 3 convolution of 14 x 14 pixels. A case below 0.97 is measured again
+// with five new pairs of programs, whose memory lies elsewhere (the same kernel beside itself strays by up to 10 % with the place of its
+// weights), and its ratio is the median of those.
 //   node scripts/run-ts.mjs bench/formats.ts [--layers 100x256,1024x1024] [--batches 1,8,64] [--formats int8,nf4] [--threads 1]
-//   [--rounds 41] [--json FILE]
+//   [--rounds 41] [--all-integers] [--json FILE]
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import {
@@ -24,12 +27,14 @@ const { values: flags } = parseArgs({
   options: {
     layers: {
       type: "string",
-      default: "100x256,256x128,128x5,784x512,512x256,256x10,1024x1024,2048x2048,100-256-128-5",
+      default:
+        "100x256,256x128,128x5,784x512,512x256,256x10,1024x1024,2048x2048,100-256-128-5,c1x16@28,c16x32@14,c64x64@14",
     },
     batches: { type: "string", default: "1,4,16,64,256" },
     formats: { type: "string" },
     threads: { type: "string", default: "1" },
     rounds: { type: "string", default: "41" },
+    "all-integers": { type: "boolean", default: false },
     json: { type: "string" },
   },
 });
@@ -42,9 +47,9 @@ const weights =
 const inputs =
   (scheme: Scheme, pruned = 0): Make =>
   async (model) => {
-    const K = model.parameters()[0]!.shape[1]!;
     const masked = pruned > 0 ? await prune(model, { amount: pruned }) : model;
-    return quantize(masked, scheme, { calibrate: sample(256, K) });
+    const integers = flags["all-integers"] ? "all" : "faster";
+    return quantize(masked, scheme, { calibrate: sample([256, ...inputOf(model)]), integers });
   };
 const sparse =
   (amount: number): Make =>
@@ -74,24 +79,39 @@ const formats: Readonly<Record<string, Make>> = {
 
 let state = 1;
 const draw = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32 - 0.5;
-const sample = (rows: number, K: number): NdArray =>
+const sample = (shape: number[]): NdArray =>
   array(
-    Float32Array.from({ length: rows * K }, () => draw()),
-    [rows, K],
+    Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => draw()),
+    shape,
   );
+
+const pixels = new WeakMap<nn.Module, number>();
+
+/** The shape of one sample. */
+function inputOf(model: nn.Module): number[] {
+  const first = model.parameters()[0]!.shape[1]!;
+  const side = pixels.get(model);
+  return side === undefined ? [first] : [first, side, side];
+}
 
 function build(layers: string): nn.Module {
   seed(1);
+  const convolution = /^c(\d+)x(\d+)@(\d+)$/.exec(layers)?.slice(1).map(Number);
+  if (convolution) {
+    const model = nn.sequential(nn.conv2d(convolution[0]!, convolution[1]!, { kernel: 3, padding: 1 }));
+    pixels.set(model, convolution[2]!);
+    return model;
+  }
   const widths = layers.split(/[x-]/).map(Number);
   const parts = widths.slice(1).flatMap((width, i) => [...(i > 0 ? [nn.relu()] : []), nn.linear(widths[i]!, width)]);
   return nn.sequential(...parts);
 }
 
 /** A compiled run of a model on x, and what frees it. */
-function runner(model: nn.Module, x: NdArray, y: number) {
+function runner(model: nn.Module, x: NdArray, y: number[]) {
   const held = new Parameter(x.shape, { trainable: false });
   held.write(x);
-  const result = new Parameter([x.shape[0]!, y], { trainable: false });
+  const result = new Parameter([x.shape[0]!, ...y], { trainable: false });
   const run = compile(() => {
     const { trace } = held.tensor();
     trace.update(result, model.forward(held.tensor()));
@@ -133,33 +153,50 @@ interface Row {
   readonly time: number;
   /** Above 1: faster than f32. */
   readonly ratio: number;
+  /** Ratios of the five pairs, ascending, where the first was below 0.97. */
+  readonly again?: readonly number[];
 }
+
+const tolerated = 0.97;
 
 const rows: Row[] = [];
 setThreads(Number(flags.threads));
 const names = flags.formats?.split(",") ?? Object.keys(formats);
 for (const layers of flags.layers.split(",")) {
   const dense = build(layers);
-  const [K, N] = [Number(layers.split(/[x-]/)[0]), Number(layers.split(/[x-]/).at(-1))];
   for (const name of names) {
     const model = await formats[name]!(dense);
     const line: string[] = [];
     for (const batch of flags.batches.split(",").map(Number)) {
-      const x = sample(batch, K);
-      const [plain, packed] = [runner(dense, x, N), runner(model, x, N)];
-      const { f32, format, ratio } = inTurns(plain.run, packed.run, Number(flags.rounds));
-      rows.push({ layers, format: name, batch, threads: threads(), f32, time: format, ratio });
+      const x = sample([batch, ...inputOf(dense)]);
+      const y = [dense.parameters().at(-1)!.shape[0]!, ...inputOf(dense).slice(1)];
+      const measure = () => {
+        const [plain, packed] = [runner(dense, x, y), runner(model, x, y)];
+        const times = inTurns(plain.run, packed.run, Number(flags.rounds));
+        plain.dispose();
+        packed.dispose();
+        return times;
+      };
+      const first = measure();
+      const again = first.ratio < tolerated ? Array.from({ length: 5 }, measure).sort((a, b) => a.ratio - b.ratio) : [];
+      const { f32, format, ratio } = again[2] ?? first;
+      const ratios = again.length > 0 ? { again: again.map((each) => each.ratio) } : {};
+      rows.push({ layers, format: name, batch, threads: threads(), f32, time: format, ratio, ...ratios });
       line.push(`${ratio.toFixed(2)} (${f32.toFixed(1)} µs)`.padStart(20));
-      plain.dispose();
-      packed.dispose();
     }
     console.log(`${layers.padEnd(14)} ${name.padEnd(18)}${line.join("")}`);
     if (model !== dense) model.dispose();
   }
   dense.dispose();
 }
-const slow = rows.filter(({ ratio }) => ratio < 0.97);
+const slow = rows.filter(({ ratio }) => ratio < tolerated);
+for (const { layers, format, batch, again } of slow) {
+  console.log(`slower: ${layers} ${format} batch ${batch}: ${again!.map((ratio) => ratio.toFixed(3)).join(", ")}`);
+}
 console.log(`${slow.length} of ${rows.length} are slower than f32 by more than 3 %`);
 if (flags.json !== undefined) {
-  writeFileSync(flags.json, `${JSON.stringify({ machine: machine(), isa: isa(), rows }, null, 1)}\n`);
+  const short = (_: string, value: unknown) => (typeof value === "number" ? Number(value.toPrecision(4)) : value);
+  const lines = rows.map((row) => `  ${JSON.stringify(row, short)}`).join(",\n");
+  const head = `"machine": ${JSON.stringify(machine())}, "isa": "${isa()}"`;
+  writeFileSync(flags.json, `{ ${head}, "rows": [\n${lines}\n] }\n`);
 }

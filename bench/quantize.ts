@@ -56,7 +56,7 @@ try {
       console.log(`${recipe.name} seed ${seed}: ${dense.toFixed(2)} %, ${size} bytes`);
       for (const [name, scheme, more] of variants) {
         const start = performance.now();
-        const small = await quantize(model, scheme, more);
+        const small = await quantize(model, scheme, { integers: "all", ...more });
         const seconds = (performance.now() - start) / 1000;
         const accuracy = await accuracyOf(small);
         const row = results.get(name) ?? { lost: [], accuracy: [], smaller: [], seconds: [] };

@@ -44,7 +44,7 @@ export async function prepare<Model extends Module>(
 ): Promise<Model> {
   const where = "quantize.prepare";
   requireModel(where, model);
-  checkOptions(where, given, ["calibrate", "observer", "batchSize", "signal", "match", "keep", "lsq"]);
+  checkOptions(where, given, ["calibrate", "observer", "batchSize", "signal", "match", "keep", "integers", "lsq"]);
   const options = await withCalibration(given);
   const { lsq = false, ...rest } = options;
   await requireSoundInputs(where, model, targetsOf(where, model, choice, options), options);

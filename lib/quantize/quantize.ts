@@ -37,7 +37,7 @@ export interface QuantizeOptions extends Selection {
   readonly signal?: AbortSignal | undefined;
 }
 
-const names = ["calibrate", "method", "observer", "batchSize", "signal", "match", "keep"];
+const names = ["calibrate", "method", "observer", "batchSize", "signal", "match", "keep", "integers"];
 
 /** Options that have been checked. */
 export interface Plan {
@@ -96,6 +96,8 @@ export async function formsFor(
   targets: readonly Target[],
   { lsq = false, smooth = new Map<Target, NdArray>() } = {},
 ): Promise<Forms> {
+  const notes = new Map(targets.flatMap((target) => (target.note === undefined ? [] : [[target, target.note]])));
+  if (targets.some(({ asked }) => asked === "static")) source(undefined, "static activations");
   const statics = targets.filter(({ scheme }) => scheme.activations === "static");
   const ranges =
     statics.length === 0
@@ -103,7 +105,6 @@ export async function formsFor(
       : await inputRanges(source(undefined, "static activations"), statics, smooth, observer);
   for (const target of statics) if (!ranges.has(target)) refuseStatic(where, target);
   const forms = new Map<Target, FakeForm>();
-  const notes = new Map<Target, string>();
   for (const target of targets) {
     const range = ranges.get(target);
     const scheme =

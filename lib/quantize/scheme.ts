@@ -16,7 +16,13 @@ export type Grid =
   /** Whole numbers from low to high; without `symmetric` an integer of its own stands for 0. */
   | { readonly kind: "uniform"; readonly low: number; readonly high: number; readonly symmetric: boolean }
   /** The entries of a fixed table, ascending; `limit` is the entry that the largest weight becomes. */
-  | { readonly kind: "table"; readonly table: readonly number[]; readonly limit: number; readonly float8?: Float8 }
+  | {
+      readonly kind: "table";
+      readonly table: readonly number[];
+      readonly exact?: readonly number[]; // where the table was rounded for products of integers
+      readonly limit: number;
+      readonly float8?: Float8;
+    }
   /** The entries of a table that is found for each weight. */
   | { readonly kind: "learned"; readonly entries: number };
 
@@ -262,8 +268,9 @@ function table(
   const storage = storageOf(Math.ceil(Math.log2(exact.length)));
   // Products of integers see a table in whole parts of its largest entry / 127, so that is the table then.
   const unit = Math.fround(limit / 127);
-  const values = activations === "float" ? exact : exact.map((entry) => Math.fround(unit * Math.round(entry / unit)));
-  return { name, storage, grid: { kind: "table", table: values, limit }, per, activations };
+  const rounded = exact.map((entry) => Math.fround(unit * Math.round(entry / unit)));
+  const entries = activations === "float" ? { table: exact } : { table: rounded, exact };
+  return { name, storage, grid: { kind: "table", ...entries, limit }, per, activations };
 }
 
 /** Whether static inputs are bytes from 0 to 255 with a zero point; otherwise from -127 to 127 around 0. */

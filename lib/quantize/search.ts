@@ -95,7 +95,7 @@ export async function search<Model extends Module>(model: Model, given: SearchOp
 
 function checked(model: unknown, options: SearchOptions) {
   requireModel(where, model);
-  checkOptions(where, options, ["schemes", "bytes", "score", "least", "calibrate", "method", "observer", "batchSize", "match", "keep", "signal"]); // prettier-ignore
+  checkOptions(where, options, ["schemes", "bytes", "score", "least", "calibrate", "method", "observer", "batchSize", "match", "keep", "integers", "signal"]); // prettier-ignore
   const { schemes, bytes, score, least, ...rest } = options;
   if (!((schemes as unknown) instanceof Array) || schemes.length === 0) {
     throw new ArgumentError(`${where}: schemes must be a list such as [quantize.int8(), quantize.int4()]`);

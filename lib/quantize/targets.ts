@@ -4,8 +4,10 @@ import { Embedding, Module, Statistic, type ParameterMatches } from "../nn/index
 import { selectParameters } from "../nn/match.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
+import { requireOneOf } from "../ops/require.js";
 import { layoutOf, type Layout } from "./layout.js";
-import { requireScheme, schemeMakers, type Scheme } from "./scheme.js";
+import { whyNoGain, withFloatInputs } from "./pays.js";
+import { requireScheme, schemeMakers, type Activations, type Scheme } from "./scheme.js";
 
 /** A scheme for all weights, or one for each: what the function returns nothing for stays as it is. */
 export type SchemeChoice = Scheme | ((name: string, parameter: Parameter) => Scheme | undefined);
@@ -16,6 +18,12 @@ export interface Selection {
   readonly match?: ParameterMatches | undefined;
   /** Those to leave alone, such as `["0", "head.weight"]`. Default none. */
   readonly keep?: ParameterMatches | undefined;
+  /**
+   * Which layers take their inputs as integers, of those whose scheme has integer activations. "faster": products x · wᵀ with at least
+   * 64 inputs, 64 outputs and 16,384 weights, which are faster so; the others multiply floats, and `quantize.report` says
+   * which. "all": every layer, to see what integers do to the results, or for a processor where they pay earlier. Default "faster".
+   */
+  readonly integers?: "faster" | "all" | undefined;
 }
 
 /** A weight to be quantized. */
@@ -24,6 +32,9 @@ export interface Target {
   readonly parameter: Parameter;
   readonly scheme: Scheme;
   readonly layout: Layout;
+  /** What its scheme asked of the inputs, and why the inputs are floats instead. */
+  readonly asked: Activations;
+  readonly note?: string | undefined;
 }
 
 /** @throws ArgumentError for a name or pattern that means no parameter, a selection that leaves nothing, or a weight that its scheme cannot take. */
@@ -33,7 +44,8 @@ export function targetsOf(where: string, model: Module, choice: SchemeChoice, se
   const named = model.namedWeights().filter(({ parameter }) => !(parameter instanceof Statistic));
   const isWeight = (parameter: Parameter) =>
     !parameter.form && parameter.dtype === "f32" && parameter.shape.length >= 2 && countOf(parameter.shape) > 0;
-  const { match, keep } = selection;
+  const { match, keep, integers = "faster" } = selection;
+  requireOneOf(where, "integers", integers, ["faster", "all"]);
   const kept = new Set(keep === undefined ? [] : selectParameters(where, "keep", keep, named));
   const wanted =
     match === undefined
@@ -45,15 +57,32 @@ export function targetsOf(where: string, model: Module, choice: SchemeChoice, se
     if (scheme === undefined) return [];
     requireScheme(`${where} (for "${name}")`, scheme);
     if (!isWeight(parameter)) refuse(where, name, parameter);
-    const layout = layoutOf(parameter.shape, scheme.per);
-    if (scheme.activations !== "float" && layout.inner > mostInner) refuseIntegers(where, name, scheme, layout);
-    return [{ name, parameter, scheme, layout }];
+    const target = {
+      name,
+      parameter,
+      scheme,
+      layout: layoutOf(parameter.shape, scheme.per),
+      asked: scheme.activations,
+    };
+    return [scheme.activations === "float" ? target : withIntegers(where, target, integers === "all")];
   });
   if (targets.length > 0) return targets;
   const names = named.slice(0, 4).map(({ name }) => `"${name}"`);
   throw new ArgumentError(
     `${where}: there is no weight to quantize${selection.match !== undefined || selection.keep !== undefined ? " among those that match" : ""}; the parameters are ${names.join(", ")}${named.length > 4 ? ", …" : ""}, and only f32 ones of two dimensions or more can be`,
   );
+}
+
+// A layer with integer inputs, or with floats where integers would only be slower.
+function withIntegers(where: string, target: Target, all: boolean): Target {
+  const { name, parameter, scheme, layout } = target;
+  const why = all ? undefined : whyNoGain(parameter.shape, layout);
+  if (why !== undefined) {
+    const note = `its inputs stay floats, as ${why}; { integers: "all" } takes them as integers all the same`;
+    return { ...target, scheme: withFloatInputs(scheme), note };
+  }
+  if (layout.inner > mostInner) refuseIntegers(where, name, scheme, layout);
+  return target;
 }
 
 // Sums of 32 bits hold so many products of two bytes (native/kernels/quant.h).

@@ -1,47 +1,48 @@
 #include "runtime/arena_locks.h"
 
 #include <algorithm>
+#include <functional>
+#include <numeric>
 #include <shared_mutex>
 
 namespace athanor {
 
-ArenaLocks::ArenaLocks(const Layout& layout, std::vector<HeldArena>& held) : held_(held) {
-  const Arena* last = nullptr;
-  bool sorted = true;
-  held_.clear();
-  for (std::size_t i = 0; i < layout.variables.size(); ++i) {
-    Arena* arena = layout.variables[i]->arena().get();
-    if (arena == last) {
-      held_.back().exclusive = held_.back().exclusive || layout.written[i];
-      continue;
-    }
-    held_.push_back({layout.variables[i]->arena(), static_cast<bool>(layout.written[i])});
-    sorted = sorted && last == nullptr;
-    last = arena;
+ArenaLocks::ArenaLocks(const Layout& layout, HeldArenas& arenas) : arenas_(arenas) {
+  std::vector<std::size_t>& order = arenas_.order;
+  if (order.size() != layout.variables.size()) {
+    order.resize(layout.variables.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
   }
-  if (!sorted) merge();
-  for (HeldArena& held : held_) held.exclusive ? held.arena->mutex.lock() : held.arena->mutex.lock_shared();
+  if (!collect(layout)) {
+    std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+      return std::less<>()(layout.variables[a]->arena().get(), layout.variables[b]->arena().get());
+    });
+    collect(layout);
+  }
+  for (auto& [arena, exclusive] : arenas_.held) exclusive ? arena->mutex.lock() : arena->mutex.lock_shared();
 }
 
 ArenaLocks::~ArenaLocks() {
-  for (auto held = held_.rbegin(); held != held_.rend(); ++held) {
+  for (auto held = arenas_.held.rbegin(); held != arenas_.held.rend(); ++held) {
     held->exclusive ? held->arena->mutex.unlock() : held->arena->mutex.unlock_shared();
   }
-  held_.clear();  // an arena that its variables have left goes with the last run
+  arenas_.held.clear();  // an arena that its variables have left goes with the last run
 }
 
-void ArenaLocks::merge() {
-  std::sort(held_.begin(), held_.end(), [](const HeldArena& a, const HeldArena& b) { return a.arena < b.arena; });
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < held_.size(); ++i) {
-    if (count > 0 && held_[count - 1].arena == held_[i].arena) {
-      held_[count - 1].exclusive = held_[count - 1].exclusive || held_[i].exclusive;
-    } else {
-      if (count != i) held_[count] = std::move(held_[i]);
-      ++count;
+// Whether the arenas came in the order of their addresses.
+bool ArenaLocks::collect(const Layout& layout) {
+  auto& held = arenas_.held;
+  held.clear();
+  for (const std::size_t i : arenas_.order) {
+    const std::shared_ptr<Arena>& arena = layout.variables[i]->arena();
+    if (!held.empty() && held.back().arena == arena) {
+      held.back().exclusive = held.back().exclusive || layout.written[i];
+      continue;
     }
+    if (!held.empty() && std::less<>()(arena.get(), held.back().arena.get())) return false;
+    held.push_back({arena, static_cast<bool>(layout.written[i])});
   }
-  held_.resize(count);
+  return true;
 }
 
 }  // namespace athanor

@@ -9,23 +9,27 @@
 
 namespace athanor {
 
-struct HeldArena {
-  std::shared_ptr<Arena> arena;
-  bool exclusive;
+// What a program keeps for its locks, so that a run allocates nothing and sorts but once.
+struct HeldArenas {
+  struct Held {
+    std::shared_ptr<Arena> arena;
+    bool exclusive;
+  };
+  std::vector<Held> held;          // of the run under way
+  std::vector<std::size_t> order;  // of the variables, by the addresses of their arenas, until an optimizer moves one
 };
 
 class ArenaLocks {
  public:
-  // `held`: filled for as long as the locks are; kept by the caller, so that a run allocates nothing.
-  ArenaLocks(const Layout& layout, std::vector<HeldArena>& held);
+  ArenaLocks(const Layout& layout, HeldArenas& arenas);
   ~ArenaLocks();
   ArenaLocks(const ArenaLocks&) = delete;
   ArenaLocks& operator=(const ArenaLocks&) = delete;
 
  private:
-  void merge();
+  bool collect(const Layout& layout);
 
-  std::vector<HeldArena>& held_;
+  HeldArenas& arenas_;
 };
 
 }  // namespace athanor

@@ -32,7 +32,7 @@ class Limited final : public Parallel {
 
 CpuProgram::CpuProgram(Executable executable)
     : code_(std::move(executable)), arena_(code_.arena_bytes), slots_(code_.bindings.size(), nullptr) {
-  held_.reserve(code_.variables.size());
+  held_.held.reserve(code_.variables.size());
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     const Binding& binding = code_.bindings[slot];
     if (binding.kind == Binding::Kind::arena) slots_[slot] = arena_.data() + binding.index;

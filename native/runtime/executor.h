@@ -50,7 +50,7 @@ class CpuProgram final : public Program {
   Executable code_;
   Block arena_;
   std::vector<std::byte*> slots_;
-  std::vector<HeldArena> held_;  // of the run under way: kept, so that a run allocates nothing
+  HeldArenas held_;
   std::mutex mutex_;
 };
 

@@ -23,6 +23,12 @@ constexpr double kFewEntries = 8;         // of a row in a piece: fewer, and the
 constexpr Index kMatchedRows = 16;        // of W, for the model of slots
 constexpr double kNearWeights = 1 << 16;  // a dense weight of so many elements stays in L2
 
+// With vectors of AVX-512 (Zen 4 and 5): cycles a weight of the dense product of 1 to 4 rows, wherever the weight lies, and
+// what the sparse kernels take of what is said of them below, the more expensive of the two processors.
+constexpr double kWideFewRows[kGemmFewRows] = {0.09, 0.15, 0.21, 0.22};
+constexpr double kWidePanels = 0.85, kWideSlots = 0.55;
+constexpr bool is_wide(int lanes) { return lanes > 8; }
+
 // Vectors of the widest tile that M rows are cut into.
 Index tile_vectors(Index M, int lanes) {
   const Index vectors = std::max(Index{1}, (M + lanes - 1) / lanes);
@@ -32,6 +38,7 @@ Index tile_vectors(Index M, int lanes) {
 
 double dense_cycles(const Pattern& p, Index M, int lanes) {
   const double weights = static_cast<double>(p.rows) * static_cast<double>(p.columns), m = static_cast<double>(M);
+  if (M >= 1 && M <= kGemmFewRows && is_wide(lanes)) return weights * kWideFewRows[M - 1];
   if (M <= kGemmFewRows) return weights * ((weights <= kNearWeights ? 0.09 : 0.195) + 0.055 * (m - 1));
   return weights * m * 0.54 / lanes;
 }
@@ -54,14 +61,15 @@ Candidate panels(const Pattern& p, int shape, Index M, int lanes) {
   const double T = static_cast<double>(tile_vectors(M, lanes));
   const double tiles = static_cast<double>((M + lanes - 1) / lanes) / T;
   // Lanes of AVX-512 fill L1 with fewer columns, and outside of it they cost more than visits do.
-  const bool wide = lanes > 8;
+  const bool wide = is_wide(lanes);
   Index width = std::max(Index{wide ? 64 : 128}, kTileFloats / lanes / tile_vectors(M, lanes) / 16 * 16);
   const double columns = std::max(1.0, static_cast<double>(p.columns));
   if (blocks / std::max(1.0, bands) * static_cast<double>(width) / columns * C < kFewEntries)
     width += wide ? width / 2 : width;
   const double visits = bands * std::max(1.0, columns / static_cast<double>(width));
   const double moves = 0.9 * T * lanes * (columns + static_cast<double>(p.rows));
-  return {width, tiles * (blocks * entry_cycles(R, C, T) + visits * visit_cycles(R, T) + moves)};
+  const double cycles = tiles * (blocks * entry_cycles(R, C, T) + visits * visit_cycles(R, T) + moves);
+  return {width, wide ? kWidePanels * cycles : cycles};
 }
 
 bool takes_slots(const Pattern& p, Index M) { return M <= kSlotRows && p.columns > 0 && p.columns <= 65536; }
@@ -80,7 +88,8 @@ double slots_cycles(const Pattern& p, Index M, int lanes) {
     longest = std::max(longest, static_cast<double>(windows));
   }
   const double all = static_cast<double>((p.rows + group - 1) / group * group), arranged = longest * m;
-  return cycles / std::max(1.0, rows) * all + arranged;
+  const double total = cycles / std::max(1.0, rows) * all + arranged;
+  return is_wide(lanes) ? kWideSlots * total : total;
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ export async function saveAllKinds(folder: string): Promise<string[]> {
   ];
   for (const scheme of schemes) {
     const name = `${scheme.name}-${scheme.activations}-${models.length}`;
-    models.push([name, await quantize(network(), scheme, { calibrate: samples })]);
+    models.push([name, await quantize(network(), scheme, { integers: "all", calibrate: samples })]);
   }
   for (const [name, model] of models) await artifact.save(model, join(folder, name), { input, metadata });
   return models.map(([name]) => join(folder, name));

@@ -109,8 +109,8 @@ describe("on the calibration samples no method is worse than rounding to nearest
           fc.asyncProperty(layers, async (drawing) => {
             const given = drawn(drawing);
             const calibrate = given.samples;
-            const plain = await quantize(given.layer, scheme, { calibrate });
-            const tuned = await quantize(given.layer, scheme, { calibrate, method });
+            const plain = await quantize(given.layer, scheme, { integers: "all", calibrate });
+            const tuned = await quantize(given.layer, scheme, { integers: "all", calibrate, method });
             const [nearest, size] = await errorOf(plain, given, calibrate);
             const [error] = await errorOf(tuned, given, calibrate);
             expect(error).toBeLessThanOrEqual(1.001 * nearest + noise * size);
@@ -132,8 +132,8 @@ describe("on other samples of the same kind no method is much worse", () => {
         fc.asyncProperty(layers, fc.constantFrom(...others), async (drawing, scheme) => {
           const given = drawn({ ...drawing, silent: false });
           const calibrate = given.samples;
-          const plain = await quantize(given.layer, scheme, { calibrate });
-          const tuned = await quantize(given.layer, scheme, { calibrate, method });
+          const plain = await quantize(given.layer, scheme, { integers: "all", calibrate });
+          const tuned = await quantize(given.layer, scheme, { integers: "all", calibrate, method });
           const [nearest, size] = await errorOf(plain, given, given.fresh);
           const [error] = await errorOf(tuned, given, given.fresh);
           expect(error).toBeLessThanOrEqual(1.5 * nearest + noise * size);
@@ -151,8 +151,10 @@ describe("weights of inputs that were never seen", () => {
         const given = drawn({ ...drawing, rows: 64, channels: [...drawing.channels, "zero inputs"], silent: false });
         const calibrate = given.samples;
         for (const scheme of [quantize.int4({ group: 16 }), quantize.intN(3)]) {
-          const plain = (await (await quantize(given.layer, scheme)).weight.read()).data;
-          const tuned = (await (await quantize(given.layer, scheme, { calibrate, method })).weight.read()).data;
+          const plain = (await (await quantize(given.layer, scheme, { integers: "all" })).weight.read()).data;
+          const tuned = (
+            await (await quantize(given.layer, scheme, { integers: "all", calibrate, method })).weight.read()
+          ).data;
           const K = drawing.inputs;
           const unseen = (values: ArrayLike<number>) =>
             given.w.reduce((sum, w, i) => sum + (calibrate.data[i % K] === 0 ? (values[i]! - w) ** 2 : 0), 0);
@@ -167,9 +169,9 @@ describe("weights of inputs that were never seen", () => {
   it("samples that are all 0 leave every method at rounding to nearest, and the report says so", async () => {
     const given = drawn({ seed: 5, rows: 16, inputs: 32, outputs: 8, channels: ["plain"], silent: true });
     for (const scheme of Object.values(schemes)) {
-      const plain = await quantize(given.layer, scheme, { calibrate: given.samples });
+      const plain = await quantize(given.layer, scheme, { integers: "all", calibrate: given.samples });
       for (const method of Object.values(methods)) {
-        const tuned = await quantize(given.layer, scheme, { calibrate: given.samples, method });
+        const tuned = await quantize(given.layer, scheme, { integers: "all", calibrate: given.samples, method });
         expect((await tuned.weight.read()).data).toEqual((await plain.weight.read()).data);
         const [layer] = quantize.report(tuned)!.layers;
         expect(layer!.methods).toEqual([]);
@@ -200,7 +202,11 @@ describe("observers", () => {
       );
       const calibrate = array(Float32Array.from({ length: 128 * 8 }, (_, i) => value(i)), [128, 8]); // prettier-ignore
       for (const observer of observers) {
-        const small = await quantize(layer, quantize.int8({ activations: "static" }), { calibrate, observer });
+        const small = await quantize(layer, quantize.int8({ activations: "static" }), {
+          integers: "all",
+          calibrate,
+          observer,
+        });
         const y = await compile((t: Tensor) => small.forward(t)).run(calibrate);
         const want = await compile((t: Tensor) => layer.forward(t)).run(calibrate);
         expect(y.data.every(Number.isFinite)).toBe(true);

@@ -45,8 +45,9 @@ const models: Record<string, () => { model: nn.Module; x: NdArray }> = {
 
 const makers: Record<string, (model: nn.Module, x: NdArray) => Promise<nn.Module>> = {
   "quantize int8": (model) => quantize(model, quantize.int8()),
-  "quantize int8 dynamic": (model) => quantize(model, quantize.int8({ activations: "dynamic" })),
-  "quantize static": (model, calibrate) => quantize(model, quantize.int8({ activations: "static" }), { calibrate }),
+  "quantize int8 dynamic": (model) => quantize(model, quantize.int8({ activations: "dynamic" }), { integers: "all" }),
+  "quantize static": (model, calibrate) =>
+    quantize(model, quantize.int8({ activations: "static" }), { integers: "all", calibrate }),
   "quantize kmeans": (model) => quantize(model, quantize.kmeans()),
   "quantize gptq": (model, calibrate) => quantize(model, quantize.int4(), { calibrate, method: quantize.gptq() }),
   "prune.pack": (model) => prune.pack(model),

@@ -45,21 +45,25 @@ const input = { dtype: "f32", shape: [8] } as const;
 
 const compressions: Record<string, Attempt> = {
   "quantize int8": (m) => quantize(m, int8),
-  "quantize static": (m, calibrate) => quantize(m, fixed, { calibrate }),
-  "quantize static, entropy": (m, calibrate) => quantize(m, fixed, { calibrate, observer: quantize.entropy() }),
-  "quantize static, percentile": (m, calibrate) => quantize(m, fixed, { calibrate, observer: quantize.percentile(99) }),
-  "quantize static, mse": (m, calibrate) => quantize(m, fixed, { calibrate, observer: quantize.mse() }),
+  "quantize static": (m, calibrate) => quantize(m, fixed, { integers: "all", calibrate }),
+  "quantize static, entropy": (m, calibrate) =>
+    quantize(m, fixed, { integers: "all", calibrate, observer: quantize.entropy() }),
+  "quantize static, percentile": (m, calibrate) =>
+    quantize(m, fixed, { integers: "all", calibrate, observer: quantize.percentile(99) }),
+  "quantize static, mse": (m, calibrate) =>
+    quantize(m, fixed, { integers: "all", calibrate, observer: quantize.mse() }),
   "quantize static, moving average": (m, calibrate) =>
-    quantize(m, fixed, { calibrate, observer: quantize.movingAverage() }),
+    quantize(m, fixed, { integers: "all", calibrate, observer: quantize.movingAverage() }),
   "quantize kmeans": (m) => quantize(m, quantize.kmeans()),
   "quantize nf4": (m) => quantize(m, quantize.nf4()),
   "quantize fp8": (m) => quantize(m, quantize.fp8()),
   "quantize gptq": (m, calibrate) => quantize(m, quantize.int4(), { method: quantize.gptq({ calibrate }) }),
   "quantize awq": (m, calibrate) => quantize(m, quantize.int4(), { calibrate, method: quantize.awq() }),
-  "quantize smoothQuant": (m, calibrate) => quantize(m, dynamic, { calibrate, method: quantize.smoothQuant() }),
+  "quantize smoothQuant": (m, calibrate) =>
+    quantize(m, dynamic, { integers: "all", calibrate, method: quantize.smoothQuant() }),
   "quantize biasCorrection": (m, calibrate) => quantize(m, int8, { calibrate, method: quantize.biasCorrection() }),
   "quantize search": (m, calibrate) => quantize.search(m, { schemes: [int8, quantize.int4()], calibrate, bytes: 120 }),
-  "quantize.prepare": (m, calibrate) => quantize.prepare(m, fixed, { calibrate, lsq: true }),
+  "quantize.prepare": (m, calibrate) => quantize.prepare(m, fixed, { integers: "all", calibrate, lsq: true }),
   "prune l1": (m) => prune(m, { amount: 0.5 }),
   "prune wanda": (m, x) => prune(m, { amount: 0.5, criterion: prune.wanda, calibrate: set(x) }),
   "prune taylor": (m, x) =>
@@ -192,14 +196,14 @@ describe("hyper-parameters", () => {
     "int8 per": (per) => quantize.int8({ per }),
     "kmeans entries": (entries) => quantize.kmeans({ entries }),
     "apot bits": (bits) => quantize.apot({ bits }),
-    batchSize: (batchSize) => quantize(model(), fixed, { calibrate: x, batchSize }),
+    batchSize: (batchSize) => quantize(model(), fixed, { integers: "all", calibrate: x, batchSize }),
     "search bytes": (bytes) => quantize.search(model(), { schemes: [int8], calibrate: x, bytes }),
     "search least": (least) =>
       quantize.search(model(), { schemes: [int8], calibrate: x, least, score: () => Promise.resolve(1) }),
     "search score": (score) =>
       quantize.search(model(), { schemes: [int8], calibrate: x, least: 1, score: () => Promise.resolve(score) }),
     "observer's range": (high) =>
-      quantize(model(), fixed, { calibrate: x, observer: { name: "mine", choose: () => [0, high] } }),
+      quantize(model(), fixed, { integers: "all", calibrate: x, observer: { name: "mine", choose: () => [0, high] } }),
     "prune amount": (amount) => prune(model(), { amount }),
     "prune amounts": (amount) => prune(model(), { amount: { "0": amount } }),
     "structured amount": (amount) => prune.plan(model(), { structured: "neurons", amount, input }),

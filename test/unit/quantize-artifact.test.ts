@@ -41,7 +41,7 @@ describe("a saved quantized model", () => {
       const model = network();
       const input = { dtype: "f32", shape: [2, 8, 8] } as const;
       await artifact.save(model, join(folder, "dense"), { input });
-      const small = await quantize(model, scheme, { calibrate: images });
+      const small = await quantize(model, scheme, { integers: "all", calibrate: images });
       const path = join(folder, "small");
       await artifact.save(small, path, { input });
       expect(sizeOf(join(folder, "dense")) / sizeOf(path)).toBeGreaterThan(smaller);
@@ -60,10 +60,16 @@ describe("a saved quantized model", () => {
       parameter.setMask(Uint8Array.from({ length: parameter.size }, () => Number(draw() < 0.1)));
     }
     const input = { dtype: "f32", shape: [2, 8, 8] } as const;
-    const small = await quantize(model, quantize.int8({ activations: "static" }), { calibrate: images });
+    const small = await quantize(model, quantize.int8({ activations: "static" }), {
+      integers: "all",
+      calibrate: images,
+    });
     const path = join(folder, "pruned");
     await artifact.save(small, path, { input });
-    const dense = await quantize(network(), quantize.int8({ activations: "static" }), { calibrate: images });
+    const dense = await quantize(network(), quantize.int8({ activations: "static" }), {
+      integers: "all",
+      calibrate: images,
+    });
     await artifact.save(dense, join(folder, "unpruned"), { input });
     expect(sizeOf(join(folder, "unpruned")) / sizeOf(path)).toBeGreaterThan(2);
     const want = (await train.predict(small, images)).data;
@@ -80,8 +86,8 @@ describe("a saved quantized model", () => {
     await artifact.save(model, path, { input: { dtype: "f32", shape: [2, 8, 8] } });
     const loaded = await artifact.loadModel(path);
     const scheme = quantize.int8({ activations: "static" });
-    const got = await train.predict(await quantize(loaded, scheme, { calibrate: images }), images);
-    const want = await train.predict(await quantize(model, scheme, { calibrate: images }), images);
+    const got = await train.predict(await quantize(loaded, scheme, { integers: "all", calibrate: images }), images);
+    const want = await train.predict(await quantize(model, scheme, { integers: "all", calibrate: images }), images);
     expect(got.data).toEqual(want.data);
   });
 });

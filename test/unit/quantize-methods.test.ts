@@ -33,7 +33,7 @@ async function errorOf(scheme: Scheme, method?: Method | readonly Method[]): Pro
   const layer = nn.linear(K, N);
   const w = (await layer.weight.read()).data;
   const b = (await layer.bias!.read()).data;
-  const small = await quantize(layer, scheme, { calibrate, ...(method && { method }) });
+  const small = await quantize(layer, scheme, { integers: "all", calibrate, ...(method && { method }) });
   const y = await compile((x: Tensor) => small.forward(x)).run(fresh);
   let [error, size] = [0, 0];
   for (let m = 0; m < 200; ++m) {
@@ -181,7 +181,11 @@ describe("observers", () => {
     seed(1);
     const model = nn.sequential(nn.linear(4, 3), nn.relu(), nn.linear(3, 2));
     const x = array(Float32Array.from({ length: 40 }, normal), [10, 4]);
-    const small = await quantize(model, quantize.int8({ activations: "static" }), { calibrate: x, batchSize: 3 });
+    const small = await quantize(model, quantize.int8({ activations: "static" }), {
+      integers: "all",
+      calibrate: x,
+      batchSize: 3,
+    });
     const act = await small
       .namedParameters()
       .find(({ name }) => name === "0.weight.act")!

@@ -48,7 +48,7 @@ describe("quantize", () => {
       [quantize.int4({ activations: "dynamic" }), 0.15],
     ];
     for (const [scheme, most] of cases) {
-      const small = await quantize(block, scheme, { calibrate: x });
+      const small = await quantize(block, scheme, { integers: "all", calibrate: x });
       expect(
         [small.attention.qkv, small.attention.out, small.up, small.down].map(({ weight }) => formOf(weight)),
       ).toEqual(new Array(4).fill(scheme.name));
@@ -83,7 +83,7 @@ describe("quantize", () => {
     seed(5);
     const model = new Tied();
     const x = numbers(9, 12);
-    const small = await quantize(model, quantize.int8({ activations: "static" }), { calibrate: x });
+    const small = await quantize(model, quantize.int8({ activations: "static" }), { integers: "all", calibrate: x });
     expect(small.namedParameters().map(({ name }) => name)).toEqual(["shared.weight.q", "shared.weight.scale", "shared.weight.act", "shared.bias"]); // prettier-ignore
     expect(distance(await train.predict(small, x), await train.predict(model, x))).toBeLessThan(0.03);
   });
@@ -110,6 +110,7 @@ describe("quantize", () => {
     const small = await quantize(
       nn.sequential(nn.linear(8, 8), nn.linear(8, 2)),
       quantize.int8({ activations: "dynamic" }),
+      { integers: "all" },
     );
     const gradient = compile(
       (x: Tensor) => {
@@ -166,7 +167,9 @@ describe("quantize", () => {
     const methods = [quantize.awq({ grid: 2 }), quantize.gptq(), quantize.biasCorrection()];
     const once = async () => {
       const scheme = quantize.int8({ activations: "static" });
-      (await quantize(model, scheme, { calibrate, method: methods, observer: quantize.mse() })).dispose();
+      (
+        await quantize(model, scheme, { integers: "all", calibrate, method: methods, observer: quantize.mse() })
+      ).dispose();
       const trained = await quantize.prepare(model, quantize.kmeans({ entries: 4 }), { lsq: true });
       (await quantize.convert(trained)).dispose();
       trained.dispose();

@@ -137,7 +137,7 @@ describe("training", () => {
     const model = nn.sequential(nn.linear(2, 32), nn.relu(), nn.linear(32, 4));
     await fit(model, 5e-3, 20);
     const scheme = quantize.intN(4, { activations: "static" });
-    const trained = await quantize.prepare(model, scheme, { lsq: true, calibrate: set });
+    const trained = await quantize.prepare(model, scheme, { integers: "all", lsq: true, calibrate: set });
     const step = trained.namedParameters().find(({ name }) => name === "2.weight.inputStep")!.parameter;
     const before = (await step.read()).item();
     await fit(trained, 3e-3, 10);
@@ -237,7 +237,7 @@ describe("refusals", () => {
 
   it("of more products than an integer holds, with what can be done", async () => {
     const wide = nn.sequential(nn.linear(32_769, 1));
-    await expect(quantize(wide, quantize.int8({ activations: "dynamic" }))).rejects.toThrow(
+    await expect(quantize(wide, quantize.int8({ activations: "dynamic" }), { integers: "all" })).rejects.toThrow(
       '"0.weight" sums 32769 products for an output, and dynamic activations take at most 32768, which fill an integer of 32 bits; take { activations: "float" } for it, or leave it out by keep',
     );
     expect((await quantize(wide, quantize.int8())).parameters()[0]!.dtype).toBe("u8");
@@ -265,7 +265,7 @@ describe("refusals", () => {
       }
     }
     await expect(
-      quantize(new Reversed(), quantize.int8({ activations: "static" }), { calibrate: normals(3, 4) }),
+      quantize(new Reversed(), quantize.int8({ activations: "static" }), { integers: "all", calibrate: normals(3, 4) }),
     ).rejects.toThrow(/"inner.weight" .*take \{ activations: "float" \}/);
     const held = await quantize(new Reversed(), quantize.int8());
     const y = await train.predict(held, normals(3, 4));

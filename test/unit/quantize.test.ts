@@ -75,7 +75,7 @@ describe("training and packed weights agree", () => {
     it(nameOf(scheme), async () => {
       for (const { model, x } of models()) {
         for (const lsq of [false, true]) {
-          const trained = await quantize.prepare(model, scheme, { calibrate: x, lsq });
+          const trained = await quantize.prepare(model, scheme, { integers: "all", calibrate: x, lsq });
           const packed = await quantize.convert(trained);
           const pairs = trained
             .namedWeights()
