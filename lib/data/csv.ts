@@ -112,10 +112,12 @@ export async function csvRows(
   return rawRows(learnedColumns(where, text, ruleOf(where, info)), text.lines.length);
 }
 
-const tableRules = ({ preprocessing = {} }: ModelInfo) =>
+/** The rules for tables that a model knows, by the names of its inputs. */
+export const tableRules = ({ preprocessing = {} }: ModelInfo) =>
   Object.entries(preprocessing).filter(([, { kind }]) => kind === "table");
 
-function ruleOf(where: string, info: ModelInfo): TablePreprocessing {
+/** The one rule for tables that a model knows. @throws ArgumentError */
+export function ruleOf(where: string, info: ModelInfo): TablePreprocessing {
   const rules = tableRules(info);
   if (rules.length === 1) return rules[0]![1] as TablePreprocessing;
   throw new ArgumentError(

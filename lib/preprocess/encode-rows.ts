@@ -27,6 +27,8 @@ export interface RowEncoder {
   readonly features: readonly string[];
   /** Writes rows `from` to before `until` into x, zeros until then. @throws ArgumentError naming row and column */
   encode(rows: readonly unknown[], x: Float32Array, from: number, until: number, placeOf: PlaceOf): void;
+  /** Writes one row's cells, in the order of the rule's columns, to row `at` of x. @throws ArgumentError naming row and column */
+  encodeCells(cells: readonly unknown[], x: Float32Array, at: number, place: () => Place): void;
 }
 
 /** Where row `i` stands. */
@@ -61,6 +63,12 @@ function makeEncoder(rule: TablePreprocessing): RowEncoder {
         const place = () => placeOf(i);
         checkRow(row, names, place);
         for (const [name, offset, write] of offsets) write(row[name], x, i * width + offset, place);
+      }
+    },
+    encodeCells(cells, x, at, place) {
+      for (let c = 0; c < offsets.length; c++) {
+        const [, offset, write] = offsets[c]!;
+        write(cells[c], x, at * width + offset, place);
       }
     },
   };
