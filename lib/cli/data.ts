@@ -7,7 +7,7 @@ import { csv, fromArrays, idx, images, mnist, type ColumnOptions, type CsvOption
 import { ArgumentError, FileError } from "../errors.js";
 import { allocate } from "../tensor/dtype.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
-import { imageFolder } from "./image-folder.js";
+import { imagesInMemory } from "../data/sources/image-folder.js";
 import { names, wholeNumber } from "./options.js";
 
 /** Options that name a data set. */
@@ -124,7 +124,7 @@ async function partsOf(where: string, data: string, options: DataOptions, facts?
   const found = await stat(data).catch((cause: unknown) => {
     throw new FileError(`${where}: there is no file or folder "${data}"`, { cause });
   });
-  if (found.isDirectory()) return cut(data, await imageFolder(where, data, info?.classes));
+  if (found.isDirectory()) return cut(data, await imagesInMemory(where, data, info?.classes));
   const label = options.label ?? info?.metadata?.label;
   if (label === undefined) {
     throw new ArgumentError(`${where}: say which column of ${data} is to be predicted, with --label <column>`);

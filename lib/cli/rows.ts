@@ -7,7 +7,7 @@ import type { Served } from "../artifact/index.js";
 import { csvRows, type TableRow } from "../data/index.js";
 import { ArgumentError, CorruptFileError, FileError } from "../errors.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
-import { isImage, readImage } from "./image-folder.js";
+import { isImage, readImage } from "../data/sources/image-file.js";
 
 /** Some of the inputs, ready for the model. */
 export interface Chunk {

@@ -19,9 +19,16 @@ export {
   type SampleType,
 } from "./sources/batch-source.js";
 export { concat, mix, type MixOptions } from "./sources/combine.js";
+export { imageFolder, type ImageFolderOptions } from "./sources/image-folder.js";
 export type { ChunkPlace, MapOptions } from "./sources/map.js";
 export { Source, type Sample, type SourceParts } from "./sources/source.js";
-export { csvStream, jsonLines, type CsvStreamOptions, type TableStreamOptions } from "./sources/tables/table-source.js";
+export {
+  csvStream,
+  jsonLines,
+  parquet,
+  type CsvStreamOptions,
+  type TableStreamOptions,
+} from "./sources/tables/table-source.js";
 export type { OnError } from "./sources/tables/encode.js";
 export { tokens, type TokensOptions } from "./sources/tokens.js";
 export { Table } from "./table.js";

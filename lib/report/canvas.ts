@@ -3,7 +3,7 @@
 
 import type { PlotOptions } from "@observablehq/plot";
 import { Html } from "./html.js";
-import { optional } from "./optional.js";
+import { optional } from "../guidance/optional.js";
 
 /** Plot, and a way to turn its options into SVG. */
 export interface Canvas {
@@ -13,7 +13,7 @@ export interface Canvas {
 }
 
 export async function openCanvas(): Promise<Canvas> {
-  const [Plot, { parseHTML }] = await optional("a page with charts", ["@observablehq/plot", "linkedom"], () =>
+  const [Plot, { parseHTML }] = await optional("report", "a page with charts", ["@observablehq/plot", "linkedom"], () =>
     Promise.all([import("@observablehq/plot"), import("linkedom")]),
   );
   const { document } = parseHTML("<!doctype html><html><body></body></html>") as unknown as { document: object };

@@ -1,11 +1,11 @@
 // Grey images as PNG data URIs: ink on paper, as the eye expects a digit (MNIST stores ink as 255).
 
 import { ArgumentError } from "../errors.js";
-import { optional } from "./optional.js";
+import { optional } from "../guidance/optional.js";
 
 /** An encoder of images; the library is loaded once a report needs it. */
 export async function imageEncoder(): Promise<(pixels: Uint8Array, width?: number) => string> {
-  const { encode } = await optional("a picture of a mistake", ["fast-png"], () => import("fast-png"));
+  const { encode } = await optional("report", "a picture of a mistake", ["fast-png"], () => import("fast-png"));
   return (pixels, width) => {
     const columns = width ?? Math.sqrt(pixels.length);
     const rows = pixels.length / columns;

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parquetWriteBuffer } from "hyparquet-writer";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ArgumentError, CorruptFileError, data, FileError, loss, nn, optim, train } from "../../lib/index.js";
 import type { Source } from "../../lib/data/index.js";
@@ -9,7 +10,7 @@ import type { Source } from "../../lib/data/index.js";
 let dir: string;
 beforeAll(() => (dir = mkdtempSync(join(tmpdir(), "tables-"))));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
-const write = (name: string, text: string) => {
+const write = (name: string, text: string | Uint8Array) => {
   const path = join(dir, name);
   writeFileSync(path, text);
   return path;
@@ -23,7 +24,7 @@ const record = (i: number) => ({
   visits: (i * i) % 17,
   tier: ["free", "gold", "silver"][(i * 5 + (i % 7)) % 3]!,
 });
-const quoted = (cell: unknown) => (cell === null ? "" : `"${String(cell).replaceAll('"', '""')}"`);
+const quoted = (cell: string | number | null) => (cell === null ? "" : `"${String(cell).replaceAll('"', '""')}"`);
 const asCsv = () =>
   `\uFEFFid,age,city,visits,tier\r\n${Array.from({ length: rows }, (_, i) => Object.values(record(i)).map(quoted).join(",")).join("\r\n")}\r\n`;
 const asJson = () => Array.from({ length: rows }, (_, i) => JSON.stringify(record(i))).join("\n");
@@ -33,6 +34,17 @@ const choices = {
   numbers: { missing: "median", indicator: true, scale: "standard" },
   categories: { missing: "category" },
 } as const;
+const writeParquet = (name: string) => {
+  const column = (key: keyof ReturnType<typeof record>) => Array.from({ length: rows }, (_, i) => record(i)[key]);
+  const columnData = [
+    { name: "id", data: column("id"), type: "STRING" as const },
+    { name: "age", data: column("age"), type: "DOUBLE" as const, nullable: true },
+    { name: "city", data: column("city"), type: "STRING" as const, nullable: true },
+    { name: "visits", data: column("visits"), type: "INT32" as const },
+    { name: "tier", data: column("tier"), type: "STRING" as const },
+  ];
+  return write(name, new Uint8Array(parquetWriteBuffer({ columnData, rowGroupSize: 400 })));
+};
 const samplesOf = async (source: Source, skip = 0) => {
   const [x, y]: number[][] = [[], []];
   for await (const chunk of source.read({ seed: 0, epoch: 0, skip })) {
@@ -45,6 +57,7 @@ const samplesOf = async (source: Source, skip = 0) => {
 describe("a table that is streamed", () => {
   it.each([
     ["csv", () => data.csvStream(write("a.csv", asCsv()), choices)],
+    ["Parquet", () => data.parquet(writeParquet("a.parquet"), choices)],
     ["JSON lines", () => data.jsonLines(write("a.jsonl", asJson()), choices)],
   ])("as %s has the samples, classes and rule of data.csv", async (_, open) => {
     const source = await open();
@@ -145,6 +158,21 @@ describe("a damaged row", () => {
       expect((await samplesOf(source)).y).toHaveLength(40);
       expect(source.skipped).toBe(1);
     } // prettier-ignore
+  });
+});
+
+describe("a Parquet file", () => {
+  it("knows how many rows it has, and goes on from any", async () => {
+    const source = await data.parquet(writeParquet("b.parquet"), choices);
+    expect(source.length).toBe(rows);
+    const { y } = await samplesOf(source);
+    for (const skip of [1, 400, 1499]) expect((await samplesOf(source, skip)).y).toEqual(y.slice(skip));
+  });
+
+  it("that is damaged is told", async () => {
+    const path = write("bad.parquet", "PAR1 this is not Parquet PAR1");
+    await expect(data.parquet(path, { label: "a" })).rejects.toThrow(CorruptFileError);
+    await expect(data.parquet(join(dir, "none.parquet"), { label: "a" })).rejects.toThrow(FileError);
   });
 });
 

@@ -1,6 +1,6 @@
 // Rows of comma-separated text, streamed. The grammar is csv-parse's.
 import { createReadStream } from "node:fs";
-import { CsvError, parse, type Parser } from "csv-parse";
+import { CsvError, parse } from "csv-parse";
 import { ArgumentError, CorruptFileError, FileError } from "../../../errors.js";
 import { aborted } from "../../../tensor/program.js";
 import { notText, watchFirst } from "../../binary.js";

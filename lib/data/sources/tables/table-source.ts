@@ -9,6 +9,7 @@ import { checkWhole, Source } from "../source.js";
 import { csvRows } from "./csv-rows.js";
 import { RowsEncoder, type OnError } from "./encode.js";
 import { jsonRows } from "./json-rows.js";
+import { parquetRows } from "./parquet-rows.js";
 import { learnTable, type TableChoices } from "./learn.js";
 import type { RowReader } from "./row-reader.js";
 
@@ -61,6 +62,21 @@ export async function jsonLines(path: string, options: TableStreamOptions): Prom
   checkOptions(where, options, names);
   onErrorOf(where, options);
   return tableSource(where, await jsonRows(where, path), options);
+}
+
+/**
+ * A table from a Parquet file, read while a run goes on; else as {@link csvStream}. Null and NaN are missing cells, dates are milliseconds,
+ * columns of lists and records have to be dropped. Takes the package hyparquet.
+ *
+ * @throws as {@link csvStream}; UnsupportedError without the package.
+ * @example
+ * const source = await data.parquet("customers.parquet", { label: "tier", drop: ["tags"] });
+ */
+export async function parquet(path: string, options: TableStreamOptions): Promise<Source> {
+  const where = "data.parquet";
+  checkOptions(where, options, names);
+  onErrorOf(where, options);
+  return tableSource(where, await parquetRows(where, path, options.drop ?? []), options);
 }
 
 /** A source over a reader of rows. @throws ArgumentError */

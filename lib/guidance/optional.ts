@@ -1,5 +1,4 @@
-// Libraries that only reports need: optional peers, which a program that trains or serves does without. They are loaded with the
-// first report that wants them.
+// Libraries that only some programs need: optional peers, loaded when they are first wanted.
 import { UnsupportedError } from "../errors.js";
 
 /**
@@ -7,7 +6,12 @@ import { UnsupportedError } from "../errors.js";
  *
  * @throws UnsupportedError that says what to install where a library is missing.
  */
-export async function optional<T>(what: string, names: readonly string[], load: () => Promise<T>): Promise<T> {
+export async function optional<T>(
+  where: string,
+  what: string,
+  names: readonly string[],
+  load: () => Promise<T>,
+): Promise<T> {
   try {
     return await load();
   } catch (thrown) {
@@ -15,7 +19,7 @@ export async function optional<T>(what: string, names: readonly string[], load: 
     const isMissing = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
     if (!isMissing || !names.some((name) => message.includes(name))) throw thrown;
     throw new UnsupportedError(
-      `report: ${what} needs ${names.join(" and ")}, which athanor does not install by itself: npm install ${names.join(" ")}`,
+      `${where}: ${what} needs ${names.join(" and ")}, which athanor does not install by itself: npm install ${names.join(" ")}`,
       { cause: thrown },
     );
   }
