@@ -5,6 +5,12 @@
 namespace athanor::cuda {
 
 void fill_elementwise(device::Launchers& launch);
+void fill_indexing(device::Launchers& launch);
+void fill_norm(device::Launchers& launch);
+void fill_pool(device::Launchers& launch);
+void fill_selection(device::Launchers& launch);
+void fill_conv(device::Launchers& launch);
+void fill_attention(device::Launchers& launch);
 void fill_loop(device::Launchers& launch);
 void fill_matmul(device::Launchers& launch);
 void fill_movement(device::Launchers& launch);
@@ -14,6 +20,12 @@ void fill_softmax(device::Launchers& launch);
 
 inline void fill_launchers(device::Launchers& launch) {
   fill_elementwise(launch);
+  fill_indexing(launch);
+  fill_norm(launch);
+  fill_pool(launch);
+  fill_selection(launch);
+  fill_conv(launch);
+  fill_attention(launch);
   fill_loop(launch);
   fill_matmul(launch);
   fill_movement(launch);
