@@ -71,7 +71,7 @@ const engine = [...ground, "native", "tensor"];
 const described = [...engine, "preprocess", "info"];
 const model = [...described, "ops", "schedule", "data", "metrics"];
 const training = [...model, "nn", "loss", "optim", "checkpoint"];
-const compression = [...training, "train", "artifact"];
+const compression = [...training, "log", "train", "artifact"];
 const outer = [...compression, "prune", "quantize", "distill"];
 
 /** TypeScript: folders of lib/, and its single files by name. */
@@ -86,13 +86,14 @@ export const libRooms = {
   info: [...engine, "preprocess"],
   data: described,
   checkpoint: engine,
+  log: engine,
   metrics: engine,
   ops: engine,
   nn: model,
   loss: [...model, "nn"],
   optim: [...model, "nn"],
   artifact: training,
-  train: [...training, "artifact"],
+  train: [...training, "artifact", "log"],
   prune: compression,
   quantize: compression,
   distill: compression,

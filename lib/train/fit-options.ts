@@ -22,6 +22,7 @@ import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./early-st
 import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
 import type { ProgressStream } from "./progress.js";
 import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./records.js";
+import { planLog, type LogOptions, type LogPlan } from "./run-log.js";
 import { checkedData, type RunData } from "./run-data.js";
 import { checkFlag, checkOptimizer, checkSeed } from "./checks.js";
 
@@ -77,6 +78,8 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly signals?: boolean | undefined;
   /** Ends the run; it rejects with `AbortedError`. */
   readonly signal?: AbortSignal | undefined;
+  /** Keeps a log in the folder of the run, with run.json, which says what the run is. Default none. */
+  readonly log?: LogOptions | undefined;
   /** Show progress on stderr (a bar on a terminal, lines elsewhere), or on a stream. Default false. */
   readonly progress?: boolean | ProgressStream | undefined;
   readonly callbacks?: Callbacks<NoInfer<Metrics>> | undefined;
@@ -111,6 +114,7 @@ export interface FitPlan {
   readonly resume: Resume;
   readonly allow: readonly Section[];
   readonly signals: boolean;
+  readonly log: LogPlan | undefined;
   readonly signal: AbortSignal | undefined;
   readonly progress: boolean | ProgressStream;
   readonly callbacks: Callbacks;
@@ -133,6 +137,7 @@ const names = [
   "allow",
   "signals",
   "signal",
+  "log",
   "progress",
   "callbacks",
 ];
@@ -188,6 +193,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     resume,
     allow,
     signals,
+    log: planLog(where, options.log),
     signal: options.signal,
     progress: options.progress ?? false,
     callbacks,

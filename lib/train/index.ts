@@ -19,6 +19,8 @@ export type {
   ValidationRecord,
 } from "./records.js";
 export type { DistillationRun, DistillationStep, LossTerms } from "./distillation.js";
+export * as log from "../log/index.js";
+export type { LogOptions } from "./run-log.js";
 export type { EarlyStoppingOptions } from "./early-stopping.js";
 export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";
 export type { CheckpointOptions, Resume, Section } from "../checkpoint/index.js";

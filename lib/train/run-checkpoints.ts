@@ -1,5 +1,5 @@
 // The checkpoints of a run of `fit`: who takes part in its state, and what it is made of.
-import { RunState, type Participant } from "../checkpoint/index.js";
+import { RunState, type Identity, type Participant } from "../checkpoint/index.js";
 import { Module, type NamedParameter } from "../nn/index.js";
 import { Checkpointer } from "./checkpointer.js";
 import type { Companions } from "./companions.js";
@@ -23,11 +23,18 @@ export interface RunParts {
   readonly graph: string;
 }
 
-/** The checkpoints that a run was asked to keep or to go on from; undefined for none. @throws AbortedError */
-export async function openCheckpoints(parts: RunParts): Promise<Checkpointer | undefined> {
-  const { where, plan, hooks, loops, companions, position, best, graph } = parts;
+/** What a run is made of. @throws AbortedError */
+export function identityOfRun({ where, plan, hooks, loops, graph }: RunParts): Promise<Identity> {
+  const { bound } = loops;
+  const parameters = parametersIn(plan, loops);
+  return identityOf({ where, plan, parameters, bound, graph, further: hooks.identity ?? {} });
+}
+
+/** The checkpoints that a run was asked to keep or to go on from; undefined for none. */
+export function openCheckpoints(parts: RunParts, identity: Identity | undefined): Checkpointer | undefined {
+  const { where, plan, hooks, loops, companions, position, best } = parts;
   const { checkpoint, resume, allow } = plan;
-  if (!checkpoint && resume === false) return undefined;
+  if (!identity || (!checkpoint && resume === false)) return undefined;
   const named = () => parametersIn(plan, loops);
   const state = new RunState()
     .add("run", position)
@@ -39,9 +46,6 @@ export async function openCheckpoints(parts: RunParts): Promise<Checkpointer | u
     )
     .add("best", best)
     .add("hooks", hooks.participant ?? {});
-  const { bound } = loops;
-  const further = hooks.identity ?? {};
-  const identity = await identityOf({ where, plan, parameters: named(), bound, graph, further });
   return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state });
 }
 

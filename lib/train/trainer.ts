@@ -16,8 +16,9 @@ import { Pace } from "./pace.js";
 import { Position } from "./position.js";
 import { progress, type Progress } from "./progress.js";
 import type { RunContext } from "./run.js";
-import { openCheckpoints, parametersIn } from "./run-checkpoints.js";
+import { identityOfRun, openCheckpoints, parametersIn } from "./run-checkpoints.js";
 import { feedOf, typesOfData } from "./run-data.js";
+import { RunLog, statusOf } from "./run-log.js";
 import { checkStatistics } from "./statistics.js";
 import { eventsOf, notFinite } from "./step-events.js";
 import { StepLoops, typesOf } from "./step-loops.js";
@@ -40,6 +41,7 @@ export class Trainer {
   private readonly best: Best;
   private readonly position: Position;
   private checkpointer: Checkpointer | undefined;
+  private log: RunLog | undefined;
 
   /**
    * Compiles everything that the run needs.
@@ -89,8 +91,7 @@ export class Trainer {
   async run(): Promise<FitResult> {
     const { position } = this;
     try {
-      this.checkpointer = await this.openCheckpoints();
-      const resumed = (await this.checkpointer?.resume()) ? position.step : undefined;
+      const resumed = await this.begin();
       const stopped = position.ended ?? (await this.train());
       if (position.ended === undefined) {
         // With the last weights: a longer run can go on from them, and the best are kept beside.
@@ -101,11 +102,14 @@ export class Trainer {
       checkStatistics(where, this.plan.model);
       const { history, validations, step: steps, seconds } = position;
       const result: FitResult = { best: this.best.record, history, validations, stopped, steps, resumed, seconds };
+      await this.log?.close(stopped, result);
       await this.plan.callbacks.onEnd?.(result);
       return result;
     } catch (thrown) {
       const keep = () => this.checkpointer?.finish(this.moment(false));
-      throw await withBestWeights(await interrupted(where, thrown, this.cancellation, position.step, keep), this.best);
+      const told = await interrupted(where, thrown, this.cancellation, position.step, keep);
+      await this.log?.close(statusOf(told), undefined, told).catch(() => undefined); // what ended the run is said, not this
+      throw await withBestWeights(told, this.best);
     } finally {
       this.display.stop();
       await this.checkpointer?.close();
@@ -179,6 +183,7 @@ export class Trainer {
 
   private async tell(events: readonly StepEvent[]): Promise<void> {
     const { callbacks } = this.plan;
+    this.log?.steps(events);
     for (const event of events) {
       this.display.step(event);
       const waits = callbacks.onStep?.(event);
@@ -193,6 +198,7 @@ export class Trainer {
     position.validated = figures;
     const record: ValidationRecord = { epoch: position.epoch, steps: position.step, figures };
     position.validations.push(record);
+    this.log?.validation(record);
     await this.plan.callbacks.onValidate?.(record);
   }
 
@@ -203,6 +209,7 @@ export class Trainer {
     const record: EpochRecord = { epoch, steps, figures, seconds: (performance.now() - begun) / 1e3 };
     position.history.push(record);
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
+    this.log?.epoch(record);
     await this.plan.callbacks.onEpoch?.(record);
     const stop = this.best.monitor === "loss" && (await this.check());
     position.closeEpoch(isWhole);
@@ -216,11 +223,22 @@ export class Trainer {
     return this.best.observe({ epoch, steps, figures: { loss: losses.value, ...validated } });
   }
 
-  private openCheckpoints(): Promise<Checkpointer | undefined> {
+  /** Opens checkpoints and log, and goes on where there is something to go on from; the steps that were taken then. */
+  private async begin(): Promise<number | undefined> {
     const { plan, hooks, loops, companions, feed } = this;
+    if (!plan.checkpoint && plan.resume === false && !plan.log) return undefined;
     const graph = loops.program(feed.rowsOfSteps[0]!).graph();
     const [position, best] = [this.position.participant(plan.steps), this.best.participant()];
-    return openCheckpoints({ where, plan, hooks, loops, companions, position, best, graph });
+    const parts = { where, plan, hooks, loops, companions, position, best, graph };
+    const identity = await identityOfRun(parts);
+    this.checkpointer = openCheckpoints(parts, identity);
+    const resumed = (await this.checkpointer?.resume()) ? this.position.step : undefined;
+    if (!plan.log) return resumed;
+    const parameters = parametersIn(plan, loops).reduce((sum, { parameter }) => sum + parameter.size, 0);
+    const log = new RunLog(plan.log);
+    await log.open({ where, identity, seed: plan.seed, parameters, resumed });
+    this.log = log;
+    return resumed;
   }
 
   private dispose(): void {
