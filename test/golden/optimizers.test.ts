@@ -33,7 +33,7 @@ function options(given: OptimizerCase["options"]): Record<string, unknown> {
     Object.entries(given)
       .filter(([name]) => !["lr", "weight_decay"].includes(name))
       .flatMap(([name, value]): (readonly [string, unknown])[] => {
-        const [a, b, c] = value as number[];
+        const [a, b, c] = Array.isArray(value) ? (value as number[]) : [];
         if (name === "etas") return [["etaMinus", a], ["etaPlus", b]]; // prettier-ignore
         if (name === "step_sizes") return [["minStep", a], ["maxStep", b]]; // prettier-ignore
         if (c !== undefined) return [["betas", [a, b]], ["beta3", c]]; // prettier-ignore

@@ -12,7 +12,7 @@ namespace athanor::optim {
 
 struct AdEMAMix {
   enum Variant { plain, kVariants };
-  enum Scalar { decay, weight1, weight3, beta2, weight2, eps, rate1, rate3 };
+  enum Scalar { shrink, weight1, weight3, beta2, weight2, eps, rate1, rate3 };
 
   ATHANOR_RULE static constexpr unsigned state_mask(int) { return 7u; }
 
@@ -20,7 +20,7 @@ struct AdEMAMix {
 
   ATHANOR_RULE static void prepare(const AdEMAMixHyper& h, Index step, float* c) {
     const double t = double(step), root = std::sqrt(1 - std::pow(h.beta2, t));
-    c[decay] = float(1 - h.lr * h.weight_decay);
+    c[shrink] = float(h.lr * h.weight_decay);
     c[weight1] = float(1 - h.beta1);
     c[weight3] = float(1 - h.beta3);
     c[beta2] = float(h.beta2);
@@ -32,10 +32,10 @@ struct AdEMAMix {
 
   template <class V, int>
   struct Update {
-    V decay_, weight1_, weight3_, beta2_, weight2_, eps_, rate1_, rate3_;
+    V shrink_, weight1_, weight3_, beta2_, weight2_, eps_, rate1_, rate3_;
 
     ATHANOR_RULE explicit Update(const float* c)
-        : decay_(V::broadcast(c[decay])),
+        : shrink_(V::broadcast(c[shrink])),
           weight1_(V::broadcast(c[weight1])),
           weight3_(V::broadcast(c[weight3])),
           beta2_(V::broadcast(c[beta2])),
@@ -51,7 +51,7 @@ struct AdEMAMix {
       m = fma(weight1_, g - m, m);
       slow = fma(weight3_, g - slow, slow);
       v = fma(weight2_ * g, g, beta2_ * v);
-      return p * decay_ - fma(rate1_, m, rate3_ * slow) / (sqrt(v) + eps_);
+      return fnma(shrink_, p, p) - fma(rate1_, m, rate3_ * slow) / (sqrt(v) + eps_);
     }
   };
 };

@@ -11,7 +11,7 @@ namespace athanor::optim {
 
 struct Asgd {
   enum Variant { plain, kVariants };
-  enum Scalar { l2, keep, eta, mu };
+  enum Scalar { l2, shrink, eta, mu };
 
   ATHANOR_RULE static constexpr unsigned state_mask(int) { return 1u << AsgdState::ax; }
 
@@ -21,19 +21,19 @@ struct Asgd {
     const double before = double(step - 1);
     const double rate = h.lr / std::pow(1 + h.lambd * h.lr * before, h.alpha);
     c[l2] = float(h.weight_decay);
-    c[keep] = float(1 - h.lambd * rate);
+    c[shrink] = float(h.lambd * rate);
     c[eta] = float(rate);
     c[mu] = float(1 / std::fmax(1.0, before - h.t0));
   }
 
   template <class V, int>
   struct Update {
-    V l2_, keep_, eta_, mu_;
+    V l2_, shrink_, eta_, mu_;
     decltype(V::zero() < V::zero()) last_;
 
     ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
-          keep_(V::broadcast(c[keep])),
+          shrink_(V::broadcast(c[shrink])),
           eta_(V::broadcast(c[eta])),
           mu_(V::broadcast(c[mu])),
           last_(V::broadcast(c[mu]) == V::broadcast(1)) {}
@@ -41,7 +41,7 @@ struct Asgd {
     [[gnu::always_inline]] ATHANOR_RULE V operator()(V p, V g, V (&s)[kMaxState]) const {
       V& ax = s[AsgdState::ax];
       g = fma(l2_, p, g);
-      p = fnma(eta_, g, p * keep_);
+      p = fnma(eta_, g, fnma(shrink_, p, p));
       ax = select(last_, p, fma(mu_, p - ax, ax));
       return p;
     }

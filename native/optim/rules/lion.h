@@ -7,14 +7,14 @@ namespace athanor::optim {
 
 struct Lion {
   enum Variant { plain, kVariants };
-  enum Scalar { decay, beta1, weight1, beta2, weight2, lr };
+  enum Scalar { shrink, beta1, weight1, beta2, weight2, lr };
 
   ATHANOR_RULE static constexpr unsigned state_mask(int) { return 1u << LionState::exp_avg; }
 
   ATHANOR_RULE static int variant(const LionHyper&) { return plain; }
 
   ATHANOR_RULE static void prepare(const LionHyper& h, Index, float* c) {
-    c[decay] = float(1 - h.lr * h.weight_decay);
+    c[shrink] = float(h.lr * h.weight_decay);
     c[beta1] = float(h.beta1);
     c[weight1] = float(1 - h.beta1);
     c[beta2] = float(h.beta2);
@@ -24,10 +24,10 @@ struct Lion {
 
   template <class V, int>
   struct Update {
-    V decay_, beta1_, weight1_, beta2_, weight2_, lr_;
+    V shrink_, beta1_, weight1_, beta2_, weight2_, lr_;
 
     ATHANOR_RULE explicit Update(const float* c)
-        : decay_(V::broadcast(c[decay])),
+        : shrink_(V::broadcast(c[shrink])),
           beta1_(V::broadcast(c[beta1])),
           weight1_(V::broadcast(c[weight1])),
           beta2_(V::broadcast(c[beta2])),
@@ -39,7 +39,7 @@ struct Lion {
       const V u = fma(beta1_, m, weight1_ * g);
       const V step = select(u > V::zero(), lr_, select(u < V::zero(), -lr_, u));  // 0 stays 0, NaN stays NaN
       m = fma(beta2_, m, weight2_ * g);
-      return p * decay_ - step;
+      return fnma(shrink_, p, p) - step;
     }
   };
 };

@@ -15,7 +15,7 @@ namespace athanor::optim {
 
 struct NAdam {
   enum Variant { plain, kVariants };
-  enum Scalar { l2, decay, weight1, beta2, weight2, eps, rate_g, rate_m };
+  enum Scalar { l2, shrink, weight1, beta2, weight2, eps, rate_g, rate_m };
 
   ATHANOR_RULE static constexpr unsigned state_mask(int) {
     return 1u << NAdamState::exp_avg | 1u << NAdamState::exp_avg_sq;
@@ -42,7 +42,7 @@ struct NAdam {
     const double root = std::sqrt(1 - std::pow(h.beta2, t));
     const bool decoupled = h.decoupled_weight_decay != 0;
     c[l2] = decoupled ? 0 : float(h.weight_decay);
-    c[decay] = decoupled ? float(1 - h.lr * h.weight_decay) : 1;
+    c[shrink] = decoupled ? float(h.lr * h.weight_decay) : 0;
     c[weight1] = float(1 - h.beta1);
     c[beta2] = float(h.beta2);
     c[weight2] = float(1 - h.beta2);
@@ -53,12 +53,12 @@ struct NAdam {
 
   template <class V, int>
   struct Update {
-    V l2_, decay_, beta2_, weight2_, eps_, rate_g_, rate_m_;
+    V l2_, shrink_, beta2_, weight2_, eps_, rate_g_, rate_m_;
     Lerp<V> lerp_;
 
     ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
-          decay_(V::broadcast(c[decay])),
+          shrink_(V::broadcast(c[shrink])),
           beta2_(V::broadcast(c[beta2])),
           weight2_(V::broadcast(c[weight2])),
           eps_(V::broadcast(c[eps])),
@@ -72,7 +72,7 @@ struct NAdam {
       g = fma(l2_, p, g);
       m = lerp_(m, g);
       v = fma(weight2_ * g, g, beta2_ * v);
-      return p * decay_ - fma(rate_g_, g, rate_m_ * m) / (sqrt(v) + eps_);
+      return fnma(shrink_, p, p) - fma(rate_g_, g, rate_m_ * m) / (sqrt(v) + eps_);
     }
   };
 };

@@ -14,7 +14,7 @@ namespace athanor::optim {
 
 struct RAdam {
   enum Variant { plain, kVariants };
-  enum Scalar { l2, decay, weight1, beta2, weight2, share, floor, rate };
+  enum Scalar { l2, shrink, weight1, beta2, weight2, share, floor, rate };
 
   ATHANOR_RULE static constexpr unsigned state_mask(int) {
     return 1u << RAdamState::exp_avg | 1u << RAdamState::exp_avg_sq;
@@ -29,7 +29,7 @@ struct RAdam {
     const double rectified = std::sqrt((rho - 4) * (rho - 2) * most / ((most - 4) * (most - 2) * rho));
     const double corrected = h.lr / (1 - std::pow(h.beta1, t));
     c[l2] = decoupled ? 0 : float(h.weight_decay);
-    c[decay] = decoupled ? float(1 - h.lr * h.weight_decay) : 1;
+    c[shrink] = decoupled ? float(h.lr * h.weight_decay) : 0;
     c[weight1] = float(1 - h.beta1);
     c[beta2] = float(h.beta2);
     c[weight2] = float(1 - h.beta2);
@@ -40,12 +40,12 @@ struct RAdam {
 
   template <class V, int>
   struct Update {
-    V l2_, decay_, beta2_, weight2_, share_, floor_, rate_;
+    V l2_, shrink_, beta2_, weight2_, share_, floor_, rate_;
     Lerp<V> lerp_;
 
     ATHANOR_RULE explicit Update(const float* c)
         : l2_(V::broadcast(c[l2])),
-          decay_(V::broadcast(c[decay])),
+          shrink_(V::broadcast(c[shrink])),
           beta2_(V::broadcast(c[beta2])),
           weight2_(V::broadcast(c[weight2])),
           share_(V::broadcast(c[share])),
@@ -59,7 +59,7 @@ struct RAdam {
       g = fma(l2_, p, g);
       m = lerp_(m, g);
       v = fma(weight2_ * g, g, beta2_ * v);
-      return p * decay_ - rate_ * m / fma(share_, sqrt(v), floor_);
+      return fnma(shrink_, p, p) - rate_ * m / fma(share_, sqrt(v), floor_);
     }
   };
 };
