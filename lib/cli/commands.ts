@@ -8,6 +8,7 @@ import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
 import { pruneCommand } from "./prune.js";
 import { quantizeCommand } from "./quantize.js";
+import { runsCommand } from "./runs.js";
 import { trainCommand } from "./train.js";
 
 /** What every command is given. */
@@ -33,7 +34,7 @@ export function commands(signal: AbortSignal): Command {
     .addHelpText("after", examples)
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .exitOverride();
-  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand]; // prettier-ignore
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, runsCommand]; // prettier-ignore
   for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }

@@ -45,10 +45,12 @@ export interface OutOptions {
 }
 
 /** Adds the options of a command that saves a model. */
-export function withOut(command: Command, what: string): Command {
-  return command
-    .requiredOption("-o, --out <folder>", `where to save ${what}`)
-    .option("-f, --force", "save over the artifact that the command reads");
+export function withOut(command: Command, what: string, isRequired = true): Command {
+  const [flags, description] = ["-o, --out <folder>", `where to save ${what}`] as const;
+  return (isRequired ? command.requiredOption(flags, description) : command.option(flags, description)).option(
+    "-f, --force",
+    "save over the artifact that the command reads",
+  );
 }
 
 /**

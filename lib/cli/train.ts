@@ -8,6 +8,7 @@ import { seed } from "../tensor/parameter.js";
 import { fit } from "../train/index.js";
 import type { Module } from "../nn/index.js";
 import { networkFor, scaleBack, scaled, scaleOf } from "./architecture.js";
+import { isConfig, trainConfig, type ConfigFlags } from "./config.js";
 import type { Context } from "./commands.js";
 import { kinds, loadData, withTable, type ColumnsOptions, type DataOptions, type Parts } from "./data.js";
 import { names, requireOut, wholeNumber, withOut, type OutOptions, withExamples } from "./options.js";
@@ -25,13 +26,16 @@ interface TrainOptions extends Omit<DataOptions, "data">, ColumnsOptions, Traini
 export function trainCommand(context: Context): Command {
   const command = new Command("train")
     .description("trains a model on a table or on images, and saves it with what it takes to use it: classes, and how rows are read")
-    .argument("<data>", kinds); // prettier-ignore
-  withOut(command, "the model")
+    .argument("<data>", `${kinds}; or a config: a module that exports { model, data, options } of train.fit`); // prettier-ignore
+  withOut(command, "the model", false)
     .option("--one-hot <columns>", "columns of numbers that are categories: a,b; columns of text always are", names)
     .option("--no-standardize", "take numbers as they are, not at mean 0 and deviation 1")
     .option("--hidden <widths>", "widths of the dense layers: 64,32", widths, [64, 32])
     .option("--patience <n>", "stop after as many epochs without a better validation", wholeNumber, 20)
-    .option("--json", "print JSON");
+    .option("--resume", "of a config: go on from its newest checkpoint")
+    .option("--set <name=value>", "of a config: another option, such as --set epochs=3; the config's function is given all of them", (pair: string, before: string[] = []) => [...before, pair])
+    .option("--dry-run", "of a config: say what would be trained, and train nothing")
+    .option("--json", "print JSON"); // prettier-ignore
   withTraining(withTable(command), 60, 32);
   withExamples(
     command,
@@ -39,8 +43,14 @@ export function trainCommand(context: Context): Command {
     "athanor train houses.csv --label price --drop id,address -o out/price",
     "athanor train photos/ -o out/photos --epochs 20     # photos/cat/*.png, photos/dog/*.png",
     "athanor train mnist -o out/digits --epochs 3 --batch 128",
+    "athanor train digits.mjs --set epochs=3 --resume          # export default { model, data, options }",
   );
-  return command.action((path: string, options: TrainOptions) => train(path, options, context));
+  return command.action((path: string, options: TrainOptions & ConfigFlags) => {
+    if (isConfig(path)) return trainConfig(path, options);
+    if (options.out === undefined)
+      command.error("error: required option '-o, --out <folder>' not specified", { exitCode: 2 });
+    return train(path, options, context);
+  });
 }
 
 async function train(path: string, options: TrainOptions, context: Context): Promise<void> {
