@@ -3,6 +3,9 @@ import * as pruners from "./pruners/index.js";
 import * as samplers from "./samplers/index.js";
 import { choice, int, logUniform, uniform, when } from "./space/index.js";
 import { MemoryStorage } from "./storage/memory.js";
+import { openStorage } from "./storage/open.js";
+import { PostgresStorage } from "./storage/postgres.js";
+import { SqliteStorage } from "./storage/sqlite.js";
 import { load, search } from "./study/tune.js";
 
 /** Searches for the best parameters; see {@link search}. Distributions, samplers, pruners and storages are its properties. */
@@ -19,6 +22,9 @@ export const tune = Object.assign(search, {
   ...pruners,
   // Storages
   MemoryStorage,
+  SqliteStorage,
+  PostgresStorage,
+  openStorage,
 });
 
 export type * from "./pruners/index.js";

@@ -2,22 +2,29 @@
 import { ArgumentError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { MemoryStorage } from "./memory.js";
+import { PostgresStorage } from "./postgres.js";
+import { SqliteStorage } from "./sqlite.js";
 import type { Storage } from "./storage.js";
 
 /**
- * Opens a storage: memory for undefined, PostgreSQL for an address, SQLite for a path.
+ * Opens a storage: memory for undefined, PostgreSQL for an address, SQLite for a path. With `existing` a file has to be there.
  *
  * @throws StorageError, UnsupportedError where its library is missing.
  */
-// eslint-disable-next-line @typescript-eslint/require-await
 export async function openStorage(
   place: string | undefined,
-  _options: { readonly existing?: boolean } = {},
+  options: { readonly existing?: boolean } = {},
 ): Promise<Storage> {
-  // prettier-ignore
   if (place === undefined) return new MemoryStorage();
   if (typeof place !== "string" || place === "") {
     throw new ArgumentError(`tune: storage: expected a path, an address or a storage, got ${got(place)}`);
   }
-  throw new ArgumentError(`tune: storage: ${place}: not yet`);
+  const scheme = /^([a-z][a-z0-9+]+):\/\//.exec(place)?.[1];
+  if (scheme === "postgres" || scheme === "postgresql") return PostgresStorage.open(place);
+  if (scheme !== undefined && scheme !== "sqlite") {
+    throw new ArgumentError(
+      `tune: storage: expected the path of an SQLite file or a postgres:// address, got ${got(place)}`,
+    );
+  }
+  return SqliteStorage.open(scheme === "sqlite" ? place.replace(/^sqlite:\/\/\/?/, "") : place, options);
 }

@@ -1,0 +1,117 @@
+// What both databases have in common: the schema, rows and their trials, and the statements, written once for both.
+import { StorageError } from "../../errors.js";
+import type { Json, Params } from "../space/index.js";
+import { isEnded, type Intermediate, type TrialState } from "../study/record.js";
+import type { StoredTrial, StudyRecord, StudySpec } from "./storage.js";
+
+/** Grows with every change of the tables; {@link migrations} has the way from each to the next. */
+export const schemaVersion = 1;
+
+/** A row of the table of trials. */
+export interface TrialRow {
+  readonly number: number;
+  readonly state: TrialState;
+  readonly params: string;
+  readonly fixed: string | null;
+  readonly suggested: string | null;
+  readonly vals: string | null;
+  readonly constraints: string | null;
+  readonly error: string | null;
+  readonly attributes: string;
+  readonly attempt: number;
+  readonly losses: number;
+  readonly fence: number;
+  readonly worker: string | null;
+  readonly started: number | null;
+  readonly ended: number | null;
+  readonly revision: number;
+  readonly seen: number | null;
+  readonly sampled_at: number | null;
+  readonly ended_at: number | null;
+}
+
+/** A row of the table of studies. */
+export interface StudyRow {
+  readonly id: number;
+  readonly name: string;
+  readonly spec: string;
+  readonly attributes: string;
+  readonly created: number;
+}
+
+/** Columns of a trial, in the order of {@link TrialRow}. */
+export const trialColumns =
+  "number, state, params, fixed, suggested, vals, constraints, error, attributes, attempt, losses, fence, worker, started, ended, revision, seen, sampled_at, ended_at";
+
+/** JSON with the numbers that it has no words for. */
+export const write = (value: unknown): string =>
+  JSON.stringify(value, (_, item: unknown) =>
+    typeof item === "number" && !Number.isFinite(item) ? { $number: String(item) } : item,
+  );
+
+const isNumber = (item: unknown): item is { readonly $number: string } =>
+  typeof item === "object" && item !== null && "$number" in item;
+
+/** What {@link write} wrote. */
+export const read = (text: string): unknown =>
+  JSON.parse(text, (_, item: unknown) => (isNumber(item) ? Number(item.$number) : item));
+
+/** A trial from its row and its reports. */
+export function trialOf(row: TrialRow, intermediate: readonly Intermediate[]): StoredTrial {
+  const { number, state, attempt, losses, fence, revision } = row;
+  const optional = (key: keyof StoredTrial, value: unknown) => (value === null ? {} : { [key]: value });
+  const parsed = (key: keyof StoredTrial, text: string | null) => (text === null ? {} : { [key]: read(text) });
+  return {
+    number,
+    state,
+    params: read(row.params) as Params,
+    intermediate,
+    attempt,
+    losses,
+    fence,
+    attributes: read(row.attributes) as Record<string, Json>,
+    revision,
+    ...parsed("fixed", row.fixed),
+    ...parsed("suggested", row.suggested),
+    ...parsed("values", row.vals),
+    ...parsed("constraints", row.constraints),
+    ...parsed("error", row.error),
+    ...optional("worker", row.worker),
+    ...optional("started", row.started),
+    ...optional("ended", row.ended),
+    ...optional("seen", row.seen),
+    ...optional("sampledAt", row.sampled_at),
+    ...optional("endedAt", row.ended_at),
+  };
+}
+
+/** Reports as the databases keep them: step, value; step, value; … in 64 bits each, little-endian. */
+export function packReports(reports: readonly Intermediate[]): Buffer {
+  const buffer = Buffer.alloc(reports.length * 16);
+  for (const [i, { step, value }] of reports.entries()) {
+    buffer.writeDoubleLE(step, i * 16);
+    buffer.writeDoubleLE(value, i * 16 + 8);
+  }
+  return buffer;
+}
+
+/** What {@link packReports} packed. */
+export function unpackReports(buffer: Buffer | null): Intermediate[] {
+  if (buffer === null) return [];
+  if (buffer.length % 16 !== 0) throw new StorageError("tune: the storage holds reports that are cut short");
+  return Array.from({ length: buffer.length / 16 }, (_, i) => ({
+    step: buffer.readDoubleLE(i * 16),
+    value: buffer.readDoubleLE(i * 16 + 8),
+  }));
+}
+
+/** A study from its row. */
+export const studyOf = ({ id, name, spec, attributes, created }: StudyRow): StudyRecord => ({
+  id,
+  name,
+  spec: read(spec) as StudySpec,
+  created,
+  attributes: read(attributes) as Record<string, Json>,
+});
+
+export { isEnded };

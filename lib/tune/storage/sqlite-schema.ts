@@ -1,0 +1,161 @@
+// Tables and statements of a study in SQLite.
+import { existsSync } from "node:fs";
+import type BetterSqlite3 from "better-sqlite3";
+import { ArgumentError, StorageError } from "../../errors.js";
+import { schemaVersion, trialColumns, type StudyRow, type TrialRow } from "./sql.js";
+
+type Db = BetterSqlite3.Database;
+
+// Each brings the tables from the version before to its own: the first makes them.
+const migrations: readonly string[] = [
+  `CREATE TABLE athanor_studies (
+     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, attributes TEXT NOT NULL, created INTEGER NOT NULL,
+     next_number INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0, exhausted INTEGER NOT NULL DEFAULT 0);
+   CREATE TABLE athanor_trials (
+     study INTEGER NOT NULL, number INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'waiting', params TEXT NOT NULL DEFAULT '{}',
+     fixed TEXT, suggested TEXT, vals TEXT, constraints TEXT, error TEXT, attributes TEXT NOT NULL,
+     attempt INTEGER NOT NULL DEFAULT 0, losses INTEGER NOT NULL DEFAULT 0, fence INTEGER NOT NULL DEFAULT 0, worker TEXT,
+     started INTEGER, ended INTEGER, revision INTEGER NOT NULL DEFAULT 0, seen INTEGER, sampled_at INTEGER, ended_at INTEGER,
+     lease_until REAL NOT NULL DEFAULT 0, reports BLOB, PRIMARY KEY (study, number)) WITHOUT ROWID;
+   CREATE INDEX athanor_open ON athanor_trials (study, number) WHERE ended_at IS NULL;
+   CREATE INDEX athanor_changed ON athanor_trials (study, revision);
+   CREATE TABLE athanor_queue (
+     id INTEGER PRIMARY KEY, study INTEGER NOT NULL, fixed TEXT NOT NULL, attributes TEXT NOT NULL);`,
+];
+
+const clock = "unixepoch('subsec')";
+
+/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- what a statement takes and gives is known here alone */
+/** All statements, prepared. */
+export function statementsOf(db: Db) {
+  const one = <P extends unknown[], R>(text: string) => db.prepare<P, R>(text);
+  const trial = `FROM athanor_trials WHERE study = ?`;
+  const change = <P extends unknown[]>(what: string) => one<[...P, number, number], never>(`UPDATE athanor_trials SET ${what} WHERE study = ? AND number = ?`); // prettier-ignore
+  return {
+    begin: one<[], never>("BEGIN IMMEDIATE"),
+    commit: one<[], never>("COMMIT"),
+    now: one<[], { now: number }>(`SELECT ${clock} AS now`),
+    create: one<[string, string, string, number], never>("INSERT INTO athanor_studies (name, spec, attributes, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"), // prettier-ignore
+    find: one<[string], StudyRow>("SELECT id, name, spec, attributes, created FROM athanor_studies WHERE name = ?"),
+    list: one<[], { name: string; trials: number; created: number }>("SELECT name, next_number AS trials, created FROM athanor_studies ORDER BY id"), // prettier-ignore
+    remove: ["athanor_trials WHERE study", "athanor_queue WHERE study", "athanor_studies WHERE id"].map((from) => one<[number], never>(`DELETE FROM ${from} = ?`)), // prettier-ignore
+    study: one<[number], { attributes: string; next_number: number; revision: number; exhausted: number }>("SELECT attributes, next_number, revision, exhausted FROM athanor_studies WHERE id = ?"), // prettier-ignore
+    order: one<[number], { mode: string; lag: number }>("SELECT spec ->> 'mode' AS mode, spec ->> 'lag' AS lag FROM athanor_studies WHERE id = ?"), // prettier-ignore
+    annotate: one<[string, number], never>("UPDATE athanor_studies SET attributes = ? WHERE id = ?"),
+    enqueue: one<[number, string, string], never>("INSERT INTO athanor_queue (study, fixed, attributes) VALUES (?, ?, ?)"), // prettier-ignore
+    enqueued: one<[number], { fixed: string; attributes: string }>("SELECT fixed, attributes FROM athanor_queue WHERE study = ? ORDER BY id"), // prettier-ignore
+    first: one<[number], { id: number; fixed: string; attributes: string }>("SELECT id, fixed, attributes FROM athanor_queue WHERE study = ? ORDER BY id LIMIT 1"), // prettier-ignore
+    dequeue: one<[number], never>("DELETE FROM athanor_queue WHERE id = ?"),
+    reopen: one<[number], never>("UPDATE athanor_studies SET exhausted = 0, revision = revision + 1 WHERE id = ?"),
+    exhaust: one<[number], never>("UPDATE athanor_studies SET exhausted = 1, revision = revision + 1 WHERE id = ?"),
+    back: one<[number], never>("UPDATE athanor_studies SET next_number = next_number - 1 WHERE id = ?"),
+    take: one<[number, number], never>("DELETE FROM athanor_trials WHERE study = ? AND number = ?"),
+    number: one<[number], { number: number }>("UPDATE athanor_studies SET next_number = next_number + 1 WHERE id = ? RETURNING next_number - 1 AS number"), // prettier-ignore
+    insert: one<[number, number, string | null, string], never>("INSERT INTO athanor_trials (study, number, fixed, attributes) VALUES (?, ?, ?, ?)"), // prettier-ignore
+    open: one<[number], TrialRow & { lease_until: number }>(`SELECT number, state, losses, lease_until ${trial} AND ended_at IS NULL AND (state = 'waiting' OR lease_until < ${clock}) ORDER BY number`), // prettier-ignore
+    oldest: one<[number], { number: number }>(`SELECT number ${trial} AND ended_at IS NULL LIMIT 1`),
+    front: one<[number], { first: number | null; unsampled: number }>(`SELECT min(number) AS first, count(*) - count(sampled_at) AS unsampled ${trial} AND ended_at IS NULL`), // prettier-ignore
+    trial: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${trial} AND number = ?`),
+    changed: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${trial} AND revision > ? ORDER BY number`), // prettier-ignore
+    revision: one<[number], { revision: number }>("SELECT revision FROM athanor_studies WHERE id = ?"),
+    touch: one<[number], { revision: number }>("UPDATE athanor_studies SET revision = revision + 1 WHERE id = ? RETURNING revision"), // prettier-ignore
+    mark: change<[number]>("revision = ?"),
+    lose: change<[number]>("losses = ?"),
+    sampled: change<[string, number, number]>("params = ?, seen = ?, sampled_at = ?"),
+    reports: change<[Buffer]>("reports = ?"),
+    attributes: change<[string]>("attributes = ?"),
+    params: change<[string]>("params = ?"),
+    suggested: change<[string]>("suggested = ?"),
+    retry: change<[]>("attempt = attempt + 1, reports = NULL"),
+    release: change<[]>("state = 'waiting'"),
+    give: one<[Given], { fence: number }>(`UPDATE athanor_trials SET state = 'running', worker = @worker, fence = fence + 1, losses = @losses, revision = @revision, started = coalesce(started, @now), lease_until = ${clock} + @lease WHERE study = @study AND number = @number RETURNING fence`), // prettier-ignore
+    beat: one<[number, number, number, number], never>(`UPDATE athanor_trials SET lease_until = ${clock} + ? WHERE study = ? AND number = ? AND fence = ? AND state = 'running'`), // prettier-ignore
+    end: one<[End], never>("UPDATE athanor_trials SET state = @state, vals = @vals, constraints = @constraints, error = @error, ended = @now, ended_at = @revision, revision = @revision WHERE study = @study AND number = @number"), // prettier-ignore
+  };
+}
+
+interface Given {
+  readonly worker: string;
+  readonly lease: number;
+  readonly losses: number;
+  readonly revision: number;
+  readonly now: number;
+  readonly study: number;
+  readonly number: number;
+}
+
+interface End {
+  readonly state: string;
+  readonly vals: string | null;
+  readonly constraints: string | null;
+  readonly error: string | null;
+  readonly now: number;
+  readonly revision: number;
+  readonly study: number;
+  readonly number: number;
+}
+
+export type Statements = ReturnType<typeof statementsOf>;
+
+/** Opens a file and brings its tables to this version; asks again while another process has it locked. */
+export async function prepare(
+  Database: typeof BetterSqlite3,
+  path: string,
+  existing: boolean,
+  patience: number,
+): Promise<{ readonly db: Db; readonly sql: Statements }> {
+  if (existing && !existsSync(path)) {
+    throw new ArgumentError(`tune: ${path}: there is no such file; tune(…, { storage: "${path}" }) makes it`);
+  }
+  const until = performance.now() + patience;
+  for (;;) {
+    let db: Db | undefined;
+    try {
+      db = new Database(path, { timeout: 0 });
+      db.pragma("journal_mode = WAL");
+      db.pragma("synchronous = FULL");
+      migrate(db, path);
+      return { db, sql: statementsOf(db) };
+    } catch (thrown) {
+      db?.close();
+      if (isBusy(thrown) && performance.now() < until) {
+        await new Promise((resolve) => setTimeout(resolve, 2 + 8 * Math.random()));
+        continue;
+      }
+      if (thrown instanceof StorageError) throw thrown;
+      throw new StorageError(`tune: ${path}: cannot be opened as an SQLite file: ${(thrown as Error).message}`, {
+        cause: thrown,
+      });
+    }
+  }
+}
+
+const codeOf = (thrown: unknown): string => (thrown as { code?: string } | undefined)?.code ?? "";
+
+/** Whether SQLite itself failed. */
+export const isSqlite = (thrown: unknown): boolean => codeOf(thrown).startsWith("SQLITE_");
+
+/** Whether another connection has the lock. */
+export const isBusy = (thrown: unknown): boolean => /^SQLITE_(?:BUSY|LOCKED)/.test(codeOf(thrown));
+
+function migrate(db: Db, path: string): void {
+  const version = (): number => Number(db.pragma("user_version", { simple: true }));
+  const isOurs = (): boolean =>
+    db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'athanor_studies'").get() !== undefined;
+  if (version() === schemaVersion && isOurs()) return;
+  db.exec("BEGIN IMMEDIATE");
+  try {
+    const from = isOurs() ? version() : 0;
+    if (from > schemaVersion) {
+      throw new StorageError(
+        `tune: ${path}: its tables are of version ${from}, this athanor knows versions up to ${schemaVersion}; use the newer one`,
+      );
+    }
+    for (const step of migrations.slice(from)) db.exec(step);
+    db.pragma(`user_version = ${schemaVersion}`);
+    db.exec("COMMIT");
+  } catch (thrown) {
+    db.exec("ROLLBACK");
+    throw thrown;
+  }
+}

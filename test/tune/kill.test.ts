@@ -1,0 +1,108 @@
+// Workers that are killed at random: nothing is lost, doubled or different. ATHANOR_KILL_SECONDS makes it longer.
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, describe, expect, it } from "vitest";
+import { tune } from "../../lib/tune/index.js";
+import { cleanUp, freshFile, ownPostgres, postgres } from "./storages.js";
+import { pause, tableOf } from "./table.js";
+import { search, type Job } from "./worker.js";
+
+afterAll(cleanUp);
+
+const script = fileURLToPath(new URL("worker.ts", import.meta.url));
+const seconds = Number(process.env.ATHANOR_KILL_SECONDS ?? 8);
+const folder = mkdtempSync(join(tmpdir(), "athanor-kill-"));
+
+const start = (job: Job): ChildProcess => spawn(process.execPath, ["--import", "tsx", script, JSON.stringify(job)], { stdio: ["ignore", "ignore", "inherit"] }); // prettier-ignore
+const ended = (child: ChildProcess): Promise<number | null> =>
+  child.exitCode !== null || child.signalCode !== null
+    ? Promise.resolve(child.exitCode)
+    : new Promise((resolve) => child.once("exit", (code) => resolve(code)));
+
+let jobs = 0;
+function jobOf(place: string, over: Partial<Job> = {}): Job {
+  const own = join(folder, String(jobs++));
+  return { place, name: `kill ${process.pid} ${jobs}`, trials: 40, steps: 6, delay: 60, lease: 0.6, checkpoints: own, log: `${own}.log`, ...over }; // prettier-ignore
+}
+
+async function aloneTable(job: Job): Promise<unknown[]> {
+  const own = join(folder, `alone-${jobs++}`);
+  return tableOf(await search({ ...job, place: "memory", delay: 0, checkpoints: own, log: `${own}.log` }));
+}
+
+/** Steps that were begun twice or more, which is what a kill may cost: the step it fell in, and no other. */
+function stepsOf(job: Job): { readonly total: number; readonly again: number } {
+  const lines = readFileSync(job.log, "utf8").trim().split("\n").map((line) => line.split(" ").slice(0, 2).join(" ")); // prettier-ignore
+  return { total: lines.length, again: lines.length - new Set(lines).size };
+}
+
+const places = [
+  ["sqlite", freshFile],
+  ...(postgres === undefined ? [] : [["postgres", () => postgres!] as const]),
+] as const;
+
+describe.each(places)("%s", (_, place) => {
+  it(
+    "★ workers killed at random: the same table as one that was left alone, no step lost",
+    { timeout: seconds * 1000 + 120_000 },
+    async () => {
+      const job = jobOf(place(), { trials: Math.max(24, seconds * 3) });
+      const workers = [start(job), start(job), start(job)];
+      const until = performance.now() + seconds * 1000;
+      let kills = 0;
+      while (performance.now() < until) {
+        await pause(500 + Math.random() * 700);
+        const victim = Math.floor(Math.random() * workers.length);
+        if (workers[victim]!.exitCode !== null) continue;
+        workers[victim]!.kill("SIGKILL");
+        kills++;
+        workers[victim] = start(job);
+      }
+      expect(await Promise.all(workers.map(ended))).toEqual([0, 0, 0]);
+      const study = await tune.load(job.place, job.name);
+      const strip = (table: unknown[]) => table;
+      expect(strip(tableOf(study))).toEqual(strip(await aloneTable(job)));
+      expect(kills).toBeGreaterThan(2);
+      expect(stepsOf(job).again).toBeLessThanOrEqual(kills);
+    },
+  );
+
+  it(
+    "a worker that was stopped beyond its lease: its trial goes on elsewhere, its late write is refused, and it goes on",
+    { timeout: 120_000 },
+    async () => {
+      const job = jobOf(place(), { trials: 10, delay: 100 });
+      const [paused, other] = [start(job), start(job)];
+      const begun = () => { try { return readFileSync(job.log, "utf8").includes(` ${paused.pid}\n`); } catch { return false; } }; // prettier-ignore
+      while (!begun()) await pause(20);
+      paused.kill("SIGSTOP");
+      await pause(1500);
+      paused.kill("SIGCONT");
+      expect(await Promise.all([paused, other].map(ended))).toEqual([0, 0]);
+      expect(tableOf(await tune.load(job.place, job.name))).toEqual(await aloneTable(job));
+    },
+  );
+});
+
+it.skipIf(postgres === undefined)(
+  "a database that is stopped and started in mid-study: nothing is lost",
+  { timeout: 120_000 },
+  async () => {
+    const server = (await ownPostgres())!;
+    try {
+      const job = jobOf(server.address, { trials: 16, delay: 80, lease: 20 });
+      const workers = [start(job), start(job)];
+      await pause(2500);
+      await server.stop();
+      await pause(1500);
+      await server.start();
+      expect(await Promise.all(workers.map(ended))).toEqual([0, 0]);
+      expect(tableOf(await tune.load(job.place, job.name))).toEqual(await aloneTable(job));
+    } finally {
+      await server.remove();
+    }
+  },
+);

@@ -1,0 +1,63 @@
+// A worker process of a study, for tests that kill it: trials of several steps, which keep where they are in a file of their own
+// and go on from there. Argument: a Job as JSON.
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { tune } from "../../lib/tune/index.js";
+import { pause } from "./table.js";
+
+export interface Job {
+  readonly place: string;
+  readonly name: string;
+  readonly trials: number;
+  readonly steps: number;
+  /** Most milliseconds of a step. */
+  readonly delay: number;
+  readonly lease: number;
+  readonly checkpoints: string;
+  /** A line for every step that is begun. */
+  readonly log: string;
+}
+
+export const space = { x: tune.uniform(0, 1), k: tune.choice(["a", "b", "c"]) };
+
+/** The search of all workers of a job. */
+export const search = (job: Job) =>
+  tune(
+    space,
+    async (trial, { params, signal }) => {
+      const file = join(trial.folder!, "state.json");
+      mkdirSync(trial.folder!, { recursive: true });
+      let state = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { step: number; value: number }) : { step: 0, value: 1 }; // prettier-ignore
+      while (state.step < job.steps) {
+        appendFileSync(job.log, `${trial.number} ${state.step} ${process.pid}\n`);
+        await pause(Math.random() * job.delay);
+        signal.throwIfAborted();
+        state = { step: state.step + 1, value: state.value * (params.x + Math.sin(state.step + params.k.length)) };
+        trial.report(state.step, state.value);
+        // What is reported is written with the next heartbeat or at the end: a worker that goes on reports it again.
+        for (let step = 1, value = 1; step <= state.step; step++) {
+          value *= params.x + Math.sin(step - 1 + params.k.length);
+          trial.report(step, value);
+        }
+        writeFileSync(`${file}.${process.pid}`, JSON.stringify(state));
+        renameSync(`${file}.${process.pid}`, file);
+        if (trial.shouldPrune()) trial.prune();
+      }
+      return state.value;
+    },
+    {
+      trials: job.trials,
+      storage: job.place === "memory" ? undefined : job.place,
+      name: job.name,
+      lease: job.lease,
+      lag: 8,
+      checkpoints: job.checkpoints,
+      pruner: tune.asha({ factor: 2 }),
+      losses: 1000,
+    },
+  );
+
+if (process.argv[2] !== undefined && process.argv[1]?.endsWith("worker.ts")) {
+  await search(JSON.parse(process.argv[2]) as Job);
+  process.exit(0);
+}
