@@ -24,6 +24,7 @@ import type { ProgressStream } from "./progress.js";
 import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./records.js";
 import { planLog, type LogOptions, type LogPlan } from "./run-log.js";
 import { checkedData, type RunData } from "./run-data.js";
+import type { FitTrial } from "./trial.js";
 import { checkFlag, checkOptimizer, checkSeed } from "./checks.js";
 
 /** Functions called on the way; the run waits for those that return a promise. */
@@ -83,6 +84,12 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** Show progress on stderr (a bar on a terminal, lines elsewhere), or on a stream. Default false. */
   readonly progress?: boolean | ProgressStream | undefined;
   readonly callbacks?: Callbacks<NoInfer<Metrics>> | undefined;
+  /**
+   * The trial of a search (`tune`) that the run belongs to: its signal ends the run; after every epoch the run reports what early stopping
+   * monitors, else `val.loss` or `loss`, and rejects with `TrialPrunedError` where the pruner ends it; with a folder of the trial
+   * it keeps checkpoints there and goes on from them.
+   */
+  readonly trial?: FitTrial | undefined;
 }
 
 /** How a run is validated, checked. */
@@ -140,6 +147,7 @@ const names = [
   "log",
   "progress",
   "callbacks",
+  "trial",
 ];
 const where = "train.fit";
 

@@ -11,6 +11,7 @@ import type { FitHooks } from "./hooks.js";
 import { learnInfo, recordRun } from "./known.js";
 import { Run } from "./run.js";
 import { SignalWatch } from "./signals.js";
+import { belongTo } from "./trial.js";
 import { Trainer } from "./trainer.js";
 
 /** A run of {@link fit}: an async iterable of step events, and a promise of its result. */
@@ -59,10 +60,11 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
 export function fitWith<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,
   dataset: Samples | BatchSource,
-  options: FitOptions<Metrics>,
-  hooks: FitHooks,
+  given: FitOptions<Metrics>,
+  own: FitHooks,
 ): FitRun<Metrics> {
   const where = "train.fit";
+  const { options, hooks } = belongTo(given as FitOptions, own);
   const asked = planFit(model, dataset, options);
   hooks.begin?.(asked.steps);
   const watch = asked.signals ? new SignalWatch() : undefined;

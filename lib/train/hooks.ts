@@ -3,6 +3,7 @@ import type { Json, Participant } from "../checkpoint/index.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
+import type { EpochRecord } from "./records.js";
 
 /** What a run does beside training. */
 export interface FitHooks {
@@ -14,6 +15,8 @@ export interface FitHooks {
   readonly firstStep?: number;
   /** Called with the length of the run before anything is compiled; what it throws, `fit` throws. */
   begin?(steps: number): void;
+  /** Called with the epochs of before when the run goes on from a checkpoint; what it throws ends the run. */
+  resumed?(history: readonly EpochRecord[]): void;
   /** The first step count above `step` at which {@link FitHooks.pause} is wanted; Infinity for never again. */
   due?(step: number): number;
   /** Called when so many steps are taken; none is running, and none runs before this settles. */

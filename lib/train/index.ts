@@ -24,3 +24,4 @@ export type { LogOptions } from "./run-log.js";
 export type { EarlyStoppingOptions } from "./early-stopping.js";
 export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";
 export type { CheckpointOptions, Resume, Section } from "../checkpoint/index.js";
+export type { FitTrial } from "./trial.js";

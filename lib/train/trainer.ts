@@ -233,6 +233,7 @@ export class Trainer {
     const identity = await identityOfRun(parts);
     this.checkpointer = openCheckpoints(parts, identity);
     const resumed = (await this.checkpointer?.resume()) ? this.position.step : undefined;
+    if (resumed !== undefined) hooks.resumed?.(this.position.history);
     if (!plan.log) return resumed;
     const parameters = parametersIn(plan, loops).reduce((sum, { parameter }) => sum + parameter.size, 0);
     const log = new RunLog(plan.log);
