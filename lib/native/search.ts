@@ -9,6 +9,8 @@ export interface NativeSearchRequest {
   readonly tiers: Float64Array;
   readonly keys: Float64Array;
   readonly objectives: number;
+  /** Of every trial, or empty; NaN where unknown. */
+  readonly constraints: Float64Array;
   readonly pending: Float64Array;
   /** A row with NaN where the sampler chooses, or empty. */
   readonly fixed: Float64Array;
@@ -28,6 +30,15 @@ export interface NativeSearch {
   quasiPoint(sequence: "sobol" | "halton", seed: number, index: number, dimensions: number): Float64Array;
   /** The front of every row, 0 for those that none dominates; all objectives are to be small. */
   nondominatedRanks(values: Float64Array, objectives: number): Float64Array;
+  /** What a forest of `trees` says of every dimension; rows have all of them. */
+  importance(
+    method: "fanova" | "permutation",
+    space: Float64Array,
+    rows: Float64Array,
+    values: Float64Array,
+    trees: number,
+    seed: number,
+  ): Promise<Float64Array>;
   /** What the rows dominate below the reference. */
   hypervolume(values: Float64Array, reference: Float64Array): Promise<number>;
 }

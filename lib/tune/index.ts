@@ -1,4 +1,5 @@
 // Search over hyper-parameters: `tune` of the package, a function with its parts as properties.
+import * as analysis from "./analysis/index.js";
 import * as pruners from "./pruners/index.js";
 import * as samplers from "./samplers/index.js";
 import { choice, int, logUniform, uniform, when } from "./space/index.js";
@@ -20,6 +21,8 @@ export const tune = Object.assign(search, {
   // All that samplers/index.ts and pruners/index.ts export
   ...samplers,
   ...pruners,
+  // What a study says: importance of parameters, hypervolume of its front
+  ...analysis,
   // Storages
   MemoryStorage,
   SqliteStorage,
@@ -27,6 +30,7 @@ export const tune = Object.assign(search, {
   openStorage,
 });
 
+export type * from "./analysis/index.js";
 export type * from "./pruners/index.js";
 export type * from "./samplers/index.js";
 export type { Distribution, FlatSpace, Params, ParamsOf, Space } from "./space/index.js";

@@ -107,6 +107,7 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("propose", Napi::Function::New(env, propose, "propose"));
   exports.Set("quasiPoint", Napi::Function::New(env, quasi_point, "quasiPoint"));
   exports.Set("nondominatedRanks", Napi::Function::New(env, nondominated_ranks, "nondominatedRanks"));
+  exports.Set("importance", Napi::Function::New(env, importance, "importance"));
   exports.Set("hypervolume", Napi::Function::New(env, hypervolume, "hypervolume"));
   DefineAddon(exports, {
                            InstanceValue("version", Napi::String::New(env, "0.1.0"), napi_enumerable),

@@ -2,8 +2,14 @@
 // predictions wait.
 #include "bindings/tune.h"
 
+#include <algorithm>
+
 #include "bindings/environment.h"
 #include "bindings/values.h"
+#include "tune/cma_sampler.h"
+#include "tune/genetic.h"
+#include "tune/gp_sampler.h"
+#include "tune/importance.h"
 #include "tune/pareto.h"
 #include "tune/quasi.h"
 #include "tune/tpe.h"
@@ -16,7 +22,7 @@ using Proposal = std::shared_ptr<Reals>;
 
 // A copy of what JavaScript gave, which it may change while the job waits.
 struct Search {
-  Reals trials, tiers, keys, pending, fixed, given, options;
+  Reals trials, tiers, keys, constraints, pending, fixed, given, options;
   tune::SearchRequest request;
 };
 
@@ -69,6 +75,7 @@ std::shared_ptr<Search> to_search(const Napi::Object& object) {
   search->trials = reals_of(object, "trials");
   search->tiers = reals_of(object, "tiers");
   search->keys = reals_of(object, "keys");
+  search->constraints = reals_of(object, "constraints");
   search->pending = reals_of(object, "pending");
   search->fixed = reals_of(object, "fixed");
   search->given = reals_of(object, "given");
@@ -85,6 +92,11 @@ std::shared_ptr<Search> to_search(const Napi::Object& object) {
   request.standing.keys = to_table(search->keys, std::max(1, keys), "keys");
   check(request.standing.keys.rows == request.trials.rows && keys >= request.standing.objectives, Code::argument,
         [] { return "keys must fit the trials and have every objective"; });
+  if (rows > 0 && !search->constraints.empty())
+    request.constraints =
+        to_table(search->constraints, static_cast<int>(search->constraints.size() / rows), "constraints");
+  check(request.constraints.rows == 0 || request.constraints.rows == request.trials.rows, Code::argument,
+        [] { return "constraints must fit the trials"; });
   if (!search->fixed.empty()) request.fixed = search->fixed.data();
   request.seed = static_cast<std::uint64_t>(to_index(object.Get("seed"), "seed"));
   request.number = static_cast<std::uint32_t>(to_index(object.Get("number"), "number"));
@@ -100,6 +112,14 @@ Reals candidates(const std::string& sampler, const Search& search) {
   const int width = search.request.width();
   if (sampler == "tpe")
     return tune::tpe_candidates(search.request, static_cast<int>(option(0)), to_table(search.given, width, "given"));
+  if (sampler == "gp") return tune::gp_candidates(search.request, to_table(search.given, width, "given"));
+  if (sampler == "cma") {
+    const tune::CmaOptions strategy{static_cast<int>(option(0)), option(1), option(2) != 0,
+                                    static_cast<tune::Restarts>(static_cast<int>(option(3)) % 3)};
+    return tune::cma_candidates(search.request, strategy);
+  }
+  if (sampler == "nsga2")
+    return tune::genetic_candidates(search.request, {std::max(2, static_cast<int>(option(0))), option(1)});
   throw Error(Code::argument, "there is no sampler \"" + sampler + "\"");
 }
 
@@ -150,6 +170,33 @@ Napi::Value hypervolume(const Napi::CallbackInfo& info) {
             Environment::Lane::search, std::make_shared<std::atomic<bool>>(false),
             [=, kept = values] { *volume = tune::hypervolume(table, reference->data()); },
             [volume](Napi::Env env) -> Napi::Value { return Napi::Number::New(env, *volume); });
+  });
+}
+
+Napi::Value importance(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    struct Job {
+      tune::Dimensions dims;
+      Reals rows, values, result;
+      tune::ForestOptions options;
+    };
+    const std::string method = to_text(info[0], "a method");
+    const auto job = std::make_shared<Job>();
+    job->dims = to_dimensions(to_reals(info[1], "space"));
+    job->rows = to_reals(info[2], "rows"), job->values = to_reals(info[3], "values");
+    job->options.trees = static_cast<int>(std::clamp<Index>(to_index(info[4], "trees"), 1, 10000));
+    job->options.seed = static_cast<std::uint64_t>(to_index(info[5], "seed"));
+    const tune::Table table = to_table(job->rows, std::max(1, static_cast<int>(job->dims.size())), "rows");
+    check(static_cast<std::size_t>(table.rows) == job->values.size(), Code::argument,
+          [] { return "values must fit the rows"; });
+    return Environment::of(info.Env())
+        .submit(
+            Environment::Lane::search, std::make_shared<std::atomic<bool>>(false),
+            [=] {
+              const auto by = method == "permutation" ? tune::permutation_importance : tune::fanova_importance;
+              job->result = by(job->dims, table, job->values, job->options);
+            },
+            [job](Napi::Env env) { return from_reals(env, job->result); });
   });
 }
 

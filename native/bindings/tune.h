@@ -2,6 +2,7 @@
 // quasiPoint(sequence, seed, index, dimensions): Float64Array
 // nondominatedRanks(values, objectives): Float64Array
 // hypervolume(values, reference): Promise<number>
+// importance(method, space, rows, values, trees, seed): Promise<Float64Array> — a share for every dimension
 #pragma once
 #include <napi.h>
 
@@ -10,6 +11,7 @@ namespace athanor::bindings {
 Napi::Value propose(const Napi::CallbackInfo& info);
 Napi::Value quasi_point(const Napi::CallbackInfo& info);
 Napi::Value nondominated_ranks(const Napi::CallbackInfo& info);
+Napi::Value importance(const Napi::CallbackInfo& info);
 Napi::Value hypervolume(const Napi::CallbackInfo& info);
 
 }  // namespace athanor::bindings

@@ -10,11 +10,11 @@
 namespace athanor::tune {
 
 // Tier 0 are complete and feasible trials, their keys the objectives to be made small. Others come after them by tier, and within
-// one by their keys in turn.
+// one by their keys in turn. Keys are one wider than there are objectives.
 struct Standing {
-  enum Tier { complete, pruned, infeasible, infinite, failed };
+  static constexpr double complete = 0, pruned = 1, infeasible = 2, infinite = 3, failed = 4;
   const double* tiers = nullptr;
-  Table keys;  // at least as wide as there are objectives. Pruned: −last step, value; infeasible: the violation
+  Table keys;  // pruned: −last step, value; infeasible: the violation, then the objectives
   int objectives = 1;
 };
 
@@ -22,7 +22,8 @@ struct SearchRequest {
   Dimensions dims;
   Table trials;
   Standing standing;
-  Table pending;                  // trials without a result
+  Table constraints;  // of the trials, at most 0 where they hold, NaN where unknown; no rows without constraints
+  Table pending;      // trials without a result
   const double* fixed = nullptr;  // a row, NaN where free
   std::uint64_t seed = 0;
   std::uint32_t number = 0;
@@ -31,7 +32,7 @@ struct SearchRequest {
   int width() const { return static_cast<int>(dims.size()); }
 };
 
-// The trials of one branch, if the request fixes what others hang on and at least `fewest` trials have that; else all of them.
+// The trials of one branch, if the request fixes choices or what others hang on, and at least `fewest` trials have that; else all of them.
 class Branch {
  public:
   Branch(const SearchRequest& request, int fewest);
@@ -39,7 +40,7 @@ class Branch {
 
  private:
   const SearchRequest& whole_;
-  std::vector<double> trials_, tiers_, keys_;
+  std::vector<double> trials_, tiers_, keys_, constraints_;
   std::unique_ptr<SearchRequest> narrowed_;
 };
 

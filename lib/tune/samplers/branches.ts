@@ -1,28 +1,40 @@
-// Conditional spaces: a branch that looks bad after a few trials may hold the best ones. Some trials therefore go to the branch with
-// the fewest, whatever the model says; within a branch the model chooses as always.
+// Conditional and mixed spaces: a branch that looks bad after a few trials may hold the best ones, in a small region of it. Some
+// trials therefore go to the branch with the fewest, whatever the model says: the first ones of a branch spread over it, later ones where a
+// model of this branch alone sends them.
 import { cardinality, isActive, valueAt, type FlatSpace, type Params, type SpaceParameter } from "../space/index.js";
 import { Draws } from "../random/philox.js";
+import { quasiParams } from "./quasi-point.js";
 import type { TrialRecord } from "../study/record.js";
 import type { SampleRequest } from "./sampler.js";
 
 const mostBranches = 32;
-
-/** The values of those parameters that others hang on: one entry a branch. Empty where nothing is conditional, or too much is. */
-export function branchesOf(space: FlatSpace): readonly Params[] {
-  let branches = known.get(space);
-  if (branches === undefined) known.set(space, (branches = listBranches(space)));
-  return branches;
-}
+const mostMixed = 8;
 
 const known = new WeakMap<FlatSpace, readonly Params[]>();
 
-function listBranches(space: FlatSpace): Params[] {
-  const named = new Set(space.parameters.flatMap(({ conditions }) => conditions.map(({ on }) => on)));
-  const deciding = space.parameters.filter(({ name }) => named.has(name));
+/**
+ * The values of those parameters that others hang on, one entry a branch; without such parameters the values of all choices, if
+ * there are few. Empty where there is one branch, or too many.
+ */
+export function branchesOf(space: FlatSpace): readonly Params[] {
+  let branches = known.get(space);
+  if (branches === undefined) {
+    const named = new Set(space.parameters.flatMap(({ conditions }) => conditions.map(({ on }) => on)));
+    const conditional = named.size > 0;
+    const deciding = space.parameters.filter(({ name, distribution }) => {
+      return conditional ? named.has(name) : distribution.kind === "choice";
+    });
+    branches = combinations(deciding, conditional ? mostBranches : mostMixed);
+    known.set(space, branches);
+  }
+  return branches;
+}
+
+function combinations(deciding: readonly SpaceParameter[], most: number): Params[] {
   let branches: Params[] = [{}];
   for (const parameter of deciding) {
     branches = branches.flatMap((branch) => extended(branch, parameter));
-    if (branches.length > mostBranches) return [];
+    if (branches.length > most) return [];
   }
   return branches.length > 1 ? branches : [];
 }
@@ -50,19 +62,32 @@ export function trialsByBranch(branches: readonly Params[], ...lists: readonly (
   return counts;
 }
 
-/** Trials of a branch below which every second trial of the study goes to the branch with the fewest; later every fourth. */
+/** What a trial whose turn it is does in its branch. */
+export interface BranchTurn {
+  /** Values of the request and of the branch. */
+  readonly fixed: Params | undefined;
+  /** Where the trial is to be, if no model is asked yet. */
+  readonly point?: Params;
+}
+
+// Trials of a branch that spread over it, after which every second turn does, and those below which its turns are frequent.
+const spread = 16;
 const enough = 30;
 
 /** What to fix for this trial: the request's own values, with those of a branch where its turn has come. */
-export function branchToTry(request: SampleRequest): Params | undefined {
+export function branchTurn(request: SampleRequest): BranchTurn {
   const { space, number, seed, history, pending, fixed } = request;
   const branches = branchesOf(space).filter((branch) =>
     Object.entries(branch).every(([name, value]) => fixed?.[name] === undefined || fixed[name] === value),
   );
-  if (branches.length < 2 || number % 2 === 0) return fixed;
+  if (branches.length < 2 || number % 2 === 0) return { fixed };
   const counts = trialsByBranch(branches, history, pending);
   const least = Math.min(...counts);
-  if (least >= enough && number % 4 !== 1) return fixed;
-  const candidates = branches.filter((_, i) => counts[i] === least);
-  return { ...candidates[new Draws(seed, number, "branch").below(candidates.length)], ...fixed };
+  if (least >= enough && number % 4 === 3) return { fixed };
+  const fewest = branches.filter((_, i) => counts[i] === least);
+  const branch = fewest[new Draws(seed, number, "branch").below(fewest.length)]!;
+  const chosen = { ...branch, ...fixed };
+  if (least >= spread && least % 2 === 0) return { fixed: chosen };
+  const own = new Draws(seed, branches.indexOf(branch), "branch sequence").bits();
+  return { fixed: chosen, point: quasiParams("sobol", { ...request, seed: own, number: least, fixed: chosen }) };
 }

@@ -3,6 +3,7 @@ import { addon, callAsync } from "../../native/index.js";
 import { Draws } from "../random/philox.js";
 import type { Params } from "../space/index.js";
 import { keyOf, points } from "./distinct.js";
+import { quasiParams } from "./quasi-point.js";
 import { drawParams, unusedPoint } from "./random.js";
 import type { SampleRequest } from "./sampler.js";
 import type { TrialTable } from "./trial-table.js";
@@ -13,6 +14,8 @@ export interface Question {
   readonly options: readonly number[];
   /** Values that the answer has to have; those of the request, or more of them. */
   readonly fixed?: Params | undefined;
+  /** Whether the sampler ranks candidates that it is given. Default true. */
+  readonly ranks?: boolean;
   /** Candidates to rank instead of the sampler's own. */
   readonly given?: readonly Params[];
 }
@@ -36,6 +39,7 @@ export async function candidates(request: SampleRequest, table: TrialTable, ques
       tiers: table.tiers,
       keys: table.keys,
       objectives: request.directions.length,
+      constraints: table.constraints(request.constraints ?? 0),
       pending: rows(request.pending.map(({ params }) => params)),
       fixed: fixed === undefined ? nothing : rows([fixed]),
       given: rows(given),
@@ -52,16 +56,23 @@ const mostAttempts = 100;
 
 /**
  * The best candidate that was not tried, if the space is finite; where all of the engine's own were, it ranks points that were not.
- * When all points are used up, the best candidate.
+ * When all points are used up, the best candidate; where the engine has none, a point of Sobol's sequence.
  */
 export async function propose(request: SampleRequest, table: TrialTable, question: Question): Promise<Params> {
   const own = await candidates(request, table, question);
+  if (own.length === 0) {
+    return distinct(
+      request,
+      table,
+      quasiParams("sobol", { ...request, ...(question.fixed && { fixed: question.fixed }) }),
+    );
+  }
   const taken = table.taken(request.pending);
   if (taken.size === 0 || taken.size >= table.size) return own[0]!;
   const fresh = own.find((params) => !taken.has(keyOf(request.space, params)));
   if (fresh !== undefined) return fresh;
   const given = untried(request, table, taken);
-  if (given.length === 0) return own[0]!;
+  if (given.length === 0 || question.ranks === false) return given[0] ?? own[0]!;
   return (await candidates(request, table, { ...question, fixed: request.fixed, given }))[0]!;
 }
 

@@ -1,17 +1,8 @@
 // Sequences that fill the space more evenly than independent draws.
-import { addon, call } from "../../native/index.js";
-import type { Params } from "../space/index.js";
-import { coordinatesOf } from "./coordinates.js";
 import { distinct } from "./propose.js";
-import type { SampleRequest, Sampler } from "./sampler.js";
+import { quasiParams } from "./quasi-point.js";
+import type { Sampler } from "./sampler.js";
 import { TrialTables } from "./trial-table.js";
-
-/** The trial's point of a sequence. */
-export function quasiParams(sequence: "sobol" | "halton", request: SampleRequest): Params {
-  const { space, seed, number, fixed } = request;
-  const point = call(() => addon.quasiPoint(sequence, seed, number, space.parameters.length));
-  return coordinatesOf(space).at(point, fixed);
-}
 
 function quasi(sequence: "sobol" | "halton"): Sampler {
   const tables = new TrialTables();

@@ -1,9 +1,9 @@
 // The tree-structured Parzen estimator.
-import { ArgumentError, checkOptions } from "../../errors.js";
-import { got } from "../../names/got.js";
-import { branchToTry } from "./branches.js";
+import { checkOptions } from "../../errors.js";
+import { branchTurn } from "./branches.js";
+import { requireCount } from "./count.js";
 import { distinct, propose } from "./propose.js";
-import { quasiParams } from "./quasi.js";
+import { quasiParams } from "./quasi-point.js";
 import type { Sampler } from "./sampler.js";
 import { TrialTables } from "./trial-table.js";
 
@@ -41,15 +41,9 @@ export function tpe(options: TpeOptions = {}): Sampler {
     async sample(request) {
       const table = tables.of(request);
       if (table.length < startup) return distinct(request, table, quasiParams("sobol", request));
-      const fixed = branchToTry(request);
+      const { fixed, point } = branchTurn(request);
+      if (point !== undefined) return distinct(request, table, point);
       return propose(request, table, { sampler: "tpe", options: [candidates], fixed });
     },
   };
-}
-
-/** Throws unless `value` is a whole number of 1 or more. */
-export function requireCount(where: string, name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) {
-    throw new ArgumentError(`${where}: ${name}: expected a whole number of 1 or more, got ${got(value)}`);
-  }
 }

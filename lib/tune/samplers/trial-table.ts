@@ -26,7 +26,7 @@ export class TrialTable {
     this.directions = directions;
     this.coordinates = coordinatesOf(space);
     this.size = spaceSize(space);
-    this.keyWidth = Math.max(2, directions.length);
+    this.keyWidth = directions.length + 1;
   }
 
   get length(): number {
@@ -70,6 +70,7 @@ export class TrialTable {
     if (state === "infinite" || values?.some((value) => !Number.isFinite(value))) return tiers.infinite;
     if (violation > 0) {
       keys[at] = violation;
+      if (state === "complete") values?.forEach((value, j) => (keys[at + 1 + j] = signed(value, j)));
       return tiers.infeasible;
     }
     if (state === "complete" && values !== undefined) {
@@ -95,6 +96,16 @@ export class TrialTable {
   taken(pending: readonly TrialRecord[]): ReadonlySet<string> {
     if (this.size === Infinity) return new Set();
     return new Set([...this.counts.keys(), ...pending.map(({ params }) => keyOf(this.coordinates.space, params))]);
+  }
+
+  /** The constraints of all trials, `count` a row; NaN where unknown. */
+  constraints(count: number): Float64Array {
+    const rows = new Float64Array(this.length * count).fill(NaN);
+    if (count === 0) return rows;
+    this.records.forEach(({ constraints }, i) =>
+      constraints?.forEach((c, j) => j < count && (rows[i * count + j] = c)),
+    );
+    return rows;
   }
 
   private reserve(count: number): void {
