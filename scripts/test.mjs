@@ -1,6 +1,6 @@
 // npm test: builds what is not fresh, then runs the native tests and vitest, and ends with one line taken from the reports of
-// both runners: "N passed, N failed, N skipped". Arguments go to vitest; --ts or --native runs one half, --matrix
-// tries all samples of the spec matrix in all settings.
+// both runners: "N passed, N failed, N skipped". Arguments go to vitest; --ts, --native or --cuda (kernels on
+// the emulator) runs one part, --matrix tries all samples of the spec matrix in all settings.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -11,7 +11,7 @@ import { firstProgram } from "./install/compilers.mjs";
 
 const require = createRequire(import.meta.url);
 chdir(fileURLToPath(new URL("..", import.meta.url)));
-const own = ["--ts", "--native"];
+const own = ["--ts", "--native", "--cuda"];
 const passedOn = process.argv.slice(2).filter((argument) => ![...own, "--matrix"].includes(argument));
 if (process.argv.includes("--matrix")) process.env.ATHANOR_TEST_MATRIX = "full";
 const half = (flag) => process.argv.includes(flag) || !own.some((other) => process.argv.includes(other));
@@ -44,6 +44,13 @@ if (half("--native")) {
     console.log("skipped the native tests: there is no make here");
     add({ passed: 0, failed: 0, skipped: 1 }, 0);
   }
+}
+
+if (half("--cuda")) {
+  const path = "build/cuda-report.json";
+  rmSync(path, { force: true });
+  const ended = node("scripts/cuda/test.mjs");
+  add(report(path) ?? { passed: 0, failed: 1, skipped: 0 }, ended);
 }
 
 if (half("--ts")) {

@@ -160,6 +160,11 @@ device::Result run_f32(device::Stream* stream, const MatmulParams& p) {
 
 }  // namespace
 
+device::Result join_matmul_pieces(device::Stream* stream, const MatmulParams& p) {
+  const Index count = p.batch[0] * p.batch[1] * p.M * p.N;
+  return LAUNCH((matmul_join_kernel<float>), blocks_for(count, 256), 256, 0, stream, p);
+}
+
 device::Result run_matmul_exact(device::Stream* stream, const MatmulParams& p, DType a, DType b) {
   if (a == DType::f64) return run_tiles<double, double, double, 64, 64, 8, 4, 4>(stream, p);
   if (a == DType::f32 && b == DType::f32) return run_f32<float, float>(stream, p);

@@ -52,4 +52,17 @@ inline bool wants_large_tiles(const MatmulParams& p) {
 
 device::Result run_matmul_exact(device::Stream* stream, const MatmulParams& p, DType a, DType b);
 
+// On tensor cores: bf16 operands, or f32 operands as tf32 or tf32x3. Both operands must fit.
+device::Result run_matmul_mma(device::Stream* stream, const MatmulParams& p, device::Precision precision);
+
+// Whether 16-byte copies find their way: one stride is 1, everything else a multiple of 16 bytes.
+bool fits_mma(const device::MatmulOperand& operand);
+
+// An f32 operand without batches, rounded to bf16 in memory of its own; the operand then stands for that.
+Index rounded_bytes(Index lines, Index length);
+device::Result round_operand(device::Stream* stream, device::MatmulOperand& operand, Index rows, Index cols, void* to);
+
+// Adds the pieces of f32 products in order.
+device::Result join_matmul_pieces(device::Stream* stream, const MatmulParams& p);
+
 }  // namespace athanor::cuda

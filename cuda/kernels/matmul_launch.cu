@@ -27,7 +27,7 @@ MatmulParams params_of(const device::Matmul& args) {
   const Index wanted = tiles == 0 ? 1 : std::max<Index>(1, 264 / tiles);
   const Index pieces = std::clamp<Index>(args.K / kPieceLeast, 1, wanted);
   p.piece = std::max<Index>(1, (args.K + pieces - 1) / pieces);
-  p.piece = (p.piece + 15) / 16 * 16;
+  p.piece = (p.piece + 31) / 32 * 32;
   p.pieces = static_cast<int>(std::max<Index>(1, (args.K + p.piece - 1) / p.piece));
   return p;
 }
@@ -37,8 +37,24 @@ Index partial_bytes(const device::Matmul& args, const MatmulParams& p) {
   return rounded(p.pieces * count_of(args) * (args.c_dtype == DType::f64 ? 8 : 4));
 }
 
+// f32 operands that are to be multiplied as bf16 are rounded in memory first; batches stay exact.
+bool is_rounded(const device::Matmul& args) {
+  return args.precision == device::Precision::bf16 && args.a.dtype == DType::f32 && args.b.dtype == DType::f32 &&
+         args.batch[0] * args.batch[1] == 1;
+}
+Index operand_bytes(Index rows, Index cols) { return std::max(rounded_bytes(rows, cols), rounded_bytes(cols, rows)); }
+
 Index workspace(const device::Matmul& args) {
-  return partial_bytes(args, params_of(args)) + (has_epilogue(args) ? rounded(count_of(args) * 4) : 0);
+  const Index operands = is_rounded(args) ? operand_bytes(args.M, args.K) + operand_bytes(args.K, args.N) : 0;
+  return partial_bytes(args, params_of(args)) + (has_epilogue(args) ? rounded(count_of(args) * 4) : 0) + operands;
+}
+
+// bf16 operands always go to the tensor cores where their strides allow it; f32 ones where the precision says so.
+bool wants_mma(const MatmulParams& p, device::Precision precision) {
+  if (p.K == 0 || !fits_mma(p.a) || !fits_mma(p.b)) return false;
+  if (p.a.dtype == DType::bf16 && p.b.dtype == DType::bf16) return true;
+  const bool f32 = p.a.dtype == DType::f32 && p.b.dtype == DType::f32;
+  return f32 && (precision == device::Precision::tf32 || precision == device::Precision::tf32x3);
 }
 
 const char* refuses(const device::Matmul& args) {
@@ -67,7 +83,16 @@ device::Result run(device::Stream* stream, const device::Matmul& args, void* wor
     p.c_batch[1] = args.M * args.N;
     p.c_batch[0] = args.batch[1] * p.c_batch[1];
   }
-  const device::Result result = run_matmul_exact(stream, p, args.a.dtype, args.b.dtype);
+  device::Result result = device::Result::ok;
+  if (is_rounded(args) && args.K > 0) {
+    std::byte* operands = room + partial_bytes(args, p) + (has_epilogue(args) ? rounded(count_of(args) * 4) : 0);
+    result = round_operand(stream, p.a, args.M, args.K, operands);
+    if (result == device::Result::ok)
+      result = round_operand(stream, p.b, args.K, args.N, operands + operand_bytes(args.M, args.K));
+    if (result != device::Result::ok) return result;
+  }
+  result = wants_mma(p, args.precision) ? run_matmul_mma(stream, p, args.precision)
+                                        : run_matmul_exact(stream, p, p.a.dtype, p.b.dtype);
   if (result != device::Result::ok || !has_epilogue(args)) return result;
   return run_epilogue(stream, args.epilogue, static_cast<const float*>(p.c));
 }

@@ -8,7 +8,7 @@
 
 #include "cuda/plugin/runtime_cuda.h"
 
-#define ATHANOR_KERNEL(threads) static __global__ void __launch_bounds__(threads)
+#define ATHANOR_KERNEL(threads) static __global__ void __launch_bounds__(threads, 1)
 #define ATHANOR_KERNEL_BLOCKS(threads, blocks) static __global__ void __launch_bounds__(threads, blocks)
 #define ATHANOR_PARAM(Type) const __grid_constant__ Type
 #define ATHANOR_DEVICE __device__ __forceinline__

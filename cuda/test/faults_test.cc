@@ -1,7 +1,9 @@
 // Planted faults, each caught by name in all orders of threads and blocks; the right kernels beside them pass.
 #include "cuda/test/faults.h"
+#include "cuda/emulator/fault.h"
+#include "cuda/emulator/shadow.h"
 #include "cuda/plugin/errors.h"
-#include "cuda/test/emulated.h"
+#include "cuda/test/plugin.h"
 
 using namespace athanor;
 using namespace athanor::cuda;

@@ -160,3 +160,46 @@ TEST(epilogues_see_the_product_and_their_operands) {
     });
   }
 }
+
+// On tensor cores, in every layout of the operands: strides that copies of 16 bytes take, sizes that no tile divides.
+TEST(products_on_tensor_cores) {
+  for (const Product& c : {Product{136, 136, 40, false, false}, Product{136, 136, 40, true, false},
+                           Product{136, 136, 40, false, true}, Product{136, 136, 40, true, true},
+                           Product{40, 24, 200, false, false, 2, 1}, Product{16, 8, 1504, true, true}}) {
+    const std::vector<float> a = numbers(elements(c.m, c.k, c.b0), 3), b = numbers(elements(c.k, c.n, c.b0), 4);
+    for (const device::Precision precision :
+         {device::Precision::tf32, device::Precision::tf32x3, device::Precision::bf16}) {
+      if (precision == device::Precision::bf16 && c.b0 > 1) continue;
+      device::Matmul args = args_of(c, DType::f32);
+      args.precision = precision;
+      // Inputs lose 2^-11 (tf32), 2^-22 (tf32x3) or 2^-9 (bf16) of themselves, both of them; products add up like sqrt(K).
+      const double kept = precision == device::Precision::tf32   ? 0x1p-11
+                          : precision == device::Precision::bf16 ? 0x1p-9
+                                                                 : 0x1p-22;
+      const double bound = (2 * kept + 0x1p-22) * 3 * std::sqrt(static_cast<double>(c.k));
+      const std::vector<double> wanted = reference(args, a, b);
+      // The scheduling of all kinds is one; bf16 below goes through all orders.
+      const DeviceArray<float> da(a), db(b), dc(wanted.size());
+      args.a.data = da.data(), args.b.data = db.data(), args.c = dc.data();
+      CHECK(launch(plugin().launch.matmul, args, "matmul"));
+      agree(dc.values(), wanted, 0, bound, std::string("precision ") + std::to_string(static_cast<int>(precision)));
+    }
+    std::vector<std::uint16_t> ha, hb;
+    std::vector<float> ra, rb;
+    for (const float x : a) ha.push_back(to_bf16(x).bits), ra.push_back(to_f32(to_bf16(x)));
+    for (const float x : b) hb.push_back(to_bf16(x).bits), rb.push_back(to_f32(to_bf16(x)));
+    device::Matmul args = args_of(c, DType::bf16);
+    const std::vector<double> wanted = reference(args, ra, rb);
+    std::vector<float> first;
+    in_all_orders([&](const char* order) {
+      const DeviceArray<std::uint16_t> da(ha), db(hb);
+      const DeviceArray<float> dc(wanted.size());
+      args.a.data = da.data(), args.b.data = db.data(), args.c = dc.data();
+      CHECK(launch(plugin().launch.matmul, args, "matmul"));
+      const std::vector<float> got = dc.values();
+      agree(got, wanted, 0, 0x1p-22 * 3 * std::sqrt(static_cast<double>(c.k)), std::string("bf16, ") + order);
+      if (first.empty()) first = got;
+      CHECK(first == got);
+    });
+  }
+}

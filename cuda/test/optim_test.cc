@@ -194,14 +194,14 @@ TEST(skipped_steps_change_nothing_and_do_not_count) {
   const std::vector<double> hyper = values_of(optim::AdamHyper{});
   in_all_orders([&](const char*) {
     Model model(optim::RuleId::adam, hyper);
-    model.d_grads[4]->data()[4999] = INFINITY;
+    model.d_grads[4]->set(4999, INFINITY);
     model.step.skip_nonfinite = true;
     CHECK(model.run());
     std::vector<double> report = model.report.values();
     CHECK(report[2] == 0 && report[3] == 1 && model.counter.values()[0].steps == 0);
     CHECK(model.param(1) == model.params[1] && model.param(4) == model.params[4]);
     // A loss that is not finite: the guard.
-    model.d_grads[4]->data()[4999] = 1;
+    model.d_grads[4]->set(4999, 1);
     const DeviceArray<float> loss(std::vector<float>{NAN});
     model.step.guard = loss.data();
     CHECK(model.run());
@@ -224,9 +224,9 @@ TEST(elements_that_would_not_be_finite_stay) {
   hyper.lr = 1;
   in_all_orders([&](const char*) {
     Model model(optim::RuleId::sgd, values_of(hyper));
-    model.d_grads[3]->data()[77] = NAN;
-    model.d_grads[4]->data()[4500] = INFINITY;
-    model.d_grads[5]->data()[0] = NAN;
+    model.d_grads[3]->set(77, NAN);
+    model.d_grads[4]->set(4500, INFINITY);
+    model.d_grads[5]->set(0, NAN);
     CHECK(model.run());
     CHECK(model.report.values()[3] == 2 + 3);
     const std::vector<float> p = model.param(3);

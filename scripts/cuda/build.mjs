@@ -1,9 +1,10 @@
 // Builds the device plugin.
 //   node scripts/cuda/build.mjs              build/cuda/athanor_cuda.so, by cmake-js and nvcc
 //   node scripts/cuda/build.mjs --emulated   build/cuda/athanor_cuda_emulated.so, by g++ alone
+//   … --check                                 the program of cuda/check/run as well, for nvcc or the emulator
 // Nothing is downloaded. Ends with a sentence that says what is missing and how to get it.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
@@ -11,6 +12,7 @@ import { chdir, exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { firstProgram } from "../install/compilers.mjs";
 import { writeMakefile } from "./makefile.mjs";
+import { findNvcc } from "./nvcc.mjs";
 
 const require = createRequire(import.meta.url);
 chdir(fileURLToPath(new URL("../..", import.meta.url)));
@@ -25,22 +27,16 @@ function run(command, args) {
   if (status !== 0) fail(`cuda: ${command} ended with ${error?.message ?? `status ${status}`}: see above`);
 }
 
+const withCheck = process.argv.includes("--check");
 const jobs = String(process.env.ATHANOR_JOBS || availableParallelism());
 
 function buildEmulated() {
   const compiler = process.env.CXX ?? firstProgram("g++", "clang++");
   if (!compiler) fail("cuda: the emulated device needs g++ (Debian, Ubuntu: apt-get install g++)");
   if (!firstProgram("make")) fail("cuda: the emulated device needs make (Debian, Ubuntu: apt-get install make)");
-  const { makefile, plugin } = writeMakefile("emulated", compiler);
-  run("make", ["-f", makefile, `-j${jobs}`]);
+  const { makefile, plugin, check } = writeMakefile("emulated", compiler);
+  run("make", ["-f", makefile, `-j${jobs}`, plugin, ...(withCheck ? [check] : [])]);
   console.log(`cuda: ${plugin} is built`);
-}
-
-/** nvcc of the PATH, of CUDACXX or CUDA_PATH, or of the usual folder. */
-function findNvcc() {
-  const inFolder = (folder) => folder && join(folder, "bin", "nvcc");
-  const named = [process.env.CUDACXX, inFolder(process.env.CUDA_PATH), inFolder("/usr/local/cuda")];
-  return firstProgram("nvcc") ?? named.find((path) => path && existsSync(path));
 }
 
 function buildReal() {
@@ -65,11 +61,16 @@ function buildReal() {
     "-O",
     "build/cuda/cmake",
     `--CDCMAKE_CUDA_COMPILER=${nvcc}`,
+    `--CDATHANOR_CUDA_CHECK=${withCheck ? "ON" : "OFF"}`,
     "--parallel",
     jobs,
   ]);
   mkdirSync("build/cuda", { recursive: true });
   copyFileSync("build/cuda/cmake/Release/athanor_cuda.so", "build/cuda/athanor_cuda.so");
+  if (withCheck) {
+    mkdirSync("build/cuda/check", { recursive: true });
+    copyFileSync("build/cuda/cmake/Release/athanor_cuda_check", "build/cuda/check/athanor_cuda_check");
+  }
   console.log("cuda: build/cuda/athanor_cuda.so is built");
 }
 

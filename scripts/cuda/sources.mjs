@@ -12,3 +12,11 @@ export const pluginSources = () => below("cuda/plugin", ".cc").filter((path) => 
 export const engineSources = ["native/kernels/elementwise.cc"];
 export const testSources = () => below("cuda/test", "_test.cc");
 export const testKernels = () => below("cuda/test", ".cu");
+/** What test programs share. */
+export const testParts = () => below("cuda/test", ".cc").filter((path) => !path.endsWith("_test.cc"));
+/** The program of the check on a real GPU: the tests of kernels, but not those of the emulator. */
+export const checkSources = () => [
+  ...below("cuda/check", ".cc"),
+  ...testSources().filter((path) => !path.includes("faults")),
+];
+export const checkKernels = ["cuda/test/fragments.cu"];

@@ -1,0 +1,140 @@
+// Compiles every kernel as the plugin does, for both targets, with warnings, spills and local memory as errors:
+//   node scripts/cuda/compile.mjs [--report] [FILE …]
+// --report writes bench/results/cuda-registers.md. Where there is no nvcc, a line says so.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+import { chdir, exit } from "node:process";
+import { fileURLToPath } from "node:url";
+import { findNvcc } from "./nvcc.mjs";
+import { kernelSources } from "./sources.mjs";
+
+chdir(fileURLToPath(new URL("../..", import.meta.url)));
+const nvcc = findNvcc();
+if (!nvcc) {
+  console.log("skipped the compilation of CUDA kernels: nvcc is not here");
+  exit(0);
+}
+const wanted = process.argv.slice(2).filter((argument) => argument !== "--report");
+const sources = kernelSources().filter((path) => !wanted.length || wanted.some((name) => path.includes(name)));
+/** The library's double functions of large arguments keep their bits of 2 / pi in local memory. */
+const mayUseLocalMemory = ["cuda/kernels/elementwise_f64.cu"];
+const targets = ["compute_80,code=[sm_80,compute_80]", "compute_90a,code=sm_90a"];
+const out = "build/cuda/compiled";
+mkdirSync(out, { recursive: true });
+
+function flagsOf(source) {
+  const watched = ["-v", "--warn-on-spills", "-Werror"];
+  if (!mayUseLocalMemory.includes(source)) watched.push("--warn-on-local-memory-usage");
+  return [
+    ...["-std=c++20", "-O3", "-fmad=false", "--expt-relaxed-constexpr", "-Werror", "all-warnings"],
+    ...["-Xptxas", watched.join(","), "-Xcompiler", "-Wall,-Wextra,-fPIC", "-Inative", "-I."],
+    ...targets.flatMap((target) => ["-gencode", `arch=${target}`]),
+  ];
+}
+
+const run = (source) =>
+  new Promise((resolve) => {
+    const object = `${out}/${basename(source, ".cu")}.o`;
+    const child = spawn(nvcc, [...flagsOf(source), "-c", source, "-o", object], { stdio: ["ignore", "pipe", "pipe"] });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (text += chunk));
+    child.on("close", (status) => resolve({ source, status, text }));
+  });
+
+/** Rows { kernel, target, registers, shared, spills } of what ptxas says. */
+function kernelsOf({ source, text }) {
+  const rows = [];
+  let entry;
+  for (const line of text.split("\n")) {
+    const begun = /Compiling entry function '(\w+)' for '(\w+)'/.exec(line);
+    if (begun) entry = { source, name: begun[1], target: begun[2], spills: 0, stack: 0 };
+    const stack = /(\d+) bytes stack frame, (\d+) bytes spill stores/.exec(line);
+    if (stack && entry) [entry.stack, entry.spills] = [Number(stack[1]), Number(stack[2])];
+    const used = /Used (\d+) registers/.exec(line);
+    if (!used || !entry) continue;
+    rows.push({ ...entry, registers: Number(used[1]), shared: Number(/(\d+) bytes smem/.exec(line)?.[1] ?? 0) });
+    entry = undefined;
+  }
+  return rows;
+}
+
+function readable(names) {
+  const { stdout } = spawnSync("c++filt", [], { input: names.join("\n"), encoding: "utf8" });
+  return (stdout ?? names.join("\n")).split("\n").map((name) =>
+    name
+      .replace(/^void /, "")
+      .replace(/athanor::(cuda::)?|\(anonymous namespace\)::|_GLOBAL__N__\w+::|optim::/g, "")
+      .replace(
+        /\(ReduceOp\)(\d+)/g,
+        (_, op) => ["sum", "mean", "sum_abs", "sum_squares", "prod", "max", "min", "argmax", "argmin"][op],
+      )
+      .replace(/\((int|bool)\)/g, "")
+      .replace(/\([^()]*(\([^()]*\)[^()]*)*\)$/, ""),
+  );
+}
+
+function report(rows) {
+  const names = readable(rows.map(({ name }) => name));
+  const table = new Map();
+  rows.forEach((row, i) => {
+    const key = `${basename(row.source)} ${names[i]}`;
+    table.set(key, {
+      ...table.get(key),
+      source: basename(row.source),
+      kernel: names[i],
+      shared: row.shared,
+      stack: row.stack,
+      [row.target]: row.registers,
+    });
+  });
+  const lines = [...table.values()].map(
+    ({ source, kernel, shared, stack, ...registers }) =>
+      `| \`${source}\` | \`${kernel.replaceAll("|", "\\|")}\` | ${registers.sm_80} | ${registers.sm_90a} | ${shared} | ${stack} |`,
+  );
+  const version = /release ([\d.]+), V([\d.]+)/.exec(spawnSync(nvcc, ["--version"], { encoding: "utf8" }).stdout)?.[2];
+  const text = [
+    "# Registers and shared memory of the CUDA kernels",
+    "",
+    `What ptxas ${version} says of every kernel, for compute capability 8.0 and 9.0a; written by \`npm run check:cuda -- --report\`. No`,
+    "kernel spills; the last column is local memory in bytes, which only f64 functions of the library use. Shared memory is that of",
+    "arrays; attention and the products on tensor cores ask for more at their launch. These are properties of the code: nothing here",
+    "was measured on a GPU.",
+    "",
+    "| file | kernel | registers, 8.0 | registers, 9.0a | shared memory, bytes | stack, bytes |",
+    "| --- | --- | ---: | ---: | ---: | ---: |",
+    ...lines,
+    "",
+  ].join("\n");
+  writeFileSync("bench/results/cuda-registers.md", text);
+  console.log(`wrote bench/results/cuda-registers.md: ${lines.length} kernels`);
+}
+
+const begun = Date.now();
+const queue = [...sources];
+const results = [];
+await Promise.all(
+  Array.from({ length: Number(process.env.ATHANOR_JOBS) || availableParallelism() }, async () => {
+    for (let source; (source = queue.shift());) {
+      const result = await run(source);
+      results.push(result);
+      if (result.status === 0) continue;
+      console.log(`FAILED  ${source}`);
+      console.log(
+        result.text
+          .split("\n")
+          .filter((line) => /error|warning/i.test(line))
+          .join("\n"),
+      );
+    }
+  }),
+);
+const failed = results.filter(({ status }) => status !== 0).length;
+const rows = results.sort((a, b) => (a.source < b.source ? -1 : 1)).flatMap(kernelsOf);
+const count = rows.length / targets.length;
+console.log(
+  `CUDA kernels: ${sources.length} files, ${count} kernels for sm_80 and sm_90a in ${((Date.now() - begun) / 1000).toFixed(0)} s, ${failed} files failed`,
+);
+if (process.argv.includes("--report") && !failed && existsSync("bench/results")) report(rows);
+exit(failed ? 1 : 0);
