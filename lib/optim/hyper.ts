@@ -29,8 +29,9 @@ const hypers = new Map<RuleName, readonly NamedHyper[]>(
 /** The hyper-parameters of a rule in the order in which they cross the binding. */
 export const hypersOf = (rule: RuleName): readonly NamedHyper[] => hypers.get(rule)!;
 
-/** The hyper-parameters whose value an optimizer's states start from; they hold for the whole run. */
-const startingValues = new Set(Object.values(rules).flatMap(({ state }) => state.map(({ init }) => String(init))));
+/** Whether a state of the rule starts from the value of this hyper-parameter, which then holds for the whole run. */
+const isStart = (rule: RuleName, name: string): boolean =>
+  (rules[rule].state as readonly { readonly init: number | string }[]).some(({ init }) => init === name);
 
 /**
  * Checks the values that options give.
@@ -48,7 +49,7 @@ export function checkHypers(where: string, rule: RuleName, values: HyperValues):
     } else if (typeof value === "function") {
       const instead = uncalled(value);
       if (instead !== undefined) throw new ArgumentError(`${where}: ${hyper.option}: ${instead}`);
-      if (startingValues.has(hyper.name)) {
+      if (isStart(rule, hyper.name)) {
         throw new ArgumentError(
           `${where}: ${hyper.option} is where a state starts from; it takes a number, no schedule`,
         );

@@ -9,5 +9,15 @@ export type {
   OptimizerOptions,
   StepOptions,
 } from "./optimizer.js";
-export { adagrad, adam, adamW, momentum, nesterov, rmsProp, sgd } from "./rules.js";
-export type { AdagradHypers, AdamHypers, MomentumHypers, RmsPropHypers, SgdHypers } from "./rules.js";
+export { adam, adamax, adamW, ademamix, lion, nadam, radam } from "./adam.js";
+export type { AdamaxHypers, AdamHypers, AdemamixHypers, LionHypers, NadamHypers, RadamHypers } from "./adam.js";
+export { adadelta, adagrad, asgd, momentum, nesterov, rmsProp, rprop, sgd } from "./rules.js";
+export type {
+  AdadeltaHypers,
+  AdagradHypers,
+  AsgdHypers,
+  MomentumHypers,
+  RmsPropHypers,
+  RpropHypers,
+  SgdHypers,
+} from "./rules.js";

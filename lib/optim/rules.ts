@@ -1,4 +1,4 @@
-// The optimizers: one factory a name that people look for. Semantics and defaults are those of torch.optim of PyTorch 2.13.
+// The optimizers but for the kin of Adam (adam.ts): one factory a name that people look for. Semantics and defaults are those of torch.optim of PyTorch 2.13.
 import type { ScheduleLike } from "../schedule/index.js";
 import { define, type CommonOptions, type Optimizer, type OptimizerOptions } from "./optimizer.js";
 
@@ -14,18 +14,6 @@ export interface MomentumHypers extends CommonOptions {
 export interface SgdHypers extends MomentumHypers {
   /** Look ahead along the momentum. Default false. */
   readonly nesterov?: boolean | undefined;
-}
-
-/** Hyper-parameters of {@link adam} and {@link adamW}. */
-export interface AdamHypers extends CommonOptions {
-  /** Decay of the means of gradient and squared gradient: beta1 and beta2 in one. Default [0.9, 0.999]. */
-  readonly betas?: readonly [ScheduleLike, ScheduleLike] | undefined;
-  readonly beta1?: ScheduleLike | undefined;
-  readonly beta2?: ScheduleLike | undefined;
-  /** Added to the root. Default 1e-8. */
-  readonly eps?: ScheduleLike | undefined;
-  /** Divide by the largest mean so far. Default false. */
-  readonly amsgrad?: boolean | undefined;
 }
 
 /** Hyper-parameters of {@link rmsProp}. */
@@ -48,6 +36,38 @@ export interface AdagradHypers extends CommonOptions {
   readonly initialAccumulator?: number | undefined;
   /** Added to the root. Default 1e-10. */
   readonly eps?: ScheduleLike | undefined;
+}
+
+/** Hyper-parameters of {@link adadelta}. */
+export interface AdadeltaHypers extends CommonOptions {
+  /** Decay of both means. Default 0.9. */
+  readonly rho?: ScheduleLike | undefined;
+  /** Added below both roots. Default 1e-6. */
+  readonly eps?: ScheduleLike | undefined;
+}
+
+/** Hyper-parameters of {@link asgd}. */
+export interface AsgdHypers extends CommonOptions {
+  /** Decay of the weights, and with `alpha` of the rate. Default 1e-4. */
+  readonly lambd?: ScheduleLike | undefined;
+  /** Power of the decay of the rate. Default 0.75. */
+  readonly alpha?: ScheduleLike | undefined;
+  /** Step at which averaging begins. Default 1e6. */
+  readonly t0?: ScheduleLike | undefined;
+}
+
+/** Hyper-parameters of {@link rprop}. */
+export interface RpropHypers extends Omit<CommonOptions, "lr" | "weightDecay"> {
+  /** First size of a step; a number. Default 0.01. */
+  readonly lr?: number | undefined;
+  /** Multiplies the size where the gradient changed its sign. Default 0.5. */
+  readonly etaMinus?: ScheduleLike | undefined;
+  /** Multiplies the size where it did not. Default 1.2. */
+  readonly etaPlus?: ScheduleLike | undefined;
+  /** Smallest size. Default 1e-6. */
+  readonly minStep?: ScheduleLike | undefined;
+  /** Largest size. Default 50. */
+  readonly maxStep?: ScheduleLike | undefined;
 }
 
 /**
@@ -81,30 +101,6 @@ export function nesterov(options: OptimizerOptions<Omit<MomentumHypers, "dampeni
 }
 
 /**
- * Adam (Kingma and Ba, 2015), with AMSGrad (Reddi et al., 2018) as an option. As torch.optim.Adam. Default lr 1e-3.
- *
- * @throws ArgumentError for unknown options and values out of range.
- */
-export function adam(options: OptimizerOptions<AdamHypers> = {}): Optimizer {
-  return define({ name: "adam", rule: "adam" }, options);
-}
-
-/**
- * Adam with decoupled weight decay (Loshchilov and Hutter, 2019). As torch.optim.AdamW. Default lr 1e-3, weightDecay 0.01.
- *
- * @throws ArgumentError for unknown options and values out of range.
- * @example
- * const optimizer = optim.adamW({
- *   lr: schedule.cosine({ peak: 1e-3, warmup: 0.05 }),
- *   clipNorm: 1,
- *   groups: [{ match: /bias$/, weightDecay: 0 }],
- * });
- */
-export function adamW(options: OptimizerOptions<AdamHypers> = {}): Optimizer {
-  return define({ name: "adamW", rule: "adamw" }, options);
-}
-
-/**
  * RMSProp (Hinton, 2012), centered (Graves, 2013) and with momentum as options. As torch.optim.RMSprop. Default lr 0.01.
  *
  * @throws ArgumentError for unknown options and values out of range.
@@ -120,4 +116,36 @@ export function rmsProp(options: OptimizerOptions<RmsPropHypers> = {}): Optimize
  */
 export function adagrad(options: OptimizerOptions<AdagradHypers> = {}): Optimizer {
   return define({ name: "adagrad", rule: "adagrad" }, options);
+}
+
+/**
+ * Adadelta (Zeiler, 2012). As torch.optim.Adadelta. Default lr 1.
+ *
+ * @throws ArgumentError for unknown options and values out of range.
+ */
+export function adadelta(options: OptimizerOptions<AdadeltaHypers> = {}): Optimizer {
+  return define({ name: "adadelta", rule: "adadelta" }, options);
+}
+
+/**
+ * Averaged stochastic gradient descent (Polyak and Juditsky, 1992). As torch.optim.ASGD, but for a rate that changes over the
+ * run, which counts at once and not a step later. The averages are the states named `<parameter>.ax` of `stateDict()`.
+ * Default lr 0.01.
+ *
+ * @throws ArgumentError for unknown options and values out of range.
+ */
+export function asgd(options: OptimizerOptions<AsgdHypers> = {}): Optimizer {
+  return define({ name: "asgd", rule: "asgd" }, options);
+}
+
+/**
+ * Resilient propagation (Riedmiller and Braun, 1993): by the signs of the gradient alone, for full batches. As
+ * torch.optim.Rprop. Default lr 0.01.
+ *
+ * @throws ArgumentError for unknown options and values out of range; a schedule for `lr`, which is only where sizes start from.
+ * @example
+ * optim.rprop({ etaPlus: 1.1, maxStep: 1 }).rule; // "rprop"
+ */
+export function rprop(options: OptimizerOptions<RpropHypers> = {}): Optimizer {
+  return define({ name: "rprop", rule: "rprop" }, options);
 }

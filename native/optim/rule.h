@@ -15,6 +15,8 @@
 // Before every function of a rule: kernels of a GPU call it too.
 #if defined(__CUDACC__)
 #define ATHANOR_RULE __host__ __device__
+#elif defined(ATHANOR_EMULATOR)  // no copy out of line, which checked kernels would share with unchecked tests
+#define ATHANOR_RULE [[gnu::always_inline]]
 #else
 #define ATHANOR_RULE
 #endif

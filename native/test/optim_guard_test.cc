@@ -18,15 +18,15 @@ namespace {
 constexpr float kInf = std::numeric_limits<float>::infinity();
 
 struct Case {
-  const char* name;
+  std::string name;
   RuleId rule;
   std::vector<double> hyper;
   float gradient, state;  // of the element that goes wrong
 };
 
 // lr, weight_decay, …: the order of rules.def.
-const std::vector<Case>& cases() {
-  static const std::vector<Case> all = {
+std::vector<Case> chosen() {
+  return {
       {"sgd: infinite gradient", RuleId::sgd, {0.1, 0, 0, 0, 0, 0}, kInf, 0},
       {"sgd: step overflows", RuleId::sgd, {1e36, 0, 0, 0, 0, 0}, 1e3f, 0},
       {"momentum: buffer overflows", RuleId::sgd, {0.1, 0, 0.9, 0, 0, 0}, 3e38f, 3e38f},
@@ -42,7 +42,26 @@ const std::vector<Case>& cases() {
       {"rmsprop with momentum: eps 0, no gradient", RuleId::rmsprop, {1e-2, 0, 0.99, 0, 0.9, 0, 0}, 0, 0},
       {"adagrad: eps 0, no gradient", RuleId::adagrad, {1e-2, 0, 0, 0, 0, 0}, 0, 0},
       {"adagrad: sum overflows", RuleId::adagrad, {1e-2, 0, 0, 0, 1e-10, 0}, 3e19f, 0},
+      {"adamax: eps 0, no gradient", RuleId::adamax, {2e-3, 0, 0.9, 0.999, 0, 0}, 0, 0},
+      {"adadelta: eps 0, no gradient", RuleId::adadelta, {1, 0, 0.9, 0, 0}, 0, 0},
+      {"nadam: eps 0, no gradient", RuleId::nadam, {2e-3, 0, 0.9, 0.999, 0, 4e-3, 0, 0}, 0, 0},
+      {"ademamix: eps 0, no gradient", RuleId::ademamix, {1e-3, 0, 0.9, 0.999, 0.9999, 5, 0, 0}, 0, 0},
   };
+}
+
+// And every rule with the hyper-parameters that it has by default, where the gradient is NaN or infinite.
+const std::vector<Case>& cases() {
+  static const std::vector<Case> all = [] {
+    std::vector<Case> made = chosen();
+    for (int r = 0; r < kRuleCount; ++r) {
+      const RuleInfo& rule = info(RuleId(r));
+      std::vector<double> hyper;
+      for (const HyperInfo& h : rule.hypers) hyper.push_back(h.initial);
+      made.push_back({std::string(rule.name) + ": NaN gradient", RuleId(r), hyper, std::nanf(""), 0});
+      made.push_back({std::string(rule.name) + ": infinite gradient", RuleId(r), hyper, -kInf, 0});
+    }
+    return made;
+  }();
   return all;
 }
 
@@ -79,8 +98,7 @@ struct Memory {
 bool same_bits(float a, float b) { return std::memcmp(&a, &b, sizeof a) == 0; }
 
 void check_case(const Case& c, const std::string& isa, Index n, Index at) {
-  const std::string label =
-      std::string(c.name) + " on " + isa + ", element " + std::to_string(at) + " of " + std::to_string(n);
+  const std::string label = c.name + " on " + isa + ", element " + std::to_string(at) + " of " + std::to_string(n);
   Sequential sequential;
   Memory broken(c, n, at, false), harmless(c, n, -1, false);
   const Memory before = broken;
@@ -117,7 +135,7 @@ TEST(what_a_mask_hides_is_zero_and_no_failure) {
     for (const Case& c : cases()) {
       Memory memory(c, 21, 20, true);
       Sequential sequential;
-      CHECK_MESSAGE(memory.step_with(c, sequential).nonfinite == -1, std::string(c.name) + " on " + table.isa);
+      CHECK_MESSAGE(memory.step_with(c, sequential).nonfinite == -1, c.name + " on " + table.isa);
       CHECK_EQ(memory.param[41], 0.0f);
     }
   });

@@ -51,7 +51,7 @@ function replay(golden: OptimizerCase, rule: Rule): number[] {
     parameters.forEach(({ group, scalars }, index) => {
       const { lr, weightDecay: decay } = golden.groups[group]!;
       const rate = lr * (golden.lrScale?.[step] ?? 1);
-      scalars.forEach((at, i) => rule(at, scale * gradients[index]![i]!, { lr: rate, decay, step }));
+      scalars.forEach((at, i) => rule(at, scale * gradients[index]![i]!, { lr: rate, decay: decay ?? 0, step }));
     });
   }
   return parameters.flatMap(({ scalars }) => scalars.map(({ p }) => p));

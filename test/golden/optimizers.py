@@ -1,4 +1,4 @@
-"""50 steps of every update rule × options on five small parameters in two groups, with and without global-norm clipping.
+"""50 steps of every update rule × options (those that PyTorch lacks: published.py) on five small parameters in two groups, with and without global-norm clipping.
 
 The gradients are a stored sequence that does not depend on the parameters: to replay one in a traced program, take the loss
 Σ (p · g) with g a fed input, whose gradient is exactly g. Every case also runs in float64 from the same float32 start, and
@@ -9,6 +9,7 @@ import math
 
 import torch
 
+import published
 from store import Store, drawn
 
 STEPS = 50
@@ -47,9 +48,35 @@ CASES = {
     "adagrad-decay": ("Adagrad", {"eps": 1e-6}, DECAY, 0.05),
     "adagrad-lr-decay": ("Adagrad", {"lr_decay": 0.1}, DECAY, 0.05),
     "adagrad-accumulator": ("Adagrad", {"initial_accumulator_value": 0.4}, DECAY, 0.05),
+    "nadam": ("NAdam", {}, 0.0, 0.01),
+    "nadam-decay": ("NAdam", {"betas": [0.8, 0.95], "eps": 1e-6, "momentum_decay": 0.05}, DECAY, 0.01),
+    "nadam-decoupled": ("NAdam", {"decoupled_weight_decay": True, "momentum_decay": 0.0}, DECAY, 0.01),
+    "nadam-maximize": ("NAdam", {"maximize": True}, DECAY, 0.01),
+    "radam": ("RAdam", {}, 0.0, 0.01),
+    "radam-decay": ("RAdam", {"betas": [0.8, 0.95], "eps": 1e-6}, DECAY, 0.01),
+    "radam-decoupled": ("RAdam", {"betas": [0.9, 0.5], "decoupled_weight_decay": True}, DECAY, 0.01),
+    "radam-maximize": ("RAdam", {"maximize": True}, DECAY, 0.01),
+    "adamax": ("Adamax", {}, 0.0, 0.01),
+    "adamax-decay": ("Adamax", {"betas": [0.8, 0.95], "eps": 1e-4}, DECAY, 0.01),
+    "adamax-maximize": ("Adamax", {"maximize": True}, DECAY, 0.01),
+    "adadelta": ("Adadelta", {}, 0.0, 1.0),
+    "adadelta-decay": ("Adadelta", {"rho": 0.7, "eps": 1e-4}, DECAY, 0.5),
+    "adadelta-maximize": ("Adadelta", {"maximize": True}, DECAY, 1.0),
+    "asgd": ("ASGD", {}, 0.0, 0.05),
+    "asgd-decay": ("ASGD", {"lambd": 0.1, "alpha": 0.6, "t0": 10}, DECAY, 0.05),
+    "asgd-maximize": ("ASGD", {"lambd": 0.01, "t0": 0, "maximize": True}, DECAY, 0.05),
+    "rprop": ("Rprop", {}, None, 0.01),
+    "rprop-steps": ("Rprop", {"etas": [0.3, 1.5], "step_sizes": [1e-3, 0.05]}, None, 0.01),
+    "rprop-maximize": ("Rprop", {"maximize": True}, None, 0.01),
+    "lion": ("Lion", {}, 0.0, 0.003),
+    "lion-decay": ("Lion", {"betas": [0.95, 0.98]}, DECAY, 0.003),
+    "lion-maximize": ("Lion", {"maximize": True}, DECAY, 0.003),
+    "ademamix": ("AdEMAMix", {}, 0.0, 0.01),
+    "ademamix-decay": ("AdEMAMix", {"betas": [0.8, 0.95, 0.99], "alpha": 2.0, "eps": 1e-6}, DECAY, 0.01),
+    "ademamix-maximize": ("AdEMAMix", {"maximize": True}, DECAY, 0.01),
     "adagrad-maximize": ("Adagrad", {"lr_decay": 0.02, "maximize": True}, DECAY, 0.05),
 }
-SCHEDULED = ("momentum-decay", "adamw", "rmsprop-centered-momentum", "adagrad-lr-decay")
+SCHEDULED = ("nadam-decoupled", "radam", "lion-decay", "ademamix-decay", "momentum-decay", "adamw", "rmsprop-centered-momentum", "adagrad-lr-decay")
 
 
 def cosine(step):
@@ -65,7 +92,12 @@ def replay(case, start, gradients, clip, scheduled, dtype):
         {"params": [p for name, p in parameters.items() if name not in PLAIN], "weight_decay": decay, "lr": rate},
         {"params": [parameters[name] for name in PLAIN], "weight_decay": 0.0, "lr": rate / 2},
     ]
-    optimizer = getattr(torch.optim, kind)(groups, foreach=False, **options)
+    if decay is None:
+        groups = [{key: value for key, value in group.items() if key != "weight_decay"} for group in groups]
+    if kind in published.RULES:
+        optimizer = published.RULES[kind](groups, **options)
+    else:
+        optimizer = getattr(torch.optim, kind)(groups, foreach=False, **options)
     for step in range(STEPS):
         for name, p in parameters.items():
             p.grad = gradients[name][step].to(dtype).clone()
@@ -111,7 +143,9 @@ def golden():
             }  # fmt: skip
         store.add({
             "name": name, "optimizer": kind, "options": options, "clip": clip,
-            "groups": [{"lr": rate, "weightDecay": decay}, {"lr": rate / 2, "weightDecay": 0.0}],
+            "groups": [
+                {"lr": rate, "weightDecay": decay}, {"lr": rate / 2, "weightDecay": None if decay is None else 0.0},
+            ],
             "lrScale": [cosine(step) for step in range(STEPS)] if scheduled else None,
             "norms": [norm for _, norm in double] if clip else None,
             "expected": expected, "drift": (flat[0].double() - flat[1]).abs().max().item(),

@@ -26,11 +26,19 @@ function options(given: OptimizerCase["options"]): Record<string, unknown> {
     weight_decay: "weightDecay",
     lr_decay: "lrDecay",
     initial_accumulator_value: "initialAccumulator",
+    momentum_decay: "momentumDecay",
+    decoupled_weight_decay: "decoupledWeightDecay",
   };
   return Object.fromEntries(
     Object.entries(given)
       .filter(([name]) => !["lr", "weight_decay"].includes(name))
-      .map(([name, value]) => [names[name] ?? name, value]),
+      .flatMap(([name, value]): (readonly [string, unknown])[] => {
+        const [a, b, c] = Array.isArray(value) ? (value as number[]) : [];
+        if (name === "etas") return [["etaMinus", a], ["etaPlus", b]]; // prettier-ignore
+        if (name === "step_sizes") return [["minStep", a], ["maxStep", b]]; // prettier-ignore
+        if (c !== undefined) return [["betas", [a, b]], ["beta3", c]]; // prettier-ignore
+        return [[names[name] ?? name, value]];
+      }),
   );
 }
 
@@ -40,7 +48,18 @@ const factories: Record<OptimizerCase["optimizer"], (given: never) => optim.Opti
   AdamW: optim.adamW,
   RMSprop: optim.rmsProp,
   Adagrad: optim.adagrad,
+  NAdam: optim.nadam,
+  RAdam: optim.radam,
+  Adamax: optim.adamax,
+  Adadelta: optim.adadelta,
+  ASGD: optim.asgd,
+  Rprop: optim.rprop,
+  Lion: optim.lion,
+  AdEMAMix: optim.ademamix,
 };
+
+// A rule without decay has no such option.
+const decay = (weightDecay: number | null) => (weightDecay === null ? {} : { weightDecay });
 
 function optimizerOf(item: OptimizerCase): optim.Optimizer {
   const [first, second] = item.groups;
@@ -49,13 +68,13 @@ function optimizerOf(item: OptimizerCase): optim.Optimizer {
   return factories[item.optimizer]({
     ...options(item.options),
     lr: rate(first!.lr),
-    weightDecay: first!.weightDecay,
+    ...decay(first!.weightDecay),
     ...(item.clip ? { clipNorm: record.clipNorm } : {}),
     groups: [
       {
         match: (name: string) => names.includes(record.parameters[Number(name.split(".")[1])]!),
         lr: rate(second!.lr),
-        weightDecay: second!.weightDecay,
+        ...decay(second!.weightDecay),
       },
     ],
   } as never);

@@ -30,13 +30,15 @@ export interface OptimizerRecord {
 
 export interface OptimizerCase {
   readonly name: string;
-  /** Class in torch.optim. */
-  readonly optimizer: "SGD" | "Adam" | "AdamW" | "RMSprop" | "Adagrad";
+  /** Class in torch.optim, or in published.py. */
+  readonly optimizer:
+    | ("SGD" | "Adam" | "AdamW" | "RMSprop" | "Adagrad")
+    | ("NAdam" | "RAdam" | "Adamax" | "Adadelta" | "ASGD" | "Rprop" | "Lion" | "AdEMAMix");
   /** Its options, with PyTorch's names; what is absent has PyTorch's default. */
   readonly options: Readonly<Record<string, number | boolean | readonly number[]>>;
   /** Whether the global norm of the gradients of both groups is clipped to `clipNorm`. */
   readonly clip: boolean;
-  readonly groups: readonly { readonly lr: number; readonly weightDecay: number }[];
+  readonly groups: readonly { readonly lr: number; readonly weightDecay: number | null }[];
   /** Multiplier of both rates at each step, or null for constant rates. */
   readonly lrScale: readonly number[] | null;
   /** Global gradient norm before each step, float64. */
@@ -181,7 +183,7 @@ export interface PruningRecord {
   };
   readonly cases: readonly {
     readonly name: string;
-    readonly optimizer: OptimizerCase["optimizer"];
+    readonly optimizer: "SGD" | "Adam" | "AdamW" | "RMSprop" | "Adagrad";
     readonly options: OptimizerCase["options"];
     readonly lr: number;
     readonly clip: boolean;

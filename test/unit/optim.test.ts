@@ -13,6 +13,14 @@ const factories = {
   adamW: optim.adamW,
   rmsProp: optim.rmsProp,
   adagrad: optim.adagrad,
+  adadelta: optim.adadelta,
+  asgd: optim.asgd,
+  rprop: optim.rprop,
+  nadam: optim.nadam,
+  radam: optim.radam,
+  adamax: optim.adamax,
+  lion: optim.lion,
+  ademamix: optim.ademamix,
 };
 const three = () => nn.sequential(nn.linear(2, 3), nn.linear(3, 1)).assignNames();
 const bind = (optimizer: optim.Optimizer, model: nn.Module = three()) => optim.bind(optimizer, model.namedParameters());
@@ -45,6 +53,11 @@ describe("an optimizer", () => {
     },
   );
 
+  it("exists for every rule of the engine", () => {
+    const covered = new Set(Object.values(factories).map((factory) => factory().rule));
+    expect([...covered].sort()).toEqual(Object.keys(rules).sort());
+  });
+
   it("reads betas as beta1 and beta2", () => {
     expect(optim.adam({ betas: [0.8, 0.95] }).hyper).toEqual({ beta1: 0.8, beta2: 0.95 });
     expect(() => optim.adam({ betas: [0.8] as never })).toThrow(/optim\.adam: betas must be two numbers/);
@@ -61,6 +74,9 @@ describe("an optimizer", () => {
     ["a rate that is text", () => optim.adam({ lr: "0.1" as never }), 'optim.adam: lr must be a number or a schedule, in [0, inf), got "0.1"'],
     ["a flag that is a number", () => optim.adam({ amsgrad: 1 as never }), "optim.adam: amsgrad must be true or false, got 1"],
     ["a schedule for a starting value", () => optim.adagrad({ initialAccumulator: (() => 1) as never }), "optim.adagrad: initialAccumulator is where a state starts from"],
+    ["a schedule for the first step of Rprop", () => optim.rprop({ lr: (() => 1) as never }), "optim.rprop: lr is where a state starts from"],
+    ["decay where the rule has none", () => optim.rprop({ weightDecay: 0.1 } as never), 'optim.rprop: unknown option "weightDecay"'],
+    ["a factor that would not shrink", () => optim.rprop({ etaMinus: 1 }), "optim.rprop: etaMinus must be in (0, 1), got 1"],
     ["a norm of 0", () => optim.sgd({ clipNorm: 0 }), "optim.sgd: clipNorm must be a number above 0, got 0"],
     ["groups that are no list", () => optim.sgd({ groups: {} as never }), "optim.sgd: groups must be a list"],
     ["a group without match", () => optim.sgd({ groups: [{ lr: 1 } as never] }), "optim.sgd: groups[0]: match takes a name such as"],
@@ -74,6 +90,7 @@ describe("an optimizer", () => {
       [false, true, true, false, false, false],
     ); // prettier-ignore
     expect(within(1, "[0, 1]")).toBe(true);
+    expect(within(0, "(0, 1)")).toBe(false);
     expect([-1e9, Infinity].map((value) => within(value, "(-inf, inf)"))).toEqual([true, false]);
   });
 });

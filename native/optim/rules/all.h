@@ -1,7 +1,15 @@
 // The maths of every row of optim/rules.def.
 #pragma once
+#include "optim/rules/adadelta.h"
 #include "optim/rules/adagrad.h"
 #include "optim/rules/adam.h"
+#include "optim/rules/adamax.h"
 #include "optim/rules/adamw.h"
+#include "optim/rules/ademamix.h"
+#include "optim/rules/asgd.h"
+#include "optim/rules/lion.h"
+#include "optim/rules/nadam.h"
+#include "optim/rules/radam.h"
 #include "optim/rules/rmsprop.h"
+#include "optim/rules/rprop.h"
 #include "optim/rules/sgd.h"
