@@ -1,5 +1,6 @@
 // The registry of error codes and their classes. The codes mirror `Code` of native/base/error.h (a test compares the two);
 // the engine throws { code, message } and `adopt` dresses that in its class, keeping the JavaScript stack.
+// Long because every error of the package has its class here.
 import { closest, distance } from "fastest-levenshtein";
 import { got } from "./names/got.js";
 import { nameElsewhere, wayInstead } from "./names/options.js";
@@ -144,8 +145,29 @@ export class NonFiniteError extends AthanorError {
 
 /** Something that this build, machine or version cannot do. */
 export class UnsupportedError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions, code: ErrorCode = "ERR_ATHANOR_UNSUPPORTED") {
+    super(code, message, options);
+  }
+}
+
+/** An operation that a device cannot run; said when a function is compiled for it. */
+export class UnsupportedOpError extends UnsupportedError {
+  /** The operation, such as "conv2d". */
+  readonly op: string = "";
+  /** The element type that it was asked for. */
+  readonly dtype: string = "";
+  /** The device. */
+  readonly device: string = "";
+
   constructor(message: string, options?: ErrorOptions) {
-    super("ERR_ATHANOR_UNSUPPORTED", message, options);
+    super(message, options, "ERR_ATHANOR_UNSUPPORTED_OP");
+  }
+}
+
+/** A device that is not there, or was lost while it ran. */
+export class DeviceError extends AthanorError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("ERR_ATHANOR_DEVICE", message, options);
   }
 }
 
@@ -175,6 +197,8 @@ export const errorClasses = {
   ERR_ATHANOR_MEMORY: OutOfMemoryError,
   ERR_ATHANOR_NONFINITE: NonFiniteError,
   ERR_ATHANOR_UNSUPPORTED: UnsupportedError,
+  ERR_ATHANOR_UNSUPPORTED_OP: UnsupportedOpError,
+  ERR_ATHANOR_DEVICE: DeviceError,
   ERR_ATHANOR_INTERNAL: InternalError,
   ERR_ATHANOR_LOAD: LoadError,
 };
@@ -191,6 +215,8 @@ export type ErrorCode =
   | "ERR_ATHANOR_MEMORY"
   | "ERR_ATHANOR_NONFINITE"
   | "ERR_ATHANOR_UNSUPPORTED"
+  | "ERR_ATHANOR_UNSUPPORTED_OP"
+  | "ERR_ATHANOR_DEVICE"
   | "ERR_ATHANOR_INTERNAL"
   | "ERR_ATHANOR_LOAD"
   | "ERR_ATHANOR_INTERRUPTED"
@@ -211,6 +237,10 @@ export function adopt(thrown: unknown, where?: string): unknown {
   if (!isErrorCode(code)) return thrown;
   const message = where === undefined ? thrown.message : `${where}: ${thrown.message}`;
   const error: AthanorError = new errorClasses[code](message);
+  if (error instanceof UnsupportedOpError) {
+    const { op, dtype, device } = thrown as unknown as UnsupportedOpError;
+    Object.assign(error, { op, dtype, device });
+  }
   if (thrown.stack !== undefined) {
     const frames = thrown.stack.slice(thrown.stack.indexOf("\n    at ") + 1);
     Object.defineProperty(error, "stack", {

@@ -12,6 +12,7 @@ export {
   ArgumentError,
   AthanorError,
   CorruptFileError,
+  DeviceError,
   DisposedError,
   DTypeError,
   FileError,
@@ -26,9 +27,11 @@ export {
   StorageError,
   TrialPrunedError,
   UnsupportedError,
+  UnsupportedOpError,
   type ErrorCode,
   type StateDifferences,
 } from "./errors.js";
+export * as device from "./device/index.js";
 export * as loss from "./loss/index.js";
 export * as nn from "./nn/index.js";
 export * as optim from "./optim/index.js";

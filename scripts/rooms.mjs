@@ -14,9 +14,9 @@ export const nativeRooms = {
   optim: ["base", "kernels", "runtime"],
   quant: ["base", "kernels", "runtime"],
   ops: ["base", "kernels", "runtime", "graph", "optim", "quant", "sparse"],
-  device: ["base", "kernels", "optim"],
-  train: ["base", "kernels", "runtime", "graph", "ops", "optim", "io"],
-  bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "io", "train", "tune"],
+  device: ["base", "kernels", "runtime", "graph", "ops", "optim"],
+  train: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io"],
+  bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "train", "tune"],
   test: [
     "base",
     "simd",
@@ -67,7 +67,7 @@ export const foreignHeaders = [
 ];
 
 const ground = ["errors", "names", "guidance"];
-const engine = [...ground, "native", "tensor"];
+const engine = [...ground, "native", "device", "tensor"];
 const described = [...engine, "preprocess", "info"];
 const model = [...described, "ops", "schedule", "data", "metrics"];
 const training = [...model, "nn", "loss", "optim", "checkpoint"];
@@ -81,7 +81,8 @@ export const libRooms = {
   guidance: ["errors", "names"],
   native: ground,
   schedule: ground,
-  tensor: [...ground, "native"],
+  device: [...ground, "native"],
+  tensor: [...ground, "native", "device"],
   preprocess: engine,
   info: [...engine, "preprocess"],
   data: described,

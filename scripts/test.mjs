@@ -54,6 +54,8 @@ if (half("--cuda")) {
 }
 
 if (half("--ts")) {
+  // Tests of devices say themselves why they are skipped where this fails.
+  if (firstProgram("make") && existsSync("scripts/cuda/build.mjs")) node("scripts/cuda/build.mjs", "--emulated");
   const path = "build/vitest-report.json";
   mkdirSync("build", { recursive: true });
   rmSync(path, { force: true });

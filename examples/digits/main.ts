@@ -1,11 +1,13 @@
 // The main job: trains two networks on real handwritten digits, then prunes, quantizes, shrinks and distills the second. Every model
 // is saved; a fresh process loads them all, evaluates them and times them in turns. Writes out/digits/: the artifacts, summary.json and report.html.
-//   npm start [-- --epochs N --seed N --out DIR --quiet]
+//   npm start [-- --epochs N --seed N --out DIR --device NAME --quick --quiet]
+// --device cuda trains on a GPU; --quick trains one epoch of the perceptron there and on the CPU, and nothing else.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { data, isa, report, threads, type nn } from "athanor";
+import { data, isa, report, threads, type device, type nn } from "athanor";
 import { compressed } from "./compress.js";
+import { quick } from "./quick.js";
 import { build, options, recipes, type Recipe } from "./recipes.js";
 import { measured, studied, trained, type Plan, type Study } from "./study.js";
 
@@ -14,6 +16,8 @@ const { values: flags } = parseArgs({
     epochs: { type: "string" },
     seed: { type: "string", default: "1" },
     out: { type: "string", default: "out/digits" },
+    device: { type: "string", default: "cpu" },
+    quick: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
   },
 });
@@ -37,6 +41,16 @@ const dataset = {
 };
 say(`${report.describeData(dataset)} (${isa()}, ${threads()} threads)`);
 
+const deviceName = flags.device as device.DeviceName;
+if (flags.quick) {
+  const { quiet, signal } = study;
+  const run = { device: deviceName, seed, training, validation, test: digits.test, quiet, signal };
+  for (const { device: name, accuracy, seconds } of await quick(run)) {
+    console.log(`mlp, 1 epoch on ${name}: ${(100 * accuracy).toFixed(2)} % of the test set in ${seconds.toFixed(1)} s`);
+  }
+  process.exit(0);
+}
+
 const reports: report.ModelReport[] = [];
 const dense = new Map<string, nn.Module>();
 for (const recipe of recipes) {
@@ -58,7 +72,10 @@ await tell();
 
 function fresh(recipe: Recipe): Plan {
   const { name, description } = recipe;
-  const how = options({ ...recipe, epochs: epochs ?? recipe.epochs }, { on: validation }, seed);
+  const how = {
+    ...options({ ...recipe, epochs: epochs ?? recipe.epochs }, { on: validation }, seed),
+    device: deviceName,
+  };
   return { name, description, make: () => trained(study, build(recipe, seed), training, how) };
 }
 

@@ -1,5 +1,6 @@
 // The programs of a served model: one a batch size, the ones used last; and batches filled up to a power of two, so that a service
 // that meets every size needs a dozen programs.
+import { deviceName, type DeviceOption } from "../device/index.js";
 import { ArgumentError } from "../errors.js";
 import { got } from "../names/got.js";
 import type { NativeProgram } from "../native/index.js";
@@ -24,6 +25,8 @@ export interface LoadOptions {
    * row depends on others. Default false.
    */
   readonly padBatches?: boolean | undefined;
+  /** What it predicts on. Default "cpu". */
+  readonly device?: DeviceOption | undefined;
 }
 
 /** A program with what it gives. */
@@ -43,7 +46,8 @@ export interface Ready {
 const defaultPrograms = 8;
 
 /** @throws ArgumentError */
-export function checkLoadOptions(where: string, { maxPrograms = 1, padBatches = false }: LoadOptions): void {
+export function checkLoadOptions(where: string, { maxPrograms = 1, padBatches = false, device }: LoadOptions): void {
+  deviceName(where, device);
   if (!Number.isSafeInteger(maxPrograms) || maxPrograms < 1) {
     throw new ArgumentError(`${where}: maxPrograms must be a whole number from 1 on, got ${got(maxPrograms)}`);
   }

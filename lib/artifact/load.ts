@@ -1,4 +1,5 @@
 // Loading: the folder becomes a model that predicts, with nothing of the code that built it.
+import { deviceName, type DeviceName } from "../device/index.js";
 import { checkOptions, CorruptFileError } from "../errors.js";
 import { unawaited } from "../guidance/unawaited.js";
 import { addon, call, type NativeProgram, type NativeVariable, type StoredTensor } from "../native/index.js";
@@ -23,7 +24,8 @@ import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
  * several results say their names: `artifact.load<{ plan: NdArray; price: NdArray }>(path)`.
  *
  * @throws FileError if there is no such folder; CorruptFileError naming the file and what is wrong with it; ArgumentError for
- *   options, and for a model whose results cannot be padded.
+ *   options, and for a model whose results cannot be padded; DeviceError where the device is not there, UnsupportedOpError where it
+ *   cannot run the model.
  * @example
  * const served = await artifact.load("out/digits", { padBatches: true }); // for a service
  * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
@@ -52,9 +54,10 @@ const servedNames = [
 
 async function loadServed<Result extends Results>(path: string | URL, options: LoadOptions): Promise<Served<Result>> {
   const where = "artifact.load";
-  checkOptions(where, options, ["maxPrograms", "padBatches"]);
+  checkOptions(where, options, ["maxPrograms", "padBatches", "device"]);
   checkLoadOptions(where, options);
-  const { graphFile, manifest, variables, build, bytes } = await open(where, path);
+  const device = deviceName(where, options.device);
+  const { graphFile, manifest, variables, build, bytes } = await open(where, path, device);
   // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
   const first = build(1);
   requireKnown(where, graphFile, manifest, first);
@@ -136,11 +139,11 @@ function requireKnown(where: string, graphFile: string, { info, inputs }: Manife
   }
 }
 
-async function open(where: string, path: string | URL) {
+async function open(where: string, path: string | URL, device?: DeviceName) {
   const { graphFile, weightsFile, manifest, tensors, bytes } = await readFolder(where, path);
   const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
   const masks = await readMasks(where, weightsFile, manifest, tensors);
-  const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch);
+  const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch, device);
   return { graphFile, manifest, variables, masks, build, bytes };
 }
 
@@ -200,6 +203,7 @@ function buildProgram(
   manifest: Pick<Manifest, "inputs" | "nodes" | "outputs">,
   variables: ReadonlyMap<string, NativeVariable>,
   batch: number,
+  device?: DeviceName,
 ): ReturnType<BuildProgram> {
   const graph = new addon.Graph();
   const damaged = (what: string, cause?: unknown): never => {
@@ -229,7 +233,7 @@ function buildProgram(
       outputs,
     ),
   );
-  const program = call(() => graph.compile());
+  const program = call(() => graph.compile({ device }));
   graph.dispose();
   return program;
 }

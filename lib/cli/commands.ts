@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { placeOf } from "../artifact/place.js";
 import { addon } from "../native/index.js";
 import { distillCommand } from "./distill.js";
+import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { inspectCommand } from "./inspect.js";
 import { predictCommand } from "./predict.js";
@@ -34,7 +35,7 @@ export function commands(signal: AbortSignal): Command {
     .addHelpText("after", examples)
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .exitOverride();
-  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, runsCommand]; // prettier-ignore
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, runsCommand, doctorCommand]; // prettier-ignore
   for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }

@@ -1,7 +1,9 @@
 // The typed mirror of the addon, and the only importer of the .node file. Every call's plain { code, message } errors are
 // dressed in their classes by `call`.
+// Long because it mirrors every class of the addon, and nothing else does.
+import { join } from "node:path";
 import { adopt } from "../errors.js";
-import { load } from "./loader.js";
+import { load, packageRoot } from "./loader.js";
 import type { OpName } from "./operations.js";
 import type { NativeSearch } from "./search.js";
 
@@ -76,7 +78,7 @@ export interface NativeGraph {
   optimizerStep(optimizer: NativeOptimizer, gradients: readonly ValueId[], hyper: ValueId, loss?: ValueId): ValueId;
   setScope(scope: string): void;
   setOutputs(names: readonly string[], values: readonly ValueId[]): void;
-  compile(options?: { optimize?: boolean }): NativeProgram;
+  compile(options?: { optimize?: boolean; device?: string | undefined }): NativeProgram;
   print(format: "text" | "dot"): string;
   passes(): { pass: string; text: string }[];
   describe(): { nodes: NativeNode[]; outputs: { name: string; value: ValueId; type: NativeType }[] };
@@ -184,6 +186,20 @@ export interface Addon extends NativeSearch {
   /** Bytes of tensors in native memory, of the whole process. */
   nativeBytes(): number;
   opNames(): string[];
+  /** Every device but the CPU, or why a kind is not there. */
+  devices(): {
+    name: string;
+    available: boolean;
+    detail: string;
+    why: string;
+    totalBytes: number;
+    freeBytes: number;
+    allocatedBytes: number;
+  }[];
+  /** Where builds of the package put the plugins of devices. */
+  setDeviceFolder(path: string): void;
+  /** Calls into a device's plugin since it was opened, and what the plugin counted in them: kernels, copies, waits. For tests. */
+  deviceCalls(name: string): { calls: number; launches: number; copies: number; waits: number };
   /** XXH64 of some bytes, as 16 hexadecimal digits. */
   xxh64(bytes: Uint8Array): string;
   /** The bytes of a file of at most `most` bytes in an open folder; errors begin with `operation` and name the file as `shown`. */
@@ -272,6 +288,7 @@ export interface Addon extends NativeSearch {
 
 /** The addon; loading throws `LoadError` with remedies where it cannot be had. */
 export const addon = load() as Addon;
+addon.setDeviceFolder(join(packageRoot(), "build", "cuda"));
 
 /** Calls into the addon; its errors come out as `AthanorError`s with the caller's stack. */
 export function call<T>(body: () => T, where?: string): T {

@@ -1,6 +1,7 @@
 // One trace: the native graph that a function of tensors writes itself into. The current trace is what lets a Parameter or a
 // dropout, which hold no tensor, take part.
 // Long because everything that a trace is asked for goes through it, and nothing else touches the graph.
+import { deviceName, type DeviceName, type DeviceOption } from "../device/index.js";
 import { AthanorError } from "../errors.js";
 import { ArgumentError } from "../errors.js";
 import { addon, call, type NativeAttrs, type NativeGraph, type NativeProgram, type ValueId } from "../native/index.js";
@@ -16,6 +17,8 @@ import { Tensor } from "./tensor.js";
 export interface TraceOptions {
   /** Dropout drops, batch norm uses the batch's statistics. Default false. */
   readonly training?: boolean;
+  /** What it is compiled for. Default "cpu". */
+  readonly device?: DeviceOption | undefined;
 }
 
 /** A number that changes from step to step of a training run, as a schedule. */
@@ -38,6 +41,7 @@ export class Trace {
   /** The training run whose step this is, if it is one. */
   readonly step: StepScope | undefined;
   private mode: boolean;
+  private readonly device: DeviceName | undefined;
   private closed = false;
   private frozenDepth = 0;
   private streams = 0;
@@ -54,6 +58,7 @@ export class Trace {
   constructor(options: TraceOptions = {}, step?: StepScope) {
     this.graph = new addon.Graph();
     this.mode = options.training ?? false;
+    this.device = deviceName("compile", options.device);
     this.step = step;
   }
 
@@ -255,13 +260,14 @@ export class Trace {
   }
 
   /**
-   * Compiles what was traced; from here on the trace is closed, and its tensors can be used no more.
+   * Compiles what was traced for its device; from here on the trace is closed, and its tensors can be used no more.
    *
    * @param options `optimize`: run the passes. Default true.
+   * @throws DeviceError where the device is not there; UnsupportedOpError for an operation that it cannot run.
    */
   compile(options?: { optimize: boolean }): NativeProgram {
     this.closed = true;
-    return call(() => this.graph.compile(options));
+    return call(() => this.graph.compile({ ...options, device: this.device }));
   }
 
   private node(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): ValueId {

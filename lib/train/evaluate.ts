@@ -1,4 +1,5 @@
 // What a model makes of a data set: predictions, a loss, metrics.
+import { deviceName, type DeviceOption } from "../device/index.js";
 import { ArgumentError } from "../errors.js";
 import type { BatchSource, Samples } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
@@ -25,6 +26,8 @@ import {
 export interface PredictOptions {
   /** Samples at a time. Default 256. */
   readonly batchSize?: number | undefined;
+  /** What it runs on. Default "cpu". */
+  readonly device?: DeviceOption | undefined;
   /** Gives the work up. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -52,15 +55,16 @@ const defaultBatch = 256;
  */
 export async function predict(model: ModuleLike, x: NdArray, options: PredictOptions = {}): Promise<NdArray> {
   const where = "train.predict";
-  checkObject(where, options, ["batchSize", "signal"]);
+  checkObject(where, options, ["batchSize", "device", "signal"]);
   const { batchSize = defaultBatch, signal } = options;
+  const device = deviceName(where, options.device);
   checkCount(where, "batchSize", batchSize);
   requireModule(where, model);
   if (!(x instanceof NdArray))
     throw new ArgumentError(`${where}: expected an array made by array(values, shape), got ${got(x)}`);
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);
-  const evaluator = new Evaluator({ where, model, data: { x }, batchSize, collect: true, cancellation });
+  const evaluator = new Evaluator({ where, model, data: { x }, batchSize, device, collect: true, cancellation });
   try {
     const { dtype, shape } = evaluator.prediction;
     const width = countOf(shape);
@@ -94,7 +98,8 @@ export async function evaluate<const Metrics extends MetricSet = Record<never, n
   const where = "train.evaluate";
   requireModule(where, model);
   const data = checkedData(where, dataset);
-  checkObject(where, options, ["loss", "metrics", "batchSize", "signal"]);
+  checkObject(where, options, ["loss", "metrics", "batchSize", "device", "signal"]);
+  const device = deviceName(where, options.device);
   const { loss, metrics = {}, batchSize = defaultBatch, signal } = options;
   checkCount(where, "batchSize", batchSize);
   checkMetrics(where, metrics);
@@ -105,7 +110,17 @@ export async function evaluate<const Metrics extends MetricSet = Record<never, n
   if (signal?.aborted) throw aborted(where, signal);
   const cancellation = new Cancellation(signal);
   const collect = Object.keys(metrics).length > 0;
-  const evaluator = new Evaluator({ where, model, data, loss, batchSize, collect, preprocessing, cancellation });
+  const evaluator = new Evaluator({
+    where,
+    model,
+    data,
+    loss,
+    batchSize,
+    device,
+    collect,
+    preprocessing,
+    cancellation,
+  });
   try {
     const pass = new MetricPass(metrics);
     const value = await evaluator.run((block, _, y) => pass.update(block, y!));

@@ -1,4 +1,5 @@
 // One pass of a model over a data set, batches gathered and run natively, predictions handed out block by block.
+import type { DeviceOption } from "../device/index.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { isSource, type SampleType } from "../data/index.js";
 import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
@@ -29,6 +30,8 @@ export interface EvaluatorSource {
   /** How x is to be read by a model that knows no rule. */
   readonly preprocessing?: Preprocessing | undefined;
   readonly batchSize: number;
+  /** What it is compiled for. */
+  readonly device?: DeviceOption | undefined;
   /** Whether predictions are handed out. */
   readonly collect: boolean;
   readonly cancellation: Cancellation;
@@ -168,9 +171,9 @@ export class Evaluator {
   }
 
   private compile(batch: number): Part {
-    const { where, model, loss, preprocessing } = this.source;
+    const { where, model, loss, preprocessing, device } = this.source;
     const { x, y } = this.types;
-    const trace = new Trace({ training: false });
+    const trace = new Trace({ training: false, device });
     const outputs = within(trace, (): Outputs => {
       const prediction = feed(model, trace.input("x", x!.dtype, [batch, ...x!.shape]), preprocessing);
       if (prediction.shape[0] !== batch) {

@@ -1,4 +1,5 @@
 // What `fit` is asked for and what it answers; and the check of the former before anything is touched.
+import { deviceName, type DeviceName, type DeviceOption } from "../device/index.js";
 import { ArgumentError } from "../errors.js";
 import {
   checkAllow,
@@ -50,6 +51,8 @@ export interface ValidateOptions<Metrics extends ScalarMetrics = ScalarMetrics> 
 export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly loss: Loss;
   readonly optimizer: Optimizer;
+  /** What the steps and the validation run on. The model is nowhere in particular: what a device trained, the CPU reads. Default "cpu". */
+  readonly device?: DeviceOption | undefined;
   /** Samples a step. Default 32. */
   readonly batchSize?: number | undefined;
   /** Passes over the data. Default 1, unless `steps` is given. */
@@ -106,6 +109,7 @@ export interface FitPlan {
   readonly dataset: RunData;
   readonly loss: Loss;
   readonly optimizer: Optimizer;
+  readonly device: DeviceName | undefined;
   readonly batchSize: number;
   readonly seed: number;
   readonly shuffle: boolean;
@@ -130,6 +134,7 @@ export interface FitPlan {
 const names = [
   "loss",
   "optimizer",
+  "device",
   "batchSize",
   "epochs",
   "steps",
@@ -186,6 +191,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     dataset,
     loss: options.loss,
     optimizer: options.optimizer,
+    device: deviceName(where, options.device),
     batchSize: batch,
     seed,
     shuffle,

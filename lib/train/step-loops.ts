@@ -116,6 +116,7 @@ export class StepLoops {
       body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
       companions,
       counts: true,
+      device: plan.device,
       bound: (trace) => (this.held ??= bindModel(model, optimizer, trace, companions)),
       extend: hooks.trace?.bind(hooks),
     });

@@ -1,5 +1,6 @@
 // One training step as a program: forward, gradients, optimizer, statistics. `step` feeds it from JavaScript, `fit` from a
 // native loop.
+import type { DeviceOption } from "../device/index.js";
 import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
 import { uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
@@ -53,6 +54,8 @@ export interface StepSource {
   readonly bound: (trace: Trace) => BoundOptimizer;
   /** Whether the program also gives how many rows the loss counted, as {@link COUNT}, where some may not count. */
   readonly counts?: boolean | undefined;
+  /** What the step is compiled for. */
+  readonly device?: DeviceOption | undefined;
   /** Adds to the graph of the step, by the gradients of the optimizer's parameters. */
   readonly extend?: ((trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>) => void) | undefined;
 }
@@ -163,9 +166,10 @@ export function compileStep({
   companions,
   bound: bindTo,
   counts,
+  device,
   extend,
 }: StepSource): StepProgram {
-  const trace = new Trace({ training: true }, companions);
+  const trace = new Trace({ training: true, device }, companions);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
       ([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const,

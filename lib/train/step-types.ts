@@ -1,4 +1,5 @@
 // What goes into a step of one's own and what comes out.
+import type { DeviceOption } from "../device/index.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -10,6 +11,8 @@ export interface TrainStepOptions {
   readonly steps?: number | undefined;
   /** Programs kept at most, one a signature of batches; the one not used for the longest makes room. Default 32. */
   readonly maxPrograms?: number | undefined;
+  /** What the steps run on. Default "cpu". */
+  readonly device?: DeviceOption | undefined;
 }
 
 /** A batch: what the step function finds under each name. */

@@ -1,4 +1,5 @@
 // A training step for loops of the user's own: any function of tensors that ends in a loss.
+import { deviceName, type DeviceName } from "../device/index.js";
 import { RunState } from "../checkpoint/index.js";
 import { ArgumentError, DisposedError, NonFiniteError } from "../errors.js";
 import { Module, requireModule, type ModuleLike, type NamedParameter } from "../nn/module.js";
@@ -30,6 +31,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly optimizer: Optimizer | BoundOptimizer;
   private readonly body: (batch: Inputs) => Outcome;
   private readonly seed: number;
+  private readonly device: DeviceName | undefined;
   private readonly total: number;
   private readonly programs: ProgramCache<StepProgram>;
   private disposed = false;
@@ -54,6 +56,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     this.body = body;
     this.seed = options.seed ?? 0;
     this.total = options.steps ?? Infinity;
+    this.device = deviceName("train.step", options.device);
     this.programs = new ProgramCache(options.maxPrograms ?? defaultPrograms);
     this.companions = new Companions(this.seed);
     if (optimizer instanceof BoundOptimizer) this.held = optimizer;
@@ -231,6 +234,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
       body: (inputs) => this.body(inputs as unknown as Inputs),
       bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace, this.companions)),
       companions: this.companions,
+      device: this.device,
     });
     // A program that makes room may be the one used last.
     this.recent = undefined;
@@ -264,7 +268,7 @@ export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | 
   checkOptimizer(where, optimizer);
   if (typeof body !== "function")
     throw new ArgumentError(`${where}: expected a function of the batch that returns the loss`);
-  checkObject(where, options, ["seed", "steps", "maxPrograms"]);
+  checkObject(where, options, ["seed", "steps", "maxPrograms", "device"]);
   if (options.steps !== undefined) checkCount(where, "steps", options.steps);
   if (options.maxPrograms !== undefined) checkCount(where, "maxPrograms", options.maxPrograms);
   checkSeed(where, options.seed ?? 0);

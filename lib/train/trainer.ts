@@ -71,7 +71,16 @@ export class Trainer {
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
       this.validation =
-        validate && new Validation({ where, plan: validate, model, loss: plan.loss, steps: plan.steps, cancellation });
+        validate &&
+        new Validation({
+          where,
+          plan: validate,
+          model,
+          loss: plan.loss,
+          steps: plan.steps,
+          device: plan.device,
+          cancellation,
+        });
       const parameters = parametersIn(plan, this.loops).map(({ parameter }) => parameter);
       this.best = new Best(plan.stopping, validate !== undefined, parameters);
     } catch (thrown) {

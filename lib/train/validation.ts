@@ -1,4 +1,5 @@
 // The validations of a run: when they are due, and what they measure.
+import type { DeviceName } from "../device/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import type { Loss } from "../loss/index.js";
 import type { Cancellation } from "./cancellation.js";
@@ -15,6 +16,7 @@ export interface ValidationSource {
   readonly loss: Loss;
   /** Of the whole run. */
   readonly steps: number;
+  readonly device: DeviceName | undefined;
   readonly cancellation: Cancellation;
 }
 
@@ -27,12 +29,21 @@ export class Validation {
 
   /** @throws what tracing throws. */
   constructor(source: ValidationSource) {
-    const { where, plan, model, loss, steps, cancellation } = source;
+    const { where, plan, model, loss, steps, device, cancellation } = source;
     this.plan = plan;
     this.steps = steps;
     const { on, metrics, batchSize } = plan;
     const collect = Object.keys(metrics).length > 0;
-    this.evaluator = new Evaluator({ where: `${where}: validate`, model, data: on, loss, batchSize, collect, cancellation }); // prettier-ignore
+    this.evaluator = new Evaluator({
+      where: `${where}: validate`,
+      model,
+      data: on,
+      loss,
+      batchSize,
+      device,
+      collect,
+      cancellation,
+    });
   }
 
   /** The next step count above `step` at which one is due by steps. */

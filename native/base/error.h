@@ -4,10 +4,25 @@
 #include <exception>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace athanor {
 
-enum class Code { shape, dtype, argument, disposed, aborted, corrupt, io, memory, nonfinite, unsupported, internal };
+enum class Code {
+  shape,
+  dtype,
+  argument,
+  disposed,
+  aborted,
+  corrupt,
+  io,
+  memory,
+  nonfinite,
+  unsupported,
+  unsupported_op,
+  device,
+  internal
+};
 
 constexpr const char* name_of(Code code) {
   switch (code) {
@@ -21,6 +36,8 @@ constexpr const char* name_of(Code code) {
     case Code::memory: return "ERR_ATHANOR_MEMORY";
     case Code::nonfinite: return "ERR_ATHANOR_NONFINITE";
     case Code::unsupported: return "ERR_ATHANOR_UNSUPPORTED";
+    case Code::unsupported_op: return "ERR_ATHANOR_UNSUPPORTED_OP";
+    case Code::device: return "ERR_ATHANOR_DEVICE";
     case Code::internal: return "ERR_ATHANOR_INTERNAL";
   }
   return "ERR_ATHANOR_INTERNAL";
@@ -28,13 +45,19 @@ constexpr const char* name_of(Code code) {
 
 class Error final : public std::exception {
  public:
-  Error(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+  // Facts that a program may want apart from the sentence, by name.
+  using Details = std::vector<std::pair<const char*, std::string>>;
+
+  Error(Code code, std::string message, Details details = {})
+      : code_(code), message_(std::move(message)), details_(std::move(details)) {}
   Code code() const noexcept { return code_; }
+  const Details& details() const noexcept { return details_; }
   const char* what() const noexcept override { return message_.c_str(); }
 
  private:
   Code code_;
   std::string message_;
+  Details details_;
 };
 
 // One-line invariant check. The message is only built on failure: check(ok, Code::shape, [&] { return …; }).

@@ -1,6 +1,7 @@
 #include "bindings/environment.h"
 
 #include "bindings/classes.h"
+#include "bindings/devices.h"
 #include "bindings/files.h"
 #include "bindings/sources.h"
 #include "bindings/state.h"
@@ -69,8 +70,7 @@ void Environment::settle(Completion& completion, Napi::Env env) {
   } catch (const Napi::Error& error) {
     completion.deferred.Reject(error.Value());
   } catch (...) {
-    const Error error = current_error();
-    completion.deferred.Reject(to_js_error(env, error.code(), error.what()).Value());
+    completion.deferred.Reject(to_js_error(env, current_error()).Value());
   }
 }
 
@@ -103,6 +103,9 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("removeState", Napi::Function::New(env, remove_state, "removeState"));
   exports.Set("augmentImages", Napi::Function::New(env, augment_images, "augmentImages"));
   exports.Set("readWindows", Napi::Function::New(env, read_windows, "readWindows"));
+  exports.Set("devices", Napi::Function::New(env, devices, "devices"));
+  exports.Set("setDeviceFolder", Napi::Function::New(env, set_device_folder, "setDeviceFolder"));
+  exports.Set("deviceCalls", Napi::Function::New(env, device_calls, "deviceCalls"));
   exports.Set("readVariables", Napi::Function::New(env, read_variables, "readVariables"));
   exports.Set("propose", Napi::Function::New(env, propose, "propose"));
   exports.Set("quasiPoint", Napi::Function::New(env, quasi_point, "quasiPoint"));

@@ -11,10 +11,11 @@
 
 namespace athanor::bindings {
 
-// A JavaScript Error with `code` set. Used for throwing and for rejecting promises alike.
-inline Napi::Error to_js_error(Napi::Env env, Code code, const std::string& message) {
-  Napi::Error error = Napi::Error::New(env, message);
-  error.Set("code", Napi::String::New(env, name_of(code)));
+// A JavaScript Error with `code` and the details set. Used for throwing and for rejecting promises alike.
+inline Napi::Error to_js_error(Napi::Env env, const Error& thrown) {
+  Napi::Error error = Napi::Error::New(env, thrown.what());
+  error.Set("code", Napi::String::New(env, name_of(thrown.code())));
+  for (const auto& [name, value] : thrown.details()) error.Set(name, Napi::String::New(env, value));
   return error;
 }
 
@@ -41,8 +42,7 @@ auto guarded(Napi::Env env, Body&& body) -> decltype(body()) {
   } catch (const Napi::Error&) {
     throw;
   } catch (...) {
-    const Error error = current_error();
-    throw to_js_error(env, error.code(), error.what());
+    throw to_js_error(env, current_error());
   }
 }
 

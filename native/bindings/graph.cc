@@ -3,6 +3,7 @@
 
 #include "bindings/classes.h"
 #include "bindings/values.h"
+#include "device/backend.h"
 #include "graph/cpu_backend.h"
 #include "graph/print.h"
 #include "graph/vjp.h"
@@ -171,16 +172,19 @@ Napi::Value AddonGraph::set_outputs(const Napi::CallbackInfo& info) {
   });
 }
 
-// compile({ optimize? }): Program
+// compile({ optimize?, device? }): Program
 Napi::Value AddonGraph::compile(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     CompileOptions options;
     options.workers = athanor::threads();
+    std::string device = "cpu";
     if (info[0].IsObject()) {
       const Napi::Value optimize = info[0].As<Napi::Object>().Get("optimize");
       if (optimize.IsBoolean()) options.optimize = optimize.As<Napi::Boolean>().Value();
+      const Napi::Value named = info[0].As<Napi::Object>().Get("device");
+      if (named.IsString()) device = named.As<Napi::String>().Utf8Value();
     }
-    std::shared_ptr<Program> program = cpu().lower(get(), options);
+    std::shared_ptr<Program> program = device::compile(get(), options, device);
     Environment::of(info.Env()).report_memory(info.Env());
     return AddonProgram::wrap(info.Env(), std::move(program));
   });

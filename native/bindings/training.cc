@@ -87,9 +87,9 @@ AddonDataset::AddonDataset(const Napi::CallbackInfo& info) : ObjectWrap(info) {
                     {to_dtype(entry.Get("dtype")), to_shape(entry.Get("shape"))},
                     nullptr};
       const std::byte* data = to_bytes_of(entry.Get("data"), column.type, "data: column \"" + column.name + "\"");
-      column.data = std::make_shared<Block>(column.type.bytes());
+      column.data = std::make_shared<Buffer>(column.type.bytes());
       if (column.type.bytes() > 0)
-        std::memcpy(column.data->data(), data, static_cast<std::size_t>(column.type.bytes()));
+        std::memcpy(column.data->host(), data, static_cast<std::size_t>(column.type.bytes()));
       columns.push_back(std::move(column));
     }
     dataset_ = std::make_shared<Dataset>(std::move(columns));

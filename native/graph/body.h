@@ -28,6 +28,15 @@ struct BodyProgram {
 
 BodyProgram lower_body(const Graph& graph, const Node& node);
 
+// The program over every element of the node's result: operands with their strides, addresses open. It points into `program`. The slot
+// of operand i, -1 for the raw result of a product, is slots[i].
+struct BodyArgs {
+  EwArgs args;
+  std::vector<Slot> slots;
+  int raw = -1;  // the operand that is the raw result
+};
+BodyArgs body_args(const NodeContext& context, const BodyProgram& program);
+
 // The epilogue of a node with a body; nullptr for one without. Lowering keeps it alive in its step's closure, calls bind() in
 // every run and hands `call` and `this` to the kernel. `column_axes`: how many trailing axes a row of the kernel runs along
 // (1 for matmul, 2 for a convolution's pixels).

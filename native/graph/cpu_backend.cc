@@ -48,12 +48,6 @@ class CpuEmitter final : public Emitter {
 
 Capabilities CpuBackend::capabilities() const { return {"cpu", kernel_table().isa, threads()}; }
 
-std::shared_ptr<Block> CpuBackend::allocate(Index bytes) { return std::make_shared<Block>(bytes); }
-
-void CpuBackend::copy(void* to, const void* from, Index bytes) {
-  std::memcpy(to, from, static_cast<std::size_t>(bytes));
-}
-
 std::unique_ptr<Program> CpuBackend::lower(const Graph& graph, const CompileOptions& options) {
   auto compiled = std::make_shared<const Graph>(
       options.optimize ? optimize(graph, evaluate) : fuse_elementwise(eliminate_dead(graph), {false, false}));
@@ -83,7 +77,7 @@ std::vector<std::vector<std::byte>> evaluate(const Graph& graph) {
 
 std::vector<PassSnapshot> explain_passes(const Graph& graph) {
   std::vector<PassSnapshot> snapshots;
-  optimize(graph, evaluate, &snapshots);
+  optimize(graph, evaluate, {}, &snapshots);
   return snapshots;
 }
 

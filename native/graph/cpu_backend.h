@@ -8,8 +8,6 @@ namespace athanor {
 class CpuBackend final : public Backend {
  public:
   Capabilities capabilities() const override;
-  std::shared_ptr<Block> allocate(Index bytes) override;
-  void copy(void* to, const void* from, Index bytes) override;
   std::unique_ptr<Program> lower(const Graph& graph, const CompileOptions& options) override;
 };
 

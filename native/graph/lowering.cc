@@ -214,7 +214,7 @@ class Lowering {
   void plan() {
     std::vector<Lifetime> lives = lifetimes();
     reuse_operands(lives);
-    const Placement placement = place(lives);
+    const Placement placement = place(lives, emitter_.alignment());
     for (Slot slot = 0; slot < state_.next_slot; ++slot) {
       if (code_.bindings[slot].kind == Binding::Kind::arena) code_.bindings[slot].index = placement.offsets[slot];
     }

@@ -86,6 +86,9 @@ class Emitter {
 
   // Gives slots of its own their bindings.
   virtual void bind(std::vector<Binding>& bindings) = 0;
+
+  // Of every value and workspace, in bytes.
+  virtual Index alignment() const { return 64; }
 };
 
 Layout lower(std::shared_ptr<const Graph> graph, Emitter& emitter);

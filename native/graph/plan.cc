@@ -6,11 +6,12 @@
 namespace athanor {
 namespace {
 
-constexpr Index kAlign = 64;
 // Blocks of equal power-of-two sizes fall on the same cache sets; an odd number of lines between them spreads them out.
-constexpr Index kSkew = 3 * kAlign;
+constexpr Index kSkew = 3;
 
-Index rounded(Index bytes) { return (bytes + kAlign - 1) / kAlign * kAlign + (bytes >= 4096 ? kSkew : 0); }
+Index rounded(Index bytes, Index alignment) {
+  return ((bytes + alignment - 1) / alignment + (bytes >= 4096 ? kSkew : 0)) * alignment;
+}
 
 struct Placed {
   Index offset, end;
@@ -35,7 +36,7 @@ struct Chain {
 
 }  // namespace
 
-Placement place(const std::vector<Lifetime>& items) {
+Placement place(const std::vector<Lifetime>& items, Index alignment) {
   Placement placement;
   placement.offsets.assign(items.size(), 0);
   std::vector<int> chain_of(items.size());
@@ -61,7 +62,7 @@ Placement place(const std::vector<Lifetime>& items) {
   for (const int id : order) {
     const Chain& chain = chains[id];
     if (chain.bytes == 0) continue;
-    const Index bytes = rounded(chain.bytes);
+    const Index bytes = rounded(chain.bytes, alignment);
     const Index offset = first_fit(placed, bytes, chain.first, chain.last);
     const Placed entry{offset, offset + bytes, chain.first, chain.last};
     placed.insert(std::upper_bound(placed.begin(), placed.end(), entry,

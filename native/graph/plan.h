@@ -15,13 +15,13 @@ struct Lifetime {
 };
 
 struct Placement {
-  std::vector<Index> offsets;  // one per item, multiples of 64
+  std::vector<Index> offsets;  // one per item, multiples of the alignment
   Index arena_bytes = 0;
   Index unplanned_bytes = 0;  // the sum of all items
 };
 
 // Offset assignment by decreasing size, first gap that fits (Pisarchyk and Lee, "Efficient Memory Management for Deep Neural
 // Net Inference", 2020, greedy by size). Deterministic.
-Placement place(const std::vector<Lifetime>& items);
+Placement place(const std::vector<Lifetime>& items, Index alignment = 64);
 
 }  // namespace athanor

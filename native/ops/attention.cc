@@ -1,4 +1,3 @@
-// Long because the operation comes in two forms, each with its gradient, and in plain operations for gradients of gradients.
 // Fused scaled-dot-product attention. `attention` takes q [B, H, Tq, D], k and v [B, Hkv, Tk, D] and, with "mask", a bool or f32
 // mask that broadcasts to [B, H, Tq, Tk]. `attention_packed` takes a fused projection [B, T, (H + 2 Hkv) D] and gives
 // [B, T, H D], without any transpose. Attributes: causal, scale (default 1/√D), causal_offset; heads and kv_heads when packed.
@@ -7,12 +6,12 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
+#include "ops/attention_operands.h"
 #include "ops/require.h"
 
 namespace athanor {
-namespace {
 
-AttentionShape shape_of(const Shape& q, const Shape& k, const Attrs& attrs) {
+AttentionShape attention_shape(const Shape& q, const Shape& k, const Attrs& attrs) {
   AttentionShape shape;
   shape.batch = q[0], shape.heads = q[1], shape.queries = q[2], shape.depth = q[3];
   shape.kv_heads = k[1], shape.keys = k[2];
@@ -21,6 +20,14 @@ AttentionShape shape_of(const Shape& q, const Shape& k, const Attrs& attrs) {
   shape.causal_offset = attrs.integer("causal_offset", 0);
   return shape;
 }
+
+PackedAttention packed_attention(const Shape& qkv, const Attrs& attrs) {
+  const Index heads = attrs.integer("heads"), kv_heads = attrs.integer("kv_heads", heads);
+  const Index depth = qkv[2] / (heads + 2 * kv_heads);
+  return {attention_shape({qkv[0], heads, qkv[1], depth}, {qkv[0], kv_heads, qkv[1], depth}, attrs), qkv[2]};
+}
+
+namespace {
 
 void check_heads(const char* name, Index heads, Index kv_heads) {
   check(kv_heads >= 1 && heads % kv_heads == 0, Code::shape, [&] {
@@ -105,7 +112,7 @@ Expr causal_keep(Graph& graph, Index queries, Index keys, Index offset) {
 // softmax(scale q kᵀ + mask) v in plain operations, for gradients of gradients: q [B, H, Tq, D], k and v [B, Hkv, Tk, D].
 Expr unfused_attention(Expr q, Expr k, Expr v, Expr mask, const Attrs& attrs) {
   constexpr double kUnseen = -1e30;
-  const AttentionShape s = shape_of(q.shape(), k.shape(), attrs);
+  const AttentionShape s = attention_shape(q.shape(), k.shape(), attrs);
   const Index rows = s.heads / s.kv_heads * s.queries;  // query heads that share a key head, one under the other
   const Expr scores = matmul(reshape(q, {s.batch, s.kv_heads, rows, s.depth}), k, false, true) * s.scale;
   Expr logits = reshape(scores, {s.batch, s.heads, s.queries, s.keys});
@@ -132,99 +139,6 @@ void vjp_grad(VjpContext& context) {
   });
 }
 
-// [B, H, T, D], contiguous.
-template <class T>
-AttentionView<T> dense(T* data, const Shape& shape) {
-  return {data, shape.count(1), shape.count(2), shape[3]};
-}
-
-AttentionMask mask_at(Execution& run, Slot slot, const Type& type) {
-  AttentionMask mask;
-  const auto strides = type.shape.strides();
-  mask.batch = type.shape[0] == 1 ? 0 : strides[0];
-  mask.head = type.shape[1] == 1 ? 0 : strides[1];
-  mask.row = type.shape[2] == 1 ? 0 : strides[2];
-  if (type.dtype == DType::f32) {
-    mask.add = run.at<const float>(slot);
-  } else {
-    mask.keep = run.at<const std::uint8_t>(slot);
-  }
-  return mask;
-}
-
-double flops_of(const AttentionShape& shape) {
-  return 4.0 * static_cast<double>(shape.batch * shape.heads * shape.queries * shape.keys * shape.depth) /
-         (shape.causal ? 2 : 1);
-}
-
-void lower(LowerContext& context) {
-  const Shape qs = context.input_type(0).shape, ks = context.input_type(1).shape;
-  const AttentionShape shape = shape_of(qs, ks, context.attrs());
-  const bool masked = context.attrs().flag("mask");
-  const Slot q = context.input(0), k = context.input(1), v = context.input(2), mask = context.input(masked ? 3 : 0);
-  const Type mask_type = context.input_type(masked ? 3 : 0);
-  const Slot y = context.output(0), lse = context.output(1);
-  const Slot workspace = context.workspace(context.kernels.attention.forward_workspace(shape, context.workers));
-  const auto kernel = context.kernels.attention.forward;
-  context.emit({flops_of(shape), 0}, [=](Execution& run) {
-    AttentionForward args;
-    args.shape = shape;
-    args.q = dense(run.at<const float>(q), qs), args.k = dense(run.at<const float>(k), ks);
-    args.v = dense(run.at<const float>(v), ks), args.y = dense(run.at<float>(y), qs);
-    if (masked) args.mask = mask_at(run, mask, mask_type);
-    args.lse = run.at<float>(lse);
-    kernel(args, run.at(workspace), run.parallel);
-  });
-}
-
-void lower_grad(LowerContext& context) {
-  const Shape qs = context.input_type(0).shape, ks = context.input_type(1).shape;
-  const AttentionShape shape = shape_of(qs, ks, context.attrs());
-  const bool masked = context.attrs().flag("mask");
-  const int next = masked ? 4 : 3;
-  const Slot q = context.input(0), k = context.input(1), v = context.input(2), mask = context.input(masked ? 3 : 0);
-  const Type mask_type = context.input_type(masked ? 3 : 0);
-  const Slot y = context.input(next), lse = context.input(next + 1), dy = context.input(next + 2);
-  const Slot dq = context.output(0), dk = context.output(1), dv = context.output(2);
-  const Slot workspace = context.workspace(context.kernels.attention.backward_workspace(shape, context.workers));
-  const auto kernel = context.kernels.attention.backward;
-  context.emit({2.5 * flops_of(shape), 0}, [=](Execution& run) {
-    AttentionBackward args;
-    args.shape = shape;
-    args.q = dense(run.at<const float>(q), qs), args.k = dense(run.at<const float>(k), ks);
-    args.v = dense(run.at<const float>(v), ks), args.y = dense(run.at<const float>(y), qs);
-    args.dy = dense(run.at<const float>(dy), qs), args.lse = run.at<const float>(lse);
-    args.dq = dense(run.at<float>(dq), qs), args.dk = dense(run.at<float>(dk), ks),
-    args.dv = dense(run.at<float>(dv), ks);
-    if (masked) args.mask = mask_at(run, mask, mask_type);
-    kernel(args, run.at(workspace), run.parallel);
-  });
-}
-
-// The packed form: where q, k, v and y lie in [B, T, (H + 2 Hkv) D] and [B, T, H D].
-struct Packed {
-  AttentionShape shape;
-  Index width;  // (H + 2 Hkv) D
-};
-
-Packed packed_of(const Shape& qkv, const Attrs& attrs) {
-  const Index heads = attrs.integer("heads"), kv_heads = attrs.integer("kv_heads", heads);
-  const Index depth = qkv[2] / (heads + 2 * kv_heads);
-  return {shape_of({qkv[0], heads, qkv[1], depth}, {qkv[0], kv_heads, qkv[1], depth}, attrs), qkv[2]};
-}
-
-template <class T>
-AttentionView<T> head_view(T* data, const Packed& packed, Index first_head) {
-  const AttentionShape& shape = packed.shape;
-  return {data + first_head * shape.depth, shape.queries * packed.width, shape.depth, packed.width};
-}
-
-template <class T>
-AttentionView<T> y_view(T* data, const AttentionShape& shape) {
-  const Index row = shape.heads * shape.depth;
-  return {data, shape.queries * row, shape.depth, row};
-}
-
 void infer_packed(InferContext& context) {
   const Type& qkv = context.inputs[0];
   const Index heads = context.attrs.integer("heads"), kv_heads = context.attrs.integer("kv_heads", heads);
@@ -235,7 +149,7 @@ void infer_packed(InferContext& context) {
           return "attention: takes the projections f32 [B, T, (H + 2 Hkv) D] of " + std::to_string(heads) +
                  " query and " + std::to_string(kv_heads) + " key heads, got " + to_string(qkv);
         });
-  const Packed packed = packed_of(qkv.shape, context.attrs);
+  const PackedAttention packed = packed_attention(qkv.shape, context.attrs);
   context.outputs.push_back({DType::f32, Shape{qkv.shape[0], qkv.shape[1], heads * packed.shape.depth}});
   context.outputs.push_back({DType::f32, Shape{qkv.shape[0], heads, qkv.shape[1]}});
 }
@@ -273,50 +187,31 @@ void vjp_packed_grad(VjpContext& context) {
   });
 }
 
-void lower_packed(LowerContext& context) {
-  const Packed packed = packed_of(context.input_type(0).shape, context.attrs());
-  const Slot qkv = context.input(0), y = context.output(0), lse = context.output(1);
-  const Slot workspace = context.workspace(context.kernels.attention.forward_workspace(packed.shape, context.workers));
+template <bool packed>
+void lower(LowerContext& context) {
+  const AttentionOperands operands(context, packed);
+  const Slot workspace =
+      context.workspace(context.kernels.attention.forward_workspace(operands.shape, context.workers));
   const auto kernel = context.kernels.attention.forward;
-  context.emit({flops_of(packed.shape), 0}, [=](Execution& run) {
-    AttentionForward args;
-    args.shape = packed.shape;
-    const float* data = run.at<const float>(qkv);
-    args.q = head_view(data, packed, 0);
-    args.k = head_view(data, packed, packed.shape.heads);
-    args.v = head_view(data, packed, packed.shape.heads + packed.shape.kv_heads);
-    args.y = y_view(run.at<float>(y), packed.shape);
-    args.lse = run.at<float>(lse);
-    kernel(args, run.at(workspace), run.parallel);
-  });
+  context.emit({operands.flops(), 0},
+               [=](Execution& run) { kernel(operands.forward(run), run.at(workspace), run.parallel); });
 }
 
-void lower_packed_grad(LowerContext& context) {
-  const Packed packed = packed_of(context.input_type(0).shape, context.attrs());
-  const Slot qkv = context.input(0), y = context.input(1), lse = context.input(2), dy = context.input(3),
-             dqkv = context.output();
-  const Slot workspace = context.workspace(context.kernels.attention.backward_workspace(packed.shape, context.workers));
+template <bool packed>
+void lower_grad(LowerContext& context) {
+  const AttentionOperands operands(context, packed);
+  const Slot workspace =
+      context.workspace(context.kernels.attention.backward_workspace(operands.shape, context.workers));
   const auto kernel = context.kernels.attention.backward;
-  context.emit({2.5 * flops_of(packed.shape), 0}, [=](Execution& run) {
-    AttentionBackward args;
-    args.shape = packed.shape;
-    const Index k = packed.shape.heads, v = packed.shape.heads + packed.shape.kv_heads;
-    const float* data = run.at<const float>(qkv);
-    float* gradient = run.at<float>(dqkv);
-    args.q = head_view(data, packed, 0), args.k = head_view(data, packed, k), args.v = head_view(data, packed, v);
-    args.y = y_view(run.at<const float>(y), packed.shape), args.dy = y_view(run.at<const float>(dy), packed.shape);
-    args.lse = run.at<const float>(lse);
-    args.dq = head_view(gradient, packed, 0), args.dk = head_view(gradient, packed, k),
-    args.dv = head_view(gradient, packed, v);
-    kernel(args, run.at(workspace), run.parallel);
-  });
+  context.emit({2.5 * operands.flops(), 0},
+               [=](Execution& run) { kernel(operands.backward(run), run.at(workspace), run.parallel); });
 }
 
 }  // namespace
 
-const OpRule rule_attention{infer, vjp, lower};
-const OpRule rule_attention_grad{infer_grad, vjp_grad, lower_grad};
-const OpRule rule_attention_packed{infer_packed, vjp_packed, lower_packed};
-const OpRule rule_attention_packed_grad{infer_packed_grad, vjp_packed_grad, lower_packed_grad};
+const OpRule rule_attention{infer, vjp, lower<false>};
+const OpRule rule_attention_grad{infer_grad, vjp_grad, lower_grad<false>};
+const OpRule rule_attention_packed{infer_packed, vjp_packed, lower<true>};
+const OpRule rule_attention_packed_grad{infer_packed_grad, vjp_packed_grad, lower_grad<true>};
 
 }  // namespace athanor

@@ -1,38 +1,27 @@
 // Values that a run looks at before they are used, because what would come of the wrong ones is a number that nobody notices:
 // labels and indices that came as floats, divisors and exponents of whole numbers. "name" is what the sentence begins with.
-#include <charconv>
 #include <cmath>
 #include <string>
 
 #include "base/error.h"
 #include "base/half.h"
 #include "graph/lower.h"
+#include "ops/checked_name.h"
+#include "ops/sentences.h"
 
 namespace athanor {
 namespace {
 
-std::string named(const LowerContext& context) {
-  return context.attrs().has("name") ? context.attrs().text("name") : context.where();
-}
-
 double read(float x) { return static_cast<double>(x); }
 double read(double x) { return x; }
 double read(Bf16 x) { return static_cast<double>(to_f32(x)); }
-
-std::string shortest(double value) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, value).ptr};
-}
 
 template <class T>
 void convert_exactly(const std::string& where, const T* x, std::int32_t* y, Index count) {
   for (Index i = 0; i < count; ++i) {
     const double value = read(x[i]);
     const bool whole = value >= -2147483648.0 && value <= 2147483647.0 && std::floor(value) == value;
-    check(whole, Code::argument, [&] {
-      return where + ": expected whole numbers, got " + shortest(value) + " at position " + std::to_string(i) +
-             "; round them first if that is meant";
-    });
+    check(whole, Code::argument, [&] { return not_whole(where, value, i); });
     y[i] = static_cast<std::int32_t>(value);
   }
 }
@@ -49,7 +38,7 @@ void lower_exact(LowerContext& context) {
   const Slot x = context.input(0), y = context.output();
   const DType dtype = context.input_type(0).dtype;
   const Index count = context.output_type().count();
-  const std::string where = named(context);
+  const std::string where = checked_name(context);
   context.emit({static_cast<double>(count), 0}, [=](Execution& run) {
     std::int32_t* to = run.at<std::int32_t>(y);
     if (dtype == DType::f32) return convert_exactly(where, run.at<const float>(x), to, count);
@@ -73,18 +62,13 @@ void lower_checked(LowerContext& context) {
   const Slot x = context.input(0), y = context.output();
   const Index count = context.output_type().count();
   const bool nonzero = context.attrs().text("rule") == "nonzero";
-  const std::string where = named(context);
+  const std::string where = checked_name(context);
   context.emit({static_cast<double>(count), 0}, [=](Execution& run) {
     const std::int32_t* from = run.at<const std::int32_t>(x);
     std::int32_t* to = run.at<std::int32_t>(y);
     for (Index i = 0; i < count; ++i) {
-      check(nonzero ? from[i] != 0 : from[i] >= 0, Code::argument, [&] {
-        return where +
-               (nonzero ? ": division by zero: the i32 divisor"
-                        : ": whole numbers have no negative powers: the i32 exponent") +
-               " at position " + std::to_string(i) + " is " + std::to_string(from[i]) +
-               "; cast both to f32, or keep such elements out with where";
-      });
+      check(nonzero ? from[i] != 0 : from[i] >= 0, Code::argument,
+            [&] { return bad_operand(where, nonzero, from[i], i); });
       to[i] = from[i];
     }
   });

@@ -7,8 +7,7 @@ namespace {
 
 struct FusedState {
   BodyProgram program;
-  EwArgs args;
-  std::vector<Slot> slots;
+  BodyArgs body;
 };
 
 void infer(InferContext&) { throw Error(Code::internal, "fused: made by the fuser alone"); }
@@ -16,26 +15,16 @@ void infer(InferContext&) { throw Error(Code::internal, "fused: made by the fuse
 void lower(LowerContext& context) {
   auto state = std::make_shared<FusedState>();
   state->program = lower_body(context.graph, context.node);
-  EwArgs& args = state->args;
-  args.program = state->program.view();
+  state->body = body_args(context, state->program);
+  ew_collapse(state->body.args);
   const Shape& shape = context.output_type().shape;
-  args.rank = shape.rank();
-  std::copy(shape.begin(), shape.end(), args.shape);
-  for (std::size_t i = 0; i < state->program.operands.size(); ++i) {
-    const BodyOperand& operand = state->program.operands[i];
-    const bool is_input = operand.kind == BodyOperand::Kind::input;
-    state->slots.push_back(is_input ? context.input(operand.index) : context.output(operand.index));
-    const Shape& own = is_input ? context.input_type(operand.index).shape : shape;
-    const auto strides = broadcast_strides(own, shape);
-    std::copy(strides.begin(), strides.end(), args.operands[i].strides);
-  }
-  ew_collapse(args);
   const auto kernel = context.kernels.elementwise.run;
   const double flops = static_cast<double>(shape.count()) * static_cast<double>(context.node.body->instructions.size());
   context.emit({flops, 0}, [=](Execution& run) {
-    for (std::size_t i = 0; i < state->slots.size(); ++i) state->args.operands[i].data = run.at(state->slots[i]);
-    state->args.random = {run.seed, static_cast<std::uint32_t>(run.step)};
-    kernel(state->args, run.parallel);
+    EwArgs& args = state->body.args;
+    for (std::size_t i = 0; i < state->body.slots.size(); ++i) args.operands[i].data = run.at(state->body.slots[i]);
+    args.random = {run.seed, static_cast<std::uint32_t>(run.step)};
+    kernel(args, run.parallel);
   });
 }
 

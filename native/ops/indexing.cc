@@ -3,6 +3,8 @@
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/dtype_attr.h"
+#include "ops/indexing_args.h"
+#include "ops/sentences.h"
 
 namespace athanor {
 namespace {
@@ -19,9 +21,7 @@ void check_report(const std::string& where, const kernels::IndexReport& report, 
   check(report.bad == 0, Code::argument, [&] {
     const int value = dtype == DType::u8 ? static_cast<const std::uint8_t*>(index)[report.first]
                                          : static_cast<const std::int32_t*>(index)[report.first];
-    return where + ": index " + std::to_string(value) + " at position " + std::to_string(report.first) +
-           " is out of range, expected 0 to " + std::to_string(limit - 1) +
-           (report.bad > 1 ? " (and " + std::to_string(report.bad - 1) + " more like it)" : std::string());
+    return bad_index(where, {value, report.first, report.bad}, limit);
   });
 }
 
@@ -107,7 +107,9 @@ void vjp_gather(VjpContext& context) {
                        {{"axis", context.attrs().integer("axis")}}));
 }
 
-void lower_gather(LowerContext& context) {
+}  // namespace
+
+kernels::Gather gather_args(const NodeContext& context) {
   const Type &x = context.input_type(0), &index = context.input_type(1);
   kernels::Gather args{};
   args.index_dtype = index.dtype;
@@ -118,6 +120,13 @@ void lower_gather(LowerContext& context) {
   const auto strides = x.shape.strides();
   std::copy(index.shape.begin(), index.shape.end(), args.shape);
   std::copy(strides.begin(), strides.end(), args.x_stride);
+  return args;
+}
+
+namespace {
+
+void lower_gather(LowerContext& context) {
+  const kernels::Gather args = gather_args(context);
   const Slot from = context.input(0), at = context.input(1), y = context.output();
   const auto kernel = context.kernels.movement.gather;
   const std::string where = context.where();
@@ -151,7 +160,9 @@ void vjp_scatter_add(VjpContext& context) {
   }
 }
 
-void lower_scatter_add(LowerContext& context) {
+}  // namespace
+
+kernels::ScatterAdd scatter_add_args(const NodeContext& context) {
   const Type &y = context.output_type(), &index = context.input_type(1);
   kernels::ScatterAdd args{};
   args.dtype = y.dtype;
@@ -162,6 +173,14 @@ void lower_scatter_add(LowerContext& context) {
   const auto strides = y.shape.strides();
   std::copy(index.shape.begin(), index.shape.end(), args.shape);
   std::copy(strides.begin(), strides.end(), args.y_stride);
+  return args;
+}
+
+namespace {
+
+void lower_scatter_add(LowerContext& context) {
+  const Type& y = context.output_type();
+  const kernels::ScatterAdd args = scatter_add_args(context);
   kernels::StridedCopy copy{};
   copy.rank = 1;
   copy.element_size = size_of(y.dtype);

@@ -3,15 +3,12 @@
 #include "base/error.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
+#include "ops/matmul_geometry.h"
 
 namespace athanor {
 namespace {
 
-struct Sizes {
-  Index m, n, k;
-};
-
-Sizes sizes_of(const Type& a, const Type& b, const Attrs& attrs) {
+MatmulSizes sizes_of(const Type& a, const Type& b, const Attrs& attrs) {
   const bool trans_a = attrs.flag("trans_a"), trans_b = attrs.flag("trans_b");
   const int ra = a.shape.rank(), rb = b.shape.rank();
   return {a.shape[ra - (trans_a ? 1 : 2)], b.shape[rb - (trans_b ? 2 : 1)], a.shape[ra - (trans_a ? 2 : 1)]};
@@ -33,7 +30,7 @@ void infer(InferContext& context) {
     return std::string("matmul: takes two f32 or two f64 tensors, got ") + name_of(a.dtype) + " and " +
            name_of(b.dtype) + "; cast them first";
   });
-  const Sizes sizes = sizes_of(a, b, context.attrs);
+  const MatmulSizes sizes = sizes_of(a, b, context.attrs);
   const Index other = b.shape[b.shape.rank() - (context.attrs.flag("trans_b") ? 1 : 2)];
   check(sizes.k == other, Code::shape, [&] {
     const bool helps = sizes.n == sizes.k;
@@ -61,17 +58,10 @@ void vjp(VjpContext& context) {
   context.set(1, sum_to(tb ? matmul(dy, a, true, ta) : matmul(a, dy, !ta, false), b.shape()));
 }
 
-// Strides of one operand over the (at most two) batch dimensions of the product.
-struct Batching {
-  Index extent[2] = {1, 1};
-  Index a[2] = {0, 0}, b[2] = {0, 0}, c[2] = {0, 0};
-  bool flat = true;  // the leading dimensions collapse to two
-};
-
-Batching collapse(const Shape& lead, const Shape& a_lead, const Shape& b_lead, Index a_step, Index b_step,
-                  Index c_step) {
+MatmulBatching collapse(const Shape& lead, const Shape& a_lead, const Shape& b_lead, Index a_step, Index b_step,
+                        Index c_step) {
   const auto a = broadcast_strides(a_lead, lead), b = broadcast_strides(b_lead, lead);
-  Batching batching;
+  MatmulBatching batching;
   int used = 0;  // dimensions in use, innermost first, at extent[1 - i]
   for (int axis = lead.rank() - 1; axis >= 0; --axis) {
     if (lead[axis] == 1) continue;
@@ -97,10 +87,10 @@ Batching collapse(const Shape& lead, const Shape& a_lead, const Shape& b_lead, I
 }
 
 template <class Args>
-void set_batches(Args& args, const Batching& batching);
+void set_batches(Args& args, const MatmulBatching& batching);
 
 template <>
-void set_batches(GemmArgs& args, const Batching& batching) {
+void set_batches(GemmArgs& args, const MatmulBatching& batching) {
   for (int i = 0; i < 2; ++i) {
     args.batch[i] = batching.extent[i];
     args.a.batch[i] = batching.a[i];
@@ -110,7 +100,7 @@ void set_batches(GemmArgs& args, const Batching& batching) {
 }
 
 template <>
-void set_batches(GemmF64Args& args, const Batching& batching) {
+void set_batches(GemmF64Args& args, const MatmulBatching& batching) {
   for (int i = 0; i < 2; ++i) {
     args.batch[i] = batching.extent[i];
     args.a_batch[i] = batching.a[i];
@@ -119,16 +109,12 @@ void set_batches(GemmF64Args& args, const Batching& batching) {
   }
 }
 
-struct Geometry {
-  Sizes sizes;
-  Batching batching;
-  Index a_row, a_col, b_row, b_col;
-};
+}  // namespace
 
-Geometry geometry_of(LowerContext& context) {
+MatmulGeometry matmul_geometry(const NodeContext& context) {
   const Type &a = context.input_type(0), &b = context.input_type(1);
   const bool ta = context.attrs().flag("trans_a"), tb = context.attrs().flag("trans_b");
-  Geometry g{sizes_of(a, b, context.attrs()), {}, 0, 0, 0, 0};
+  MatmulGeometry g{sizes_of(a, b, context.attrs()), {}, 0, 0, 0, 0};
   auto& [m, n, k] = g.sizes;
   const Shape out = context.output_type().shape;
   g.a_row = ta ? 1 : k;
@@ -149,6 +135,8 @@ Geometry geometry_of(LowerContext& context) {
   return g;
 }
 
+namespace {
+
 // A weight that no step of this program changes is packed once for all runs. -1 where it is not packed.
 Slot packed_weight(LowerContext& context, const GemmArgs& args) {
   const bool one = args.b.batch[0] == 0 && args.b.batch[1] == 0;
@@ -166,7 +154,7 @@ Slot packed_weight(LowerContext& context, const GemmArgs& args) {
 }
 
 void lower(LowerContext& context) {
-  const Geometry g = geometry_of(context);
+  const MatmulGeometry g = matmul_geometry(context);
   const auto [m, n, k] = g.sizes;
   const Slot a = context.input(0), b = context.input(1), c = context.output();
   const double batches = static_cast<double>(g.batching.extent[0] * g.batching.extent[1]);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
+#include "ops/movement_copies.h"
 
 namespace athanor {
 namespace {
@@ -64,35 +65,19 @@ void vjp_transpose(VjpContext& context) {
   context.set(0, transpose(context.dy(), std::move(inverse)));
 }
 
-// A strided copy whose addresses are filled in when it runs; x_offset and y_offset in elements.
-void emit_copy(LowerContext& context, kernels::StridedCopy copy, Slot x, Index x_offset, Slot y, Index y_offset) {
+// A strided copy whose addresses are filled in when it runs.
+void emit_copy(LowerContext& context, const PlacedCopy& placed, Slot x, Slot y) {
   const auto kernel = context.kernels.movement.copy;
   context.emit({}, [=](Execution& run) {
-    kernels::StridedCopy now = copy;
-    now.x = run.at<std::byte>(x) + x_offset * copy.element_size;
-    now.y = run.at<std::byte>(y) + y_offset * copy.element_size;
+    kernels::StridedCopy now = placed.copy;
+    now.x = run.at<std::byte>(x) + placed.x_offset * now.element_size;
+    now.y = run.at<std::byte>(y) + placed.y_offset * now.element_size;
     kernel(now, run.parallel);
   });
 }
 
-kernels::StridedCopy copy_of(const Shape& shape, DType dtype) {
-  kernels::StridedCopy copy{};
-  copy.rank = shape.rank();
-  copy.element_size = size_of(dtype);
-  std::copy(shape.begin(), shape.end(), copy.shape);
-  return copy;
-}
-
 void lower_transpose(LowerContext& context) {
-  const Type& y = context.output_type();
-  const auto x_strides = context.input_type(0).shape.strides(), y_strides = y.shape.strides();
-  const std::vector<Index> order = context.attrs().list("order");
-  kernels::StridedCopy copy = copy_of(y.shape, y.dtype);
-  for (int axis = 0; axis < copy.rank; ++axis) {
-    copy.x_stride[axis] = x_strides[order[axis]];
-    copy.y_stride[axis] = y_strides[axis];
-  }
-  emit_copy(context, copy, context.input(0), 0, context.output(), 0);
+  emit_copy(context, transpose_copy(context), context.input(0), context.output());
 }
 
 void infer_concat(InferContext& context) {
@@ -133,17 +118,9 @@ void vjp_concat(VjpContext& context) {
 }
 
 void lower_concat(LowerContext& context) {
-  const int axis = static_cast<int>(context.attrs().integer("axis"));
-  const auto y_strides = context.output_type().shape.strides();
-  Index at = 0;
-  for (int i = 0; i < context.input_count(); ++i) {
-    const Type& x = context.input_type(i);
-    kernels::StridedCopy copy = copy_of(x.shape, x.dtype);
-    const auto x_strides = x.shape.strides();
-    std::copy(x_strides.begin(), x_strides.end(), copy.x_stride);
-    std::copy(y_strides.begin(), y_strides.end(), copy.y_stride);
-    emit_copy(context, copy, context.input(i), 0, context.output(), at * y_strides[axis]);
-    at += x.shape[axis];
+  const auto copies = concat_copies(context);
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    emit_copy(context, copies[i], context.input(static_cast<int>(i)), context.output());
   }
 }
 
@@ -197,19 +174,7 @@ void vjp_slice(VjpContext& context) {
   context.set(0, apply(Op::pad, {context.dy()}, {{"low", low}, {"high", high}, {"step", step}, {"value", 0.0}}));
 }
 
-void lower_slice(LowerContext& context) {
-  const Type& y = context.output_type();
-  const auto x_strides = context.input_type(0).shape.strides(), y_strides = y.shape.strides();
-  const std::vector<Index> start = context.attrs().list("start"), step = context.attrs().list("step");
-  kernels::StridedCopy copy = copy_of(y.shape, y.dtype);
-  Index offset = 0;
-  for (int axis = 0; axis < copy.rank; ++axis) {
-    copy.x_stride[axis] = x_strides[axis] * step[axis];
-    copy.y_stride[axis] = y_strides[axis];
-    offset += start[axis] * x_strides[axis];
-  }
-  emit_copy(context, copy, context.input(0), offset, context.output(), 0);
-}
+void lower_slice(LowerContext& context) { emit_copy(context, slice_copy(context), context.input(0), context.output()); }
 
 // `low` and `high` elements of `value` around each axis; `step` (default 1) puts |step| - 1 of them between neighbours, and a
 // negative one reverses the axis: what the gradient of a strided slice needs.
@@ -249,30 +214,14 @@ void vjp_pad(VjpContext& context) {
   context.set(0, apply(Op::slice, {context.dy()}, {{"start", start}, {"stop", stop}, {"step", step}}));
 }
 
-std::vector<std::byte> element_of(double value, DType dtype) {
-  Graph graph;
-  const ValueId id = graph.scalar(value, dtype);
-  return graph.constant_of(graph.producer(id)).bytes;
-}
-
 void lower_pad(LowerContext& context) {
-  const Type &x = context.input_type(0), &y = context.output_type();
-  const std::vector<Index> low = context.attrs().list("low"), step = context.attrs().list("step");
-  const auto x_strides = x.shape.strides(), y_strides = y.shape.strides();
-  const auto value = std::make_shared<std::vector<std::byte>>(element_of(context.attrs().real("value"), y.dtype));
+  const Type& y = context.output_type();
+  const auto value = std::make_shared<std::vector<std::byte>>(pad_value(context));
   const auto fill = context.kernels.movement.fill;
   const Slot to = context.output();
   const Index count = y.count(), size = size_of(y.dtype);
   context.emit({}, [=](Execution& run) { fill({run.at(to), value->data(), count, size}, run.parallel); });
-  kernels::StridedCopy copy = copy_of(x.shape, x.dtype);
-  Index offset = 0;
-  for (int axis = 0; axis < copy.rank; ++axis) {
-    copy.x_stride[axis] = x_strides[axis];
-    copy.y_stride[axis] = y_strides[axis] * step[axis];
-    offset +=
-        (low[axis] + (step[axis] < 0 && x.shape[axis] > 0 ? (x.shape[axis] - 1) * -step[axis] : 0)) * y_strides[axis];
-  }
-  emit_copy(context, copy, context.input(0), 0, to, offset);
+  emit_copy(context, pad_copy(context), context.input(0), to);
 }
 
 }  // namespace

@@ -26,7 +26,7 @@ double initial_of(optim::RuleId rule, const optim::StateInfo& state, const std::
 }  // namespace
 
 OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options)
-    : rule_(rule), groups_(std::move(groups)), options_(options), prepared_(groups_.size()) {
+    : rule_(rule), groups_(std::move(groups)), options_(options), prepared_(groups_.size()), counter_(sizeof(Index)) {
   std::set<Variable*> seen;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     for (const auto& variable : groups_[g].variables) {
@@ -54,7 +54,7 @@ void OptimizerState::adopt() {
       if (k == 0 || (mask >> (k - 1) & 1U) != 0) bytes += rounded(variables_[i]->type().bytes());
     }
   }
-  auto arena = std::make_shared<Arena>(bytes);
+  const auto arena = arena_ = std::make_shared<Arena>(bytes);
   // Parameters first, side by side, then slot after slot of the states: what a collective or a checkpoint reads in one piece.
   Index offset = 0;
   for (const auto& variable : variables_) {
@@ -79,6 +79,11 @@ void OptimizerState::adopt() {
   }
 }
 
+void OptimizerState::set_steps(Index steps) {
+  *reinterpret_cast<Index*>(counter_.host()) = steps;
+  counter_.wrote_on_host();
+}
+
 optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients) const {
   std::vector<optim::Segment> segments;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
@@ -97,11 +102,14 @@ optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients
 optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const double* hyper, void* workspace,
                                        Parallel& parallel) {
   const std::size_t width = optim::info(rule_).hypers.size();
+  const Index done = steps();
   for (std::size_t g = 0; g < groups_.size(); ++g) {
-    prepared_[g] = optim::prepare(rule_, std::span(hyper + g * width, width), steps_ + 1);
+    prepared_[g] = optim::prepare(rule_, std::span(hyper + g * width, width), done + 1);
   }
   const optim::StepResult result = optim::step(plan, prepared_, options_, workspace, parallel);
-  if (!result.skipped) ++steps_;
+  if (result.skipped) return result;
+  set_steps(done + 1);
+  arena_->buffer.wrote_on_host();
   return result;
 }
 

@@ -28,8 +28,16 @@ class OptimizerState final : public Resource {
   const std::vector<std::shared_ptr<Variable>>& states() const { return states_; }
 
   // Steps taken so far; the next one is steps() + 1. To be changed only while no program runs, to resume.
-  Index steps() const { return steps_; }
-  void set_steps(Index steps) { steps_ = steps; }
+  Index steps() const { return *reinterpret_cast<const Index*>(counter_.host()); }
+  void set_steps(Index steps);
+
+  // What a device needs to do the step by itself: where states and counter live, and what it is asked to do.
+  const optim::StepOptions& options() const { return options_; }
+  const std::shared_ptr<Arena>& arena() const { return arena_; }
+  Buffer& counter() { return counter_; }  // one Index
+  int group_of(int variable) const { return group_of_[static_cast<std::size_t>(variable)]; }
+  // By state slot of the rule; null where a slot is unused.
+  const std::vector<Variable*>& states_of(int variable) const { return states_of_[static_cast<std::size_t>(variable)]; }
 
   optim::OptimPlan plan(const std::vector<const float*>& gradients) const;
 
@@ -47,7 +55,8 @@ class OptimizerState final : public Resource {
   std::vector<std::shared_ptr<Variable>> states_;
   std::vector<std::vector<Variable*>> states_of_;  // of every variable, by state slot; null where unused
   std::vector<optim::Group> prepared_;
-  Index steps_ = 0;
+  std::shared_ptr<Arena> arena_;  // parameters and states, side by side
+  Buffer counter_;
 };
 
 }  // namespace athanor

@@ -5,11 +5,10 @@
 #include "base/error.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
+#include "ops/pool_geometry.h"
 #include "ops/require.h"
 
 namespace athanor {
-namespace {
-
 PoolShape pool_shape(const Shape& x, const Attrs& attrs) {
   const auto kernel = attrs.list("kernel"), stride = attrs.list("stride", kernel);
   const auto padding = attrs.list("padding", {0, 0, 0, 0}), dilation = attrs.list("dilation", {1, 1});
@@ -21,6 +20,8 @@ PoolShape pool_shape(const Shape& x, const Attrs& attrs) {
   shape.dilation_h = dilation[0], shape.dilation_w = dilation[1];
   return shape;
 }
+
+namespace {
 
 void check_list(const char* name, const Attrs& attrs, const char* attr, std::size_t size, Index least) {
   const auto values = attrs.list(attr, std::vector<Index>(size, least));

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
+#include "ops/reduce_passes.h"
 
 namespace athanor {
 namespace {
@@ -100,13 +101,12 @@ void vjp_extremum(VjpContext& context) {
   context.set(0, hit * (reshape(context.dy(), kept) / ties));
 }
 
-// Merges neighbouring axes of the same kind into (outer, reduced, inner, tail). Anything more alternating is taken one group
-// of reduced axes at a time, the last first.
-struct Pass {
-  Index outer, reduced, inner, tail;
-};
+}  // namespace
 
-std::vector<Pass> passes_of(const Shape& shape, const std::vector<bool>& reduced, bool one_only) {
+std::vector<ReducePass> reduce_passes(const NodeContext& context) {
+  const Shape& shape = context.input_type(0).shape;
+  std::vector<bool> reduced(shape.rank(), false);
+  for (const Index axis : context.attrs().list("axes")) reduced[axis] = true;
   std::vector<std::pair<bool, Index>> runs;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] == 1) continue;
@@ -116,7 +116,7 @@ std::vector<Pass> passes_of(const Shape& shape, const std::vector<bool>& reduced
       runs.emplace_back(reduced[axis], shape[axis]);
     }
   }
-  std::vector<Pass> passes;
+  std::vector<ReducePass> passes;
   const auto product = [&](std::size_t first, std::size_t last) {
     Index count = 1;
     for (std::size_t i = first; i < last; ++i) count *= runs[i].second;
@@ -125,7 +125,7 @@ std::vector<Pass> passes_of(const Shape& shape, const std::vector<bool>& reduced
   while (std::any_of(runs.begin(), runs.end(), [](const auto& run) { return run.first; })) {
     std::size_t last = runs.size();
     while (!runs[last - 1].first) --last;  // runs[last - 1] is the last reduced run
-    const bool pair = !one_only && last == runs.size() && last >= 3 && runs[last - 3].first;
+    const bool pair = last == runs.size() && last >= 3 && runs[last - 3].first;
     if (pair) {
       passes.push_back({product(0, last - 3), runs[last - 3].second, runs[last - 2].second, runs[last - 1].second});
       runs.erase(runs.begin() + static_cast<std::ptrdiff_t>(last) - 1);
@@ -139,7 +139,15 @@ std::vector<Pass> passes_of(const Shape& shape, const std::vector<bool>& reduced
   return passes;
 }
 
-void emit_pass(LowerContext& context, ReduceOp op, const Pass& pass, Slot from, Slot to) {
+ReducePass arg_pass(const NodeContext& context) {
+  const Shape& shape = context.input_type(0).shape;
+  const int axis = static_cast<int>(context.attrs().integer("axis"));
+  return {shape.count(0, axis), shape[axis], shape.count(axis + 1), 1};
+}
+
+namespace {
+
+void emit_pass(LowerContext& context, ReduceOp op, const ReducePass& pass, Slot from, Slot to) {
   ReduceArgs args;
   args.op = op;
   args.dtype = context.input_type(0).dtype;
@@ -156,10 +164,7 @@ void emit_pass(LowerContext& context, ReduceOp op, const Pass& pass, Slot from, 
 
 template <ReduceOp op>
 void lower_reduction(LowerContext& context) {
-  const Shape& shape = context.input_type(0).shape;
-  std::vector<bool> reduced(shape.rank(), false);
-  for (const Index axis : context.attrs().list("axes")) reduced[axis] = true;
-  const auto passes = passes_of(shape, reduced, false);
+  const auto passes = reduce_passes(context);
   Slot from = context.input(0);
   for (std::size_t i = 0; i < passes.size(); ++i) {
     const bool last = i + 1 == passes.size();
@@ -172,10 +177,7 @@ void lower_reduction(LowerContext& context) {
 
 template <ReduceOp op>
 void lower_arg(LowerContext& context) {
-  const Shape& shape = context.input_type(0).shape;
-  const int axis = static_cast<int>(context.attrs().integer("axis"));
-  emit_pass(context, op, {shape.count(0, axis), shape[axis], shape.count(axis + 1), 1}, context.input(0),
-            context.output());
+  emit_pass(context, op, arg_pass(context), context.input(0), context.output());
 }
 
 }  // namespace

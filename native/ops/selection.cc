@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "graph/lower.h"
 #include "kernels/top_mask.h"
+#include "ops/sentences.h"
 
 namespace athanor {
 namespace {
@@ -27,14 +28,10 @@ void lower_top_mask(LowerContext& context) {
   const std::string where = context.where();
   context.emit({4.0 * static_cast<double>(count), 0}, [=](Execution& run) {
     const Index kept = *run.at<const std::int32_t>(k);
-    check(kept >= 0 && kept <= width, Code::argument, [&] {
-      return where + ": of rows of " + std::to_string(width) + " values it can keep 0 to " + std::to_string(width) +
-             ", got " + std::to_string(kept);
-    });
+    check(kept >= 0 && kept <= width, Code::argument, [&] { return bad_kept(where, kept, width); });
     const Index bad =
         kernels::top_mask(run.at<const float>(x), run.at<std::uint8_t>(y), rows, width, kept, run.parallel);
-    check(bad < 0, Code::nonfinite,
-          [&] { return where + ": the value at position " + std::to_string(bad) + " is NaN and has no rank"; });
+    check(bad < 0, Code::nonfinite, [&] { return without_rank(where, bad); });
   });
 }
 

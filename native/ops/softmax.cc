@@ -3,6 +3,8 @@
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/require.h"
+#include "ops/sentences.h"
+#include "ops/softmax_args.h"
 
 namespace athanor {
 namespace {
@@ -49,19 +51,16 @@ void vjp_log_softmax_grad(VjpContext& context) {
   if (context.wants(1)) context.set(1, g - sum(g * p, axis, true));
 }
 
-// Rows along an inner axis are brought to the end and back; the usual last axis is taken as it is.
-struct Rows {
-  Index rows, cols;
-  bool moved;
-  Index outer, inner;
-};
+}  // namespace
 
-Rows rows_of(LowerContext& context) {
+SoftmaxRows softmax_rows(const NodeContext& context) {
   const Shape& shape = context.output_type().shape;
   const int axis = static_cast<int>(context.attrs().integer("axis"));
   const Index cols = shape[axis], inner = shape.count(axis + 1);
   return {cols == 0 ? 0 : shape.count() / cols, cols, inner != 1, shape.count(0, axis), inner};
 }
+
+namespace {
 
 // (outer, a, b) to (outer, b, a)
 void emit_swap(LowerContext& context, Slot from, Slot to, Index outer, Index a, Index b) {
@@ -80,7 +79,7 @@ void emit_swap(LowerContext& context, Slot from, Slot to, Index outer, Index a, 
   });
 }
 
-Slot rows_first(LowerContext& context, const Rows& rows, int input) {
+Slot rows_first(LowerContext& context, const SoftmaxRows& rows, int input) {
   if (!rows.moved) return context.input(input);
   const Slot moved = context.workspace(context.input_type(input).bytes());
   emit_swap(context, context.input(input), moved, rows.outer, rows.cols, rows.inner);
@@ -89,7 +88,7 @@ Slot rows_first(LowerContext& context, const Rows& rows, int input) {
 
 template <bool log>
 void lower_softmax(LowerContext& context) {
-  const Rows rows = rows_of(context);
+  const SoftmaxRows rows = softmax_rows(context);
   const Slot x = rows_first(context, rows, 0);
   const Slot y = rows.moved ? context.workspace(context.output_type().bytes()) : context.output();
   const auto kernel = context.kernels.softmax.forward;
@@ -102,7 +101,7 @@ void lower_softmax(LowerContext& context) {
 
 template <bool log>
 void lower_softmax_grad(LowerContext& context) {
-  const Rows rows = rows_of(context);
+  const SoftmaxRows rows = softmax_rows(context);
   const Slot y = rows_first(context, rows, 0), dy = rows_first(context, rows, 1);
   const Slot dx = rows.moved ? context.workspace(context.output_type().bytes()) : context.output();
   const auto kernel = context.kernels.softmax.backward;
@@ -147,7 +146,9 @@ void vjp_cross_entropy(VjpContext& context) {
                        context.attrs()));
 }
 
-CrossEntropyArgs cross_entropy_args(const LowerContext& context) {
+}  // namespace
+
+CrossEntropyArgs cross_entropy_args(const NodeContext& context) {
   CrossEntropyArgs args;
   args.rows = context.input_type(0).shape[0];
   args.classes = context.input_type(0).shape[1];
@@ -157,6 +158,8 @@ CrossEntropyArgs cross_entropy_args(const LowerContext& context) {
   args.ignore_index = static_cast<std::int32_t>(context.attrs().integer("ignore_index", -100));
   return args;
 }
+
+namespace {
 
 void lower_cross_entropy(LowerContext& context) {
   const CrossEntropyArgs args = cross_entropy_args(context);
@@ -173,9 +176,7 @@ void lower_cross_entropy(LowerContext& context) {
       const Index row = counts.first_bad;
       const int label = now.label_dtype == DType::u8 ? run.at<const std::uint8_t>(labels)[row]
                                                      : run.at<const std::int32_t>(labels)[row];
-      return where + ": label " + std::to_string(label) + " of row " + std::to_string(row) +
-             " is no class, expected 0 to " + std::to_string(now.classes - 1) +
-             (counts.bad > 1 ? " (and " + std::to_string(counts.bad - 1) + " more like it)" : std::string());
+      return bad_label(where, {label, row, counts.bad}, now.classes);
     });
   });
 }

@@ -24,8 +24,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual Capabilities capabilities() const = 0;
-  virtual std::shared_ptr<Block> allocate(Index bytes) = 0;
-  virtual void copy(void* to, const void* from, Index bytes) = 0;
+  // Throws Code::unsupported_op where it cannot run an operation.
   virtual std::unique_ptr<Program> lower(const Graph& graph, const CompileOptions& options) = 0;
 };
 

@@ -11,7 +11,8 @@ Variable::Variable(std::string name, Type type)
     : name_(std::move(name)), type_(type), arena_(std::make_shared<Arena>(type.bytes())) {}
 
 void Variable::move_to(std::shared_ptr<Arena> arena, Index offset) {
-  if (type_.bytes() > 0) std::memcpy(arena->block.data() + offset, data(), static_cast<std::size_t>(type_.bytes()));
+  if (type_.bytes() > 0) std::memcpy(arena->buffer.host() + offset, data(), static_cast<std::size_t>(type_.bytes()));
+  arena->buffer.wrote_on_host();
   arena_ = std::move(arena);
   offset_ = offset;
 }

@@ -12,14 +12,14 @@
 
 #include "base/function_ref.h"
 #include "base/shape.h"
-#include "runtime/memory.h"
+#include "runtime/buffer.h"
 
 namespace athanor {
 
-// One flat block and the lock that keeps a reader from seeing half a training step.
+// One flat buffer and the lock that keeps a reader from seeing half a training step.
 struct Arena {
-  explicit Arena(Index bytes) : block(bytes) {}
-  Block block;
+  explicit Arena(Index bytes) : buffer(bytes) {}
+  Buffer buffer;
   std::shared_mutex mutex;
 };
 
@@ -30,7 +30,9 @@ class Variable {
   const std::string& name() const { return name_; }
   void rename(std::string name) { name_ = std::move(name); }
   const Type& type() const { return type_; }
-  std::byte* data() const { return arena_->block.data() + offset_; }
+  // The values on the host, and those on a device. The caller holds the arena's lock.
+  std::byte* data() const { return arena_->buffer.host() + offset_; }
+  std::byte* on(const std::shared_ptr<Device>& device) const { return arena_->buffer.on(device) + offset_; }
   const std::shared_ptr<Arena>& arena() const { return arena_; }
 
   // Copies the values to `offset` of `arena` and reads from there on. The caller holds both arenas' locks.
@@ -42,7 +44,14 @@ class Variable {
 
   // Counts the changes of the values. Whoever changes them in place says so, before it gives the arena's lock back.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
-  void touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
+  void touch() {
+    version_.fetch_add(1, std::memory_order_acq_rel);
+    arena_->buffer.wrote_on_host();
+  }
+  void touch_on(const Device& device) {
+    version_.fetch_add(1, std::memory_order_acq_rel);
+    arena_->buffer.wrote_on(device);
+  }
 
   // What `make` makes of the values as of `version`: once for all programs that hold on to it. The caller holds the locks of what
   // `make` reads; a second caller waits for the first one's result.

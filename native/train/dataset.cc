@@ -40,17 +40,20 @@ void Dataset::write(const std::string& name, Index first, Index rows, const std:
   });
   const Index row_bytes = rows_ == 0 ? 0 : to.type.bytes() / rows_;
   if (rows > 0) {
-    std::memcpy(to.data->data() + first * row_bytes, data, static_cast<std::size_t>(rows * row_bytes));
+    std::memcpy(to.data->host() + first * row_bytes, data, static_cast<std::size_t>(rows * row_bytes));
+    to.data->wrote_on_host();
   }
 }
 
-const std::int32_t* Dataset::order(std::uint64_t seed, std::uint64_t epoch) {
-  if (!ordered_ || seed != seed_ || epoch != epoch_) {
-    order_.resize(static_cast<std::size_t>(rows_));
-    kernels::permutation(seed, epoch, rows_, order_.data());
-    seed_ = seed, epoch_ = epoch, ordered_ = true;
+const Buffer& Dataset::order(std::uint64_t seed, std::uint64_t epoch) {
+  const bool known = order_ != nullptr && seed == seed_ && epoch == epoch_;
+  if (order_ == nullptr) order_ = std::make_unique<Buffer>(rows_ * static_cast<Index>(sizeof(std::int32_t)));
+  if (!known) {
+    kernels::permutation(seed, epoch, rows_, reinterpret_cast<std::int32_t*>(order_->host()));
+    order_->wrote_on_host();
+    seed_ = seed, epoch_ = epoch;
   }
-  return order_.data();
+  return *order_;
 }
 
 }  // namespace athanor

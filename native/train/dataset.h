@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "base/shape.h"
-#include "runtime/memory.h"
+#include "runtime/buffer.h"
 
 namespace athanor {
 
 struct Column {
   std::string name;
   Type type;  // [rows, …]
-  std::shared_ptr<Block> data;
+  std::shared_ptr<Buffer> data;
 };
 
 class Dataset {
@@ -31,14 +31,13 @@ class Dataset {
   void write(const std::string& name, Index first, Index rows, const std::byte* data);
 
   // The order of epoch `epoch`: the same for one seed whatever was asked before. Not for two threads at once.
-  const std::int32_t* order(std::uint64_t seed, std::uint64_t epoch);
+  const Buffer& order(std::uint64_t seed, std::uint64_t epoch);  // i32 [rows]
 
  private:
   std::vector<Column> columns_;
   Index rows_ = 0;
-  std::vector<std::int32_t> order_;
+  std::unique_ptr<Buffer> order_;
   std::uint64_t seed_ = 0, epoch_ = 0;
-  bool ordered_ = false;
 };
 
 }  // namespace athanor

@@ -45,8 +45,9 @@ int position(const std::vector<std::string>& names, const std::string& name) {
 
 Loop::Loop(LoopConfig config) : config_(std::move(config)) {
   bool sized = false;
+  const bool on_device = dynamic_cast<device::DeviceProgram*>(config_.program.get()) != nullptr;
   for (const Port& port : config_.program->inputs()) {
-    auto batch = std::make_shared<Block>(port.type.bytes());
+    auto batch = std::make_shared<Block>(on_device ? 0 : port.type.bytes());
     if (const int hyper = position(config_.hyper, port.name); hyper >= 0) {
       check(port.type.dtype == DType::f64, Code::dtype, [&] {
         return "fit: the numbers of a step are f64, input \"" + port.name + "\" is " + to_string(port.type);
@@ -80,6 +81,44 @@ Loop::Loop(LoopConfig config) : config_(std::move(config)) {
   }
   place_hypers();
   place_records();
+  if (on_device) place_on_device();
+}
+
+void Loop::place_on_device() {
+  device::LoopPlan plan;
+  plan.batch = batch_, plan.samples = config_.dataset->rows();
+  plan.hyper_size = hyper_size_, plan.record_width = record_width_;
+  for (std::size_t i = 0; i < feeds_.size(); ++i) {
+    const Feed& feed = feeds_[i];
+    if (feed.column == nullptr) {
+      plan.hypers.push_back({i, feed.offset, feed.count});
+    } else {
+      plan.columns.push_back({i, feed.column->data, feed.column->type.dtype, feed.column->type.shape.count(1)});
+    }
+  }
+  for (std::size_t i = 0; i < results_.size(); ++i) {
+    const Result& result = results_[i];
+    const bool guards = result.record >= 0 && guard_ >= 0 && result.offset + result.count - 1 == guard_;
+    if (result.record >= 0) plan.records.push_back({i, result.offset, result.count, guards});
+    if (result.collect >= 0) plan.collected.push_back({i, static_cast<std::size_t>(result.collect)});
+  }
+  device_ = std::make_unique<device::DeviceLoop>(std::static_pointer_cast<device::DeviceProgram>(config_.program),
+                                                 std::move(plan));
+}
+
+LoopResult Loop::run_on_device(const LoopRequest& request) {
+  device::LoopTurns turns;
+  if (request.shuffle) turns.order = &config_.dataset->order(request.seed, request.epoch);
+  turns.first_row = request.first_row, turns.steps = request.steps;
+  turns.seed = request.seed, turns.first_step = request.first_step;
+  turns.hyper = request.hyper.data();
+  turns.cancelled = request.cancelled;
+  device::LoopOutcome outcome = device_->run(turns);
+  LoopResult result;
+  result.steps = outcome.steps, result.cancelled = outcome.is_cancelled, result.guarded = outcome.is_guarded;
+  result.records = std::move(outcome.records);
+  result.collected = std::move(outcome.collected);
+  return result;
 }
 
 // The numbers of a step stand side by side in the order in which their inputs are named.
@@ -110,7 +149,7 @@ void Loop::gather(const std::int32_t* order, Index first_row, Parallel& parallel
     if (feed.column == nullptr) continue;
     kernels::BatchGather args{};
     args.y = feed.batch->data();
-    args.x = feed.column->data->data();
+    args.x = feed.column->data->host();
     args.index = order == nullptr ? nullptr : order + first_row;
     args.first = first_row;
     args.x_dtype = args.y_dtype = feed.column->type.dtype;
@@ -149,8 +188,16 @@ LoopResult Loop::run(const LoopRequest& request) {
     return "fit: expected " + std::to_string(request.steps * hyper_size_) + " hyper-parameters, got " +
            std::to_string(request.hyper.size());
   });
+  if (device_ != nullptr) {
+    LoopResult result = run_on_device(request);
+    result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return result;
+  }
   const std::shared_ptr<ThreadPool> threads = pool();
-  const std::int32_t* order = request.shuffle ? config_.dataset->order(request.seed, request.epoch) : nullptr;
+  const std::int32_t* order = nullptr;
+  if (request.shuffle) {
+    order = reinterpret_cast<const std::int32_t*>(config_.dataset->order(request.seed, request.epoch).host());
+  }
   LoopResult result;
   result.collected.resize(config_.collect.size());
   std::vector<const void*> feeds;

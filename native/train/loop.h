@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "device/loop.h"
 #include "runtime/program.h"
 #include "train/dataset.h"
 
@@ -65,6 +66,8 @@ class Loop {
     Index count = 0, offset = 0;  // numbers of a record, and where they stand in a row
   };
 
+  void place_on_device();
+  LoopResult run_on_device(const LoopRequest& request);
   void place_hypers();
   void place_records();
   void gather(const std::int32_t* order, Index first_row, Parallel& parallel);
@@ -77,6 +80,7 @@ class Loop {
   Index guard_ = -1;
   std::vector<Feed> feeds_;
   std::vector<Result> results_;
+  std::unique_ptr<device::DeviceLoop> device_;  // of a program that runs on a device
 };
 
 }  // namespace athanor

@@ -5,6 +5,7 @@ import { transformSync } from "esbuild";
 import ts from "typescript";
 import { describe, expect, it } from "vitest";
 import * as data from "../../lib/data/index.js";
+import * as device from "../../lib/device/index.js";
 import * as distill from "../../lib/distill/index.js";
 import * as loss from "../../lib/loss/index.js";
 import * as metrics from "../../lib/metrics/index.js";
@@ -20,6 +21,7 @@ import { tune } from "../../lib/tune/index.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
 const rooms = [
+  "device",
   "tensor",
   "ops",
   "nn",
@@ -35,7 +37,7 @@ const rooms = [
   "tune",
 ];
 const engine = { array, compile, grad, Parameter, valueAndGrad };
-const scope = { ...engine, data, distill, loss, metrics, nn, ops, optim, prune, report, schedule, train, tune };
+const scope = { ...engine, data, device, distill, loss, metrics, nn, ops, optim, prune, report, schedule, train, tune };
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
@@ -43,6 +45,7 @@ import { writeFile } from "node:fs/promises";
 import { array, compile, grad, Parameter, valueAndGrad, type NdArray, type Tensor } from "../tensor/index.js";
 import * as artifact from "../artifact/index.js";
 import * as data from "../data/index.js";
+import * as device from "../device/index.js";
 import * as distill from "../distill/index.js";
 import * as loss from "../loss/index.js";
 import * as metrics from "../metrics/index.js";

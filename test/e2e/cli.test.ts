@@ -116,6 +116,7 @@ describe("athanor", () => {
   test("--help reads well", async () => {
     const { status, out } = await athanor("--help");
     expect(status).toBe(0);
-    for (const command of ["inspect", "eval", "prune", "quantize", "distill"]) expect(out).toContain(`  ${command} `);
+    for (const command of ["inspect", "eval", "prune", "quantize", "distill", "doctor"])
+      expect(out).toContain(`  ${command} `);
   });
 });

@@ -135,6 +135,7 @@ describe("the package", () => {
     const namespaces = [
       "artifact",
       "data",
+      "device",
       "distill",
       "loss",
       "metrics",

@@ -1,6 +1,7 @@
 // Twenty training steps of four models beside PyTorch's: every loss, the final weights and statistics, and the logits in use.
 // Everything is compared with PyTorch's float64 run; its own float32 run is off by `drift`, and so may we be, a few times over.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { DeviceName } from "../../lib/device/index.js";
 import { addon, call } from "../../lib/native/index.js";
 import * as loss from "../../lib/loss/index.js";
 import * as nn from "../../lib/nn/index.js";
@@ -8,6 +9,7 @@ import * as ops from "../../lib/ops/index.js";
 import * as optim from "../../lib/optim/index.js";
 import { array, compile, Program, type NdArray, type Tensor } from "../../lib/tensor/index.js";
 import { Trace, within } from "../../lib/tensor/trace.js";
+import { platforms } from "../platforms.js";
 import { driftFactor } from "../tolerances.js";
 import { readGolden, type GoldenTensor, type ModelCase } from "./read.js";
 
@@ -67,8 +69,14 @@ function batch({ data, shape }: GoldenTensor, i: number): NdArray {
 }
 
 /** A training step as a program of x, y and the hyper-parameters; gives the loss. */
-function trainer(model: nn.Module, bound: optim.BoundOptimizer, x: NdArray, y: NdArray): Program {
-  const trace = new Trace({ training: true });
+function trainer(
+  model: nn.Module,
+  bound: optim.BoundOptimizer,
+  x: NdArray,
+  y: NdArray,
+  device: DeviceName | undefined,
+): Program {
+  const trace = new Trace({ training: true, device });
   const value = within(trace, () => {
     const logits = model.forward(trace.input("x", x.dtype, x.shape));
     return loss.crossEntropy()(logits, trace.input("y", y.dtype, y.shape));
@@ -79,13 +87,10 @@ function trainer(model: nn.Module, bound: optim.BoundOptimizer, x: NdArray, y: N
   call(() => trace.graph.optimizerStep(bound.native, gradients, hyper.id));
   trace.commit();
   call(() => trace.graph.setOutputs(["loss"], [value.id]));
-  return new Program(
-    call(() => trace.graph.compile()),
-    "step",
-  );
+  return new Program(trace.compile(), "step");
 }
 
-async function run(test: ModelCase) {
+async function run(test: ModelCase, device: DeviceName | undefined) {
   const model = models[test.name]!().assignNames();
   const parameters = new Map(model.namedParameters().map(({ name, parameter }) => [name, parameter]));
   expect([...parameters.keys()].sort()).toEqual(Object.keys(test.start).map(ours).sort());
@@ -95,13 +100,13 @@ async function run(test: ModelCase) {
   }
   const [xs, ys] = [golden.tensor(test.x), golden.tensor(test.y)];
   const bound = optim.bind(optimizers[test.name]!, model.namedParameters());
-  const step = trainer(model, bound, batch(xs, 0), batch(ys, 0));
+  const step = trainer(model, bound, batch(xs, 0), batch(ys, 0), device);
   const losses: number[] = [];
   for (let i = 0; i < test.steps; i++) {
     const feeds = { x: batch(xs, i % 4), y: batch(ys, i % 4), hyper: bound.hyperAt(i) };
     losses.push((await step.run(feeds)).loss!.item());
   }
-  const logits = await compile((x: Tensor) => model.forward(x)).run(batch(xs, 0));
+  const logits = await compile((x: Tensor) => model.forward(x), { device }).run(batch(xs, 0));
   return { losses, parameters, logits };
 }
 
@@ -114,13 +119,13 @@ function apart(a: ArrayLike<number>, b: ArrayLike<number>): number {
   }, 0);
 }
 
-describe.each(addon.isas())("on %s", (isa) => {
+describe.each(platforms)("on $name", ({ isa, device }) => {
   const before = addon.isa();
-  beforeAll(() => addon.setIsa(isa));
+  beforeAll(() => addon.setIsa(isa ?? before));
   afterAll(() => addon.setIsa(before));
 
   it.each(golden.record.cases.map((test) => [test.name, test] as const))("%s", async (name, test) => {
-    const { losses, parameters, logits } = await run(test);
+    const { losses, parameters, logits } = await run(test, device);
     const check = (what: string, got: ArrayLike<number>, want: ArrayLike<number>, drift: number) =>
       expect(apart(got, want) / drift, `${what}: off by so many drifts of PyTorch`).toBeLessThanOrEqual(driftFactor);
     const { f32, f64 } = test.losses;

@@ -2,8 +2,9 @@
 // the stored g fed in, so that g is the gradient to the bit. What counts is PyTorch's float64 run; its own float32 run is off by
 // `drift`, and so may we be, a few times over.
 import { describe, expect, it } from "vitest";
-import { addon } from "../../lib/native/index.js";
+import type { DeviceName } from "../../lib/device/index.js";
 import { array, nn, optim, train, Parameter, type NdArray, type Tensor } from "../../lib/index.js";
+import { onPlatform, platforms } from "../platforms.js";
 import { driftFactor } from "../tolerances.js";
 import { readGolden, type OptimizerCase } from "./read.js";
 
@@ -80,14 +81,17 @@ function optimizerOf(item: OptimizerCase): optim.Optimizer {
   } as never);
 }
 
-async function replay(item: OptimizerCase): Promise<Map<number, Float32Array>> {
+async function replay(item: OptimizerCase, device: DeviceName | undefined): Promise<Map<number, Float32Array>> {
   const bag = new Bag();
   bag.values.forEach((parameter, i) => {
     const { data, shape } = tensor(record.start[record.parameters[i]!]!);
     parameter.write(array(Float32Array.from(data), shape));
   });
-  using step = train.step(bag, optimizerOf(item), (g: train.BatchTensors) =>
-    bag.values.map((p, i) => p.tensor().mul(g[`g${i}`]!).sum()).reduce((a, b) => a.add(b)),
+  using step = train.step(
+    bag,
+    optimizerOf(item),
+    (g: train.BatchTensors) => bag.values.map((p, i) => p.tensor().mul(g[`g${i}`]!).sum()).reduce((a, b) => a.add(b)),
+    { device },
   );
   const reached = new Map<number, Float32Array>();
   for (let t = 0; t < record.steps; t++) {
@@ -108,12 +112,10 @@ async function replay(item: OptimizerCase): Promise<Map<number, Float32Array>> {
   return reached;
 }
 
-describe.each(addon.isas())("on %s", (isa) => {
+describe.each(platforms)("on $name", (platform) => {
   it.each(record.cases)("$name follows PyTorch over 50 steps", async (item) => {
-    const before = addon.isa();
-    addon.setIsa(isa);
-    try {
-      const reached = await replay(item);
+    await onPlatform(platform, async () => {
+      const reached = await replay(item, platform.device);
       for (const [steps, keys] of Object.entries(item.expected)) {
         const wanted = tensor(keys.f64).data;
         const got = reached.get(Number(steps))!;
@@ -124,8 +126,6 @@ describe.each(addon.isas())("on %s", (isa) => {
         wanted.forEach((value) => (largest = Math.max(largest, Math.abs(value))));
         expect(worst, `after ${steps} steps`).toBeLessThanOrEqual(driftFactor * item.drift + 2 ** -23 * largest);
       }
-    } finally {
-      addon.setIsa(before);
-    }
+    });
   });
 });

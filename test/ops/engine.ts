@@ -1,6 +1,7 @@
 // Runs an operation, or a small graph around it, in the engine: results go into the middle of a larger buffer whose borders
 // must stay as they were, and operands must come back unchanged.
 import { expect } from "vitest";
+import type { DeviceName } from "../../lib/device/index.js";
 import { addon, call, type Isa, type NativeAttrs, type NativeProgram } from "../../lib/native/index.js";
 import type { OpName } from "../../lib/native/operations.js";
 import { sizeOf, type DType, type TypedArray } from "../../lib/tensor/dtype.js";
@@ -13,22 +14,33 @@ export interface Setting {
   readonly isa: Isa;
   readonly threads: number;
   readonly optimize: boolean;
+  /** Default the CPU. */
+  readonly device?: DeviceName;
 }
 
-export const show = ({ isa, threads, optimize }: Setting): string =>
-  `${isa}, ${threads} thread${threads > 1 ? "s" : ""}${optimize ? "" : ", no passes"}`;
+export const show = ({ isa, threads, optimize, device }: Setting): string =>
+  `${device ?? `${isa}, ${threads} thread${threads > 1 ? "s" : ""}`}${optimize ? "" : ", no passes"}`;
 
-/** Every instruction set with and without passes, and on two threads. */
-export const settings: readonly Setting[] = addon.isas().flatMap((isa) => [
-  { isa, threads: 1, optimize: true },
-  { isa, threads: 2, optimize: true },
-  { isa, threads: 1, optimize: false },
-]);
+/** `npm run test:device` tries the matrix on a device instead of the CPU. */
+export const testedDevice = process.env.ATHANOR_TEST_DEVICE as DeviceName | undefined;
+
+/** A device with and without passes. */
+export const settingsOf = (device: DeviceName): readonly Setting[] =>
+  [true, false].map((optimize) => ({ isa: addon.isas()[0]!, threads: 1, optimize, device }));
+
+/** Every instruction set with and without passes, and on two threads; or the device that is tested. */
+export const settings: readonly Setting[] = testedDevice
+  ? settingsOf(testedDevice)
+  : addon.isas().flatMap((isa) => [
+      { isa, threads: 1, optimize: true },
+      { isa, threads: 2, optimize: true },
+      { isa, threads: 1, optimize: false },
+    ]);
 
 /** `npm run test:matrix` tries every view on every setting, and more samples in fused chains. */
 export const exhaustive = process.env.ATHANOR_TEST_MATRIX === "full";
 
-export const plain: Setting = { isa: addon.isas()[0]!, threads: 1, optimize: true };
+export const plain: Setting = settings[0]!;
 
 const isaAtStart = addon.isa();
 const threadsAtStart = addon.threads();
@@ -97,7 +109,7 @@ export function evaluate(
       const names = outputs.map((_, i) => `y${i}`);
       const ids = outputs.map((output) => output.id);
       call(() => trace.graph.setOutputs(names, ids));
-      program = call(() => trace.graph.compile({ optimize: setting.optimize }));
+      program = call(() => trace.graph.compile({ optimize: setting.optimize, device: setting.device }));
       const feeds = inputs.map((input) => new Guarded(input.dtype, countOf(input.shape), pack(input)));
       const results = outputs.map(({ dtype, shape }) => new Guarded(dtype, countOf(shape)));
       const held = program;

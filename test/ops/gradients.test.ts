@@ -6,12 +6,14 @@ import type { OpName } from "../../lib/native/operations.js";
 import type { Tensor } from "../../lib/tensor/index.js";
 import type { Trace } from "../../lib/tensor/trace.js";
 import { gradientTolerances } from "../tolerances.js";
-import { evaluate, plain, show, type Setting } from "./engine.js";
+import { evaluate, plain, settingsOf, show, testedDevice, type Setting } from "./engine.js";
 import type { OpSpec, Sample } from "./spec.js";
 import { specs } from "./specs/index.js";
 import { uniform, type Value } from "./value.js";
 
-const settings: readonly Setting[] = [plain, { isa: addon.isas().at(-1)!, threads: 2, optimize: false }];
+const settings: readonly Setting[] = testedDevice
+  ? settingsOf(testedDevice)
+  : [plain, { isa: addon.isas().at(-1)!, threads: 2, optimize: false }];
 
 /** What is differentiated: the sum of the first result's elements, each with a weight of its own. */
 interface Problem {

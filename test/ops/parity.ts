@@ -3,7 +3,17 @@
 import { describe, it } from "vitest";
 import type { OpName } from "../../lib/native/operations.js";
 import { expectClose, type Terms } from "./compare.js";
-import { applying, evaluate, exhaustive, expectSameBits, settings, show, type Setting } from "./engine.js";
+import { withoutKernel } from "../device/without-kernel.js";
+import {
+  applying,
+  evaluate,
+  exhaustive,
+  expectSameBits,
+  settings,
+  show,
+  testedDevice,
+  type Setting,
+} from "./engine.js";
 import type { OpSpec, Sample, Spec } from "./spec.js";
 import { countOf, type Value } from "./value.js";
 import { views } from "./views.js";
@@ -72,11 +82,20 @@ function checkViews(op: OpName, spec: OpSpec, sample: Sample, want: readonly Val
   }
 }
 
+/** A sample beside its reference in some settings. */
+export function checkSample(op: OpName, spec: OpSpec, sample: Sample, on: readonly Setting[]): void {
+  const want = spec.reference(sample.inputs, sample.attrs ?? {});
+  for (const setting of on) {
+    const got = evaluate(sample.inputs, applying(op, sample.attrs, want.length), setting);
+    expectClose(`${op} ${sample.name} (${show(setting)})`, got, want, spec.tolerance, termsOf(spec, sample));
+  }
+}
+
 /** The tests of some operations. */
 export function testParity(specs: Readonly<Record<string, Spec>>): void {
   for (const [name, spec] of Object.entries(specs)) {
-    if (spec.kind === "elsewhere") continue;
     const op = name as OpName;
+    if (spec.kind === "elsewhere" || (testedDevice && withoutKernel.has(op))) continue;
     describe(op, () => {
       it("matches the float64 reference on every instruction set and number of threads", () => {
         for (const sample of spec.samples())

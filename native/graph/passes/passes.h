@@ -36,6 +36,7 @@ struct PassSnapshot {
 };
 
 // All of the above in their order. With `snapshots`, the graph as text before the first pass and after each.
-Graph optimize(const Graph& graph, const Evaluate& evaluate, std::vector<PassSnapshot>* snapshots = nullptr);
+Graph optimize(const Graph& graph, const Evaluate& evaluate, FuseOptions fuse = {},
+               std::vector<PassSnapshot>* snapshots = nullptr);
 
 }  // namespace athanor

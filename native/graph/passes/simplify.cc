@@ -122,7 +122,7 @@ class Simplifier {
 
 Graph simplify(const Graph& graph) { return Simplifier(graph).run(); }
 
-Graph optimize(const Graph& graph, const Evaluate& evaluate, std::vector<PassSnapshot>* snapshots) {
+Graph optimize(const Graph& graph, const Evaluate& evaluate, FuseOptions fuse, std::vector<PassSnapshot>* snapshots) {
   Graph current = graph;
   const auto note = [&](const char* pass) {
     if (snapshots != nullptr) snapshots->push_back({pass, print_text(current)});
@@ -138,7 +138,7 @@ Graph optimize(const Graph& graph, const Evaluate& evaluate, std::vector<PassSna
   note("eliminate_common");
   current = eliminate_dead(simplify(current));
   note("simplify");
-  current = fuse_elementwise(current);
+  current = fuse_elementwise(current, fuse);
   note("fuse");
   return current;
 }
