@@ -5,6 +5,7 @@ import { ArgumentError } from "../errors.js";
 import type { ModelInfo } from "../info/index.js";
 import { got } from "../names/got.js";
 import type { Loss } from "../loss/index.js";
+import { weighted, weightOf } from "../ops/batch-weight.js";
 import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
 import { requireModule } from "../nn/module.js";
 import type { ScheduleLike } from "../schedule/index.js";
@@ -138,7 +139,11 @@ export class Distillation implements LossTerms {
       throw new ArgumentError(
         `${where}: the batch has no "y", which the loss of the task needs; alpha: 1 leaves it out`,
       );
-    return sum([scaled(loss(student.output, y), left), ...values]);
+    const task = loss(student.output, y);
+    const [part, weight] = [scaled(task, left), weightOf(task)];
+    const whole = sum([part, ...values]);
+    // Labels that are ignored weigh nothing in the task's part, and their rows weigh in the terms.
+    return weight instanceof Tensor || weight === "sum" ? weighted(whole, { part, weight }) : whole;
   }
 
   /** Scores of the teachers that keep them, a column each. @throws NonFiniteError for a teacher with weights that are not finite. */

@@ -9,6 +9,7 @@ import {
 import { weighted } from "../ops/batch-weight.js";
 import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
 import { got } from "../names/got.js";
+import type { Reduction } from "../ops/cross-entropy.js";
 import { showShape } from "../tensor/nd-array.js";
 import { Tensor } from "../tensor/tensor.js";
 import {
@@ -101,13 +102,17 @@ export function nll(options: NllOptions = {}): Loss {
     if (ignoreIndex === undefined) return reduce(picked(prediction, labels), reduction);
     const counts = labels.ne(ignoreIndex);
     const losses = counts.where(picked(prediction, counts.where(labels, 0)), 0);
-    if (reduction !== "mean") return reduce(losses, reduction);
-    const count = counts.cast("f32").sum();
-    return weighted(losses.sum().div(count.maximum(1).cast(losses.dtype)), count);
+    return reduction === "mean" ? meanOf(losses, counts) : reduce(losses, reduction);
   });
 }
 
 const picked = (scores: Tensor, labels: Tensor): Tensor => scores.gather(-1, labels.expandDims(-1)).squeeze(-1).neg();
+
+/** Options of {@link bce}. */
+export interface BceOptions extends ReductionOption {
+  /** A target that does not count, such as −1 where nobody answered; of several answers a sample, that one alone. Default none. */
+  readonly ignoreIndex?: number | undefined;
+}
 
 /**
  * −(t log p + (1 − t) log(1 − p)) of probabilities, with logarithms held above −100 as in torch.nn.BCELoss. Prefer
@@ -115,21 +120,50 @@ const picked = (scores: Tensor, labels: Tensor): Tensor => scores.gather(-1, lab
  *
  * @throws ArgumentError; ShapeError when traced.
  */
-export function bce(options: ReductionOption = {}): Loss {
-  checkLossOptions("loss.bce", options, ["reduction"]);
-  const reduction = reductionOf("loss.bce", options);
+export function bce(options: BceOptions = {}): Loss {
+  const where = "loss.bce";
+  checkLossOptions(where, options, ["ignoreIndex", "reduction"]);
+  const reduction = reductionOf(where, options);
+  const ignoreIndex = ignoredTarget(where, options);
   return named("bce", (p, target) => {
-    refuseScores("loss.bce", p, "probabilities", "loss.bceWithLogits()");
-    const t = fitted("bce", p, target);
-    const no = p.neg().add(1);
-    return reduce(
-      t
+    refuseScores(where, p, "probabilities", "loss.bceWithLogits()");
+    return overCounted(fitted("bce", p, target), ignoreIndex, reduction, (t) => {
+      const no = p.neg().add(1);
+      return t
         .mul(heldLog(p))
         .add(t.neg().add(1).mul(heldLog(no)))
-        .neg(),
-      reduction,
-    );
+        .neg();
+    });
   });
+}
+
+/** @throws ArgumentError unless it is a whole number that no target can be. */
+function ignoredTarget(where: string, { ignoreIndex }: BceOptions): number | undefined {
+  if (ignoreIndex === undefined || (Number.isSafeInteger(ignoreIndex) && (ignoreIndex < 0 || ignoreIndex > 1))) {
+    return ignoreIndex;
+  }
+  throw new ArgumentError(
+    `${where}: ignoreIndex must be a whole number other than 0 and 1, which are targets, such as -1; got ${got(ignoreIndex)}`,
+  );
+}
+
+/** Losses of targets, without those that are ignored. */
+function overCounted(
+  target: Tensor,
+  ignoreIndex: number | undefined,
+  reduction: Reduction,
+  losses: (target: Tensor) => Tensor,
+): Tensor {
+  if (ignoreIndex === undefined) return reduce(losses(target), reduction);
+  const counts = target.ne(ignoreIndex);
+  const kept = counts.where(losses(counts.where(target, 0)), 0);
+  return reduction === "mean" ? meanOf(kept, counts) : reduce(kept, reduction);
+}
+
+/** The mean of the losses that count, 0 where none does. */
+function meanOf(losses: Tensor, counts: Tensor): Tensor {
+  const count = counts.cast("f32").sum();
+  return weighted(losses.sum().div(count.maximum(1).cast(losses.dtype)), count);
 }
 
 function refuseSigmoid(x: Tensor): void {
@@ -155,7 +189,7 @@ function heldLog(p: Tensor): Tensor {
 }
 
 /** Options of {@link bceWithLogits}. */
-export interface BceWithLogitsOptions extends ReductionOption {
+export interface BceWithLogitsOptions extends BceOptions {
   /** Weight of the truths, for data with few of them. Default 1. */
   readonly posWeight?: number | undefined;
 }
@@ -170,18 +204,21 @@ export interface BceWithLogitsOptions extends ReductionOption {
  * (await f.run(array([1000, -1000]), array([1, 0]))).item(); // 0
  */
 export function bceWithLogits(options: BceWithLogitsOptions = {}): Loss {
-  checkLossOptions("loss.bceWithLogits", options, ["reduction", "posWeight"]);
-  const reduction = reductionOf("loss.bceWithLogits", options);
+  const where = "loss.bceWithLogits";
+  checkLossOptions(where, options, ["ignoreIndex", "reduction", "posWeight"]);
+  const reduction = reductionOf(where, options);
+  const ignoreIndex = ignoredTarget(where, options);
   const { posWeight = 1 } = options;
-  requireAboveZero("loss.bceWithLogits", "posWeight", posWeight);
+  requireAboveZero(where, "posWeight", posWeight);
   return named("bceWithLogits", (x, target) => {
     requireTensor("bceWithLogits", "the prediction", x);
     refuseSigmoid(x);
-    const t = fitted("bceWithLogits", x, target);
-    if (posWeight === 1) return reduce(x.softplus().sub(t.mul(x)), reduction);
-    // w t softplus(−x) + (1 − t) softplus(x)
-    const missed = t.mul(posWeight).mul(x.neg().softplus());
-    return reduce(missed.add(t.neg().add(1).mul(x.softplus())), reduction);
+    return overCounted(fitted("bceWithLogits", x, target), ignoreIndex, reduction, (t) => {
+      if (posWeight === 1) return x.softplus().sub(t.mul(x));
+      // w t softplus(−x) + (1 − t) softplus(x)
+      const missed = t.mul(posWeight).mul(x.neg().softplus());
+      return missed.add(t.neg().add(1).mul(x.softplus()));
+    });
   });
 }
 

@@ -3,7 +3,10 @@
 import type { Tensor } from "../tensor/tensor.js";
 
 /** What a mean was divided by, f32 []; or that it is a sum. */
-export type BatchWeight = Tensor | "sum";
+export type OwnWeight = Tensor | "sum";
+
+/** The weight of a loss; or of a part of it, f32 [], beside which the rest is a mean over rows. */
+export type BatchWeight = OwnWeight | { readonly part: Tensor; readonly weight: OwnWeight };
 
 const weights = new WeakMap<Tensor, BatchWeight>();
 

@@ -14,7 +14,7 @@ import { noteInput } from "../tensor/signature.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import type { Cancellation } from "./cancellation.js";
-import { COUNT, kindOfLoss, LossTotal, type LossKind } from "./loss-total.js";
+import { COUNT, countsOf, kindOfLoss, LossTotal, type LossKind } from "./loss-total.js";
 import type { Feed, Stretch } from "./feed.js";
 import { Pace } from "./pace.js";
 import { feedOf, typesOfData, type RunData } from "./run-data.js";
@@ -139,8 +139,10 @@ export class Evaluator {
     this.pace.note(result.steps, result.seconds);
     if (result.cancelled) throw aborted(where, cancellation.signal ?? AbortSignal.abort());
     const { records } = result;
-    const width = part.kind === "count" ? 2 : 1;
-    for (let i = 0; i < records.length; i += width) total.add(part.kind, records[i]!, rows, records[i + 1]);
+    const width = 1 + countsOf(part.kind);
+    for (let i = 0; i < records.length; i += width) {
+      total.add(part.kind, records[i]!, rows, [...records.subarray(i + 1, i + width)]);
+    }
     const buffer = result.collected[0];
     if (!block || !buffer) return;
     const { dtype, shape } = part.prediction;
@@ -162,7 +164,7 @@ export class Evaluator {
     const made = call(
       () =>
         new addon.Loop(program.native, samples, {
-          record: loss ? ["loss", ...(kind === "count" ? [COUNT] : [])] : [],
+          record: loss ? ["loss", ...(countsOf(kind) > 0 ? [COUNT] : [])] : [],
           collect: collect ? ["prediction"] : [],
         }),
     );

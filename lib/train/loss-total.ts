@@ -1,19 +1,31 @@
 // The loss of a data set from the losses of its batches: means weighted by what each batch counted, sums added. Batches of any size
 // give the same value.
 import { weightOf } from "../ops/batch-weight.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { concat } from "../ops/join.js";
+import { Tensor } from "../tensor/tensor.js";
 
-/** Name of the output with the number of rows that a batch's loss counted. */
+/** Name of the output with what there is to know of a batch's loss, f32 [{@link countsOf}]. */
 export const COUNT = "#count";
 
-/** How batches add up: means over all rows, means over the rows that count, or sums. */
-export type LossKind = "rows" | "count" | "sum";
+/**
+ * How batches add up: means over all rows, means over the rows that count, sums; or, with a loss of a task beside distillation, a part
+ * that is a mean over the rows that count, or a sum, and the rest a mean over all rows.
+ */
+export type LossKind = "rows" | "count" | "sum" | "part count" | "part sum";
 
-/** How the loss of a batch adds up, and what tells its count where some rows do not count. */
+/** Numbers that tell how a batch adds up: its count; its part and the count of that; its part. */
+export const countsOf = (kind: LossKind): number =>
+  ({ rows: 0, sum: 0, count: 1, "part count": 2, "part sum": 1 })[kind];
+
+/** How the loss of a batch adds up, and the numbers that tell. */
 export function kindOfLoss(loss: Tensor): { readonly kind: LossKind; readonly count: Tensor | undefined } {
   const weight = weightOf(loss);
   if (weight === "sum") return { kind: "sum", count: undefined };
-  return weight === undefined ? { kind: "rows", count: undefined } : { kind: "count", count: weight };
+  if (weight === undefined) return { kind: "rows", count: undefined };
+  if (weight instanceof Tensor) return { kind: "count", count: weight };
+  const { part, weight: own } = weight;
+  if (own === "sum") return { kind: "part sum", count: part };
+  return { kind: "part count", count: concat([part.reshape([1]), own.cast(part.dtype).reshape([1])]) };
 }
 
 /** What {@link LossTotal} has come to. */
@@ -22,6 +34,9 @@ export interface LossTotalState {
   readonly weight: number;
   /** Whether the losses of the batches are sums. */
   readonly sums: boolean;
+  /** What lies beside the parts, and its rows. */
+  readonly rest?: number;
+  readonly rows?: number;
 }
 
 /** Adds up losses of batches. */
@@ -29,20 +44,28 @@ export class LossTotal {
   private sum = 0;
   private weight = 0;
   private sums = false;
+  private rest = 0;
+  private rows = 0;
 
-  /** Takes in the loss of a batch of `rows`, of which `count` counted. */
-  add(kind: LossKind, loss: number, rows: number, count: number | undefined): void {
-    const weight = kind === "rows" ? rows : kind === "count" ? count! : 1;
-    this.sums = kind === "sum";
+  /** Takes in the loss of a batch of `rows`, with the numbers of its kind. */
+  add(kind: LossKind, loss: number, rows: number, counts: readonly number[] = []): void {
+    const inParts = kind === "part count" || kind === "part sum";
+    const part = inParts ? counts[0]! : loss;
+    const weight = kind === "rows" ? rows : kind === "count" ? counts[0]! : kind === "part count" ? counts[1]! : 1;
+    this.sums = kind === "sum" || kind === "part sum";
+    if (inParts) {
+      this.rest += (loss - part) * rows;
+      this.rows += rows;
+    }
     if (weight === 0) return;
-    this.sum += loss * weight;
+    this.sum += part * weight;
     this.weight += weight;
   }
 
   /** What it has come to. */
   state(): LossTotalState {
-    const { sum, weight, sums } = this;
-    return { sum, weight, sums };
+    const { sum, weight, sums, rest, rows } = this;
+    return { sum, weight, sums, ...(rows > 0 && { rest, rows }) };
   }
 
   /** Goes on from there. */
@@ -50,8 +73,10 @@ export class LossTotal {
     Object.assign(this, state);
   }
 
-  /** The mean over all rows that counted, NaN where none did; the sum of sums. */
+  /** The mean over all rows that counted, NaN where none did; the sum of sums. Beside them the mean of the rest. */
   get value(): number {
-    return this.sums ? this.sum : this.sum / this.weight;
+    const { sum, weight, sums, rest, rows } = this;
+    if (rows === 0) return sums ? sum : sum / weight;
+    return (sums || weight === 0 ? sum : sum / weight) + rest / rows;
   }
 }

@@ -57,9 +57,9 @@ export class Position {
   }
 
   /** Counts a step that was taken. */
-  add(kind: LossKind, loss: number, rows: number, count: number | undefined): void {
+  add(kind: LossKind, loss: number, rows: number, counts: readonly number[]): void {
     this.step += 1;
-    this.losses.add(kind, loss, rows, count);
+    this.losses.add(kind, loss, rows, counts);
   }
 
   /** Closes the record of an epoch; one that the end of the run cut short is gone on with in a longer run. */

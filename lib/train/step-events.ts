@@ -10,12 +10,12 @@ import { faultOf } from "./step-program.js";
 export function eventsOf({ program, taken, seconds }: Ran, rows: number, position: Position) {
   const good: StepEvent[] = [];
   const samplesPerSecond = (taken.length * rows) / seconds;
-  for (const { loss, lr, gradNorm, fault, count } of taken) {
+  for (const { loss, lr, gradNorm, fault, counts } of taken) {
     const { step: index, epoch } = position;
     const norm = Number.isNaN(gradNorm) ? {} : { gradNorm };
     const event: StepEvent = { index, epoch, loss, lr, ...norm, samplesPerSecond };
     if (fault !== 0) return { good, bad: { event, fault } };
-    position.add(program.kind, loss, rows, count);
+    position.add(program.kind, loss, rows, counts);
     good.push(event);
   }
   return { good, bad: undefined };

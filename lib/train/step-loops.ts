@@ -7,7 +7,7 @@ import type { Companions } from "./companions.js";
 import type { Stretch } from "./feed.js";
 import type { FitPlan } from "./fit-options.js";
 import type { FitHooks } from "./hooks.js";
-import { COUNT } from "./loss-total.js";
+import { COUNT, countsOf } from "./loss-total.js";
 import { bindModel, compileStep, HYPER, REPORT, stepRows, type BatchType, type StepProgram } from "./step-program.js";
 
 // A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
@@ -22,8 +22,8 @@ export interface Taken {
   readonly gradNorm: number;
   /** What `faultOf` reads; 0 for none. */
   readonly fault: number;
-  /** Samples that the loss counted, where that is not every one. */
-  readonly count: number | undefined;
+  /** What tells how the loss adds up to that of a data set. */
+  readonly counts: readonly number[];
 }
 
 /** What came of a stretch. */
@@ -99,7 +99,7 @@ export class StepLoops {
     const known = own.get(rows);
     if (known) return known;
     const hyper = [HYPER, ...program.numbers.map(({ name }) => name)];
-    const record = program.kind === "count" ? [...RECORD, COUNT] : RECORD;
+    const record = countsOf(program.kind) > 0 ? [...RECORD, COUNT] : RECORD;
     const made = call(() => new addon.Loop(program.program.native, samples, { hyper, record, guard: REPORT }));
     own.set(rows, made);
     return made;
@@ -124,11 +124,11 @@ export class StepLoops {
 }
 
 function takenOf(records: Float64Array, { kind }: StepProgram, rates: readonly number[]): Taken[] {
-  const width = kind === "count" ? WIDTH + 1 : WIDTH;
+  const width = WIDTH + countsOf(kind);
   return Array.from({ length: records.length / width }, (_, i): Taken => {
     const at = i * width;
-    const count = kind === "count" ? records[at + WIDTH] : undefined;
-    return { loss: records[at]!, lr: rates[i]!, gradNorm: records[at + 1]!, fault: records[at + 4]!, count };
+    const counts = [...records.subarray(at + WIDTH, at + width)];
+    return { loss: records[at]!, lr: rates[i]!, gradNorm: records[at + 1]!, fault: records[at + 4]!, counts };
   });
 }
 

@@ -1,7 +1,19 @@
 // Whatever the batch size, a data set has one loss: for every loss, every reduction, with labels that count and that do not. The
 // oracle is the loss of the whole set in one batch, and for cross-entropy float64.
 import { describe, expect, it } from "vitest";
-import { array, data, loss, nn, optim, seed, train, type NdArray, type Tensor } from "../../lib/index.js";
+import {
+  array,
+  data,
+  distill,
+  loss,
+  nn,
+  optim,
+  schedule,
+  seed,
+  train,
+  type NdArray,
+  type Tensor,
+} from "../../lib/index.js";
 
 const rows = 23;
 const classes = 4;
@@ -19,6 +31,10 @@ const signs = array(
 );
 const truths = array(
   numbers.data.map((value) => (value > 0 ? 1 : 0)),
+  [rows, classes],
+);
+const answered = array(
+  truths.data.map((value, i) => ((i / classes) % 3 < 1 || i % 5 === 0 ? -1 : value)), // whole rows and single answers
   [rows, classes],
 );
 const probabilities = array(
@@ -48,6 +64,8 @@ const cases: readonly [string, loss.Loss, NdArray, nn.Module][] = (["mean", "sum
     [`smoothL1, ${reduction}`, loss.smoothL1({ reduction, beta: 0.5 }), numbers, net()],
     [`bce, ${reduction}`, loss.bce({ reduction }), truths, net(sigmoid)],
     [`bceWithLogits, ${reduction}`, loss.bceWithLogits({ reduction, posWeight: 3 }), truths, net()],
+    [`bce, ignored, ${reduction}`, loss.bce({ reduction, ignoreIndex }), answered, net(sigmoid)],
+    [`bceWithLogits, ignored, ${reduction}`, loss.bceWithLogits({ reduction, ignoreIndex, posWeight: 3 }), answered, net()],
     [`hinge, ${reduction}`, loss.hinge({ reduction }), signs, net()],
     [`kl, ${reduction}`, loss.kl({ reduction }), probabilities, net(logSoftmax)],
   ],
@@ -76,6 +94,53 @@ describe("a loss does not depend on the batch size", () => {
       });
       for (const figure of [history[0]!.figures.loss, history[0]!.figures["val.loss"]!])
         expect(Math.abs(figure - expected) / Math.max(1, Math.abs(expected)), `batches of ${batchSize}`).toBeLessThan(2e-6); // prettier-ignore
+    }
+  });
+
+  // The task over the labels that count, the teacher's term over all rows: as of the whole set in one batch.
+  const teacher = nn.sequential(nn.linear(3, classes));
+  const kd = (alpha: Parameters<typeof distill.kd>[0]["alpha"]) => distill.kd({ teacher, temperature: 2, alpha });
+  it.each([
+    ["crossEntropy, some ignored", loss.crossEntropy({ ignoreIndex }), some, kd(0.3)],
+    ["crossEntropy, all ignored", loss.crossEntropy({ ignoreIndex }), none, kd(0.3)],
+    ["crossEntropy, none ignored", loss.crossEntropy(), all, kd(0.3)],
+    ["nll, summed", loss.crossEntropy({ ignoreIndex, reduction: "sum" }), some, kd(0.3)],
+    ["a schedule of alpha", loss.crossEntropy({ ignoreIndex }), some, kd(schedule.constant(0.6))],
+    ["the teacher alone", loss.crossEntropy({ ignoreIndex }), some, kd(1)],
+    [
+      "two terms",
+      loss.crossEntropy({ ignoreIndex }),
+      some,
+      distill.combine(kd(0.3), distill.hints({ teacher, layers: [{ student: "0", teacher: "0" }], weight: 0.2 })),
+    ],
+  ] as const)("nor does that of distillation: %s", async (_, criterion, y, terms) => {
+    const set = data.fromArrays({ x, y });
+    const of = async (batchSize: number) => {
+      const options = { loss: criterion, distill: terms, optimizer: optim.sgd({ lr: 0 }), batchSize, shuffle: false };
+      return (await train.fit(net(), set, options)).history[0]!.figures.loss!;
+    };
+    const whole = await of(rows);
+    for (const batchSize of [1, 2, 4, 5, 11]) {
+      expect(Math.abs((await of(batchSize)) - whole) / Math.max(1, Math.abs(whole)), `batches of ${batchSize}`).toBeLessThan(2e-6); // prettier-ignore
+    }
+  });
+
+  it("of answers that are not there is that of float64 over the others, and refuses an answer as the mark", async () => {
+    const scores = (await train.predict(net(), x)).data;
+    let [sum, counted] = [0, 0];
+    answered.data.forEach((t, i) => {
+      if (t === -1) return;
+      sum += Math.log1p(Math.exp(scores[i]!)) - t * scores[i]!;
+      counted++;
+    });
+    const set = data.fromArrays({ x, y: answered });
+    const { loss: value } = await train.evaluate(net(), set, {
+      loss: loss.bceWithLogits({ ignoreIndex }),
+      batchSize: 3,
+    });
+    expect(value).toBeCloseTo(sum / counted, 6);
+    for (const wrong of [0, 1, 0.5, NaN]) {
+      expect(() => loss.bce({ ignoreIndex: wrong })).toThrow("ignoreIndex must be a whole number other than 0 and 1");
     }
   });
 
