@@ -1,6 +1,6 @@
-// The platforms that have a package of their own: what npm has to know to pick one, and how it is compiled. linux-x64 is built
-// and tested; of linux-arm64 only the kernels are, under qemu; the others are for a machine, or a compiler, of their own kind and were
-// never tried ("untried").
+// The platforms that have a package of their own: what npm has to know to pick one, and how it is compiled. linux-x64 and
+// linux-arm64 are built and tested, arm64 under qemu (npm run test:arm64); the others are for a machine, or a compiler, of their own
+// kind and were never tried ("untried").
 import { firstProgram } from "../install/compilers.mjs";
 
 // The C++ library comes along, so that only the C library of the system counts.
