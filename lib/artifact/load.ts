@@ -13,6 +13,7 @@ import { requireFitting } from "./fitting.js";
 import { readFolder } from "./folder.js";
 import type { Manifest } from "./manifest.js";
 import { unpackedMask } from "./masks.js";
+import { PackedParts } from "./packed-parts.js";
 import { allNodes } from "./training.js";
 import { checkLoadOptions, type BuildProgram, type LoadOptions } from "./batches.js";
 import { Served, type Results } from "./served.js";
@@ -57,10 +58,7 @@ async function loadServed<Result extends Results>(path: string | URL, options: L
   checkOptions(where, options, ["maxPrograms", "padBatches", "device"]);
   checkLoadOptions(where, options);
   const device = deviceName(where, options.device);
-  const { graphFile, manifest, variables, build, bytes } = await open(where, path, device);
-  // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
-  const first = build(1);
-  requireKnown(where, graphFile, manifest, first);
+  const { manifest, variables, build, bytes, first } = await open(where, path, device);
   return new Served<Result>(manifest, variables, build, first, { ...options, where, bytes });
 }
 
@@ -91,9 +89,7 @@ const modelNames = [
 ];
 
 async function loadTrainable<Result extends ForwardResult>(path: string | URL): Promise<SavedModel<Result>> {
-  const { graphFile, manifest, variables, masks, build } = await open("artifact.loadModel", path);
-  const first = build(1);
-  requireKnown("artifact.loadModel", graphFile, manifest, first);
+  const { graphFile, manifest, variables, masks, first } = await open("artifact.loadModel", path);
   first.dispose();
   requireTraining("artifact.loadModel", graphFile, manifest, variables);
   return new SavedModel<Result>(manifest, variables, masks, graphFile);
@@ -144,7 +140,17 @@ async function open(where: string, path: string | URL, device?: DeviceName) {
   const variables = makeVariables(where, weightsFile, graphFile, manifest, tensors);
   const masks = await readMasks(where, weightsFile, manifest, tensors);
   const build: BuildProgram = (batch) => buildProgram(where, graphFile, manifest, variables, batch, device);
-  return { graphFile, manifest, variables, masks, build, bytes };
+  // Whatever the manifest claims has to stand the engine's own rules, now rather than at the first prediction.
+  const parts = new PackedParts();
+  const first = buildProgram(where, graphFile, manifest, variables, 1, device, parts);
+  requireKnown(where, graphFile, manifest, first);
+  try {
+    parts.check(where, weightsFile, tensors);
+  } catch (thrown) {
+    first.dispose();
+    throw thrown;
+  }
+  return { graphFile, manifest, variables, masks, build, bytes, first };
 }
 
 function makeVariables(
@@ -204,6 +210,7 @@ function buildProgram(
   variables: ReadonlyMap<string, NativeVariable>,
   batch: number,
   device?: DeviceName,
+  parts?: PackedParts,
 ): ReturnType<BuildProgram> {
   const graph = new addon.Graph();
   const damaged = (what: string, cause?: unknown): never => {
@@ -221,7 +228,9 @@ function buildProgram(
     );
     graph.setScope(node.scope ?? "");
     try {
-      values.push(...append(graph, node, inputs, batch, input, variables));
+      const made = append(graph, node, inputs, batch, input, variables);
+      parts?.note(node, inputs, made);
+      values.push(...made);
     } catch (thrown) {
       damaged(`node ${index} (${node.op}): ${(thrown as Error).message}`, thrown);
     }

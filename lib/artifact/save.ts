@@ -13,6 +13,7 @@ import { writeFolder } from "./folder.js";
 import { describeWeights } from "./weights.js";
 import { formatVersion, type Manifest, type SavedInput } from "./manifest.js";
 import { packedMask } from "./masks.js";
+import { requireFiniteParts } from "./packed-parts.js";
 import { pathOf } from "./place.js";
 import { describeAll, generalize, probes, type Description, type SavedNode, type StoredValues } from "./symbolic.js";
 import { trainingGraph } from "./training.js";
@@ -64,6 +65,7 @@ export async function save(model: ModelLike, path: string | URL, options: SaveOp
       weights: await describeWeights(parametersOf(model, traces[0]!)),
       info: infoForFile(info, resultsOf(descriptions[0])),
     };
+    await requireFiniteParts(where, model);
     await writeFolder(where, path, manifest, [...tensors.values()]);
   } finally {
     for (const trace of traces) trace.graph.dispose();

@@ -5,6 +5,7 @@ import { prune, type Criterion, type Structure } from "../prune/index.js";
 import { percent, whole } from "../report/figures.js";
 import type { Context } from "./commands.js";
 import { loadData, withData, type DataOptions } from "./data.js";
+import { refuseQuantized } from "./held.js";
 import { requireOut, share, withOut, type OutOptions, withExamples } from "./options.js";
 import { print, say } from "./output.js";
 import { compared, metricsOf, qualityOf, shortQuality, withMaxDrop } from "./quality.js";
@@ -61,11 +62,13 @@ async function run(path: string, options: PruneOptions, context: Context): Promi
   using dense = await load(path);
   const { train, test } = await loadData("prune", options, dense);
   const before = await qualityOf("prune", dense, test, context.signal);
+  const model = prune.unpack(await loadModel(path));
+  refuseQuantized("prune", path, model);
   const recipe = recipeOf(options, train, context);
   const steps = options.epochs * Math.ceil(train.length / options.batch);
   say(options.quiet, `Pruning ${path}: ${options.epochs > 0 ? `${whole(steps)} steps of training` : "at once"}`);
   const pattern = options.structure.includes(":");
-  const pruned = await prune(prune.unpack(await loadModel(path)), {
+  const pruned = await prune(model, {
     ...(pattern ? {} : { amount: options.amount, scope: options.scope, floor: options.floor }),
     structure: structureOf(options.structure),
     criterion: criteria[options.criterion]!,

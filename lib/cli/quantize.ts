@@ -7,6 +7,7 @@ import { quantize, type Activations, type Method, type Scheme } from "../quantiz
 import { bytes } from "../report/figures.js";
 import type { Context } from "./commands.js";
 import { loadData, withData, type DataOptions } from "./data.js";
+import { refuseQuantized } from "./held.js";
 import { requireOut, wholeNumber, withOut, type OutOptions, withExamples } from "./options.js";
 import { print, say } from "./output.js";
 import { compared, metricsOf, qualityOf, shortQuality, withMaxDrop } from "./quality.js";
@@ -71,6 +72,7 @@ async function run(path: string, options: QuantizeOptions, { signal }: Context):
   const parts = options.data === undefined ? undefined : await loadData("quantize", { ...options, rows: options.rows ?? 1024 }, float); // prettier-ignore
   say(options.quiet, `Quantizing ${path}: ${scheme.name}`);
   const model = prune.unpack(await loadModel(path));
+  refuseQuantized("quantize", path, model);
   const small = await quantize(model, scheme, {
     method: methodOf(options.method),
     ...(looks && parts && { calibrate: parts.train }),
@@ -85,8 +87,12 @@ async function run(path: string, options: QuantizeOptions, { signal }: Context):
   const way = "Take more bits, a smaller --group, or --method gptq.";
   const comparison = before && after && compared(options.out, before, after, options.maxDrop, way);
   const ratio = sizeBefore / served.bytes;
-  print(options.json, { out: options.out, scheme: scheme.name, bytes: served.bytes, ratio, ...comparison }, () =>
+  const report = quantize.report(small)!;
+  const said = { out: options.out, scheme: scheme.name, bytes: served.bytes, ratio, layers: report.layers };
+  print(options.json, { ...said, ...comparison }, () =>
     [
+      String(report),
+      "",
       `${bytes(sizeBefore)} became ${bytes(served.bytes)}, ${ratio.toFixed(2)} times smaller`,
       comparison ? `${shortQuality(comparison.before)} became ${shortQuality(comparison.after)} on the test part` : "Without --data, what it is worth was not compared.", // prettier-ignore
       `saved as ${options.out}`,

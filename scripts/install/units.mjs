@@ -8,7 +8,9 @@ import { fileURLToPath } from "node:url";
 
 chdir(fileURLToPath(new URL("../..", import.meta.url)));
 const folder = "build/units";
-const filesInUnit = 8; // few enough for all cores to have work
+// In a checkout few enough that a change compiles little; on installation the most that names allow, as the kernels of one instruction
+// set take longer than any such unit anyway.
+const filesInUnit = existsSync("scripts/generate/sources.mjs") ? 8 : 32;
 
 /** The sources that native/sources.gypi lists under a name. */
 function listed(name) {

@@ -105,6 +105,25 @@ describe("other data", () => {
     expect(read<{ classes: string[] }>(trained.out).classes).toEqual(Array.from({ length: 10 }, (_, i) => String(i)));
     expect(await athanor("prune", at("digits"), "-o", at("digits-s"), ...data, "-a", "0.5", "--lr", "0.01", "-q")).toMatchObject({ status: 0, err: "" }); // prettier-ignore
     expect(await athanor("quantize", at("digits-s"), "-o", at("digits-q"), ...data, "--activations", "static", "-q")).toMatchObject({ status: 0, err: "" }); // prettier-ignore
+    for (const command of ["prune", "quantize"]) {
+      const again = await athanor(command, at("digits-q"), "-o", at("again"), ...data);
+      expect(again.status).not.toBe(0);
+      expect(again.err).toContain(
+        `${command}: ${at("digits-q")} holds quantized weights; ${command} the artifact that it was made of`,
+      );
+    }
+    const told = await athanor(
+      "quantize",
+      at("digits-s"),
+      "-o",
+      at("digits-t"),
+      ...data,
+      "--activations",
+      "dynamic",
+      "-q",
+    );
+    expect(told.out).toMatch(/weight +scheme +methods/);
+    expect(told.out).toContain("its inputs stay floats, as");
     expect(await athanor("distill", at("digits"), at("digits-s"), "-o", at("digits-d"), ...data, "-q", "-e", "2")).toMatchObject({ status: 0 }); // prettier-ignore
     const { out } = await athanor("eval", at("digits"), at("digits-s"), at("digits-q"), at("digits-d"), ...data, "--json"); // prettier-ignore
     for (const { accuracy } of read<Measured>(out).results) expect(accuracy).toBeGreaterThan(0.9);
