@@ -55,9 +55,16 @@ struct TileLoader {
   }
 };
 
-template <class A, class B, class Acc, int kM, int kN, int kK, int kTM, int kTN>
+// The epilogue of one element that a thread holds; its registers are the thread's column of shared memory.
+template <int kThreads>
+ATHANOR_DEVICE void finish_element(const EwProgramParams& e, float* registers, Index linear, float raw) {
+  const EwMachine<float, 1, kThreads> machine{e, registers + threadIdx.x};
+  machine.run([linear](int) { return linear; }, [raw](int) { return raw; });
+}
+
+template <class A, class B, class Acc, int kM, int kN, int kK, int kTM, int kTN, bool kFused>
 ATHANOR_KERNEL((kM / kTM) * (kN / kTN))
-matmul_kernel(ATHANOR_PARAM(MatmulParams) p) {
+matmul_kernel(ATHANOR_PARAM(MatmulParams) p, ATHANOR_PARAM(EwProgramParams) e) {
   constexpr int kThreads = (kM / kTM) * (kN / kTN), kAcrossN = kN / kTN, kAcrossM = kM / kTM;
   SHARED(Acc, a_tile, [2][kK][kM + 4]);
   SHARED(Acc, b_tile, [2][kK][kN + 4]);
@@ -113,43 +120,77 @@ matmul_kernel(ATHANOR_PARAM(MatmulParams) p) {
     __syncthreads();
     at ^= 1;
   }
+  if constexpr (kFused) {
+    // One row of the thread's elements at a time: what is not yet finished moves up, so that no array is indexed by a variable.
+    SHARED(float, registers, [kEwMaxRegisters * kThreads]);
+    SHARED(float, raws, [kTN * kThreads]);
+#pragma unroll 1
+    for (int i = 0; i < kTM; ++i) {
 #pragma unroll
-  for (int i = 0; i < kTM; ++i) {
+      for (int j = 0; j < kTN; ++j) raws[j * kThreads + static_cast<int>(threadIdx.x)] = c[0][j];
+#pragma unroll 1
+      for (int j = 0; j < kTN; ++j) {
+        const Index m = m0 + row + i * kAcrossM, n = n0 + col + j * kAcrossN;
+        if (m < p.M && n < p.N)
+          finish_element<kThreads>(e, registers, (batch * p.M + m) * p.N + n,
+                                   raws[j * kThreads + static_cast<int>(threadIdx.x)]);
+      }
 #pragma unroll
-    for (int j = 0; j < kTN; ++j) {
-      const Index m = m0 + row + i * kAcrossM, n = n0 + col + j * kAcrossN;
-      if (m < p.M && n < p.N) store_product(p, batch, b0, b1, m, n, c[i][j]);
+      for (int r = 0; r + 1 < kTM; ++r)
+#pragma unroll
+        for (int j = 0; j < kTN; ++j) c[r][j] = c[r + 1][j];
+    }
+  } else {
+#pragma unroll
+    for (int i = 0; i < kTM; ++i) {
+#pragma unroll
+      for (int j = 0; j < kTN; ++j) {
+        const Index m = m0 + row + i * kAcrossM, n = n0 + col + j * kAcrossN;
+        if (m < p.M && n < p.N) store_product(p, batch, b0, b1, m, n, c[i][j]);
+      }
     }
   }
 }
 
 // Adds the pieces in order.
-template <class Acc>
+template <class Acc, bool kFused>
 ATHANOR_KERNEL(256)
-matmul_join_kernel(ATHANOR_PARAM(MatmulParams) p) {
+matmul_join_kernel(ATHANOR_PARAM(MatmulParams) p, ATHANOR_PARAM(EwProgramParams) e) {
   const Index count = p.batch[0] * p.batch[1] * p.M * p.N;
   const Index i = static_cast<Index>(blockIdx.x) * 256 + threadIdx.x;
   if (i >= count) return;
   const Acc* partial = static_cast<const Acc*>(p.partial);
   Acc sum = partial[i];
   for (int piece = 1; piece < p.pieces; ++piece) sum += partial[piece * count + i];
-  const Index batch = i / (p.M * p.N), m = i / p.N % p.M, n = i % p.N;
-  MatmulParams whole = p;
-  whole.partial = nullptr;
-  store_product(whole, batch, batch / p.batch[1], batch % p.batch[1], m, n, sum);
+  if constexpr (kFused) {
+    SHARED(float, registers, [kEwMaxRegisters * 256]);
+    finish_element<256>(e, registers, i, sum);
+  } else {
+    const Index batch = i / (p.M * p.N), m = i / p.N % p.M, n = i % p.N;
+    MatmulParams whole = p;
+    whole.partial = nullptr;
+    store_product(whole, batch, batch / p.batch[1], batch % p.batch[1], m, n, sum);
+  }
 }
 
-template <class A, class B, class Acc, int kM, int kN, int kK, int kTM, int kTN>
-device::Result run_tiles(device::Stream* stream, MatmulParams p) {
+template <class Acc, bool kFused>
+device::Result join(device::Stream* stream, const MatmulParams& p, const EwProgramParams& e) {
+  const Index count = p.batch[0] * p.batch[1] * p.M * p.N;
+  return LAUNCH((matmul_join_kernel<Acc, kFused>), blocks_for(count, 256), 256, 0, stream, p, e);
+}
+
+template <class A, class B, class Acc, int kM, int kN, int kK, int kTM, int kTN, bool kFused = false>
+device::Result run_tiles(device::Stream* stream, MatmulParams p, const EwProgramParams& e = {}) {
   p.tiles_m = (p.M + kM - 1) / kM;
   p.tiles_n = (p.N + kN - 1) / kN;
   const Index blocks = p.tiles_m * p.tiles_n * p.batch[0] * p.batch[1];
   const Dim3 grid(static_cast<std::uint32_t>(blocks), static_cast<std::uint32_t>(p.pieces));
+  constexpr int kThreads = (kM / kTM) * (kN / kTN);
+  if (p.pieces == 1)
+    return LAUNCH((matmul_kernel<A, B, Acc, kM, kN, kK, kTM, kTN, kFused>), grid, kThreads, 0, stream, p, e);
   const device::Result result =
-      LAUNCH((matmul_kernel<A, B, Acc, kM, kN, kK, kTM, kTN>), grid, (kM / kTM) * (kN / kTN), 0, stream, p);
-  if (result != device::Result::ok || p.pieces == 1) return result;
-  const Index count = p.batch[0] * p.batch[1] * p.M * p.N;
-  return LAUNCH((matmul_join_kernel<Acc>), blocks_for(count, 256), 256, 0, stream, p);
+      LAUNCH((matmul_kernel<A, B, Acc, kM, kN, kK, kTM, kTN, false>), grid, kThreads, 0, stream, p, e);
+  return result != device::Result::ok ? result : join<Acc, kFused>(stream, p, e);
 }
 
 template <class A, class B>
@@ -161,8 +202,12 @@ device::Result run_f32(device::Stream* stream, const MatmulParams& p) {
 }  // namespace
 
 device::Result join_matmul_pieces(device::Stream* stream, const MatmulParams& p) {
-  const Index count = p.batch[0] * p.batch[1] * p.M * p.N;
-  return LAUNCH((matmul_join_kernel<float>), blocks_for(count, 256), 256, 0, stream, p);
+  return join<float, false>(stream, p, {});
+}
+
+device::Result run_matmul_fused(device::Stream* stream, const MatmulParams& p, const EwProgramParams& e) {
+  if (wants_large_tiles(p)) return run_tiles<float, float, float, 128, 128, 8, 8, 8, true>(stream, p, e);
+  return run_tiles<float, float, float, 64, 64, 16, 4, 4, true>(stream, p, e);
 }
 
 device::Result run_matmul_exact(device::Stream* stream, const MatmulParams& p, DType a, DType b) {

@@ -52,6 +52,9 @@ inline bool wants_large_tiles(const MatmulParams& p) {
 
 device::Result run_matmul_exact(device::Stream* stream, const MatmulParams& p, DType a, DType b);
 
+// f32 operands and an epilogue on every element while it is in registers; `e` has the result's elements in the order of C.
+device::Result run_matmul_fused(device::Stream* stream, const MatmulParams& p, const EwProgramParams& e);
+
 // On tensor cores: bf16 operands, or f32 operands as tf32 or tf32x3. Both operands must fit.
 device::Result run_matmul_mma(device::Stream* stream, const MatmulParams& p, device::Precision precision);
 

@@ -44,9 +44,16 @@ bool is_rounded(const device::Matmul& args) {
 }
 Index operand_bytes(Index rows, Index cols) { return std::max(rounded_bytes(rows, cols), rounded_bytes(cols, rows)); }
 
+// Exact products of f32 finish their elements themselves; others leave a result in memory that a second kernel finishes.
+bool is_fused(const device::Matmul& args) {
+  return has_epilogue(args) && args.precision == device::Precision::exact && args.a.dtype == DType::f32 &&
+         args.b.dtype == DType::f32;
+}
+bool has_raw(const device::Matmul& args) { return has_epilogue(args) && !is_fused(args); }
+
 Index workspace(const device::Matmul& args) {
   const Index operands = is_rounded(args) ? operand_bytes(args.M, args.K) + operand_bytes(args.K, args.N) : 0;
-  return partial_bytes(args, params_of(args)) + (has_epilogue(args) ? rounded(count_of(args) * 4) : 0) + operands;
+  return partial_bytes(args, params_of(args)) + (has_raw(args) ? rounded(count_of(args) * 4) : 0) + operands;
 }
 
 // bf16 operands always go to the tensor cores where their strides allow it; f32 ones where the precision says so.
@@ -76,7 +83,11 @@ device::Result run(device::Stream* stream, const device::Matmul& args, void* wor
   MatmulParams p = params_of(args);
   auto* room = static_cast<std::byte*>(workspace);
   if (p.pieces > 1) p.partial = room;
-  if (has_epilogue(args)) {
+  if (is_fused(args)) {
+    const EwProgramParams e = make_program(args.epilogue.args, args.epilogue.raw, args.epilogue.run);
+    return run_matmul_fused(stream, p, e);
+  }
+  if (has_raw(args)) {
     p.c = room + partial_bytes(args, p);
     p.c_dtype = DType::f32;
     p.ldc = args.N;
@@ -85,7 +96,7 @@ device::Result run(device::Stream* stream, const device::Matmul& args, void* wor
   }
   device::Result result = device::Result::ok;
   if (is_rounded(args) && args.K > 0) {
-    std::byte* operands = room + partial_bytes(args, p) + (has_epilogue(args) ? rounded(count_of(args) * 4) : 0);
+    std::byte* operands = room + partial_bytes(args, p) + (has_raw(args) ? rounded(count_of(args) * 4) : 0);
     result = round_operand(stream, p.a, args.M, args.K, operands);
     if (result == device::Result::ok)
       result = round_operand(stream, p.b, args.K, args.N, operands + operand_bytes(args.M, args.K));
@@ -93,7 +104,7 @@ device::Result run(device::Stream* stream, const device::Matmul& args, void* wor
   }
   result = wants_mma(p, args.precision) ? run_matmul_mma(stream, p, args.precision)
                                         : run_matmul_exact(stream, p, p.a.dtype, p.b.dtype);
-  if (result != device::Result::ok || !has_epilogue(args)) return result;
+  if (result != device::Result::ok || !has_raw(args)) return result;
   return run_epilogue(stream, args.epilogue, static_cast<const float*>(p.c));
 }
 

@@ -28,7 +28,15 @@ function flagsOf(source) {
   const watched = ["-v", "--warn-on-spills", "-Werror"];
   if (!mayUseLocalMemory.includes(source)) watched.push("--warn-on-local-memory-usage");
   return [
-    ...["-std=c++20", "-O3", "-fmad=false", "--expt-relaxed-constexpr", "-Werror", "all-warnings"],
+    ...[
+      "-std=c++20",
+      "-O3",
+      "-fmad=false",
+      "--expt-relaxed-constexpr",
+      "--compress-mode=size",
+      "-Werror",
+      "all-warnings",
+    ],
     ...["-Xptxas", watched.join(","), "-Xcompiler", "-Wall,-Wextra,-fPIC", "-Inative", "-I."],
     ...targets.flatMap((target) => ["-gencode", `arch=${target}`]),
   ];
