@@ -1,6 +1,7 @@
 // A report as one HTML page that needs nothing else: style, charts and images are in it.
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { FileError } from "../errors.js";
 import { openCanvas } from "./canvas.js";
@@ -81,8 +82,20 @@ export async function write(path: string, report: RunReport): Promise<void> {
   const page = await render(report);
   try {
     await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, page);
+    await writeWhole(path, page);
   } catch (cause) {
     throw new FileError(`report.write: cannot write "${path}": ${(cause as Error).message}`, { cause });
+  }
+}
+
+// The page of a run that is under way is read while it is written anew: a reader gets the old one or the new one.
+async function writeWhole(path: string, page: string): Promise<void> {
+  const draft = `${path}.${randomUUID()}`;
+  try {
+    await writeFile(draft, page, { flag: "wx" });
+    await rename(draft, path);
+  } catch (thrown) {
+    await rm(draft, { force: true });
+    throw thrown;
   }
 }

@@ -1,5 +1,6 @@
 // Scores that are kept: the teacher is asked once, training is the same, and folders are believed only as far as they can be checked.
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { appendFile, mkdtemp, readdir, readFile, rm, truncate, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -113,6 +114,24 @@ describe("a cached teacher", () => {
     expect(await student(served)).toEqual(live);
     using again = await artifact.loadModel(saved);
     expect(await student(again)).toEqual(live);
+  });
+
+  it("takes away the drafts of writers that were killed, and nothing else", async () => {
+    const place = fresh();
+    const teacher = mlp(8, 1);
+    await student(distill.cached(teacher, { folder: place }));
+    const whole = (await readdir(place)).sort();
+    const draft = (name: string) => `${name}.${randomUUID()}`;
+    const [old, young, others] = [
+      [draft("cache.json"), draft("00000.scores")],
+      [draft("00000.scores")],
+      ["notes.txt", `notes.txt.${randomUUID()}`, "00000.scores.bak"],
+    ];
+    const past = new Date(Date.now() - 11 * 60_000);
+    for (const name of [...old, ...young, ...others]) await writeFile(join(place, name), "half");
+    for (const name of [...old, ...others]) await utimes(join(place, name), past, past);
+    await student(distill.cached(teacher, { folder: place }));
+    expect((await readdir(place)).sort()).toEqual([...whole, ...young, ...others].sort());
   });
 
   it("is asked once for all epochs and runs, and again when its weights change", async () => {

@@ -2,7 +2,7 @@
 // 00000.scores and on. Each file appears whole or not at all and ends in a SHA-256 of what it is of and its content, so that work
 // that was cut off goes on where it stood, and a file that was cut, changed or moved in from elsewhere is found out.
 import { createHash, randomUUID } from "node:crypto";
-import { mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { ArgumentError, AthanorError, CorruptFileError, FileError } from "../../errors.js";
 import { decode, encode, encodedBytes, type Encoding } from "./codec.js";
@@ -22,6 +22,8 @@ const format = "athanor-scores";
 const version = 1;
 const digestBytes = 32;
 const mostManifestBytes = 4096;
+const draftName = /^(cache\.json|\d+\.scores)\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const draftMinutes = 10; // a file is written in seconds
 
 /** A folder of scores. */
 export class Store {
@@ -44,6 +46,7 @@ export class Store {
    */
   static async open(where: string, folder: string, key: StoreKey): Promise<Store> {
     const file = join(folder, "cache.json");
+    await sweep(folder);
     const text = await readManifest(where, file);
     if (text === undefined) {
       await writeWhole(where, file, Buffer.from(`${JSON.stringify({ format, version, ...key })}\n`));
@@ -163,6 +166,16 @@ async function writeWhole(where: string, file: string, content: Buffer): Promise
       throw thrown;
     }
   });
+}
+
+/** Takes away what writers left that were killed; that it cannot is no reason to stop. */
+async function sweep(folder: string): Promise<void> {
+  const names = await readdir(folder).catch((): string[] => []);
+  for (const name of names.filter((each) => draftName.test(each))) {
+    const draft = join(folder, name);
+    const { mtimeMs } = await stat(draft).catch(() => ({ mtimeMs: Infinity }));
+    if (Date.now() - mtimeMs > draftMinutes * 60_000) await rm(draft, { force: true }).catch(() => undefined);
+  }
 }
 
 async function asked<T>(where: string, file: string, body: () => Promise<T>): Promise<T> {
