@@ -11,6 +11,7 @@ import { pruneCommand } from "./prune.js";
 import { quantizeCommand } from "./quantize.js";
 import { runsCommand } from "./runs.js";
 import { trainCommand } from "./train.js";
+import { tuneCommand } from "./tune.js";
 
 /** What every command is given. */
 export interface Context {
@@ -35,7 +36,7 @@ export function commands(signal: AbortSignal): Command {
     .addHelpText("after", examples)
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .exitOverride();
-  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, runsCommand, doctorCommand]; // prettier-ignore
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, runsCommand, doctorCommand]; // prettier-ignore
   for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }

@@ -18,4 +18,5 @@ export {
   type StepPoint,
 } from "./run-report.js";
 export { compareSpeed, type Contender, type Speed, type SpeedOptions } from "./speed.js";
+export { renderStudy, writeStudy, type StudyPageOptions } from "./study-page.js";
 export { type Spread } from "./spread.js";

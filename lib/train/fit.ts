@@ -64,7 +64,7 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
   own: FitHooks,
 ): FitRun<Metrics> {
   const where = "train.fit";
-  const { options, hooks } = belongTo(given as FitOptions, own);
+  const { options, hooks } = belongTo(given, own);
   const asked = planFit(model, dataset, options);
   hooks.begin?.(asked.steps);
   const watch = asked.signals ? new SignalWatch() : undefined;

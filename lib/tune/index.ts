@@ -8,10 +8,14 @@ import { openStorage } from "./storage/open.js";
 import { PostgresStorage } from "./storage/postgres.js";
 import { SqliteStorage } from "./storage/sqlite.js";
 import { load, search } from "./study/tune.js";
+import { define } from "./workers/define.js";
+import { workers } from "./workers/run.js";
 
 /** Searches for the best parameters; see {@link search}. Distributions, samplers, pruners and storages are its properties. */
 export const tune = Object.assign(search, {
   load,
+  define,
+  workers,
   // Distributions
   uniform,
   logUniform,
@@ -42,3 +46,5 @@ export type { Objective, Stopped } from "./study/search.js";
 export type { Study } from "./study/study.js";
 export type { Trial } from "./study/trial.js";
 export type { TuneRun } from "./study/tune.js";
+export type { Definition } from "./workers/define.js";
+export type { WorkersOptions } from "./workers/run.js";

@@ -57,7 +57,7 @@ import { quantize } from "../quantize/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";
-import { tune, type ParamsOf, type Trial } from "../tune/index.js";
+import { tune, type ParamsOf, type Study, type Trial } from "../tune/index.js";
 import { progress, type StepProgress } from "../train/progress.js";
 declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];
