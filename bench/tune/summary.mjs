@@ -1,0 +1,88 @@
+// Puts rows of both sides together: node bench/tune/summary.mjs --out bench/results/tune FILE.jsonl …
+// Writes FILE.json with medians and quartiles, and FILE.md with the tables.
+import { readFileSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import { parseArgs } from "node:util";
+
+const { values: options, positionals } = parseArgs({ allowPositionals: true, options: { out: { type: "string" } } });
+const rows = positionals.flatMap((path) =>
+  readFileSync(path, "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("{") && line.endsWith("}"))
+    .map((line) => JSON.parse(line)),
+);
+
+function quantile(list, q) {
+  const sorted = [...list].sort((a, b) => a - b);
+  const at = q * (sorted.length - 1);
+  const low = Math.floor(at);
+  return sorted[low] + (at - low) * ((sorted[low + 1] ?? sorted[low]) - sorted[low]);
+}
+
+const grouped = (list, key) => Object.entries(Object.groupBy?.(list, key) ?? group(list, key));
+function group(list, key) {
+  const groups = {};
+  for (const row of list) (groups[key(row)] ??= []).push(row);
+  return groups;
+}
+
+const spread = (list) => ({
+  median: quantile(list, 0.5),
+  quartiles: [quantile(list, 0.25), quantile(list, 0.75)],
+  seeds: list.length,
+});
+const short = (x) => (Math.abs(x) >= 1e-3 ? String(Number(x.toPrecision(4))) : x.toExponential(1));
+const shown = ({ median, quartiles }) => `${short(median)} [${quartiles.map(short).join(", ")}]`;
+
+const quality = rows.filter((row) => row.best !== undefined && row.function);
+const cells = grouped(quality, (row) => `${row.sampler}|${row.function}`).flatMap(([key, list]) => {
+  const [sampler, name] = key.split("|");
+  const budgets = [...new Set(list.flatMap((row) => Object.keys(row.best)))];
+  return budgets.map((trials) => {
+    const of = (own) => list.filter((row) => (row.system === "athanor") === own && row.best[trials] !== undefined);
+    const side = (own) => (of(own).length ? spread(of(own).map((row) => row.best[trials])) : undefined);
+    return { sampler, function: name, trials: Number(trials), athanor: side(true), optuna: side(false) };
+  });
+});
+const conditional = grouped(
+  rows.filter((row) => row.problem),
+  (row) => `${row.system}|${row.sampler}|${row.problem}`,
+).map(([key, list]) => {
+  const [system, sampler, problem] = key.split("|");
+  const right = list.filter((row) => row.right).length / list.length;
+  return { system, sampler, problem, right, ...spread(list.map((row) => row.best)) };
+});
+const fronts = grouped(
+  rows.filter((row) => row.hypervolume !== undefined),
+  (row) => `${row.system}|${row.sampler}|${row.function}`,
+).map(([key, list]) => {
+  const [system, sampler, name] = key.split("|");
+  return { system, sampler, function: name, ...spread(list.map((row) => row.hypervolume)) };
+});
+const cost = rows.filter((row) => row.history !== undefined);
+
+const machine = `${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}; load ${os.loadavg()[0].toFixed(1)}`;
+writeFileSync(`${options.out}.json`, `${JSON.stringify({ machine, cells, conditional, fronts, cost }, null, 1)}\n`);
+
+const verdict = ({ athanor, optuna }) =>
+  !athanor || !optuna ? "" : athanor.median <= optuna.median + 1e-4 * Math.abs(optuna.median) ? "at most" : athanor.median <= optuna.quartiles[1] ? "within its quartiles" : "worse"; // prettier-ignore
+const table = (head, lines) => [`| ${head.join(" | ")} |`, `|${head.map(() => "---").join("|")}|`, ...lines.map((line) => `| ${line.join(" | ")} |`), ""]; // prettier-ignore
+const md = [
+  "# Search beside Optuna 5",
+  "",
+  `${machine}. Medians over seeds, quartiles in brackets; the value without noise of the best trial. CPU time of the sampler alone.`,
+  "",
+  "## Best value",
+  "",
+  ...table(["sampler", "function", "trials", "Athanor", "Optuna", "seeds", "Athanor is"], cells.map((c) => [c.sampler, c.function, c.trials, c.athanor ? shown(c.athanor) : "", c.optuna ? shown(c.optuna) : "", `${c.athanor?.seeds ?? 0}, ${c.optuna?.seeds ?? 0}`, verdict(c)])), // prettier-ignore
+  "## Conditional and mixed spaces: share of runs that end in the right branch (200 trials)",
+  "",
+  ...table(["system", "sampler", "problem", "right", "best value", "seeds"], conditional.map((c) => [c.system, c.sampler, c.problem, c.right.toFixed(2), shown(c), c.seeds])), // prettier-ignore
+  "## Hypervolume on ZDT1 after 500 trials (ideal 0.877 in 6-D, 5.667 in 30-D)",
+  "",
+  ...table(["system", "sampler", "problem", "hypervolume", "seeds"], fronts.map((c) => [c.system, c.sampler, c.function, shown(c), c.seeds])), // prettier-ignore
+  "## CPU milliseconds a trial, six numbers",
+  "",
+  ...table(["system", "sampler", "past trials", "ms", "first question"], cost.map((c) => [c.system, c.sampler, c.history, short(c.cpuMs), c.firstMs === undefined ? "" : short(c.firstMs)])), // prettier-ignore
+];
+writeFileSync(`${options.out}.md`, `${md.join("\n")}`);
