@@ -12,7 +12,7 @@ import type { Analysed } from "./importance.js";
  * @throws ArgumentError unless `reference` has a finite number for each objective.
  * @example
  * const study = await tune({ x: tune.uniform(0, 1) }, (_, { params }) => [params.x, 1 - params.x], {
- *   directions: ["minimize", "minimize"], trials: 30, sampler: tune.sobol(),
+ *   direction: ["minimize", "minimize"], trials: 30, sampler: tune.sobol(),
  * });
  * console.log(await tune.hypervolume(study, [1, 1])); // near 0.5
  */

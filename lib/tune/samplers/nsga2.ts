@@ -23,7 +23,7 @@ export interface Nsga2Options {
  * @throws ArgumentError for a population that is no whole number, or a probability outside 0 to 1.
  * @example
  * const study = await tune({ x: tune.uniform(0, 1) }, (_, { params }) => [params.x ** 2, (params.x - 1) ** 2], {
- *   directions: ["minimize", "minimize"], trials: 50, sampler: tune.nsga2(),
+ *   direction: ["minimize", "minimize"], trials: 50, sampler: tune.nsga2(),
  * });
  * console.log(study.front.length);
  */
