@@ -208,7 +208,7 @@ export class Search {
       params = chosen;
       await storage.sampled(ticket, params, sight.seen);
     }
-    const asks = sight.history.some((trial) => (trial as StoredTrial).suggested !== undefined);
+    const asks = this.view.suggests;
     return { params, foreseen: asks ? await foresee(sampler, request) : new Map() };
   }
 

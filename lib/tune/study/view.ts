@@ -20,6 +20,10 @@ export class View {
   private readonly storage: Storage;
   private readonly ended: StoredTrial[] = [];
   private endedIsSorted = true;
+  /** Trials that have not ended, by number. */
+  private readonly open = new Map<number, StoredTrial>();
+  /** Whether a trial's objective asked for parameters itself. */
+  suggests = false;
   private syncing: Promise<void> | undefined;
 
   constructor(storage: Storage, study: StudyRecord) {
@@ -38,7 +42,7 @@ export class View {
   private async fetch(): Promise<void> {
     const { revision, count, trials } = await this.storage.changes(this.study.id, this.revision);
     if (revision < this.revision) return;
-    if (this.trials.length > count) this.trials.length = count;
+    for (; this.trials.length > count; this.trials.length--) this.open.delete(this.trials.length - 1);
     for (const trial of trials) this.note(trial);
     this.revision = revision;
   }
@@ -47,6 +51,9 @@ export class View {
     const before = this.trials[trial.number];
     if (before !== undefined && before.revision >= trial.revision) return;
     this.trials[trial.number] = trial;
+    if (isEnded(trial.state)) this.open.delete(trial.number);
+    else this.open.set(trial.number, trial);
+    if (trial.suggested !== undefined) this.suggests = true;
     if (!isEnded(trial.state) || (before !== undefined && isEnded(before.state))) return;
     if (this.ended.length > 0 && this.ended.at(-1)!.number > trial.number) this.endedIsSorted = false;
     this.ended.push(trial);
@@ -64,10 +71,9 @@ export class View {
     const { spec } = this.study;
     const past = spec.past;
     if (spec.mode === "free") {
-      const pending = this.trials.filter(
-        (trial) => !isEnded(trial.state) && trial.number !== number && isSampled(trial),
-      );
-      return { history: [...past, ...this.sorted()], pending, seen: this.revision };
+      const others = [...this.open.values()].filter((trial) => trial.number !== number && isSampled(trial));
+      const pending = others.sort((a, b) => a.number - b.number);
+      return { history: joined(past, [...this.sorted()]), pending, seen: this.revision };
     }
     const end = Math.max(0, number - spec.lag + 1);
     // Everything up to there has ended; the list is by number and has no gaps.
@@ -79,7 +85,7 @@ export class View {
       const chosen = parameters.flatMap(({ name }) => (params[name] === undefined ? [] : [[name, params[name]]]));
       return unended(number, Object.fromEntries(chosen) as Params);
     });
-    return { history: [...past, ...history], pending, seen: this.revision };
+    return { history: joined(past, history), pending, seen: this.revision };
   }
 
   /** What the pruner of trial `number` may see: of the study itself alone. */
@@ -90,6 +96,8 @@ export class View {
   }
 }
 
+const joined = (past: readonly TrialRecord[], history: readonly TrialRecord[]): readonly TrialRecord[] =>
+  past.length === 0 ? history : [...past, ...history];
 const isSampled = ({ sampledAt }: StoredTrial): boolean => sampledAt !== undefined;
 const unended = (number: number, params: Params): TrialRecord => ({ number, state: "running", params, intermediate: [] }); // prettier-ignore
 
