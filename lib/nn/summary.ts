@@ -3,6 +3,7 @@
 import { ArgumentError, checkOptions } from "../errors.js";
 import { call } from "../native/index.js";
 import { got } from "../names/got.js";
+import { describePreprocessing } from "../preprocess/index.js";
 import { Program } from "../tensor/program.js";
 import { sizeOf } from "../tensor/dtype.js";
 import { showShape, type Shape } from "../tensor/nd-array.js";
@@ -58,6 +59,8 @@ export class Summary {
   /** Bytes planned for the values of a forward pass over the batch, in use; undefined if the input is not known. */
   readonly activationBytes: number | undefined;
   readonly batch: number;
+  /** What is done to each input before the first layer, in words; empty where nothing is. */
+  readonly preprocessing: Readonly<Record<string, string>>;
 
   /** @internal Made by `model.summary()`. */
   constructor(parts: Omit<Summary, "toString" | "parameters" | "trainable" | "masked" | typeof inspect>) {
@@ -71,6 +74,7 @@ export class Summary {
     this.weightBytes = parts.weightBytes;
     this.activationBytes = parts.activationBytes;
     this.batch = parts.batch;
+    this.preprocessing = parts.preprocessing;
   }
 
   toString(): string {
@@ -83,7 +87,9 @@ export class Summary {
       flops === undefined ? "–" : unit(flops, ""),
     ]);
     const known = this.flops !== undefined;
+    const before = Object.entries(this.preprocessing).map(([name, rule]) => `preprocessing of ${name}: ${rule}`);
     return [
+      ...(before.length > 0 ? [...before, ""] : []),
       textTable(["name", "layer", "output", "parameters", "", "FLOP"], rows, 3),
       "",
       `${whole(this.parameters)} parameters, ${whole(this.trainable)} trainable${this.masked > 0 ? `, ${whole(this.masked)} masked` : ""}; ${unit(this.weightBytes, "B")} of weights`,
@@ -119,7 +125,9 @@ function summarize(model: Module, options: SummaryOptions): Summary {
         kinds.get(name)?.children().length === 0 || !kinds.has(name) || parameters > 0 || (flops ?? 0) > 0,
     );
   const flops = traced && [...traced.flops.values()].reduce((sum, value) => sum + value, 0);
-  return new Summary({ layers, flops, weightBytes, activationBytes: traced?.arenaBytes, batch });
+  const rules = Object.entries(model.info.preprocessing ?? {});
+  const preprocessing = Object.fromEntries(rules.map(([name, rule]) => [name, describePreprocessing(rule)]));
+  return new Summary({ layers, flops, weightBytes, activationBytes: traced?.arenaBytes, batch, preprocessing });
 }
 
 // The method is added here and not in its class, which all that the summary is made of needs.

@@ -33,6 +33,20 @@ describe("model.summary", () => {
     expect(all.flops).toBe(layers.reduce((sum, layer) => sum + layer.flops!, 0));
   });
 
+  it("says what is done to its input before the first layer", () => {
+    const net = nn.sequential(nn.linear(3, 2));
+    expect(net.summary().preprocessing).toEqual({});
+    const age = { name: "age", type: "number", missing: { rule: "median", fill: 41 }, indicator: true } as const;
+    const scale = { rule: "standard", offset: 41, divisor: 7 } as const;
+    const city = { name: "city", type: "category", categories: ["Lyon"], missing: "error", unknown: "error" } as const;
+    net.setInfo({ preprocessing: { kind: "table", columns: [{ ...age, scale }, city] } });
+    expect(String(net.summary()).split("\n")[0]).toBe(
+      "preprocessing of x: rows become 3 features: age (missing: median, standard), city (one-hot of 1)",
+    );
+    net.setInfo({ preprocessing: { kind: "normalize", divide: 255 } });
+    expect(net.summary().preprocessing).toEqual({ x: "/ 255" });
+  });
+
   it("goes by what the model was run with, and else says what it needs", async () => {
     const net = nn.sequential(nn.linear(4, 2));
     expect(net.summary().layers[0]).toMatchObject({ name: "0", parameters: 10, shape: undefined, flops: undefined });
