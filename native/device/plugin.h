@@ -16,7 +16,10 @@
 
 namespace athanor::device {
 
-inline constexpr std::uint32_t kPluginVersion = 1;
+// Update rules and elementwise instructions cross by number: a row more in either table makes another version.
+inline constexpr std::uint32_t kTableVersion = 1;
+inline constexpr std::uint32_t kPluginVersion =
+    kTableVersion | static_cast<std::uint32_t>(optim::kRuleCount) << 8 | static_cast<std::uint32_t>(EwOp::fma) << 16;
 inline constexpr const char* kPluginEntry = "athanor_device_plugin";
 
 enum class Result : std::int32_t {
