@@ -143,6 +143,26 @@ export class NonFiniteError extends AthanorError {
   }
 }
 
+/** Where it began that ranks could not go on. */
+export interface CommunicationFault {
+  readonly rank: number;
+  readonly host: string;
+  /** Such as "all-reduce", or the part of the program that failed. */
+  readonly operation: string;
+  /** Of training; -1 outside of a step. */
+  readonly step: number;
+}
+
+/** Ranks that work together: one failed, left, hung or could not be reached; every other rank is told and throws this. */
+export class CommunicationError extends AthanorError {
+  readonly fault: CommunicationFault | undefined;
+
+  constructor(message: string, options?: ErrorOptions & { readonly fault?: CommunicationFault | undefined }) {
+    super("ERR_ATHANOR_COMMUNICATION", message, options);
+    this.fault = options?.fault;
+  }
+}
+
 /** Something that this build, machine or version cannot do. */
 export class UnsupportedError extends AthanorError {
   constructor(message: string, options?: ErrorOptions, code: ErrorCode = "ERR_ATHANOR_UNSUPPORTED") {
@@ -196,6 +216,7 @@ export const errorClasses = {
   ERR_ATHANOR_IO: FileError,
   ERR_ATHANOR_MEMORY: OutOfMemoryError,
   ERR_ATHANOR_NONFINITE: NonFiniteError,
+  ERR_ATHANOR_COMMUNICATION: CommunicationError,
   ERR_ATHANOR_UNSUPPORTED: UnsupportedError,
   ERR_ATHANOR_UNSUPPORTED_OP: UnsupportedOpError,
   ERR_ATHANOR_DEVICE: DeviceError,
@@ -214,6 +235,7 @@ export type ErrorCode =
   | "ERR_ATHANOR_IO"
   | "ERR_ATHANOR_MEMORY"
   | "ERR_ATHANOR_NONFINITE"
+  | "ERR_ATHANOR_COMMUNICATION"
   | "ERR_ATHANOR_UNSUPPORTED"
   | "ERR_ATHANOR_UNSUPPORTED_OP"
   | "ERR_ATHANOR_DEVICE"

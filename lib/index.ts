@@ -11,6 +11,7 @@ export {
   AbortedError,
   ArgumentError,
   AthanorError,
+  CommunicationError,
   CorruptFileError,
   DeviceError,
   DisposedError,
@@ -28,6 +29,7 @@ export {
   TrialPrunedError,
   UnsupportedError,
   UnsupportedOpError,
+  type CommunicationFault,
   type ErrorCode,
   type StateDifferences,
 } from "./errors.js";
@@ -74,6 +76,7 @@ export * as distill from "./distill/index.js";
 export * as metrics from "./metrics/index.js";
 export { prune } from "./prune/index.js";
 export { quantize, type QuantizeOptions, type Scheme } from "./quantize/index.js";
+export * as parallel from "./parallel/index.js";
 export * as report from "./report/index.js";
 export * as schedule from "./schedule/index.js";
 export * as train from "./train/index.js";

@@ -12,11 +12,12 @@ export const nativeRooms = {
   sparse: ["base", "kernels"],
   tune: ["base"],
   optim: ["base", "kernels", "runtime"],
+  comm: ["base", "runtime"],
   quant: ["base", "kernels", "runtime"],
-  ops: ["base", "kernels", "runtime", "graph", "optim", "quant", "sparse"],
+  ops: ["base", "kernels", "runtime", "graph", "optim", "quant", "sparse", "comm"],
   device: ["base", "kernels", "runtime", "graph", "ops", "optim"],
-  train: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io"],
-  bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "train", "tune"],
+  train: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "comm"],
+  bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "train", "tune", "comm"],
   test: [
     "base",
     "simd",
@@ -31,6 +32,7 @@ export const nativeRooms = {
     "train",
     "device",
     "tune",
+    "comm",
   ],
 };
 

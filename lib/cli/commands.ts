@@ -6,6 +6,7 @@ import { distillCommand } from "./distill.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { inspectCommand } from "./inspect.js";
+import { launchCommand } from "./launch.js";
 import { predictCommand } from "./predict.js";
 import { pruneCommand } from "./prune.js";
 import { quantizeCommand } from "./quantize.js";
@@ -35,8 +36,9 @@ export function commands(signal: AbortSignal): Command {
     .version(addon.version)
     .addHelpText("after", examples)
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
+    .enablePositionalOptions() // `launch` passes on what follows its program
     .exitOverride();
-  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, runsCommand, doctorCommand]; // prettier-ignore
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, runsCommand, doctorCommand, launchCommand]; // prettier-ignore
   for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }

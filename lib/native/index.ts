@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { adopt } from "../errors.js";
 import { load, packageRoot } from "./loader.js";
 import type { OpName } from "./operations.js";
+import type { NativeExchange, RanksAddon } from "./ranks.js";
 import type { NativeSearch } from "./search.js";
 
 export type { NativeSearchRequest } from "./search.js";
@@ -76,6 +77,13 @@ export interface NativeGraph {
   gradients(loss: ValueId, values: readonly ValueId[]): ValueId[];
   assign(variable: NativeVariable, value: ValueId): void;
   optimizerStep(optimizer: NativeOptimizer, gradients: readonly ValueId[], hyper: ValueId, loss?: ValueId): ValueId;
+  /** Delivers values of a bucket as soon as they are made; weighted by the shard's part of the batch, as they are, or by a value. */
+  gradientBucket(
+    exchange: NativeExchange,
+    bucket: number,
+    values: readonly ValueId[],
+    weight: "share" | "one" | ValueId,
+  ): void;
   setScope(scope: string): void;
   setOutputs(names: readonly string[], values: readonly ValueId[]): void;
   compile(options?: { optimize?: boolean; device?: string | undefined }): NativeProgram;
@@ -169,7 +177,7 @@ export interface StoredTensor<Data> {
 }
 
 /** What native/bindings/ exports. */
-export interface Addon extends NativeSearch {
+export interface Addon extends NativeSearch, RanksAddon {
   readonly version: string;
   /** The instruction set in use. */
   isa(): Isa;

@@ -1,7 +1,7 @@
 // Written by `npm run generate` from native/ops/ops.def. Do not edit.
 
 /** What the graph compiler may assume of an operation. */
-export type Trait = "commutative" | "effect" | "elementwise" | "epilogue" | "random" | "source" | "view";
+export type Trait = "collective" | "commutative" | "effect" | "elementwise" | "epilogue" | "random" | "source" | "view";
 
 /** Every operation of the engine: how many tensors it takes, and its traits. */
 export const operations = {
@@ -119,6 +119,7 @@ export const operations = {
   top_mask: { arity: 2, traits: [] },
   exact_i32: { arity: 1, traits: [] },
   checked_i32: { arity: 1, traits: [] },
+  gradient_bucket: { arity: "variadic", traits: ["collective"] },
   assign: { arity: 1, traits: ["effect"] },
   optimizer_step: { arity: "variadic", traits: ["effect"] },
 } as const satisfies Record<string, { arity: number | "variadic"; traits: readonly Trait[] }>;

@@ -32,6 +32,8 @@ export interface CheckpointSource {
   readonly allow: readonly Section[];
   readonly identity: Identity;
   readonly state: RunState;
+  /** Whether this process writes them: one of the ranks does. Default true. */
+  readonly writes?: boolean | undefined;
 }
 
 /** Where a run is when a checkpoint may be due. */
@@ -80,7 +82,7 @@ export class Checkpointer {
   /** Writes a checkpoint if one is due; resolves when the state is copied. */
   async offer(moment: CheckpointMoment): Promise<void> {
     const every = this.source.plan?.every;
-    if (!every || moment.step === this.last.step) return;
+    if (!every || moment.step === this.last.step || this.source.writes === false) return;
     const due =
       every.kind === "epoch"
         ? moment.epochEnd
@@ -92,7 +94,7 @@ export class Checkpointer {
 
   /** Writes a checkpoint now and waits until it is on the disk; its path, undefined where none are kept. @throws FileError */
   async finish(moment: CheckpointMoment): Promise<string | undefined> {
-    if (!this.generations) return undefined;
+    if (!this.generations || this.source.writes === false) return undefined;
     await this.writing;
     const { path } = await this.put(moment);
     return resolve(path);

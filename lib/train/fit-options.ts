@@ -19,6 +19,7 @@ import { requireLoss } from "../loss/loss.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import type { Optimizer } from "../optim/index.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
+import { checkedParallelism, type DataParallelism } from "./parallelism.js";
 import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./early-stopping.js";
 import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
 import type { ProgressStream } from "./progress.js";
@@ -66,6 +67,8 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** Leave out the samples that do not fill a batch. Default false. */
   readonly dropLast?: boolean | undefined;
   readonly validate?: ValidateOptions<Metrics> | undefined;
+  /** How the run is divided among the ranks that `mpirun` or `srun` has started: `parallel.data()`. Default not at all. */
+  readonly parallel?: DataParallelism | undefined;
   /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
   readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
@@ -120,6 +123,7 @@ export interface FitPlan {
   readonly dropLast: boolean;
   readonly validate: ValidationPlan | undefined;
   readonly distill: LossTerms | undefined;
+  readonly parallel: DataParallelism | undefined;
   readonly stopping: EarlyStopping | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
   readonly resume: Resume;
@@ -143,6 +147,7 @@ const names = [
   "dropLast",
   "validate",
   "distill",
+  "parallel",
   "earlyStopping",
   "checkpoint",
   "resume",
@@ -200,6 +205,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     steps: lengthOf(options, stepsPerEpoch),
     validate,
     distill: options.distill,
+    parallel: checkedParallelism(where, options.parallel, validate?.every.kind),
     stopping:
       options.earlyStopping &&
       new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),

@@ -9,6 +9,7 @@ import { planFit, type FitOptions } from "./fit-options.js";
 import type { FitResult, ScalarMetrics, StepEvent } from "./records.js";
 import type { FitHooks } from "./hooks.js";
 import { learnInfo, recordRun } from "./known.js";
+import { joinRanks, tellRanks } from "./ranks.js";
 import { Run } from "./run.js";
 import { SignalWatch } from "./signals.js";
 import { belongTo } from "./trial.js";
@@ -78,12 +79,13 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
         throw new ArgumentError(`${where}: the model is being trained by another run; await that run first`);
       }
       training.add(model);
+      let trainer: Trainer | undefined;
       try {
         if (plan.signal?.aborted) throw aborted(where, plan.signal);
+        if (plan.parallel) await joinRanks(where, plan.parallel.deadline);
         const { distill, model, dataset, batchSize, signal } = plan;
         const before = infoOf(model);
         learnInfo(where, model, dataset, distill?.info);
-        let trainer: Trainer;
         try {
           const columns = await distill?.prepare({ where, model, dataset, batchSize, signal });
           trainer = new Trainer(plan, cancellation, context, hooks, columns);
@@ -94,6 +96,9 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
         const result = await trainer.run();
         recordRun(plan, result);
         return result;
+      } catch (thrown) {
+        if (plan.parallel) tellRanks(where, trainer?.step ?? -1, thrown);
+        throw thrown;
       } finally {
         training.delete(model);
         cancellation.release();

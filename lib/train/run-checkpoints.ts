@@ -7,14 +7,15 @@ import type { FitPlan } from "./fit-options.js";
 import type { FitHooks } from "./hooks.js";
 import { identityOf } from "./identity.js";
 import { optimizerOf, parametersOf } from "./participants.js";
-import type { StepLoops } from "./step-loops.js";
+import { joinedWorld } from "./ranks.js";
+import type { Loops } from "./step-loops.js";
 
 /** What {@link openCheckpoints} looks at. */
 export interface RunParts {
   readonly where: string;
   readonly plan: FitPlan;
   readonly hooks: FitHooks;
-  readonly loops: StepLoops;
+  readonly loops: Loops;
   readonly companions: Companions;
   /** How far the run has come. */
   readonly position: Participant;
@@ -27,7 +28,8 @@ export interface RunParts {
 export function identityOfRun({ where, plan, hooks, loops, graph }: RunParts): Promise<Identity> {
   const { bound } = loops;
   const parameters = parametersIn(plan, loops);
-  return identityOf({ where, plan, parameters, bound, graph, further: hooks.identity ?? {} });
+  const further = { ...hooks.identity, ...(loops.shards !== undefined && { shards: loops.shards }) };
+  return identityOf({ where, plan, parameters, bound, graph, further });
 }
 
 /** The checkpoints that a run was asked to keep or to go on from; undefined for none. */
@@ -46,11 +48,12 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     )
     .add("best", best)
     .add("hooks", hooks.participant ?? {});
-  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state });
+  const writes = !plan.parallel || joinedWorld()!.rank === 0;
+  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes });
 }
 
 /** All that training changes, by name: parameters and running statistics; of a plain function the parameters that it used. */
-export function parametersIn({ model }: FitPlan, { bound }: StepLoops): readonly NamedParameter[] {
+export function parametersIn({ model }: FitPlan, { bound }: Loops): readonly NamedParameter[] {
   if (model instanceof Module) return model.namedParameters();
   return bound.parameters.map((parameter) => ({ name: parameter.name, parameter }));
 }

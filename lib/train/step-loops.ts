@@ -8,7 +8,17 @@ import type { Stretch } from "./feed.js";
 import type { FitPlan } from "./fit-options.js";
 import type { FitHooks } from "./hooks.js";
 import { COUNT, countsOf } from "./loss-total.js";
-import { bindModel, compileStep, HYPER, REPORT, stepRows, type BatchType, type StepProgram } from "./step-program.js";
+import type { Trace } from "../tensor/trace.js";
+import {
+  bindModel,
+  compileStep,
+  HYPER,
+  REPORT,
+  stepRows,
+  type BatchType,
+  type StepProgram,
+  type StepSource,
+} from "./step-program.js";
 
 // A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
 const RECORD = ["loss", REPORT];
@@ -44,8 +54,23 @@ export interface StepLoopsSource {
   readonly hooks: FitHooks;
 }
 
-/** The compiled steps of a run. */
-export class StepLoops {
+/** The steps of a run, whoever takes them. */
+export interface Loops {
+  /** The optimizer with its states, from the first program on. */
+  readonly bound: BoundOptimizer;
+  /** Parts that every batch is cut into, where it is. */
+  readonly shards?: number;
+  /** The program of a step over so many rows. @throws what tracing throws. */
+  program(rows: number): StepProgram;
+  /** Takes the steps of a stretch, up to one at which the engine had to stop. */
+  run(stretch: Stretch, epoch: number, firstStep: number, cancel: NativeCancel): Promise<Ran>;
+  /** Lets go of samples that are to be freed. */
+  release(samples: NativeDataset): void;
+  dispose(): void;
+}
+
+/** The compiled steps of a run in one process. */
+export class StepLoops implements Loops {
   private readonly source: StepLoopsSource;
   private readonly programs = new Map<number, StepProgram>();
   private readonly loops = new Map<NativeDataset, Map<number, NativeLoop>>();
@@ -106,24 +131,35 @@ export class StepLoops {
   }
 
   private compile(rows: number): StepProgram {
-    const { where, plan, columns, companions, hooks } = this.source;
-    const { model, distill, loss, optimizer } = plan;
-    return compileStep({
-      where,
-      batch: Object.fromEntries(
-        Object.entries(columns).map(([name, { dtype, shape }]) => [name, { dtype, shape: [rows, ...shape] }]),
-      ),
-      body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
-      companions,
-      counts: true,
-      device: plan.device,
-      bound: (trace) => (this.held ??= bindModel(model, optimizer, trace, companions)),
-      extend: hooks.trace?.bind(hooks),
-    });
+    const { hooks } = this.source;
+    const bound = (trace: Trace) => (this.held ??= bindTo(this.source, trace));
+    return compileStep({ ...passesOf(this.source, rows), bound, counts: true, extend: hooks.trace?.bind(hooks) });
   }
 }
 
-function takenOf(records: Float64Array, { kind }: StepProgram, rates: readonly number[]): Taken[] {
+/** The optimizer for what the trace trains. */
+export const bindTo = ({ plan, companions }: StepLoopsSource, trace: Trace): BoundOptimizer =>
+  bindModel(plan.model, plan.optimizer, trace, companions);
+
+/** What the passes over `rows` samples are traced from. */
+export function passesOf(
+  { where, plan, columns, companions }: StepLoopsSource,
+  rows: number,
+): Omit<StepSource, "bound"> {
+  const { model, distill, loss } = plan;
+  return {
+    where,
+    batch: Object.fromEntries(
+      Object.entries(columns).map(([name, { dtype, shape }]) => [name, { dtype, shape: [rows, ...shape] }]),
+    ),
+    body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
+    companions,
+    device: plan.device,
+  };
+}
+
+/** The steps in a loop's records. */
+export function takenOf(records: Float64Array, { kind }: Pick<StepProgram, "kind">, rates: readonly number[]): Taken[] {
   const width = WIDTH + countsOf(kind);
   return Array.from({ length: records.length / width }, (_, i): Taken => {
     const at = i * width;

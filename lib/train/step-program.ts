@@ -158,17 +158,22 @@ export function stepFeeds(
   });
 }
 
-/** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
-export function compileStep({
-  where,
-  batch,
-  body,
-  companions,
-  bound: bindTo,
-  counts,
-  device,
-  extend,
-}: StepSource): StepProgram {
+/** Forward and backward pass of a step, as traced. */
+export interface TracedPass {
+  readonly trace: Trace;
+  /** The loss and what is reported with it. */
+  readonly figures: Record<string, Tensor>;
+  readonly loss: Tensor;
+  readonly kind: LossKind;
+  /** How many rows the loss counted, where some may not count. */
+  readonly count: Tensor | undefined;
+  readonly bound: BoundOptimizer;
+  /** By the parameters of the optimizer, in its order. */
+  readonly gradients: readonly Tensor[];
+}
+
+/** Traces the passes of a step for one signature. @throws what tracing throws, and for a loss that is no number. */
+export function tracePasses({ where, batch, body, companions, bound: bindTo, device }: StepSource): TracedPass {
   const trace = new Trace({ training: true, device }, companions);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
@@ -178,7 +183,6 @@ export function compileStep({
   });
   const loss = figures.loss!;
   const { kind, count } = kindOfLoss(loss);
-  if (counts && count) figures[COUNT] = count;
   const bound = bindTo(trace);
   checkTrained(where, companions, bound);
   checkUsed(where, trace, bound);
@@ -186,6 +190,14 @@ export function compileStep({
     loss,
     bound.parameters.map((parameter) => trace.parameter(parameter)),
   );
+  return { trace, figures, loss, kind, count, bound, gradients };
+}
+
+/** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
+export function compileStep(source: StepSource): StepProgram {
+  const { where, counts, extend } = source;
+  const { trace, figures, loss, kind, count, bound, gradients } = tracePasses(source);
+  if (counts && count) figures[COUNT] = count;
   extend?.(trace, new Map(bound.parameters.map((parameter, i) => [parameter, gradients[i]!])));
   const hyper = trace.input(HYPER, "f64", bound.hyperShape);
   const ids = gradients.map(({ id }) => id);

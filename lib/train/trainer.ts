@@ -14,14 +14,17 @@ import type { EpochRecord, Figures, FitResult, StepEvent, ValidationRecord } fro
 import type { FitHooks } from "./hooks.js";
 import { Pace } from "./pace.js";
 import { Position } from "./position.js";
+import { compareRuns, shareWeights } from "./rank-checks.js";
 import { progress, type Progress } from "./progress.js";
+import { joinedWorld } from "./ranks.js";
 import type { RunContext } from "./run.js";
 import { identityOfRun, openCheckpoints, parametersIn } from "./run-checkpoints.js";
 import { feedOf, typesOfData } from "./run-data.js";
 import { RunLog, statusOf } from "./run-log.js";
 import { checkStatistics } from "./statistics.js";
 import { eventsOf, notFinite } from "./step-events.js";
-import { StepLoops, typesOf } from "./step-loops.js";
+import { ShardedLoops } from "./sharded-loops.js";
+import { StepLoops, typesOf, type Loops } from "./step-loops.js";
 import { Validation } from "./validation.js";
 
 const where = "train.fit";
@@ -36,7 +39,7 @@ export class Trainer {
   private readonly display: Progress;
   private readonly companions: Companions;
   private readonly feed: Feed;
-  private readonly loops: StepLoops;
+  private readonly loops: Loops;
   private readonly validation: Validation | undefined;
   private readonly best: Best;
   private readonly position: Position;
@@ -67,7 +70,8 @@ export class Trainer {
     this.feed = feedOf(dataset, { ...plan, where, cancellation, rows, keepTargets: false, columns });
     const { stepsPerEpoch } = this.feed;
     this.position = new Position(hooks.firstStep ?? 0, stepsPerEpoch);
-    this.loops = new StepLoops({ where, plan, columns: types, companions: this.companions, hooks });
+    const source = { where, plan, columns: types, companions: this.companions, hooks };
+    this.loops = plan.parallel ? new ShardedLoops(source, plan.parallel) : new StepLoops(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
       this.validation =
@@ -91,7 +95,7 @@ export class Trainer {
     this.display = progress({
       steps: plan.steps,
       epochs: stepsPerEpoch === undefined ? 1 : Math.ceil(plan.steps / stepsPerEpoch),
-      quiet: plan.progress === false,
+      quiet: plan.progress === false || (joinedWorld()?.rank ?? 0) !== 0,
       ...(typeof plan.progress === "object" ? { stream: plan.progress } : {}),
     });
   }
@@ -232,18 +236,29 @@ export class Trainer {
     return this.best.observe({ epoch, steps, figures: { loss: losses.value, ...validated } });
   }
 
+  /** Steps taken. */
+  get step(): number {
+    return this.position.step;
+  }
+
   /** Opens checkpoints and log, and goes on where there is something to go on from; the steps that were taken then. */
   private async begin(): Promise<number | undefined> {
     const { plan, hooks, loops, companions, feed } = this;
-    if (!plan.checkpoint && plan.resume === false && !plan.log) return undefined;
+    if (!plan.checkpoint && plan.resume === false && !plan.log && !plan.parallel) return undefined;
     const graph = loops.program(feed.rowsOfSteps[0]!).graph();
     const [position, best] = [this.position.participant(plan.steps), this.best.participant()];
     const parts = { where, plan, hooks, loops, companions, position, best, graph };
     const identity = await identityOfRun(parts);
+    if (plan.parallel) {
+      await compareRuns(where, identity);
+      const beside = companions.namedParameters();
+      await shareWeights([...parametersIn(plan, loops), ...beside].map(({ parameter }) => parameter));
+    }
     this.checkpointer = openCheckpoints(parts, identity);
     const resumed = (await this.checkpointer?.resume()) ? this.position.step : undefined;
+    if (plan.parallel) await compareRuns(where, { checkpoint: { resumed: resumed ?? null } });
     if (resumed !== undefined) hooks.resumed?.(this.position.history);
-    if (!plan.log) return resumed;
+    if (!plan.log || (plan.parallel && joinedWorld()!.rank !== 0)) return resumed; // one of the ranks tells
     const parameters = parametersIn(plan, loops).reduce((sum, { parameter }) => sum + parameter.size, 0);
     const log = new RunLog(plan.log);
     await log.open({ where, identity, seed: plan.seed, parameters, resumed });

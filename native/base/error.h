@@ -18,6 +18,7 @@ enum class Code {
   io,
   memory,
   nonfinite,
+  communication,
   unsupported,
   unsupported_op,
   device,
@@ -35,6 +36,7 @@ constexpr const char* name_of(Code code) {
     case Code::io: return "ERR_ATHANOR_IO";
     case Code::memory: return "ERR_ATHANOR_MEMORY";
     case Code::nonfinite: return "ERR_ATHANOR_NONFINITE";
+    case Code::communication: return "ERR_ATHANOR_COMMUNICATION";
     case Code::unsupported: return "ERR_ATHANOR_UNSUPPORTED";
     case Code::unsupported_op: return "ERR_ATHANOR_UNSUPPORTED_OP";
     case Code::device: return "ERR_ATHANOR_DEVICE";

@@ -36,7 +36,7 @@ class Environment final : public Napi::Addon<Environment> {
   // Tells V8 how much native memory its handles keep; called where blocks are made or freed.
   void report_memory(Napi::Env env);
 
-  Napi::FunctionReference variable, graph, program, optimizer, dataset, loop, cancel;
+  Napi::FunctionReference variable, graph, program, optimizer, dataset, loop, cancel, exchange, sharded_loop;
 
  private:
   struct Completion;

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "bindings/classes.h"
+#include "bindings/parallel.h"
 #include "bindings/values.h"
 #include "device/backend.h"
 #include "graph/cpu_backend.h"
@@ -26,6 +27,7 @@ Napi::Function AddonGraph::define(Napi::Env env) {
                          InstanceMethod("gradients", &AddonGraph::gradients),
                          InstanceMethod("assign", &AddonGraph::assign),
                          InstanceMethod("optimizerStep", &AddonGraph::optimizer_step),
+                         InstanceMethod("gradientBucket", &AddonGraph::gradient_bucket),
                          InstanceMethod("setScope", &AddonGraph::set_scope),
                          InstanceMethod("setOutputs", &AddonGraph::set_outputs),
                          InstanceMethod("compile", &AddonGraph::compile),
@@ -89,7 +91,7 @@ Napi::Value AddonGraph::apply(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string name = to_text(info[0], "an operation's name");
     const OpInfo* row = find_op(name);
-    check(row != nullptr && !row->is(kEffect), Code::argument,
+    check(row != nullptr && !row->is(kEffect | kCollective), Code::argument,
           [&] { return "there is no operation \"" + name + "\""; });
     return Napi::Number::New(info.Env(), get().apply(row->op, to_values(info[1]), to_attrs(info[2])));
   });
@@ -148,6 +150,32 @@ Napi::Value AddonGraph::optimizer_step(const Napi::CallbackInfo& info) {
     const Index resource = get().add_resource(optimizer);
     return Napi::Number::New(info.Env(), get().apply(Op::optimizer_step, std::move(inputs),
                                                      {{"resource", resource}, {"written", written}, {"guard", guard}}));
+  });
+}
+
+// gradientBucket(exchange, bucket, values, weight: "share" | "one" | value): void — delivers them as soon as they are made
+Napi::Value AddonGraph::gradient_bucket(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& exchange = unwrap<AddonExchange>(info[0], Environment::of(info.Env()).exchange, "exchange").get();
+    const Index bucket = to_index(info[1], "a bucket");
+    std::vector<ValueId> inputs = to_values(info[2]);
+    const std::vector<Index>& elements = exchange->buckets()[static_cast<std::size_t>(bucket)].elements;
+    check(inputs.size() == elements.size(), Code::internal,
+          [] { return "gradientBucket: one value for every tensor"; });
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      check(get().type(inputs[i]).count() == elements[i], Code::internal,
+            [] { return "gradientBucket: a value of another size than its place"; });
+    }
+    std::string weight = "operand";
+    if (info[3].IsString()) {
+      weight = info[3].As<Napi::String>().Utf8Value();
+    } else {
+      inputs.push_back(to_value(info[3]));
+    }
+    const Index resource = get().add_resource(exchange);
+    get().apply(Op::gradient_bucket, std::move(inputs),
+                {{"resource", resource}, {"bucket", bucket}, {"weight", weight}});
+    return info.Env().Undefined();
   });
 }
 

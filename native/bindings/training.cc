@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "bindings/classes.h"
+#include "bindings/loops.h"
 #include "bindings/values.h"
 
 namespace athanor::bindings {
@@ -131,15 +132,6 @@ Napi::Value AddonDataset::dispose(const Napi::CallbackInfo& info) {
 
 namespace {
 
-std::vector<std::string> to_names(Napi::Value value) {
-  std::vector<std::string> names;
-  if (!value.IsArray()) return names;
-  const Napi::Array array = value.As<Napi::Array>();
-  for (std::uint32_t i = 0; i < array.Length(); ++i)
-    names.push_back(to_text(array.Get(i), "the name of an input or output"));
-  return names;
-}
-
 std::string to_text_or_empty(Napi::Value value) { return value.IsString() ? value.As<Napi::String>().Utf8Value() : ""; }
 
 }  // namespace
@@ -180,36 +172,13 @@ Napi::Value AddonLoop::batch(const Napi::CallbackInfo& info) {
 Napi::Value AddonLoop::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::shared_ptr<Loop> loop = alive(loop_, "loop");
-    const Napi::Object given = info[0].As<Napi::Object>();
     const Cancelled cancelled = to_cancelled(info.Env(), info[1]);
-    auto request = std::make_shared<LoopRequest>();
-    request->seed = static_cast<std::uint64_t>(to_index(given.Get("seed"), "seed"));
-    request->epoch = static_cast<std::uint64_t>(to_index(given.Get("epoch"), "epoch"));
-    request->shuffle = given.Get("shuffle").ToBoolean();
-    request->first_row = to_index(given.Get("firstRow"), "firstRow");
-    request->steps = to_index(given.Get("steps"), "steps");
-    request->first_step = static_cast<std::uint64_t>(to_index(given.Get("firstStep"), "firstStep"));
-    if (given.Get("hyper").IsTypedArray()) request->hyper = to_reals(given.Get("hyper"), "hyper");
-    request->cancelled = cancelled.get();
+    const auto request = to_loop_request(info[0], cancelled);
     const auto result = std::make_shared<LoopResult>();
     return Environment::of(info.Env())
         .submit(
             Environment::Lane::bulk, cancelled, [loop, request, result, cancelled] { *result = loop->run(*request); },
-            [result](Napi::Env env) -> Napi::Value {
-              Napi::Object object = Napi::Object::New(env);
-              object.Set("steps", static_cast<double>(result->steps));
-              object.Set("cancelled", result->cancelled);
-              object.Set("guarded", result->guarded);
-              const std::size_t count = result->records.size();
-              object.Set("records",
-                         Napi::Float64Array::New(env, count, copied(env, result->records.data(), count * 8), 0));
-              Napi::Array collected = Napi::Array::New(env);
-              for (const auto& bytes : result->collected)
-                collected.Set(collected.Length(), copied(env, bytes.data(), bytes.size()));
-              object.Set("collected", collected);
-              object.Set("seconds", result->seconds);
-              return object;
-            });
+            [result](Napi::Env env) -> Napi::Value { return from_loop_result(env, *result); });
   });
 }
 

@@ -1,5 +1,6 @@
 // new Variable(dtype, shape, name), Cancel, and the registration of all classes.
 #include "bindings/classes.h"
+#include "bindings/parallel.h"
 #include "bindings/values.h"
 #include "runtime/fill.h"
 
@@ -17,6 +18,9 @@ void define_classes(Environment& environment, Napi::Env env, Napi::Object export
   define("Optimizer", environment.optimizer, AddonOptimizer::define(env));
   define("Dataset", environment.dataset, AddonDataset::define(env));
   define("Loop", environment.loop, AddonLoop::define(env));
+  define("Exchange", environment.exchange, AddonExchange::define(env));
+  define("ShardedLoop", environment.sharded_loop, AddonShardedLoop::define(env));
+  define_ranks(env, exports);
 }
 
 AddonCancel::AddonCancel(const Napi::CallbackInfo& info) : ObjectWrap(info) {}

@@ -213,6 +213,8 @@ std::shared_ptr<Epilogue> Epilogue::of(const LowerContext& context, int column_a
   const Shape& shape = context.output_type().shape;
   const int outer_rank = shape.rank() - column_axes;
   epilogue->columns_ = shape.count(outer_rank);
+  epilogue->leading_ = shape[0];
+  epilogue->count_ = shape.count();
   for (std::size_t i = 0; i < epilogue->program_.operands.size(); ++i) {
     const BodyOperand& source = epilogue->program_.operands[i];
     Operand operand;
@@ -248,7 +250,7 @@ void Epilogue::bind(const Execution& execution) {
   for (Operand& operand : operands_) {
     if (!operand.in_place) operand.base = execution.at<std::byte>(operand.slot);
   }
-  random_ = {execution.seed, static_cast<std::uint32_t>(execution.step)};
+  random_ = {execution.seed, static_cast<std::uint32_t>(execution.step), execution.first_element(leading_, count_)};
 }
 
 Index Epilogue::offset(const Operand& operand, Index outer) const {

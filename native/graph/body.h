@@ -69,6 +69,7 @@ class Epilogue {
   std::uint32_t scalars_ = 0;
   Index rows_per_batch_ = 1;
   Index columns_ = 1;
+  Index leading_ = 1, count_ = 1;  // the first extent of the result, and its elements
   EwRandom random_;
   EwSum sum_;  // the program, where it is such a one
   ElementwiseKernels kernels_;

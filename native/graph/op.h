@@ -26,6 +26,9 @@ enum Trait : unsigned {
   kEpilogue = 1 << 4,  // its lowering applies a body to its result while that is in cache
   kEffect = 1 << 5,    // changes a variable or a resource: kept, in order, after every reader of what it changes
   kRandom = 1 << 6,    // depends on the run's seed and step: never folded
+  kCollective =
+      1
+      << 7,  // begins work with other ranks: kept though it gives no value, never merged, as early as its operands permit
 };
 
 inline constexpr int kVariadic = -1;

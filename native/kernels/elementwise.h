@@ -67,6 +67,7 @@ struct EwProgram {
 struct EwRandom {
   std::uint64_t seed = 0;
   std::uint32_t step = 0;
+  std::uint64_t first = 0;  // element of the stream that element 0 of the tensor is
 };
 
 struct EwOperand {

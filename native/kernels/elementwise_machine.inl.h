@@ -70,7 +70,7 @@ class EwMachine {
           break;
         case EwOp::random_uniform: {
           const PhiloxStream stream{random_.seed, random_.step, step.index};
-          uniform_strip(stream, begin, d, n);
+          uniform_strip(stream, begin + static_cast<Index>(random_.first), d, n);
           break;
         }
         default: compute(step, d, n);

@@ -20,10 +20,11 @@ void lower(LowerContext& context) {
   const Shape& shape = context.output_type().shape;
   const auto kernel = context.kernels.elementwise.run;
   const double flops = static_cast<double>(shape.count()) * static_cast<double>(context.node.body->instructions.size());
+  const Index leading = shape.rank() > 0 ? shape[0] : 1, count = shape.count();
   context.emit({flops, 0}, [=](Execution& run) {
     EwArgs& args = state->body.args;
     for (std::size_t i = 0; i < state->body.slots.size(); ++i) args.operands[i].data = run.at(state->body.slots[i]);
-    args.random = {run.seed, static_cast<std::uint32_t>(run.step)};
+    args.random = {run.seed, static_cast<std::uint32_t>(run.step), run.first_element(leading, count)};
     kernel(args, run.parallel);
   });
 }

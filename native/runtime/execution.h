@@ -14,12 +14,19 @@ using Slot = std::int32_t;
 
 class Execution {
  public:
-  Execution(std::byte* const* slots, Parallel& parallel, std::uint64_t seed, std::uint64_t step)
-      : parallel(parallel), seed(seed), step(step), slots_(slots) {}
+  Execution(std::byte* const* slots, Parallel& parallel, std::uint64_t seed, std::uint64_t step, Index first_row = 0,
+            Index rows = 0)
+      : parallel(parallel), seed(seed), step(step), slots_(slots), first_row_(first_row), rows_(rows) {}
 
   template <class T = void>
   T* at(Slot slot) const {
     return reinterpret_cast<T*>(slots_[slot]);
+  }
+
+  // Which element of the whole batch's tensor is element 0 of this part's, of `count` elements with `leading` along the first axis.
+  std::uint64_t first_element(Index leading, Index count) const {
+    if (first_row_ == 0 || rows_ == 0 || leading % rows_ != 0) return 0;
+    return static_cast<std::uint64_t>(first_row_ * (count / rows_));
   }
 
   Parallel& parallel;
@@ -28,6 +35,7 @@ class Execution {
 
  private:
   std::byte* const* slots_;
+  const Index first_row_, rows_;
 };
 
 using StepFunction = std::function<void(Execution&)>;

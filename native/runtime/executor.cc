@@ -109,7 +109,7 @@ void CpuProgram::execute(const RunRequest& request, Around&& around) {
   bind(request);
   Limited parallel(*request.parallel, code_.workers);
   if (!code_.prepared.empty()) prepare(*request.parallel);  // much work even where a run is little
-  Execution execution(slots_.data(), parallel, request.seed, request.step);
+  Execution execution(slots_.data(), parallel, request.seed, request.step, request.first_row, request.rows);
   for (std::size_t i = 0; i < code_.steps.size(); ++i) {
     if (request.cancelled != nullptr && i <= code_.first_effect && request.cancelled->load(std::memory_order_relaxed)) {
       throw Error(Code::aborted, "run: aborted");

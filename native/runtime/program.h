@@ -23,6 +23,8 @@ struct RunRequest {
   std::span<void* const> results;      // one per outputs(); null where it is not wanted
   std::uint64_t seed = 0;
   std::uint64_t step = 0;  // keys the random numbers, with seed
+  // Where the batch is a part of a larger one: its first row there, and its rows. Random numbers are those of the whole batch.
+  Index first_row = 0, rows = 0;
   Parallel* parallel = nullptr;
   const std::atomic<bool>* cancelled = nullptr;  // looked at between steps, before any effect
 };

@@ -13,7 +13,7 @@ Graph eliminate_dead(const Graph& graph) {
   for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
     const Node& node = graph.nodes()[id];
     for (int i = 0; i < node.output_count; ++i) producer[node.output(i)] = static_cast<NodeId>(id);
-    needed[id] = node.op == Op::input || info(node.op).is(kEffect);
+    needed[id] = node.op == Op::input || info(node.op).is(kEffect | kCollective);
   }
   for (const Output& output : graph.outputs) needed[producer[output.value]] = true;
   for (std::size_t id = needed.size(); id-- > 0;) {
@@ -46,7 +46,7 @@ Graph eliminate_common(const Graph& graph) {
     if (info(node.op).is(kCommutative)) std::sort(inputs.begin(), inputs.end());
     const auto key = std::make_pair(node.op, inputs);
     const Node* twin = nullptr;
-    if (!info(node.op).is(kEffect) && node.op != Op::input) {
+    if (!info(node.op).is(kEffect | kCollective) && node.op != Op::input) {
       for (auto [at, end] = seen.equal_range(key); at != end && twin == nullptr; ++at) {
         const Node& other = *at->second;
         const bool same = node.op == Op::constant ? equal_constants(graph, node, other)
@@ -71,7 +71,7 @@ constexpr Index kLargestFolded = Index{1} << 16;  // bytes: larger results cost 
 
 bool is_foldable(const Graph& graph, const Node& node) {
   const OpInfo& row = info(node.op);
-  if (row.is(kSource | kEffect | kRandom) || row.is(kView)) return false;
+  if (row.is(kSource | kEffect | kRandom | kCollective) || row.is(kView)) return false;
   for (const ValueId input : node.inputs) {
     if (graph.producer(input).op != Op::constant) return false;
   }

@@ -30,6 +30,10 @@ struct FuseOptions {
 // Gathers elementwise nodes into `fused` nodes and epilogues. No elementwise node is left afterwards.
 Graph fuse_elementwise(const Graph& graph, FuseOptions options = {});
 
+// Moves every collective to where its last operand has been made: communication begins as early as it can, beside the work that
+// follows. Their order among themselves follows from the graph alone, so that it is the same on all ranks.
+Graph place_collectives(const Graph& graph);
+
 struct PassSnapshot {
   std::string pass;
   std::string text;

@@ -140,6 +140,7 @@ Graph optimize(const Graph& graph, const Evaluate& evaluate, FuseOptions fuse, s
   note("simplify");
   current = fuse_elementwise(current, fuse);
   note("fuse");
+  current = place_collectives(current);
   return current;
 }
 

@@ -126,6 +126,7 @@ export const operations = {
   top_mask: none("ties and NaN are in test/ops/specs/selection.ts; no gradient"),
   exact_i32: none("whole numbers alone: test/ops/specs/checked.ts"),
   checked_i32: none("whole numbers alone: test/ops/specs/checked.ts"),
+  gradient_bucket: made,
   assign: made,
   optimizer_step: made,
 } satisfies Record<OpName, Special>;

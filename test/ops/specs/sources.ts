@@ -107,6 +107,7 @@ export const sources = {
   arange,
   random_uniform: randomUniform,
   fused: elsewhere("test/ops/fused.test.ts", "made by the fuser alone, of every elementwise operation of the matrix"),
+  gradient_bucket: elsewhere("test/parallel/data.test.ts", "it delivers gradients to other ranks"),
   assign: elsewhere("test/unit/compile.test.ts", "its effect is a variable's next value"),
   optimizer_step: elsewhere("test/golden/optimizers.test.ts", "its effect is held to PyTorch's trajectories"),
 } as const;

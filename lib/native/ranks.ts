@@ -1,0 +1,55 @@
+// The part of the addon's mirror that is about ranks.
+import type {
+  NativeCancel,
+  NativeDataset,
+  NativeLoopRequest,
+  NativeLoopResult,
+  NativeProgram,
+  NativeVariable,
+} from "./index.js";
+
+/** native/bindings/parallel.cc: what ranks keep between the backward pass and the update. */
+export interface NativeExchange {
+  dispose(): void;
+}
+
+/** native/bindings/parallel.cc: many steps of data parallelism in one call. */
+export interface NativeShardedLoop {
+  run(request: NativeLoopRequest, cancel?: NativeCancel): Promise<NativeLoopResult>;
+  dispose(): void;
+}
+
+/** What it is made of. */
+export interface NativeShardedLoopConfig {
+  shards: { rows: number; program: NativeProgram }[];
+  update: NativeProgram;
+  dataset: NativeDataset;
+  exchange: NativeExchange;
+  tensors: readonly (readonly string[])[];
+  rows: number;
+  hyper: readonly string[];
+  kind: "rows" | "count" | "sum";
+  gradientBuckets: number;
+}
+
+/** What native/bindings/parallel.cc exports. */
+export interface RanksAddon {
+  /** What has started this process as a rank; name "" for nothing. */
+  launcher(): { name: string; rank: number; size: number };
+  /** Joins the other ranks, the first time; `deadline` in ms. */
+  connect(deadline: number): Promise<{ rank: number; size: number; name: string; hosts: string[] }>;
+  /** The texts of all ranks. */
+  gatherTexts(text: string, what: string): Promise<string[]>;
+  /** Every rank gets the values of rank `root`. */
+  broadcastVariables(variables: readonly NativeVariable[], root: number): Promise<void>;
+  /** Tells all ranks that this one cannot go on. */
+  failRanks(operation: string, step: number, sentence: string): void;
+  /** Why the ranks can work together no longer. */
+  ranksFailure(): { rank: number; host: string; operation: string; step: number } | undefined;
+  /** Bytes of this rank, by kind of operation. */
+  ranksLedger(): { name: string; calls: number; sent: number; received: number; seconds: number }[];
+  /** What the process is about to end with. */
+  noteExit(code: number): void;
+  Exchange: new (shards: number, buckets: readonly { elements: readonly number[]; detail: string }[]) => NativeExchange;
+  ShardedLoop: new (config: NativeShardedLoopConfig) => NativeShardedLoop;
+}

@@ -1,0 +1,50 @@
+// Data parallelism: every rank has the whole model and works on its part of every batch.
+import { ArgumentError, checkOptions } from "../errors.js";
+import { got } from "../names/got.js";
+import type { DataParallelism } from "../train/parallelism.js";
+import { DEADLINE } from "../train/ranks.js";
+
+/** Options of {@link data}. */
+export interface DataOptions {
+  /**
+   * Parts that every batch is cut into, whatever the number of ranks: at least one a rank. Weights have the same bits for any number
+   * of ranks with the same `shards`. Default 4 up to four ranks, then the next power of two.
+   */
+  readonly shards?: number | undefined;
+  /** Seconds within which a rank has to answer the others; past it all of them end with an error that names it. Default 120. */
+  readonly deadline?: number | undefined;
+  /** Bytes of gradients that are exchanged at a time, while the backward pass goes on. Default 25 MiB. */
+  readonly bucketBytes?: number | undefined;
+}
+
+/**
+ * Divides every batch among the ranks that `mpirun -n 4 node script.js` (or `srun`) has started. Each rank runs forward and backward
+ * pass over its shards; their gradients are added up along a fixed tree, so that weights, losses and early stopping have the same
+ * bits for 1, 2 or 4 ranks. All ranks run the same script with the same data and options, which is checked before the first step.
+ * Without a launcher there is one rank, which takes all shards.
+ *
+ * @throws ArgumentError for options out of range. The run throws CommunicationError on all ranks when one of them fails.
+ * @example
+ * const set = data.fromArrays({ x: array(new Float32Array(16), [8, 2]), y: array(new Float32Array(8), [8, 1]) });
+ * await train.fit(nn.linear(2, 1), set, {
+ *   loss: loss.mse(),
+ *   optimizer: optim.adam({ lr: 1e-3 }),
+ *   batchSize: 8,
+ *   parallel: parallel.data({ shards: 4 }),
+ * });
+ */
+export function data(options: DataOptions = {}): DataParallelism {
+  const where = "parallel.data";
+  checkOptions(where, options, ["shards", "deadline", "bucketBytes"]);
+  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20 } = options;
+  if (shards !== undefined && !(Number.isSafeInteger(shards) && shards >= 1 && shards <= 4096)) {
+    throw new ArgumentError(`${where}: shards must be a whole number from 1 to 4096, got ${got(shards)}`);
+  }
+  if (!(typeof deadline === "number" && deadline > 0 && deadline <= 86_400)) {
+    throw new ArgumentError(`${where}: deadline must be seconds above 0, at most 86,400, got ${got(deadline)}`);
+  }
+  if (!(Number.isSafeInteger(bucketBytes) && bucketBytes >= 1)) {
+    throw new ArgumentError(`${where}: bucketBytes must be a whole number from 1 on, got ${got(bucketBytes)}`);
+  }
+  return Object.freeze({ kind: "data", shards, deadline, bucketBytes });
+}

@@ -1,0 +1,33 @@
+// Ranks, the exchange of gradients between them, and the loop of data parallelism.
+#pragma once
+#include "bindings/classes.h"
+#include "train/sharded_loop.h"
+
+namespace athanor::bindings {
+
+class AddonExchange final : public Napi::ObjectWrap<AddonExchange> {
+ public:
+  explicit AddonExchange(const Napi::CallbackInfo& info);
+  static Napi::Function define(Napi::Env env);
+  const std::shared_ptr<GradientExchange>& get() const { return alive(exchange_, "exchange of gradients"); }
+
+ private:
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+  std::shared_ptr<GradientExchange> exchange_;
+};
+
+class AddonShardedLoop final : public Napi::ObjectWrap<AddonShardedLoop> {
+ public:
+  explicit AddonShardedLoop(const Napi::CallbackInfo& info);
+  static Napi::Function define(Napi::Env env);
+
+ private:
+  Napi::Value run(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+  std::shared_ptr<ShardedLoop> loop_;
+};
+
+// The functions on ranks, as they stand in the addon.
+void define_ranks(Napi::Env env, Napi::Object exports);
+
+}  // namespace athanor::bindings

@@ -1,0 +1,111 @@
+// What callers of a communicator do: on their threads, under its lock.
+#include "comm/communicator.h"
+
+#include <algorithm>
+
+#include "base/sentence.h"
+#include "comm/pending.h"
+#include "runtime/spin.h"
+
+namespace athanor::comm {
+std::string to_string(const Label& label) {
+  std::string text = label.name + (label.detail.empty() ? "" : " of " + label.detail);
+  text += " (" + grouped(label.bytes) + " bytes)";
+  return label.step < 0 ? text : text + " in step " + std::to_string(label.step);
+}
+
+std::string named_rank(const Communicator& communicator, int rank) {
+  return "rank " + std::to_string(rank) + " (" + communicator.hosts()[static_cast<std::size_t>(rank)] + ")";
+}
+
+Communicator::Communicator(std::function<std::unique_ptr<Transport>()> make, std::chrono::milliseconds deadline)
+    : deadline_(deadline) {
+  thread_ = std::thread([this, make = std::move(make)] { serve(make); });
+  begun_.wait(0);
+  if (begun_ == 1) return;
+  thread_.join();
+  std::rethrow_exception(could_not_begin_);
+}
+
+Communicator::~Communicator() { close(0); }
+
+std::shared_ptr<Group> Communicator::group(std::vector<int> ranks) {
+  const int number = ++groups_;
+  check(number < 15, Code::argument, [] { return "parallel: at most 14 groups of ranks"; });
+  const auto own = std::find(ranks.begin(), ranks.end(), rank());
+  if (own == ranks.end()) return nullptr;
+  const int place = static_cast<int>(own - ranks.begin());
+  return std::make_shared<Group>(std::move(ranks), place, number);
+}
+
+Communicator::Ticket Communicator::start(const std::shared_ptr<Group>& group, Label label,
+                                         std::unique_ptr<Operation> operation, std::shared_ptr<const void> keep) {
+  auto ticket = std::make_shared<Pending>();
+  ticket->label = std::move(label);
+  ticket->operation = std::move(operation);
+  ticket->group = group;
+  ticket->keep = std::move(keep);
+  const std::lock_guard lock(mutex_);
+  // Two tags an operation, and so many operations until a tag comes again: far more than are ever under way.
+  const int span = group->number_ == 0 ? 8000 : 500;
+  ticket->tag = (group->number_ == 0 ? 1 : 16384 + (group->number_ - 1) * 1024) + 2 * (group->next_++ % span);
+  if (failure_) {
+    ticket->settle(2);
+    return ticket;
+  }
+  given_.push_back(ticket);
+  called_ = true;
+  wake_.notify_one();
+  return ticket;
+}
+
+void Communicator::wait(const Ticket& ticket) {
+  const auto settled = [&] { return ticket->state.load(std::memory_order_acquire) != 0; };
+  if (!spin_until(settled)) ticket->state.wait(0);
+  if (ticket->state == 1) return;
+  throw Error(Code::communication, failure()->sentence);
+}
+
+void Communicator::fail(const std::string& operation, std::int64_t step, const std::string& sentence) {
+  const std::string in_step = step < 0 ? "" : " in step " + std::to_string(step);
+  note_failure({rank(), hosts_[static_cast<std::size_t>(rank())], operation, step,
+                named_rank(*this, rank()) + " failed" + in_step + ": " + sentence},
+               true);
+}
+
+std::optional<Failure> Communicator::failure() const {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void Communicator::note_failure(Failure failure, bool tell) {
+  const std::lock_guard lock(mutex_);
+  if (failure_) return;
+  failure_ = failure;
+  if (tell) to_tell_ = std::move(failure);
+  called_ = true;
+  wake_.notify_one();
+}
+
+std::map<std::string, LedgerRow> Communicator::ledger() const {
+  const std::lock_guard lock(mutex_);
+  return ledger_;
+}
+
+void Communicator::clear_ledger() {
+  const std::lock_guard lock(mutex_);
+  ledger_.clear();
+}
+
+void Communicator::close(int exit_code) {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    closing_ = exit_code;
+    called_ = true;
+    wake_.notify_one();
+  }
+  thread_.join();
+}
+
+}  // namespace athanor::comm

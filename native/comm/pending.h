@@ -1,0 +1,24 @@
+// An operation that was begun, between the thread that waits for it and the one that moves it on.
+#pragma once
+#include "comm/communicator.h"
+
+namespace athanor::comm {
+
+struct Communicator::Pending {
+  Label label;
+  std::unique_ptr<Operation> operation;
+  std::shared_ptr<Group> group;
+  std::shared_ptr<const void> keep;
+  int tag = 0;
+  std::optional<Port> port;
+  Clock::time_point begun, last_moved;
+  std::uint64_t moved = 0;
+  std::atomic<int> state{0};  // 1 done, 2 failed
+
+  void settle(int as) {
+    state.store(as, std::memory_order_release);
+    state.notify_all();
+  }
+};
+
+}  // namespace athanor::comm

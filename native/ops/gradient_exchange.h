@@ -1,0 +1,77 @@
+// What data parallelism keeps between the backward pass and the update, as a resource of a graph: the shards' gradients are added
+// up on this rank along the fixed tree (comm/shard_tree.h), bucket by bucket, and as soon as the last shard has filled a bucket its
+// exchange with the other ranks begins, while the backward pass goes on.
+//
+// A bucket is one piece of memory with its tensors side by side. Gradients come in weighted: what is exchanged is the sum over all
+// samples of the batch, or the mean, as the caller weights them.
+#pragma once
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "comm/communicator.h"
+#include "comm/reduction.h"
+#include "graph/graph.h"
+
+namespace athanor {
+
+struct GradientBucket {
+  std::vector<Index> elements;  // of each tensor, f32
+  std::string detail;           // "bucket 2 of the gradients"
+};
+
+class GradientExchange final : public Resource, public std::enable_shared_from_this<GradientExchange> {
+ public:
+  // Throws Code::argument when there are fewer shards than ranks.
+  GradientExchange(std::shared_ptr<comm::Communicator> communicator, int shards, std::vector<GradientBucket> buckets);
+
+  comm::Communicator& communicator() const { return *communicator_; }
+  const std::shared_ptr<comm::Communicator>& shared_communicator() const { return communicator_; }
+  int shards() const { return shards_; }
+  comm::ShardBlock own() const { return own_; }
+  const std::vector<GradientBucket>& buckets() const { return buckets_; }
+
+  // Before each shard of this rank, in turn; `share` is what the op's weight "share" stands for.
+  void begin_shard(std::int64_t step, int shard, float share);
+  float share() const { return share_; }
+
+  // The gradients of a bucket, of the shard that runs; a null pointer or a weight of 0 stands for zeros.
+  void deliver(int bucket, std::span<const float* const> gradients, float weight, Parallel& parallel);
+
+  // Zeros for every bucket that the shard has not delivered: an empty shard, or one that failed.
+  void complete_shard(Parallel& parallel);
+
+  // Waits for all buckets of the step. Throws Code::communication.
+  void finish();
+
+  // The sums, after finish().
+  float* tensor(int bucket, int index) const;
+  // A number of all sums of a bucket.
+  void scale(int bucket, float factor, Parallel& parallel);
+
+ private:
+  struct State {
+    Index elements = 0;
+    std::vector<Index> offsets;  // of each tensor, in elements
+    std::vector<std::shared_ptr<Block>> buffers;
+    std::shared_ptr<Block> staging;
+    bool delivered = false;  // by the shard that runs
+    comm::Communicator::Ticket ticket;
+  };
+  void start_ready();
+
+  std::shared_ptr<comm::Communicator> communicator_;
+  int shards_;
+  comm::ShardBlock own_;
+  comm::ShardSchedule schedule_;
+  comm::ReductionPlan plan_;
+  std::vector<GradientBucket> buckets_;
+  std::vector<State> states_;
+  std::size_t started_ = 0;  // buckets whose exchange has begun, in order: the same order on all ranks
+  std::int64_t step_ = 0;
+  int entry_ = 0;  // which of this rank's shards runs
+  float share_ = 1;
+};
+
+}  // namespace athanor
