@@ -88,7 +88,7 @@ function shown(run: RunFolder): string {
     ["steps", `${stepOf(run)} of ${String(options.steps)}`],
     ["took", duration((Date.parse(updated) - Date.parse(begun)) / 1e3)],
     ["model", `${whole(model.parameters)} parameters in ${Object.keys(model.layers).length} arrays`],
-    ["data", `${String(data.samples ?? "an unknown number of")} samples, x ${String(data.x)}, y ${String(data.y)}`],
+    ["data", `${(data.samples as number | null) ?? "an unknown number of"} samples, x ${String(data.x)}, y ${String(data.y)}`],
     ["seed", String(seed)],
     ["code", git ? `${git.commit}${git.dirty ? " with changes" : ""}` : "not in git"],
     ["with", `athanor ${versions.athanor}, Node ${versions.node}, ${machine.cpu} (${machine.isa}, ${machine.threads} threads)`],
@@ -101,9 +101,7 @@ function shown(run: RunFolder): string {
 }
 
 function comparison(runs: readonly RunFolder[]): string {
-  const options = runs.map(
-    ({ file }) => ({ seed: String(file.seed), ...plain(file.options) }) as Record<string, string>,
-  );
+  const options = runs.map(({ file }): Record<string, string> => ({ seed: String(file.seed), ...plain(file.options) }));
   const names = [...new Set(options.flatMap((each) => Object.keys(each)))];
   const differing = names.filter((name) => new Set(options.map((each) => each[name])).size > 1);
   const figures = runs.map(lastFigures);

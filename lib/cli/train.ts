@@ -33,7 +33,7 @@ export function trainCommand(context: Context): Command {
     .option("--hidden <widths>", "widths of the dense layers: 64,32", widths, [64, 32])
     .option("--patience <n>", "stop after as many epochs without a better validation", wholeNumber, 20)
     .option("--resume", "of a config: go on from its newest checkpoint")
-    .option("--set <name=value>", "of a config: another option, such as --set epochs=3; the config's function is given all of them", (pair: string, before: string[] = []) => [...before, pair])
+    .option("--set <name=value>", "of a config: another option, such as --set epochs=3; the config's function is given all of them", (pair: string, before: readonly string[] | undefined) => [...(before ?? []), pair])
     .option("--dry-run", "of a config: say what would be trained, and train nothing")
     .option("--json", "print JSON"); // prettier-ignore
   withTraining(withTable(command), 60, 32);

@@ -44,7 +44,7 @@ export function reportOf({ dir, file, records }: RunFolder): RunReport {
     models: [
       {
         name: "model",
-        description: `${Object.keys(model.layers).length} parameters, seed ${file.seed}, ${String(data.samples ?? "an unknown number of")} samples, batches of ${String(options.batchSize)}`,
+        description: `${Object.keys(model.layers).length} parameters, seed ${file.seed}, ${(data.samples as number | null) ?? "an unknown number of"} samples, batches of ${String(options.batchSize)}`,
         summary: { parameters: model.parameters, ...(last !== undefined && { accuracy: last }) },
         ...(steps.length + epochs.length > 0 && { history: { steps, epochs } }),
       },

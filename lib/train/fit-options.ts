@@ -1,13 +1,15 @@
 // What `fit` is asked for and what it answers; and the check of the former before anything is touched.
 import { deviceName, type DeviceName, type DeviceOption } from "../device/index.js";
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, UnsupportedError } from "../errors.js";
 import {
   checkAllow,
   checkResume,
+  millisecondsOf,
   planCheckpoint,
   planEvery,
   type CheckpointOptions,
   type CheckpointPlan,
+  type Duration,
   type Every,
   type EveryOption,
   type Resume,
@@ -18,6 +20,8 @@ import type { Loss } from "../loss/index.js";
 import { requireLoss } from "../loss/loss.js";
 import { requireModule, type ModuleLike } from "../nn/module.js";
 import type { Optimizer } from "../optim/index.js";
+import { got } from "../names/got.js";
+import { checkAveraging, type WeightAveraging } from "./averaging.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
 import { checkedParallelism, type DataParallelism } from "./parallelism.js";
 import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./early-stopping.js";
@@ -56,6 +60,8 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly device?: DeviceOption | undefined;
   /** Samples a step. Default 32. */
   readonly batchSize?: number | undefined;
+  /** Batches whose gradients make one step: it is the step of one batch of `accumulate` · `batchSize` samples. Default 1. */
+  readonly accumulate?: number | undefined;
   /** Passes over the data. Default 1, unless `steps` is given. */
   readonly epochs?: number | undefined;
   /** Length of the run in steps instead. */
@@ -72,6 +78,12 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
   readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
+  /** Averages the weights, by `train.ema` or `train.swa`: validations and the model at the end are of the average. Default not. */
+  readonly average?: WeightAveraging | undefined;
+  /** Ends the run after a time such as "2 h", earlier processes of it included. Default never. */
+  readonly maxTime?: Duration | undefined;
+  /** What a loss or gradient that is not finite does: it ends the run, or its step is left out and counted. Default "stop". */
+  readonly onNonFinite?: "stop" | "skip" | undefined;
   /** Keeps the state of the run on the disk, so that it can go on after its process ended. Default not at all. */
   readonly checkpoint?: CheckpointOptions | undefined;
   /** The checkpoint to go on from. Default false, from the start. */
@@ -114,6 +126,11 @@ export interface FitPlan {
   readonly optimizer: Optimizer;
   readonly device: DeviceName | undefined;
   readonly batchSize: number;
+  readonly accumulate: number;
+  readonly average: WeightAveraging | undefined;
+  /** Milliseconds of the run. */
+  readonly maxTime: number;
+  readonly onNonFinite: "stop" | "skip";
   readonly seed: number;
   readonly shuffle: boolean;
   /** Undefined where only the end of an epoch tells. */
@@ -140,6 +157,10 @@ const names = [
   "optimizer",
   "device",
   "batchSize",
+  "accumulate",
+  "average",
+  "maxTime",
+  "onNonFinite",
   "epochs",
   "steps",
   "seed",
@@ -170,8 +191,14 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, dropLast = false, callbacks = {}, signals = false } = options;
   const { shuffle = !isSource(dataset) } = options;
-  const { resume = false, allow = [] } = options;
+  const { resume = false, allow = [], accumulate = 1, average, onNonFinite = "stop" } = options;
   checkCount(where, "batchSize", batchSize);
+  checkCount(where, "accumulate", accumulate);
+  checkAveraging(where, average);
+  checkPolicy(onNonFinite);
+  if (options.parallel !== undefined && (accumulate > 1 || average)) {
+    throw new UnsupportedError(`${where}: accumulate and average do not go with parallel yet; leave one of them out`);
+  }
   checkSeed(where, seed);
   checkLossTerms(where, options.distill);
   checkFlag(where, "shuffle", shuffle);
@@ -181,15 +208,13 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkResume(where, resume, checkpoint);
   checkAllow(where, allow);
   checkObject(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
-  if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-    throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
-  }
+  checkSignal(options.signal);
   if (shuffle && isSource(dataset)) {
     throw new ArgumentError(
       `${where}: shuffle: a source has an order of its own; mix it on the way, source.shuffle(10_000), and leave the option out`,
     );
   }
-  const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, dropLast);
+  const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, accumulate, dropLast);
   const validate = planValidation(options.validate, Math.max(256, batch));
   return {
     model,
@@ -198,6 +223,10 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     optimizer: options.optimizer,
     device: deviceName(where, options.device),
     batchSize: batch,
+    accumulate,
+    average,
+    maxTime: timeOf(options.maxTime),
+    onNonFinite,
     seed,
     shuffle,
     dropLast,
@@ -220,16 +249,33 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   };
 }
 
-function epochOf(rows: number | undefined, batchSize: number, dropLast: boolean) {
+function checkPolicy(onNonFinite: unknown): void {
+  if (onNonFinite === "stop" || onNonFinite === "skip") return;
+  throw new ArgumentError(`${where}: onNonFinite must be "stop" or "skip", got ${got(onNonFinite)}`);
+}
+
+function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
+}
+
+function timeOf(maxTime: unknown): number {
+  const ms = maxTime === undefined ? Infinity : millisecondsOf(maxTime);
+  if (ms !== undefined) return ms;
+  throw new ArgumentError(`${where}: maxTime must be a time such as "90 s", "30 min" or "2 h", got ${got(maxTime)}`);
+}
+
+function epochOf(rows: number | undefined, batchSize: number, accumulate: number, dropLast: boolean) {
   if (rows === undefined) return { batch: batchSize, stepsPerEpoch: undefined };
   if (rows === 0) throw new ArgumentError(`${where}: expected at least one sample to train on`);
-  if (dropLast && batchSize > rows) {
+  if (dropLast && batchSize * accumulate > rows) {
     throw new ArgumentError(
-      `${where}: batchSize ${batchSize} is more than the ${rows} samples, and dropLast leaves nothing; lower it to ${rows} at most`,
+      `${where}: batchSize ${accumulate > 1 ? `${batchSize} · accumulate ${accumulate}` : batchSize} is more than the ${rows} samples, and dropLast leaves nothing; lower it to ${rows} at most`,
     );
   }
   const batch = Math.min(batchSize, rows);
-  return { batch, stepsPerEpoch: dropLast ? Math.floor(rows / batch) : Math.ceil(rows / batch) };
+  const steps = rows / (batch * accumulate);
+  return { batch, stepsPerEpoch: dropLast ? Math.floor(steps) : Math.ceil(steps) };
 }
 
 function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number | undefined): number {

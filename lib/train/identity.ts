@@ -47,6 +47,9 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
     length: { steps },
     options: {
       batchSize,
+      accumulate: plan.accumulate,
+      average: plan.average ? [plan.average.kind, plan.average.options] : null,
+      onNonFinite: plan.onNonFinite,
       stepsPerEpoch: stepsPerEpoch ?? null,
       seed,
       shuffle,

@@ -20,6 +20,7 @@ export type {
 } from "./records.js";
 export type { DistillationRun, DistillationStep, LossTerms } from "./distillation.js";
 export * as log from "../log/index.js";
+export { ema, swa, type WeightAveraging } from "./averaging.js";
 export type { LogOptions } from "./run-log.js";
 export type { EarlyStoppingOptions } from "./early-stopping.js";
 export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";

@@ -13,6 +13,7 @@ interface State {
   readonly history: readonly EpochRecord[];
   readonly validations: readonly ValidationRecord[];
   readonly seconds: number;
+  readonly skipped: number;
 }
 
 /** Where a run stands. */
@@ -23,6 +24,9 @@ export class Position {
   epoch: number;
   /** The step at which that epoch began. */
   epochStart: number;
+  /** Steps that were left out for a number that is not finite; and how many of them came last, one after the other. */
+  skipped = 0;
+  skippedInARow = 0;
   readonly history: EpochRecord[] = [];
   readonly validations: ValidationRecord[] = [];
   /** The training loss of this epoch so far. */
@@ -59,7 +63,15 @@ export class Position {
   /** Counts a step that was taken. */
   add(kind: LossKind, loss: number, rows: number, counts: readonly number[]): void {
     this.step += 1;
+    this.skippedInARow = 0;
     this.losses.add(kind, loss, rows, counts);
+  }
+
+  /** Counts a step that was left out. */
+  skip(): void {
+    this.step += 1;
+    this.skipped += 1;
+    this.skippedInARow += 1;
   }
 
   /** Closes the record of an epoch; one that the end of the run cut short is gone on with in a longer run. */
@@ -75,16 +87,17 @@ export class Position {
   participant(steps: number): Participant {
     return {
       state: () => {
-        const { step, epoch, epochStart, losses, validated, ended, history, validations } = this;
+        const { step, epoch, epochStart, losses, validated, ended, history, validations, skipped } = this;
         const seconds = this.secondsInAll;
-        const state: State = { step, epoch, epochStart, losses: losses.state(), validated, ended, history, validations, seconds }; // prettier-ignore
+        const state: State = { step, epoch, epochStart, losses: losses.state(), validated, ended, history, validations, seconds, skipped }; // prettier-ignore
         return state as unknown as Json;
       },
       restore: (saved) => {
         const { history, validations, losses, seconds, ended, ...rest } = saved as unknown as State;
         this.losses.restore(losses);
         Object.assign(this, rest);
-        this.ended = ended === "done" && this.step < steps ? undefined : ended;
+        const goesOn = ended === "time" || (ended === "done" && this.step < steps); // with more time, or more steps
+        this.ended = goesOn ? undefined : ended;
         this.secondsBefore = seconds;
         this.history.splice(0, Infinity, ...history);
         this.validations.splice(0, Infinity, ...validations);

@@ -56,10 +56,12 @@ export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly history: readonly EpochRecord<Metrics>[];
   /** Every validation. */
   readonly validations: readonly ValidationRecord<Metrics>[];
-  /** Why it ended: all steps done, early stopping, or the reader left the loop. */
-  readonly stopped: "done" | "early" | "break";
+  /** Why it ended: all steps done, early stopping, the reader left the loop, or `maxTime`. */
+  readonly stopped: "done" | "early" | "break" | "time";
   /** Steps taken. */
   readonly steps: number;
+  /** Those of them that were left out by `onNonFinite: "skip"`. */
+  readonly skipped: number;
   /** Steps that an earlier process had taken, where the run went on from a checkpoint. */
   readonly resumed: number | undefined;
   /** Of this process. */

@@ -20,6 +20,7 @@ export interface RunParts {
   /** How far the run has come. */
   readonly position: Participant;
   readonly best: Participant;
+  readonly average: Participant | undefined;
   /** The graph of a full step. */
   readonly graph: string;
 }
@@ -34,7 +35,7 @@ export function identityOfRun({ where, plan, hooks, loops, graph }: RunParts): P
 
 /** The checkpoints that a run was asked to keep or to go on from; undefined for none. */
 export function openCheckpoints(parts: RunParts, identity: Identity | undefined): Checkpointer | undefined {
-  const { where, plan, hooks, loops, companions, position, best } = parts;
+  const { where, plan, hooks, loops, companions, position, best, average } = parts;
   const { checkpoint, resume, allow } = plan;
   if (!identity || (!checkpoint && resume === false)) return undefined;
   const named = () => parametersIn(plan, loops);
@@ -47,6 +48,7 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
       parametersOf(() => companions.namedParameters()),
     )
     .add("best", best)
+    .add("average", average ?? {})
     .add("hooks", hooks.participant ?? {});
   const writes = !plan.parallel || joinedWorld()!.rank === 0;
   return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes });

@@ -1,7 +1,7 @@
 // One training step as a program: forward, gradients, optimizer, statistics. `step` feeds it from JavaScript, `fit` from a
 // native loop.
 import type { DeviceOption } from "../device/index.js";
-import { ArgumentError, DTypeError, ShapeError } from "../errors.js";
+import { ArgumentError, DTypeError, ShapeError, UnsupportedError } from "../errors.js";
 import { uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
 import { call } from "../native/index.js";
@@ -14,6 +14,7 @@ import type { Parameter } from "../tensor/parameter.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within, type StepNumber } from "../tensor/trace.js";
 import { weighted, weightOf } from "../ops/batch-weight.js";
+import type { GradientSums } from "./accumulation.js";
 import type { Companions } from "./companions.js";
 import { COUNT, kindOfLoss, type LossKind } from "./loss-total.js";
 
@@ -56,6 +57,9 @@ export interface StepSource {
   readonly counts?: boolean | undefined;
   /** What the step is compiled for. */
   readonly device?: DeviceOption | undefined;
+  /** Adds the gradients to these sums, or closes them: several batches are one step. */
+  readonly accumulate?:
+    { readonly sums: (bound: BoundOptimizer) => GradientSums; readonly closes: boolean } | undefined;
   /** Adds to the graph of the step, by the gradients of the optimizer's parameters. */
   readonly extend?: ((trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>) => void) | undefined;
 }
@@ -195,17 +199,28 @@ export function tracePasses({ where, batch, body, companions, bound: bindTo, dev
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
 export function compileStep(source: StepSource): StepProgram {
-  const { where, counts, extend } = source;
+  const { where, batch, counts, accumulate, extend } = source;
   const { trace, figures, loss, kind, count, bound, gradients } = tracePasses(source);
   if (counts && count) figures[COUNT] = count;
-  extend?.(trace, new Map(bound.parameters.map((parameter, i) => [parameter, gradients[i]!])));
-  const hyper = trace.input(HYPER, "f64", bound.hyperShape);
-  const ids = gradients.map(({ id }) => id);
-  const report = call(() => trace.graph.optimizerStep(bound.native, ids, hyper.id, loss.id));
+  if (accumulate && kind.startsWith("part")) {
+    throw new UnsupportedError(
+      `${where}: accumulate does not go with distillation beside a loss that leaves labels out or is a sum: its parts count differently; give a batchSize of the whole instead`,
+    );
+  }
+  const weight = kind === "sum" ? "sum" : (count ?? trace.scalar(rowsOf(batch), "f32"));
+  const sums = accumulate?.sums(bound);
+  const outputs = Object.fromEntries(Object.entries(figures).map(([name, { id }]) => [name, id]));
+  if (accumulate?.closes === false) sums!.add(trace, gradients, weight);
+  else {
+    const whole = sums ? sums.close(trace, gradients, weight) : gradients;
+    extend?.(trace, new Map(bound.parameters.map((parameter, i) => [parameter, whole[i]!])));
+    const hyper = trace.input(HYPER, "f64", bound.hyperShape);
+    const ids = whole.map(({ id }) => id);
+    outputs[REPORT] = call(() => trace.graph.optimizerStep(bound.native, ids, hyper.id, loss.id));
+  }
   // A step that is skipped for its loss leaves running statistics alone as well.
   trace.commit(loss.isFinite());
-  const values = Object.values(figures).map(({ id }) => id);
-  call(() => trace.graph.setOutputs([...Object.keys(figures), REPORT], [...values, report]));
+  call(() => trace.graph.setOutputs(Object.keys(outputs), Object.values(outputs)));
   const program = new Program(trace.compile(), where);
   const dispose = () => {
     program.dispose();
@@ -214,6 +229,8 @@ export function compileStep(source: StepSource): StepProgram {
   const graph = () => call(() => trace.graph.print("text"));
   return { program, bound, kind, numbers: trace.stepNumbers(), graph, dispose };
 }
+
+const rowsOf = (batch: StepSource["batch"]): number => Object.values(batch)[0]?.shape[0] ?? 1;
 
 // An optimizer that was bound before knows nothing of what the loss brings.
 function checkTrained(where: string, companions: Companions, bound: BoundOptimizer): void {

@@ -1,8 +1,10 @@
 // The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
 // weights whole and, where asked for, the best.
+import type { NonFiniteError } from "../errors.js";
 import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
 import type { NdArray } from "../tensor/nd-array.js";
+import { WeightAverage } from "./averaging.js";
 import { Best } from "./best.js";
 import type { Cancellation } from "./cancellation.js";
 import type { Checkpointer, CheckpointMoment } from "./checkpointer.js";
@@ -28,6 +30,8 @@ import { StepLoops, typesOf, type Loops } from "./step-loops.js";
 import { Validation } from "./validation.js";
 
 const where = "train.fit";
+/** Steps with numbers that are not finite that may follow one another. */
+const mostSkipped = 50;
 
 /** One run of `fit`. */
 export class Trainer {
@@ -43,6 +47,7 @@ export class Trainer {
   private readonly validation: Validation | undefined;
   private readonly best: Best;
   private readonly position: Position;
+  private average: WeightAverage | undefined;
   private checkpointer: Checkpointer | undefined;
   private log: RunLog | undefined;
 
@@ -64,13 +69,21 @@ export class Trainer {
     this.cancellation = cancellation;
     this.context = context;
     this.hooks = hooks;
-    const { dataset, model, validate, batchSize: rows } = plan;
+    const { dataset, model, validate } = plan;
+    const rows = plan.batchSize * plan.accumulate;
     const types = { ...typesOfData(dataset), ...typesOf(columns) };
     this.companions = new Companions(plan.seed);
     this.feed = feedOf(dataset, { ...plan, where, cancellation, rows, keepTargets: false, columns });
     const { stepsPerEpoch } = this.feed;
     this.position = new Position(hooks.firstStep ?? 0, stepsPerEpoch);
-    const source = { where, plan, columns: types, companions: this.companions, hooks };
+    const extended: FitHooks = {
+      trace: (trace, gradients) => {
+        hooks.trace?.(trace, gradients);
+        this.average ??= plan.average && new WeightAverage(plan.average, parametersIn(plan, this.loops));
+        this.average?.follow(trace);
+      },
+    };
+    const source = { where, plan, columns: types, companions: this.companions, hooks: plan.average ? extended : hooks };
     this.loops = plan.parallel ? new ShardedLoops(source, plan.parallel) : new StepLoops(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
@@ -111,10 +124,20 @@ export class Trainer {
         position.ended = stopped;
         await this.checkpointer?.finish(this.moment(false));
       }
+      await this.average?.enter(position.step);
       await this.best.restore();
       checkStatistics(where, this.plan.model);
-      const { history, validations, step: steps, seconds } = position;
-      const result: FitResult = { best: this.best.record, history, validations, stopped, steps, resumed, seconds };
+      const { history, validations, step: steps, skipped, seconds } = position;
+      const result: FitResult = {
+        best: this.best.record,
+        history,
+        validations,
+        stopped,
+        steps,
+        skipped,
+        resumed,
+        seconds,
+      };
       await this.log?.close(stopped, result);
       await this.plan.callbacks.onEnd?.(result);
       return result;
@@ -133,6 +156,7 @@ export class Trainer {
   private async train(): Promise<FitResult["stopped"]> {
     const { plan, position } = this;
     while (position.step < plan.steps) {
+      if (position.secondsInAll * 1e3 >= plan.maxTime) return "time";
       const ended = await this.epoch();
       if (ended !== undefined) return ended;
       if (position.step < plan.steps) await this.checkpointer?.offer(this.moment(true));
@@ -157,9 +181,12 @@ export class Trainer {
       if (came === "ended") whole = end = position.step;
       else if (position.step === pause) await this.pause();
       if (this.validation?.isDue(position.step, position.step === whole)) {
-        await this.validate();
-        stop = this.best.monitor !== "loss" && (await this.check());
+        stop = await this.averaged(async () => {
+          await this.validate();
+          return this.best.monitor !== "loss" && (await this.check());
+        });
       }
+      if (position.secondsInAll * 1e3 >= plan.maxTime) return position.step < plan.steps ? "time" : "done";
       if (position.step < end && !stop) await this.checkpointer?.offer(this.moment(false));
     }
     if (position.step === end) stop = (await this.endEpoch(begun, position.step === whole)) || stop;
@@ -189,9 +216,28 @@ export class Trainer {
     if (stretch.rows === feed.rowsOfSteps[0]) pace.note(ran.taken.length, ran.seconds);
     const { good, bad } = eventsOf(ran, stretch.rows, position);
     await this.tell(good);
-    if (bad) throw notFinite(where, ran, bad);
+    if (bad) this.skip(notFinite(where, ran, bad));
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
     return ran.cancelled ? "left" : "steps";
+  }
+
+  // A step with a number that is not finite has changed no weight, or all but those concerned; many in a row will not get better.
+  private skip(error: NonFiniteError): void {
+    const { position, plan } = this;
+    if (plan.onNonFinite === "stop" || position.skippedInARow >= mostSkipped) throw error;
+    position.skip();
+  }
+
+  /** Runs `body` with the average in the place of the weights. */
+  private async averaged<T>(body: () => Promise<T>): Promise<T> {
+    if (!this.average) return body();
+    await this.average.enter(this.position.step);
+    try {
+      return await body();
+    } finally {
+      await this.average.leave();
+      this.best.trained();
+    }
   }
 
   private async tell(events: readonly StepEvent[]): Promise<void> {
@@ -224,7 +270,7 @@ export class Trainer {
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
     this.log?.epoch(record);
     await this.plan.callbacks.onEpoch?.(record);
-    const stop = this.best.monitor === "loss" && (await this.check());
+    const stop = this.best.monitor === "loss" && (await this.averaged(() => this.check()));
     position.closeEpoch(isWhole);
     return stop;
   }
@@ -247,7 +293,8 @@ export class Trainer {
     if (!plan.checkpoint && plan.resume === false && !plan.log && !plan.parallel) return undefined;
     const graph = loops.program(feed.rowsOfSteps[0]!).graph();
     const [position, best] = [this.position.participant(plan.steps), this.best.participant()];
-    const parts = { where, plan, hooks, loops, companions, position, best, graph };
+    const average = this.average?.participant();
+    const parts = { where, plan, hooks, loops, companions, position, best, average, graph };
     const identity = await identityOfRun(parts);
     if (plan.parallel) {
       await compareRuns(where, identity);
@@ -270,6 +317,7 @@ export class Trainer {
     this.loops.dispose();
     this.validation?.dispose();
     this.best?.dispose();
+    this.average?.dispose();
     this.companions.dispose();
     this.feed.dispose();
   }
