@@ -1,7 +1,7 @@
 // What becomes of the trained CNN: pruned, quantized, shrunk, and taught to a student of a tenth of its size.
 import { distill, prune, quantize, type data, type nn, type train } from "athanor";
 import { build, options, recipes, student as studentRecipe, type Recipe } from "./recipes.js";
-import { trained, type Made, type Plan, type Study } from "./study.js";
+import { keptAs, trained, type Made, type Plan, type Study } from "./study.js";
 
 /** The data of the run, and the model that everything starts from. */
 export interface Start {
@@ -63,12 +63,13 @@ export function compressed(study: Study, start: Start): Compression {
     {
       name: "student",
       description: "a twelfth of the size, taught by the CNN",
-      make: () => student(study, start, { distill: distill.kd({ teacher: cnn, temperature: 4, alpha: 0.7 }) }),
+      make: () =>
+        student(study, start, "student", { distill: distill.kd({ teacher: cnn, temperature: 4, alpha: 0.7 }) }),
     },
     {
       name: "student-alone",
       description: "the same student, without a teacher",
-      make: () => student(study, start, {}),
+      make: () => student(study, start, "student-alone", {}),
     },
   ];
   return { plans, dispose: () => masked?.dispose() };
@@ -86,18 +87,18 @@ function pruned(study: Study, start: Start): Promise<nn.Module> {
     amount: 0.9,
     scope: "global",
     schedule: prune.cubic({ steps: Math.floor(0.6 * steps) }),
-    during: { data: start.training, ...recipe, progress: !study.quiet, signal: study.signal },
+    during: { data: start.training, ...recipe, progress: !study.quiet, ...keptAs(study, "pruned") },
   });
 }
 
 function shrunk(study: Study, start: Start): Promise<Made> {
   const plan = prune.plan(start.cnn, { structured: ["channels", "neurons"], amount: 0.5 });
   if (!study.quiet) console.log(String(plan));
-  return trained(study, plan.apply(), start.training, fineTune(start, 4, 2e-3));
+  return trained(study, "shrunk", plan.apply(), start.training, fineTune(start, 4, 2e-3));
 }
 
-function student(study: Study, start: Start, extra: Pick<train.FitOptions, "distill">): Promise<Made> {
-  return trained(study, build(studentRecipe, start.seed), start.training, {
+function student(study: Study, start: Start, name: string, extra: Pick<train.FitOptions, "distill">): Promise<Made> {
+  return trained(study, name, build(studentRecipe, start.seed), start.training, {
     ...fineTune(start, studentRecipe.epochs, studentRecipe.peakRate),
     ...extra,
   });

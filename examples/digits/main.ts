@@ -1,7 +1,8 @@
 // The main job: trains two networks on real handwritten digits, then prunes, quantizes, shrinks and distills the second. Every model
 // is saved; a fresh process loads them all, evaluates them and times them in turns. Writes out/digits/: the artifacts, summary.json and report.html.
-//   npm start [-- --epochs N --seed N --out DIR --device NAME --quick --quiet]
-// --device cuda trains on a GPU; --quick trains one epoch of the perceptron there and on the CPU, and nothing else.
+// --device cuda trains on a GPU; --quick trains one epoch of the perceptron there and on the CPU, and nothing else. With --checkpoint every
+// training keeps its state: Ctrl-C in the middle of one, and the same command with --resume auto goes on there.
+//   npm start [-- --epochs N --seed N --out DIR --device NAME --quick --quiet --checkpoint DIR --resume auto]
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -19,13 +20,24 @@ const { values: flags } = parseArgs({
     device: { type: "string", default: "cpu" },
     quick: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
+    checkpoint: { type: "string" },
+    resume: { type: "string" },
   },
 });
+if (flags.resume !== undefined && (flags.resume !== "auto" || flags.checkpoint === undefined)) {
+  throw new Error("--resume auto goes on from what --checkpoint <folder> keeps; give both");
+}
 
 const begun = performance.now();
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
-const study: Study = { out: flags.out, quiet: flags.quiet, signal: interrupted.signal };
+const study: Study = {
+  out: flags.out,
+  quiet: flags.quiet,
+  signal: interrupted.signal,
+  runs: flags.checkpoint,
+  resume: flags.resume !== undefined,
+};
 const seed = Number(flags.seed);
 const epochs = flags.epochs === undefined ? undefined : Number(flags.epochs);
 
@@ -76,7 +88,7 @@ function fresh(recipe: Recipe): Plan {
     ...options({ ...recipe, epochs: epochs ?? recipe.epochs }, { on: validation }, seed),
     device: deviceName,
   };
-  return { name, description, make: () => trained(study, build(recipe, seed), training, how) };
+  return { name, description, make: () => trained(study, name, build(recipe, seed), training, how) };
 }
 
 async function tell(): Promise<void> {

@@ -12,6 +12,25 @@ export interface Study {
   readonly out: string;
   readonly quiet: boolean;
   readonly signal: AbortSignal;
+  /** Where every training keeps its state and its log, in a folder of its own; undefined for nowhere. */
+  readonly runs?: string | undefined;
+  /** Whether trainings go on from what is there. */
+  readonly resume: boolean;
+}
+
+/** How the training of a model is kept, gone on with and ended: by Ctrl-C with a checkpoint, where checkpoints are kept. */
+export function keptAs(
+  { runs, resume, signal }: Study,
+  name: string,
+): Pick<train.FitOptions, "checkpoint" | "resume" | "signals" | "signal" | "log"> {
+  if (runs === undefined) return { signal };
+  const dir = join(runs, name);
+  return {
+    checkpoint: { dir, every: "epoch", keep: 1, best: false },
+    log: { dir, every: 1 },
+    resume: resume && "auto",
+    signals: true,
+  };
 }
 
 /** A model that is about to be made. */
@@ -32,15 +51,25 @@ export interface Made {
 /** Trains a model with progress, and keeps its curves. */
 export async function trained(
   study: Study,
+  name: string,
   model: nn.Module,
   samples: data.Dataset,
   options: Omit<train.FitOptions, "progress" | "signal">,
 ): Promise<Made> {
   const steps: report.StepPoint[] = [];
-  const run = train.fit(model, samples, { ...options, progress: !study.quiet, signal: study.signal });
+  const run = train.fit(model, samples, { ...options, progress: !study.quiet, ...keptAs(study, name) });
   for await (const { index, loss, lr } of run) steps.push({ step: index, loss, lr });
-  const { history } = await run;
+  const { history, resumed } = await run;
+  if (resumed !== undefined) steps.splice(0, Infinity, ...(await loggedSteps(join(study.runs!, name))));
   return { model, history: { steps, epochs: epochPoints(history) } };
+}
+
+// The steps of earlier processes are in the log of the run.
+async function loggedSteps(dir: string): Promise<report.StepPoint[]> {
+  const { records } = await train.log.readRun("digits", dir);
+  return records
+    .filter(({ kind }) => kind === "step")
+    .map(({ step, figures }) => ({ step: step - 1, loss: figures.loss!, lr: figures.lr! }));
 }
 
 function epochPoints(history: readonly train.EpochRecord[]): report.EpochPoint[] {
