@@ -1,5 +1,6 @@
 // The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
 // weights whole and, where asked for, the best.
+// Long because a chunk, a check and every way out share what the run has come to.
 import type { NonFiniteError } from "../errors.js";
 import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
