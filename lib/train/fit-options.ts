@@ -1,4 +1,5 @@
 // What `fit` is asked for and what it answers; and the check of the former before anything is touched.
+// Long because every option stands beside its check and its default.
 import { deviceName, type DeviceName, type DeviceOption } from "../device/index.js";
 import { ArgumentError, UnsupportedError } from "../errors.js";
 import {
