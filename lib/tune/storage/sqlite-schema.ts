@@ -6,6 +6,9 @@ import { schemaVersion, trialColumns, type StudyRow, type TrialRow } from "./sql
 
 type Db = BetterSqlite3.Database;
 
+/** A prepared statement: what it takes and what a row of its answer is. */
+export interface Query<P extends unknown[], R> extends BetterSqlite3.Statement<P, R> {}
+
 // Each brings the tables from the version before to its own: the first makes them.
 const migrations: readonly string[] = [
   `CREATE TABLE athanor_studies (
@@ -28,9 +31,9 @@ const clock = "unixepoch('subsec')";
 /* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- what a statement takes and gives is known here alone */
 /** All statements, prepared. */
 export function statementsOf(db: Db) {
-  const one = <P extends unknown[], R>(text: string) => db.prepare<P, R>(text);
+  const one = <P extends unknown[], R>(text: string): Query<P, R> => db.prepare<P, R>(text);
   const trial = `FROM athanor_trials WHERE study = ?`;
-  const change = <P extends unknown[]>(what: string) => one<[...P, number, number], never>(`UPDATE athanor_trials SET ${what} WHERE study = ? AND number = ?`); // prettier-ignore
+  const change = <P extends unknown[]>(what: string): Query<[...P, number, number], never> => one<[...P, number, number], never>(`UPDATE athanor_trials SET ${what} WHERE study = ? AND number = ?`); // prettier-ignore
   return {
     begin: one<[], never>("BEGIN IMMEDIATE"),
     commit: one<[], never>("COMMIT"),
