@@ -74,7 +74,7 @@ if (!flags.quiet) {
   const { best, trials: all } = study;
   const pruned = all.filter(({ state }) => state === "pruned").length;
   console.log(
-    `\nBest of ${all.length} trials (${pruned} pruned): trial ${best?.number}, val.loss ${best?.value.toFixed(4)}, accuracy ${String(best?.attributes.accuracy)}`,
+    `\nBest of ${all.length} trials (${pruned} pruned): trial ${best?.number}, val.loss ${best?.value.toFixed(4)}, accuracy ${Number(best?.attributes.accuracy)}`,
   );
   console.log(best?.params);
   console.log(`${((performance.now() - begun) / 1000).toFixed(1)} s; ${page}`);

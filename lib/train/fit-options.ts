@@ -197,9 +197,6 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkCount(where, "accumulate", accumulate);
   checkAveraging(where, average);
   checkPolicy(onNonFinite);
-  if (options.parallel !== undefined && (accumulate > 1 || average)) {
-    throw new UnsupportedError(`${where}: accumulate and average do not go with parallel yet; leave one of them out`);
-  }
   checkSeed(where, seed);
   checkLossTerms(where, options.distill);
   checkFlag(where, "shuffle", shuffle);
@@ -210,11 +207,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkAllow(where, allow);
   checkObject(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
   checkSignal(options.signal);
-  if (shuffle && isSource(dataset)) {
-    throw new ArgumentError(
-      `${where}: shuffle: a source has an order of its own; mix it on the way, source.shuffle(10_000), and leave the option out`,
-    );
-  }
+  checkTogether(options, shuffle && isSource(dataset));
   const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, accumulate, dropLast);
   const validate = planValidation(options.validate, Math.max(256, batch));
   return {
@@ -248,6 +241,17 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     progress: options.progress ?? false,
     callbacks,
   };
+}
+
+// What does not go together.
+function checkTogether({ parallel, accumulate = 1, average }: FitOptions, shuffledSource: boolean): void {
+  if (parallel !== undefined && (accumulate > 1 || average)) {
+    throw new UnsupportedError(`${where}: accumulate and average do not go with parallel yet; leave one of them out`);
+  }
+  if (!shuffledSource) return;
+  throw new ArgumentError(
+    `${where}: shuffle: a source has an order of its own; mix it on the way, source.shuffle(10_000), and leave the option out`,
+  );
 }
 
 function checkPolicy(onNonFinite: unknown): void {

@@ -27,7 +27,7 @@ const wave = (shape: readonly number[], phase = 0) => {
 
 function close(got: NdArray, want: NdArray): void {
   expect(got.shape).toEqual(want.shape);
-  want.data.forEach((value, i) => expect(got.data[i], `element ${i}`).toBeCloseTo(Number(value), 5));
+  want.data.forEach((value, i) => expect(got.data[i], `element ${i}`).toBeCloseTo(value, 5));
 }
 
 describe.skipIf(!built)("a function on the emulated device", () => {
@@ -189,7 +189,7 @@ describe.skipIf(!built)("what goes wrong on the emulated device", () => {
     expect(() => program.runSync(feed(Int32Array.of(0, 3)))).toThrow(/label 3 of row 1 is no class, expected 0 to 2/);
     expect(seen.readSync().data).toEqual(Float32Array.of(1, 1));
     const { loss: fine } = program.runSync(feed(Int32Array.of(0, 2)));
-    expect(seen.readSync().data).toEqual(fine!.data.map((value) => Math.fround(Number(value) + 1)));
+    expect(seen.readSync().data).toEqual(fine!.data.map((value) => Math.fround(value + 1)));
     program.dispose();
   });
 

@@ -31,7 +31,7 @@ export async function withEnvironment<T>(name: string, value: string, body: () =
   try {
     return await body();
   } finally {
-    if (before === undefined) delete process.env[name];
+    if (before === undefined) Reflect.deleteProperty(process.env, name);
     else process.env[name] = before;
   }
 }

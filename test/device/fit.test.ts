@@ -15,7 +15,6 @@ import {
   schedule,
   seed,
   train,
-  type Tensor,
 } from "../../lib/index.js";
 import { built, emulated, withEnvironment } from "./emulated.js";
 
@@ -200,14 +199,11 @@ describe.skipIf(!built)("beside fit", () => {
   it("train.step takes the CPU's steps", async () => {
     const losses = async (device: "cpu" | "cuda-emulated") => {
       const model = mlp();
-      const step = train.step(
-        model,
-        optim.adam({ lr: 1e-2 }),
-        ({ x, y }) => loss.crossEntropy()(model.forward(x as Tensor) as Tensor, y as Tensor),
-        { device },
-      );
+      const step = train.step(model, optim.adam({ lr: 1e-2 }), ({ x, y }) => loss.crossEntropy()(model.forward(x), y), {
+        device,
+      });
       const found: number[] = [];
-      for (let i = 0; i < 5; i++) found.push((await step.run({ x: set.x, y: set.y })).loss as number);
+      for (let i = 0; i < 5; i++) found.push((await step.run({ x: set.x, y: set.y })).loss);
       step.dispose();
       return found;
     };

@@ -34,7 +34,7 @@ function thrownBy(body: () => void): unknown {
 }
 
 function throwIfAny(thrown: unknown): void {
-  if (thrown !== undefined) throw thrown;
+  if (thrown !== undefined) throw thrown instanceof Error ? thrown : new Error("not an error was thrown");
 }
 
 describe.skipIf(!built)("on the emulated device", () => {

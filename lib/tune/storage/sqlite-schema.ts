@@ -6,8 +6,12 @@ import { schemaVersion, trialColumns, type StudyRow, type TrialRow } from "./sql
 
 type Db = BetterSqlite3.Database;
 
-/** A prepared statement: what it takes and what a row of its answer is. */
-export interface Query<P extends unknown[], R> extends BetterSqlite3.Statement<P, R> {}
+/** A prepared statement, by what it takes and what a row of its answer is. */
+interface Query<P extends unknown[], R> {
+  run(...values: P): { readonly changes: number };
+  get(...values: P): R | undefined;
+  all(...values: P): R[];
+}
 
 // Each brings the tables from the version before to its own: the first makes them.
 const migrations: readonly string[] = [
@@ -28,7 +32,6 @@ const migrations: readonly string[] = [
 
 const clock = "unixepoch('subsec')";
 
-/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- what a statement takes and gives is known here alone */
 /** All statements, prepared. */
 export function statementsOf(db: Db) {
   const one = <P extends unknown[], R>(text: string): Query<P, R> => db.prepare<P, R>(text);
