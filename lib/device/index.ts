@@ -109,7 +109,7 @@ function available(name: DeviceName): Device {
   const found = list().find((entry) => entry.name === name);
   if (found?.available) return new Device(name);
   const reason = found?.why ?? list().find((entry) => entry.name === "cuda:0")?.why;
-  throw new DeviceError(reason ? reason : `${name}: this machine has no such device; device.list() says what there is`);
+  throw new DeviceError(reason ?? `${name}: this machine has no such device; device.list() says what there is`);
 }
 
 function entryOf(name: DeviceName): DeviceInfo {
