@@ -4,7 +4,7 @@ import { got } from "../../names/got.js";
 import type { ProgressStream } from "../../train/progress.js";
 import { none } from "../pruners/none.js";
 import type { Pruner } from "../pruners/pruner.js";
-import { random } from "../samplers/random.js";
+import { auto } from "../samplers/auto.js";
 import type { Sampler } from "../samplers/sampler.js";
 import type { Json } from "../space/index.js";
 import type { Storage } from "../storage/storage.js";
@@ -26,6 +26,7 @@ export interface TuneOptions<P = Record<string, unknown>> {
   readonly labels?: readonly string[] | undefined;
   /** Which way reported values are to go. Default the direction of the first value. */
   readonly reports?: Direction | undefined;
+  /** Default `tune.auto()`, which chooses by the space, the budget and the number of objectives. */
   readonly sampler?: Sampler | undefined;
   /** Default none. */
   readonly pruner?: Pruner | undefined;
@@ -133,7 +134,7 @@ const names: readonly (keyof TuneOptions)[] = [
 const where = "tune";
 
 /** The sampler of a search that names none. */
-export const defaultSampler = (): Sampler => random();
+export const defaultSampler = (): Sampler => auto();
 
 function whole(key: "concurrency" | "lag" | "constraints" | "losses" | "trials", value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
@@ -161,7 +162,7 @@ export function planTune(options: TuneOptions): TunePlan {
   ) {
     throw new ArgumentError(`${where}: labels: expected ${directions.length} names, one for each direction, got ${got(labels)}`); // prettier-ignore
   }
-  checkNamed("sampler", "sample", sampler, "tune.random()");
+  checkNamed("sampler", "sample", sampler, "tune.tpe()");
   checkNamed("pruner", "prune", pruner, "tune.median()");
   if (mode !== "deterministic" && mode !== "free") {
     throw new ArgumentError(`${where}: mode: expected "deterministic" or "free", got ${got(mode)}`);
