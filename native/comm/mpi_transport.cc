@@ -41,10 +41,16 @@ class KeptSignals {
   bool known_[kSignals] = {};
 };
 
+// UCX, which MPICH and Open MPI may use, tries its hooks into memory management by growing and shrinking the heap (sbrk). Where another
+// thread has grown the heap in between, that takes away memory in use: a crash, now and then, in whatever thread comes by. Without
+// the hooks it only forgets registrations of memory, which fast networks pay for; whoever sets the variable decides otherwise.
+void leave_memory_alone() { setenv("UCX_MEM_EVENTS", "n", 0); }
+
 class MpiTransport final : public Transport {
  public:
   explicit MpiTransport(const Launcher& launcher) {
     {
+      leave_memory_alone();
       const KeptSignals signals;  // some are taken as the library is opened, others in its Init
       mpi_ = open_mpi_library(launcher);
       int provided = 0, ready = 0;
