@@ -3,6 +3,7 @@ import { flatten as leaves } from "../tune/study/table.js";
 import { isFeasible, type FinishedTrial } from "../tune/study/finished.js";
 import { toUnit, type Distribution, type FlatSpace } from "../tune/space/index.js";
 import type { StoredTrial } from "../tune/storage/storage.js";
+import type { Importance } from "../tune/analysis/index.js";
 import type { Study } from "../tune/study/study.js";
 import { number } from "../train/format.js";
 import type { Canvas } from "./canvas.js";
@@ -14,12 +15,6 @@ export interface StudyChart {
   readonly note?: string;
   readonly wide?: boolean;
   readonly drawing: Html;
-}
-
-/** A share of what a value varies by, by parameter. */
-export interface Share {
-  readonly name: string;
-  readonly share: number;
 }
 
 const size = { width: 460, height: 260, marginLeft: 56, marginRight: 14, marginTop: 12, marginBottom: 38 };
@@ -146,7 +141,7 @@ export function sliceCharts(canvas: Canvas, study: Study): StudyChart[] {
 }
 
 /** The share of each parameter in what the value varies by. */
-export function importanceChart(canvas: Canvas, shares: readonly Share[]): StudyChart {
+export function importanceChart(canvas: Canvas, shares: readonly Importance[]): StudyChart {
   const drawing = canvas.draw(
     {
       ...size,
@@ -154,7 +149,7 @@ export function importanceChart(canvas: Canvas, shares: readonly Share[]): Study
       marginLeft: 130,
       x: { label: null, percent: true, domain: [0, Math.max(10, ...shares.map(({ share }) => 100 * share))], tickFormat: (value: number) => `${value} %`, ticks: 4 },
       y: { label: null, domain: shares.map(({ name }) => name), tickSize: 0 },
-      marks: [canvas.Plot.barX(shares, { x: "share", y: "name", fill: "var(--c0)", insetTop: 3, insetBottom: 3, title: ({ share }: Share) => `${(100 * share).toFixed(1)} %` })],
+      marks: [canvas.Plot.barX(shares, { x: "share", y: "name", fill: "var(--c0)", insetTop: 3, insetBottom: 3, title: ({ share }: Importance) => `${(100 * share).toFixed(1)} %` })],
     },
     "importance of parameters",
   ); // prettier-ignore

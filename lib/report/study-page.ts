@@ -2,12 +2,13 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { duration, number } from "../train/format.js";
+import type { Importance } from "../tune/analysis/index.js";
 import { flatten } from "../tune/study/table.js";
 import type { FinishedTrial } from "../tune/study/finished.js";
 import type { Study } from "../tune/study/study.js";
 import { openCanvas } from "./canvas.js";
 import { html, Html } from "./html.js";
-import { curvesChart, frontChart, historyChart, importanceChart, parallelChart, sliceCharts, timelineChart, type Share, type StudyChart } from "./study-charts.js"; // prettier-ignore
+import { curvesChart, frontChart, historyChart, importanceChart, parallelChart, sliceCharts, timelineChart, type StudyChart } from "./study-charts.js"; // prettier-ignore
 import { style } from "./style.js";
 
 /** Options of {@link renderStudy}. */
@@ -15,7 +16,7 @@ export interface StudyPageOptions {
   /** Default the name of the study. */
   readonly title?: string;
   /** Of parameters, such as `await tune.importance(study)`. Default not shown. */
-  readonly importance?: readonly Share[];
+  readonly importance?: readonly Importance[];
 }
 
 /**

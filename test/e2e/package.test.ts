@@ -142,9 +142,11 @@ describe("the package", () => {
       "nn",
       "ops",
       "optim",
+      "parallel",
       "report",
       "schedule",
       "train",
+      "tune",
     ];
     const functions = [
       ...["array", "compile", "dtypes", "explain", "grad", "isa", "isas", "nativeBytes", "prune", "quantize", "seed"],

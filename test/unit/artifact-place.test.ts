@@ -138,6 +138,8 @@ const allowed: Record<string, string> = {
   // Within build/ of the package itself, which node-gyp and the packing script make.
   "scripts/install/clean.mjs": "if (!keep.has(name)) rmSync(join(parent, name), { recursive: true, force: true });",
   "scripts/packages.mjs": 'process.on("exit", () => rmSync(folder, { recursive: true, force: true }));',
+  "scripts/packages/emulated.mjs": "rmSync(place, { recursive: true, force: true });", // of mkdtemp
+  "scripts/postgres.mjs": "rmSync(folder, { recursive: true, force: true });", // of mkdtemp
   "bench/run.ts": "rmSync(folder, { recursive: true });", // of mkdtemp
   "bench/quantize.ts": "rmSync(folder, { recursive: true, force: true });", // of mkdtemp
 };
