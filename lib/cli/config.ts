@@ -11,7 +11,7 @@ import { ArgumentError, FileError } from "../errors.js";
 import type { Module } from "../nn/index.js";
 import type { FitOptions } from "../train/index.js";
 import { showShape } from "../tensor/nd-array.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import { print, say } from "./output.js";
 
 /** What a config file exports by default, or what the function that it exports gives. */

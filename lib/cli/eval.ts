@@ -4,7 +4,7 @@ import { load, type Served } from "../artifact/index.js";
 import type { Dataset } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import { textTable, compareSpeed } from "../report/index.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import { whole } from "../report/figures.js";
 import type { Context } from "./commands.js";
 import { loadData, withData, type DataOptions } from "./data.js";

@@ -4,7 +4,7 @@ import { load, type ModelInfo } from "../artifact/index.js";
 import { bytes, percent, whole } from "../report/figures.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { textTable } from "../tensor/text-table.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import { withExamples } from "./options.js";
 import { print } from "./output.js";
 

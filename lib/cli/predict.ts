@@ -4,7 +4,7 @@ import { load, type Served } from "../artifact/index.js";
 import { ArgumentError } from "../errors.js";
 import { percent } from "../report/figures.js";
 import { textTable } from "../tensor/text-table.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import { NdArray } from "../tensor/nd-array.js";
 import type { Context } from "./commands.js";
 import { names, wholeNumber, withExamples } from "./options.js";

@@ -6,7 +6,7 @@ import type { Dataset } from "../data/index.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { percent } from "../report/figures.js";
 import { wilson } from "../report/spread.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import { markCollapsed, warn } from "./output.js";
 import { realNumber } from "./options.js";

@@ -8,7 +8,7 @@ import { whole } from "../report/figures.js";
 import { reportOf } from "../report/from-run.js";
 import { write } from "../report/page.js";
 import { textTable } from "../tensor/text-table.js";
-import { duration, number } from "../train/format.js";
+import { duration, number } from "../train/run/format.js";
 import { withExamples } from "./options.js";
 import { print } from "./output.js";
 

@@ -3,7 +3,7 @@ import { Command } from "commander";
 import { writeFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { writeStudy } from "../report/index.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import { tune, type Study } from "../tune/index.js";
 import type { Context } from "./commands.js";
 import { wholeNumber, withExamples } from "./options.js";

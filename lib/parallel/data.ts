@@ -1,8 +1,8 @@
 // Data parallelism: every rank has the whole model and works on its part of every batch.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
-import type { DataParallelism } from "../train/parallelism.js";
-import { DEADLINE } from "../train/ranks.js";
+import type { DataParallelism } from "../train/ranks/parallelism.js";
+import { DEADLINE } from "../train/ranks/ranks.js";
 
 /** Options of {@link data}. */
 export interface DataOptions {

@@ -1,6 +1,6 @@
 // The ranks that this process is one of.
 import { addon } from "../native/index.js";
-import { DEADLINE, joinedWorld, joinRanks, type World } from "../train/ranks.js";
+import { DEADLINE, joinedWorld, joinRanks, type World } from "../train/ranks/ranks.js";
 
 /** Which rank this process is. */
 export interface RankInfo {

@@ -4,7 +4,7 @@ import type { Json } from "../checkpoint/index.js";
 import { ArgumentError, NonFiniteError, ShapeError } from "../errors.js";
 import { array, NdArray, showShape } from "../tensor/nd-array.js";
 import { Program } from "../tensor/program.js";
-import type { Cancellation } from "../train/cancellation.js";
+import type { Cancellation } from "../train/run/cancellation.js";
 import { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import { concat } from "../ops/join.js";

@@ -7,7 +7,7 @@ import type { Loss } from "../loss/index.js";
 import type { ParameterMatches } from "../nn/match.js";
 import { Module } from "../nn/module.js";
 import { requireCount, requireOneOf, requireWithin } from "../ops/require.js";
-import { checkedDataset } from "../train/run-data.js";
+import { checkedDataset } from "../train/data/run-data.js";
 import type { FitOptions, ScalarMetrics } from "../train/index.js";
 import { l1, type Criterion, type Scope } from "./criteria.js";
 import type { MaskPlan } from "./masker.js";

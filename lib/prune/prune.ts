@@ -7,11 +7,11 @@ import { ArgumentError } from "../errors.js";
 import { recordStep } from "../info/index.js";
 import type { Module } from "../nn/module.js";
 import { requireSound } from "../nn/sound.js";
-import { anyOf, Cancellation } from "../train/cancellation.js";
+import { anyOf, Cancellation } from "../train/run/cancellation.js";
 import { fitWith } from "../train/fit.js";
-import type { FitHooks } from "../train/hooks.js";
+import type { FitHooks } from "../train/run/hooks.js";
 import type { ScalarMetrics } from "../train/index.js";
-import { Snapshot } from "../train/snapshot.js";
+import { Snapshot } from "../train/run/snapshot.js";
 import { aborted } from "../tensor/program.js";
 import { Masker } from "./masker.js";
 import {

@@ -2,7 +2,7 @@
 // figure is, so that only a model whose interval lies apart from every other's is set off.
 
 import { textTable as tableOf } from "../tensor/text-table.js";
-import { count, duration } from "../train/format.js";
+import { count, duration } from "../train/run/format.js";
 import { bytes, micros, percent, range, times, whole } from "./figures.js";
 import type { ModelSummary } from "./run-report.js";
 import { wilson, type Spread } from "./spread.js";

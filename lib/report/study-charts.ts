@@ -5,7 +5,7 @@ import { toUnit, type Distribution, type FlatSpace } from "../tune/space/index.j
 import type { StoredTrial } from "../tune/storage/storage.js";
 import type { Importance } from "../tune/analysis/index.js";
 import type { Study } from "../tune/study/study.js";
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import type { Canvas } from "./canvas.js";
 import type { Html } from "./html.js";
 

@@ -1,7 +1,7 @@
 // A search as one HTML page: its best trials, and the charts of all.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
-import { duration, number } from "../train/format.js";
+import { duration, number } from "../train/run/format.js";
 import type { Importance } from "../tune/analysis/index.js";
 import { flatten } from "../tune/study/table.js";
 import type { FinishedTrial } from "../tune/study/finished.js";

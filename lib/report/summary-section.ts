@@ -4,7 +4,7 @@ import { bestIn, shownColumns, type Column } from "./columns.js";
 import { describeData } from "./figures.js";
 import { html, type Html } from "./html.js";
 import type { ModelReport, ModelSummary, RunReport } from "./run-report.js";
-import { duration } from "../train/format.js";
+import { duration } from "../train/run/format.js";
 
 /** A model, its colour on the page, and the anchor of its section if it has one. */
 export interface ColoredModel {

@@ -1,6 +1,6 @@
 // How training went: loss, the figures measured at epochs, and the learning rate, all models in one chart each.
 
-import { number } from "../train/format.js";
+import { number } from "../train/run/format.js";
 import type { Canvas } from "./canvas.js";
 import { curves, type CurveAxis, type Dot, type Series } from "./curves.js";
 import { percent } from "./figures.js";

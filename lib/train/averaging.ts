@@ -10,7 +10,7 @@ import { requireWithin } from "../ops/require.js";
 import { Parameter } from "../tensor/parameter.js";
 import { Program } from "../tensor/program.js";
 import { Trace, within } from "../tensor/trace.js";
-import { checkCount } from "./metric-pass.js";
+import { checkCount } from "./evaluate/metric-pass.js";
 
 /** How weights are averaged; made by `train.ema` and `train.swa`. */
 export interface WeightAveraging {

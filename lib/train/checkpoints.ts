@@ -11,7 +11,7 @@ import {
   type Resume,
   type RunState,
 } from "../checkpoint/index.js";
-import { TrainStep } from "./step.js";
+import { TrainStep } from "./step/step.js";
 
 /** Options of {@link checkpoints}. */
 export interface CheckpointsOptions extends Omit<CheckpointOptions, "every" | "best"> {

@@ -24,15 +24,15 @@ import type { Optimizer } from "../optim/index.js";
 import { got } from "../names/got.js";
 import { checkAveraging, type WeightAveraging } from "./averaging.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
-import { checkedParallelism, type DataParallelism } from "./parallelism.js";
-import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./early-stopping.js";
-import { checkCount, checkMetrics, checkObject } from "./metric-pass.js";
-import type { ProgressStream } from "./progress.js";
-import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./records.js";
-import { planLog, type LogOptions, type LogPlan } from "./run-log.js";
-import { checkedData, type RunData } from "./run-data.js";
-import type { FitTrial } from "./trial.js";
-import { checkFlag, checkOptimizer, checkSeed } from "./checks.js";
+import { checkedParallelism, type DataParallelism } from "./ranks/parallelism.js";
+import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./run/early-stopping.js";
+import { checkCount, checkMetrics, checkObject } from "./evaluate/metric-pass.js";
+import type { ProgressStream } from "./run/progress.js";
+import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./run/records.js";
+import { planLog, type LogOptions, type LogPlan } from "./run/run-log.js";
+import { checkedData, type RunData } from "./data/run-data.js";
+import type { FitTrial } from "./run/trial.js";
+import { checkFlag, checkOptimizer, checkSeed } from "./step/checks.js";
 
 /** Functions called on the way; the run waits for those that return a promise. */
 export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {

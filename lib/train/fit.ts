@@ -4,15 +4,15 @@ import type { BatchSource, Samples } from "../data/index.js";
 import { infoOf, replaceInfo } from "../info/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import { aborted } from "../tensor/program.js";
-import { anyOf, Cancellation } from "./cancellation.js";
+import { anyOf, Cancellation } from "./run/cancellation.js";
 import { planFit, type FitOptions } from "./fit-options.js";
-import type { FitResult, ScalarMetrics, StepEvent } from "./records.js";
-import type { FitHooks } from "./hooks.js";
+import type { FitResult, ScalarMetrics, StepEvent } from "./run/records.js";
+import type { FitHooks } from "./run/hooks.js";
 import { learnInfo, recordRun } from "./known.js";
-import { joinRanks, tellRanks } from "./ranks.js";
-import { Run } from "./run.js";
-import { SignalWatch } from "./signals.js";
-import { belongTo } from "./trial.js";
+import { joinRanks, tellRanks } from "./ranks/ranks.js";
+import { Run } from "./run/run.js";
+import { SignalWatch } from "./run/signals.js";
+import { belongTo } from "./run/trial.js";
 import { Trainer } from "./trainer.js";
 
 /** A run of {@link fit}: an async iterable of step events, and a promise of its result. */

@@ -6,8 +6,8 @@ import { addInfo, infoOf, recordStep, type InfoOptions, type ModelInfo } from ".
 import { Module, type ModuleLike } from "../nn/index.js";
 import { inputOf } from "../tensor/signature.js";
 import type { FitPlan } from "./fit-options.js";
-import type { FitResult } from "./records.js";
-import { infoOfData, type RunData } from "./run-data.js";
+import type { FitResult } from "./run/records.js";
+import { infoOfData, type RunData } from "./data/run-data.js";
 
 /**
  * Notes what the samples say of themselves. What neither they nor the model say, the model that teaches knows.

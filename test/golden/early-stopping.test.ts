@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { EarlyStopping } from "../../lib/train/early-stopping.js";
+import { EarlyStopping } from "../../lib/train/run/early-stopping.js";
 
 interface Case {
   readonly name: string;

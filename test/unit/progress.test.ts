@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { count, duration, number } from "../../lib/train/format.js";
-import { progress, type ProgressOptions } from "../../lib/train/progress.js";
+import { count, duration, number } from "../../lib/train/run/format.js";
+import { progress, type ProgressOptions } from "../../lib/train/run/progress.js";
 
 /** A terminal (or log) that keeps what was written, and a clock that moves when told. */
 function stage(options: Partial<ProgressOptions> & { columns?: number; isTTY?: boolean } = {}) {

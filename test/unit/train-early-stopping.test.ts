@@ -1,6 +1,6 @@
 // When a run stops by itself: which checks count, and what is refused.
 import { describe, expect, it } from "vitest";
-import { EarlyStopping, type EarlyStoppingOptions } from "../../lib/train/early-stopping.js";
+import { EarlyStopping, type EarlyStoppingOptions } from "../../lib/train/run/early-stopping.js";
 
 const monitors = new Map([
   ["loss", "lower"],

@@ -1,9 +1,9 @@
 // How a run is read, left and failed; how long a native call is; copies of the weights.
 import { describe, expect, it, vi } from "vitest";
 import { array, nn, Parameter } from "../../lib/index.js";
-import { Pace } from "../../lib/train/pace.js";
-import { Run } from "../../lib/train/run.js";
-import { Snapshot } from "../../lib/train/snapshot.js";
+import { Pace } from "../../lib/train/step/pace.js";
+import { Run } from "../../lib/train/run/run.js";
+import { Snapshot } from "../../lib/train/run/snapshot.js";
 
 describe("a run", () => {
   const counting = (until: number, taken: number[] = []) => {

@@ -3,7 +3,7 @@ import { checkOptions } from "../../errors.js";
 import type { Module } from "../../nn/index.js";
 import { aborted } from "../../tensor/program.js";
 import { currentTrace } from "../../tensor/trace.js";
-import { Cancellation } from "../../train/cancellation.js";
+import { Cancellation } from "../../train/run/cancellation.js";
 import { fit } from "../../train/fit.js";
 import type { ScalarMetrics } from "../../train/index.js";
 import { criterionInputs, statisticsOf } from "../criterion-inputs.js";

@@ -1,7 +1,7 @@
 // What `tune` is asked for, checked before anything is touched.
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import type { ProgressStream } from "../../train/progress.js";
+import type { ProgressStream } from "../../train/run/progress.js";
 import { none } from "../pruners/none.js";
 import type { Pruner } from "../pruners/pruner.js";
 import { auto } from "../samplers/auto.js";

@@ -1,7 +1,7 @@
 // How a search shows that it lives: one redrawn line on a terminal, elsewhere a line now and then and one for every new best trial.
 import { onExit } from "signal-exit";
-import { duration, number } from "../../train/format.js";
-import type { ProgressStream } from "../../train/progress.js";
+import { duration, number } from "../../train/run/format.js";
+import type { ProgressStream } from "../../train/run/progress.js";
 
 /** What is shown. */
 export interface SearchState {

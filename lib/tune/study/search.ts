@@ -4,7 +4,7 @@ import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { AbortedError, ArgumentError, LeaseLostError, NonFiniteError, TrialPrunedError } from "../../errors.js";
 import { got } from "../../names/got.js";
-import type { RunContext } from "../../train/run.js";
+import type { RunContext } from "../../train/run/run.js";
 import { decode, isComplete, type FlatSpace, type Params } from "../space/index.js";
 import type { Claim, Failure, Outcome, Storage, StoredTrial, StudyRecord, Ticket } from "../storage/storage.js";
 import { finished, type FinishedTrial } from "./finished.js";

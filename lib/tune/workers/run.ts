@@ -9,7 +9,7 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { AbortedError, ArgumentError, AthanorError, checkOptions, type ErrorCode } from "../../errors.js";
 import { got } from "../../names/got.js";
-import type { ProgressStream } from "../../train/progress.js";
+import type { ProgressStream } from "../../train/run/progress.js";
 import { searchProgress } from "../study/progress.js";
 import { planTune } from "../study/options.js";
 import { Standing } from "../study/standing.js";

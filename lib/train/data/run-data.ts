@@ -1,0 +1,70 @@
+// What a run reads: samples in memory, or a source that is read while it goes on.
+import { ArgumentError } from "../../errors.js";
+import { Dataset, isSource, type BatchSource, type Samples, type SamplesInfo, type SampleType } from "../../data/index.js"; // prettier-ignore
+import { requireSamples } from "../../data/samples.js";
+import type { NdArray } from "../../tensor/nd-array.js";
+import type { Cancellation } from "../run/cancellation.js";
+import type { Feed } from "./feed.js";
+import { MemoryFeed } from "./memory-feed.js";
+import { StreamFeed } from "./stream-feed.js";
+
+/** What a run trains on or is validated on. */
+export type RunData = Dataset | BatchSource;
+
+/** @throws ArgumentError, ShapeError, NonFiniteError for data that no run can start on. */
+export function checkedData(where: string, given: Samples | BatchSource): RunData {
+  if (isSource(given)) return given;
+  return checkedDataset(where, given);
+}
+
+/** @throws ArgumentError, ShapeError, NonFiniteError for what is no data set in memory. */
+export function checkedDataset(where: string, samples: unknown): Dataset {
+  requireSamples(where, samples);
+  return samples instanceof Dataset ? samples : new Dataset(samples as Samples, where);
+}
+
+/** Samples of an epoch; undefined where only reading tells. */
+export const lengthOf = (data: RunData): number | undefined => data.length;
+
+/** What is known of the samples. */
+export const infoOfData = (data: RunData): SamplesInfo => data.info ?? {};
+
+/** Element types and shapes of a sample, by column. */
+export function typesOfData(data: RunData): { readonly x: SampleType; readonly y: SampleType } {
+  if (isSource(data)) return { x: data.x, y: data.y };
+  const typeOf = ({ dtype, shape }: NdArray): SampleType => ({ dtype, shape: shape.slice(1) });
+  return { x: typeOf(data.x), y: typeOf(data.y) };
+}
+
+/** How data become batches. */
+export interface FeedOptions {
+  readonly where: string;
+  readonly cancellation: Cancellation;
+  /** Rows of a full step. */
+  readonly rows: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly seed: number;
+  /** Whether targets are kept for who measures. */
+  readonly keepTargets: boolean;
+  /** What is gathered with x and y, a row for each sample in memory. */
+  readonly columns?: Readonly<Record<string, NdArray>> | undefined;
+  /** The names of the columns that are needed. Default x and y. */
+  readonly names?: readonly ("x" | "y")[] | undefined;
+}
+
+/** The batches of data. @throws ArgumentError for columns beside a source. */
+export function feedOf(data: RunData, options: FeedOptions): Feed {
+  const { where, columns = {}, names = ["x", "y"], rows, shuffle, dropLast, keepTargets } = options;
+  if (!isSource(data)) {
+    const own = Object.fromEntries(names.map((name) => [name, data[name]]));
+    const targets = keepTargets ? data.y : undefined;
+    return new MemoryFeed({ columns: { ...own, ...columns }, rows, shuffle, dropLast, targets });
+  }
+  if (Object.keys(columns).length > 0) {
+    throw new ArgumentError(
+      `${where}: a cached teacher keeps scores for samples in memory, and the samples come from a source; give the teacher itself, without distill.cached`,
+    );
+  }
+  return new StreamFeed(data, { ...options, names });
+}

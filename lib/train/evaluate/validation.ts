@@ -1,0 +1,76 @@
+// The validations of a run: when they are due, and what they measure.
+import type { DeviceName } from "../../device/index.js";
+import type { ModuleLike } from "../../nn/index.js";
+import type { Loss } from "../../loss/index.js";
+import type { Cancellation } from "../run/cancellation.js";
+import { Evaluator } from "./evaluator.js";
+import type { ValidationPlan } from "../fit-options.js";
+import type { Figures } from "../run/records.js";
+import { MetricPass } from "./metric-pass.js";
+
+/** What {@link Validation} is made of. */
+export interface ValidationSource {
+  readonly where: string;
+  readonly plan: ValidationPlan;
+  readonly model: ModuleLike;
+  readonly loss: Loss;
+  /** Of the whole run. */
+  readonly steps: number;
+  readonly device: DeviceName | undefined;
+  readonly cancellation: Cancellation;
+}
+
+/** Measures a model between two steps of its training. */
+export class Validation {
+  private readonly plan: ValidationPlan;
+  private readonly evaluator: Evaluator;
+  private readonly steps: number;
+  private last = { at: performance.now(), step: -1 };
+
+  /** @throws what tracing throws. */
+  constructor(source: ValidationSource) {
+    const { where, plan, model, loss, steps, device, cancellation } = source;
+    this.plan = plan;
+    this.steps = steps;
+    const { on, metrics, batchSize } = plan;
+    const collect = Object.keys(metrics).length > 0;
+    this.evaluator = new Evaluator({
+      where: `${where}: validate`,
+      model,
+      data: on,
+      loss,
+      batchSize,
+      device,
+      collect,
+      cancellation,
+    });
+  }
+
+  /** The next step count above `step` at which one is due by steps. */
+  due(step: number): number {
+    const { every } = this.plan;
+    return every.kind === "steps" ? (Math.floor(step / every.steps) + 1) * every.steps : Infinity;
+  }
+
+  /** Whether one is due after so many steps. */
+  isDue(step: number, epochEnded: boolean): boolean {
+    const { every } = this.plan;
+    if (step === this.last.step) return false;
+    if (step === this.steps) return true;
+    if (every.kind === "epoch") return epochEnded;
+    return every.kind === "steps" ? step % every.steps === 0 : performance.now() - this.last.at >= every.ms;
+  }
+
+  /** The figures of now, after so many steps: "val.loss" and "val.<metric>". */
+  async run(step: number): Promise<Partial<Figures>> {
+    const pass = new MetricPass(this.plan.metrics);
+    const loss = await this.evaluator.run((block, _, y) => pass.update(block, y!));
+    const named = Object.entries(pass.results()).map(([name, value]) => [`val.${name}`, value as number] as const);
+    this.last = { at: performance.now(), step };
+    return { "val.loss": loss, ...Object.fromEntries(named) };
+  }
+
+  dispose(): void {
+    this.evaluator.dispose();
+  }
+}

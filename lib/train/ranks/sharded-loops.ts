@@ -1,0 +1,129 @@
+// The steps of a run that is divided among ranks: every batch is cut into a fixed number of shards, each rank takes its part of them,
+// and the sum of all is the same to the bit whatever the number of ranks.
+import { ArgumentError, UnsupportedError } from "../../errors.js";
+import { addon, call, type NativeCancel, type NativeDataset } from "../../native/index.js";
+import type { NativeShardedLoop } from "../../native/ranks.js";
+import type { BoundOptimizer } from "../../optim/index.js";
+import type { Program } from "../../tensor/program.js";
+import type { Stretch } from "../data/feed.js";
+import { defaultShards, type DataParallelism } from "./parallelism.js";
+import { joinedWorld, throughRanks } from "./ranks.js";
+import { compileShard, compileUpdate, ShardedExchange, traceShard } from "./sharded-step.js";
+import { bindTo, passesOf, takenOf, type Loops, type Ran, type StepLoopsSource } from "../step/step-loops.js";
+import { HYPER, stepRows, type StepProgram } from "../step/step-program.js";
+
+/** The compiled steps of one rank. */
+export class ShardedLoops implements Loops {
+  private readonly source: StepLoopsSource;
+  readonly shards: number;
+  private readonly bucketBytes: number;
+  /** By the rows of a shard. */
+  private readonly programs = new Map<number, StepProgram>();
+  private readonly loops = new Map<NativeDataset, Map<number, NativeShardedLoop>>();
+  private exchange: ShardedExchange | undefined;
+  private update: { readonly program: Program; dispose(): void } | undefined;
+  private held: BoundOptimizer | undefined;
+
+  /** @throws ArgumentError for fewer shards than ranks; UnsupportedError for a run with a part that ranks do not share. */
+  constructor(source: StepLoopsSource, { shards, bucketBytes }: DataParallelism) {
+    const { size } = joinedWorld()!;
+    this.source = source;
+    this.shards = shards ?? defaultShards(size);
+    this.bucketBytes = bucketBytes;
+    const { where, hooks, plan } = source;
+    if (this.shards < size) {
+      throw new ArgumentError(
+        `${where}: ${size} ranks need at least as many shards, got parallel.data({ shards: ${this.shards} }); give ${size}, or a multiple of it`,
+      );
+    }
+    if (plan.device !== undefined && plan.device !== "cpu") {
+      throw new UnsupportedError(
+        `${where}: ranks train on the CPU, got device "${plan.device}"; leave out device, or parallel`,
+      );
+    }
+    if (hooks.trace || hooks.pause) {
+      throw new UnsupportedError(
+        `${where}: pruning during training is not divided among ranks yet; train with parallel first, then prune on one rank`,
+      );
+    }
+  }
+
+  get bound(): BoundOptimizer {
+    return this.held!;
+  }
+
+  program(rows: number): StepProgram {
+    const sizes = this.sizesOf(rows);
+    for (const size of sizes) if (!this.programs.has(size)) this.programs.set(size, this.compile(size));
+    return this.programs.get(sizes[0]!)!;
+  }
+
+  async run(stretch: Stretch, epoch: number, firstStep: number, cancel: NativeCancel): Promise<Ran> {
+    const { where, plan } = this.source;
+    const { samples, shuffle, firstRow, rows, steps } = stretch;
+    const program = this.program(rows);
+    const loop = this.loop(program, samples, rows);
+    const { hyper, rates } = stepRows(program, where, firstStep, steps, plan.steps);
+    const request = { seed: plan.seed, epoch, shuffle, firstRow, steps, firstStep, hyper };
+    const { records, seconds, cancelled } = await throughRanks(where, () => loop.run(request, cancel));
+    return { program, taken: takenOf(records, program, rates), seconds, cancelled };
+  }
+
+  release(samples: NativeDataset): void {
+    for (const loop of this.loops.get(samples)?.values() ?? []) loop.dispose();
+    this.loops.delete(samples);
+  }
+
+  dispose(): void {
+    for (const samples of [...this.loops.keys()]) this.release(samples);
+    for (const program of this.programs.values()) program.dispose();
+    this.update?.dispose();
+    this.exchange?.dispose();
+    this.held?.dispose();
+  }
+
+  // The rows of the shards of a batch, each size once, the largest first; shards of no rows are skipped.
+  private sizesOf(rows: number): number[] {
+    const { shards } = this;
+    const sizes = Array.from(
+      { length: shards },
+      (_, s) => Math.floor((rows * (s + 1)) / shards) - Math.floor((rows * s) / shards),
+    );
+    return [...new Set(sizes)].filter((size) => size > 0).sort((a, b) => b - a);
+  }
+
+  private compile(rows: number): StepProgram {
+    const { source } = this;
+    const { where } = source;
+    const traced = traceShard({
+      ...passesOf(source, rows),
+      bound: (trace) => (this.held ??= bindTo(source, trace)),
+    });
+    this.exchange ??= new ShardedExchange(where, traced, this.shards, this.bucketBytes);
+    this.update ??= compileUpdate(where, traced.bound, this.exchange);
+    return compileShard(where, traced, this.exchange);
+  }
+
+  private loop(program: StepProgram, samples: NativeDataset, rows: number): NativeShardedLoop {
+    const own = this.loops.get(samples) ?? new Map<number, NativeShardedLoop>();
+    this.loops.set(samples, own);
+    const known = own.get(rows);
+    if (known) return known;
+    const made = call(
+      () =>
+        new addon.ShardedLoop({
+          shards: this.sizesOf(rows).map((size) => ({ rows: size, program: this.programs.get(size)!.program.native })),
+          update: this.update!.program.native,
+          dataset: samples,
+          exchange: this.exchange!.native,
+          tensors: this.exchange!.tensors,
+          rows,
+          hyper: [HYPER, ...program.numbers.map(({ name }) => name)],
+          kind: program.kind as "rows" | "count" | "sum",
+          gradientBuckets: this.exchange!.gradients.length,
+        }),
+    );
+    own.set(rows, made);
+    return made;
+  }
+}

@@ -1,0 +1,90 @@
+// The best state of a run so far: when it was, and a copy of the weights where they are to be restored.
+import type { Parameter } from "../../tensor/parameter.js";
+import type { Json, Participant } from "../../checkpoint/index.js";
+import { EarlyStopping, type EarlyStoppingState } from "./early-stopping.js";
+import type { Figures } from "./records.js";
+import { Snapshot } from "./snapshot.js";
+
+type Found = { epoch: number; steps: number; figures: Partial<Figures> };
+
+interface State {
+  readonly stopping: EarlyStoppingState;
+  readonly found: Found | undefined;
+  readonly stale: boolean;
+  /** Of the best weights. */
+  readonly weights: Json;
+}
+
+/** Watches one figure of a run, keeps the best weights, says when to stop. */
+export class Best {
+  readonly monitor: string;
+  private readonly stopping: EarlyStopping;
+  private readonly stops: boolean;
+  private readonly snapshot: Snapshot | undefined;
+  private found: Found | undefined;
+  private stale = false;
+
+  /** Without `stopping`, what is best is noted but nothing stops and no weights are kept. */
+  constructor(stopping: EarlyStopping | undefined, validated: boolean, parameters: readonly Parameter[]) {
+    const monitor = validated ? "val.loss" : "loss";
+    this.stops = stopping !== undefined;
+    this.stopping = stopping ?? new EarlyStopping("", { monitor }, new Map([[monitor, "lower"]]));
+    this.monitor = this.stopping.monitor;
+    this.snapshot = stopping?.restoreBest ? new Snapshot(parameters) : undefined;
+  }
+
+  /** When it was best. */
+  get record(): Found | undefined {
+    return this.found;
+  }
+
+  /** Takes in figures; true if the run is to stop. */
+  async observe(at: Found): Promise<boolean> {
+    const value = (at.figures as Record<string, number | undefined>)[this.monitor];
+    if (value === undefined) return false;
+    const { isBest, stop } = this.stopping.observe(value);
+    if (isBest) {
+      this.found = at;
+      await this.snapshot?.save();
+    }
+    this.stale = !isBest;
+    return this.stops && stop;
+  }
+
+  /** Notes that the weights have changed. */
+  trained(): void {
+    this.stale = true;
+  }
+
+  /** Brings the best weights back where they were kept and others are in place; true if they now are there. */
+  async restore(): Promise<boolean> {
+    if (!this.snapshot?.taken) return false;
+    if (this.stale) await this.snapshot.restore();
+    this.stale = false;
+    return true;
+  }
+
+  /** What of it is kept in a checkpoint. */
+  participant(): Participant {
+    const weights = this.snapshot?.participant();
+    return {
+      state: () => {
+        const { found, stale } = this;
+        const state: State = { stopping: this.stopping.state(), found, stale, weights: weights?.state!() };
+        return state as unknown as Json;
+      },
+      tensors: () => weights?.tensors!() ?? [],
+      restore: (saved) => {
+        const state = saved as unknown as State;
+        this.stopping.restore(state.stopping);
+        this.found = state.found;
+        this.stale = state.stale;
+        if (state.weights !== undefined) weights?.restore!(state.weights);
+      },
+    };
+  }
+
+  dispose(): void {
+    this.snapshot?.dispose();
+  }
+}

@@ -1,0 +1,157 @@
+// The checkpoints of a run of `fit`: the one it goes on from, and those that it writes while it trains. A checkpoint costs the run a
+// copy of its state in memory; the file is written from the copy while the next steps are taken.
+import { resolve } from "node:path";
+import { ArgumentError, FileError } from "../../errors.js";
+import {
+  compareIdentity,
+  Generations,
+  Stage,
+  type CheckpointPlan,
+  type Identity,
+  type Json,
+  type Opened,
+  type Resume,
+  type RunState,
+  type Section,
+} from "../../checkpoint/index.js";
+
+/** What a checkpoint holds beside tensors. */
+export interface Content {
+  readonly identity: Identity;
+  /** What the participants keep, by name. */
+  readonly values: Readonly<Record<string, Json>>;
+  /** When it was written, ISO 8601. */
+  readonly written: string;
+}
+
+/** What {@link Checkpointer} goes by. */
+export interface CheckpointSource {
+  readonly where: string;
+  readonly plan: CheckpointPlan | undefined;
+  readonly resume: Resume;
+  readonly allow: readonly Section[];
+  readonly identity: Identity;
+  readonly state: RunState;
+  /** Whether this process writes them: one of the ranks does. Default true. */
+  readonly writes?: boolean | undefined;
+}
+
+/** Where a run is when a checkpoint may be due. */
+export interface CheckpointMoment {
+  readonly step: number;
+  /** An epoch has just ended. */
+  readonly epochEnd: boolean;
+  /** The step of the best check so far. */
+  readonly best: number | undefined;
+}
+
+/** Writes a run's checkpoints and finds the one to go on from. */
+export class Checkpointer {
+  private readonly source: CheckpointSource;
+  private readonly generations: Generations<Content> | undefined;
+  private readonly stage = new Stage();
+  private writing: Promise<void> | undefined;
+  private last = { step: -1, at: performance.now() };
+
+  constructor(source: CheckpointSource) {
+    this.source = source;
+    this.generations = source.plan && new Generations(source.where, source.plan.dir);
+  }
+
+  /**
+   * Puts the run where its checkpoint was; false for a run that begins.
+   *
+   * @throws ArgumentError if the checkpoint is of another run or is not there; CorruptFileError, FileError.
+   */
+  async resume(): Promise<boolean> {
+    const { where, identity, allow, state } = this.source;
+    const opened = await this.find();
+    if (!opened) return false;
+    compareIdentity(where, opened.path, opened.content.identity, identity, allow);
+    await state.restore(opened.content.values, (tensors) => opened.read(tensors));
+    this.last = { step: opened.step, at: performance.now() };
+    return true;
+  }
+
+  /** The next step count above `step` at which a checkpoint is due by steps. */
+  due(step: number): number {
+    const every = this.source.plan?.every;
+    return every?.kind === "steps" ? (Math.floor(step / every.steps) + 1) * every.steps : Infinity;
+  }
+
+  /** Writes a checkpoint if one is due; resolves when the state is copied. */
+  async offer(moment: CheckpointMoment): Promise<void> {
+    const every = this.source.plan?.every;
+    if (!every || moment.step === this.last.step || this.source.writes === false) return;
+    const due =
+      every.kind === "epoch"
+        ? moment.epochEnd
+        : every.kind === "steps"
+          ? moment.step % every.steps === 0
+          : performance.now() - this.last.at >= every.ms;
+    if (due) await this.write(moment);
+  }
+
+  /** Writes a checkpoint now and waits until it is on the disk; its path, undefined where none are kept. @throws FileError */
+  async finish(moment: CheckpointMoment): Promise<string | undefined> {
+    if (!this.generations || this.source.writes === false) return undefined;
+    await this.writing;
+    const { path } = await this.put(moment);
+    return resolve(path);
+  }
+
+  /** Waits for what is being written and frees the copies. */
+  async close(): Promise<void> {
+    await this.writing;
+    this.stage.dispose();
+  }
+
+  private async find(): Promise<Opened<Content> | undefined> {
+    const { where, resume } = this.source;
+    if (resume === false) return undefined;
+    const warn = (error: Error) =>
+      process.emitWarning(`${error.message}; the checkpoint before it is used`, "AthanorWarning");
+    if (resume === "auto") return this.generations!.newest(warn);
+    const asFolder = new Generations<Content>(where, resume);
+    if ((await asFolder.list()).length > 0) return asFolder.newest(warn);
+    try {
+      return await asFolder.open(asFolder.at(resume));
+    } catch (thrown) {
+      if (!(thrown instanceof FileError)) throw thrown;
+      throw new ArgumentError(
+        `${where}: resume: there is no checkpoint at "${resume}"; give the folder that checkpoint.dir named, or "auto"`,
+        { cause: thrown },
+      );
+    }
+  }
+
+  // One at a time: a disk that is slower than the checkpoints come makes the run wait, and memory does not grow.
+  private async write(moment: CheckpointMoment): Promise<void> {
+    await this.writing;
+    const put = await this.copied(moment);
+    this.writing = put().then(
+      () => undefined,
+      (thrown: unknown) => {
+        const reason = thrown instanceof Error ? thrown.message : String(thrown);
+        process.emitWarning(`${reason}; the run goes on, its last checkpoint is an older one`, "AthanorWarning");
+      },
+    );
+  }
+
+  private async put(moment: CheckpointMoment): Promise<{ path: string }> {
+    return (await this.copied(moment))();
+  }
+
+  private async copied({ step, best }: CheckpointMoment): Promise<() => Promise<{ path: string }>> {
+    const { state, identity, plan } = this.source;
+    const content: Content = { identity, values: state.values(), written: new Date().toISOString() };
+    const tensors = await this.stage.take(state.tensors());
+    this.last = { step, at: performance.now() };
+    return async () => {
+      const written = await this.generations!.write(step, content, tensors);
+      const spared = plan!.best && best !== undefined ? [best] : [];
+      await this.generations!.prune(plan!.keep, new Set(spared));
+      return written;
+    };
+  }
+}

@@ -1,0 +1,191 @@
+// When to stop: a figure that has not improved for a while. The rules are those of Keras 3.6 (keras.callbacks.EarlyStopping), check
+// by check; test/golden/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
+// least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
+// then improves; here it is no improvement, as before.
+import type { Metric } from "../../metrics/index.js";
+import { ArgumentError, checkOptions, nearestName } from "../../errors.js";
+import { got } from "../../names/got.js";
+
+/**
+ * Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss".
+ *
+ * A check improves if it is better than the best so far by more than `minDelta`; an equal value does not, NaN does not, and the
+ * first one that counts is the best until another improves on it, whatever it is. A run never stops at its first check nor at one
+ * that improves. These are the rules of Keras' `EarlyStopping`, counted in checks. Lightning's are the same but for NaN and
+ * infinity, which end a run at once there and count as no improvement here.
+ */
+export interface EarlyStoppingOptions<Monitor extends string = string> {
+  /** The figure: "loss" of training, "val.loss", or "val." and the name of a metric. */
+  readonly monitor: Monitor;
+  /** Which way is better. Default what the metric says; "min" for a loss. */
+  readonly mode?: "min" | "max" | undefined;
+  /** Checks without improvement before the run ends. Default 5. */
+  readonly patience?: number | undefined;
+  /** Least change that counts as an improvement. Default 0. */
+  readonly minDelta?: number | undefined;
+  /** Checks without improvement, after one that improved, which do not count against patience. Default 0. */
+  readonly cooldown?: number | undefined;
+  /** Patience runs on at improvements that do not beat this value by more than `minDelta`. Default none. */
+  readonly baseline?: number | undefined;
+  /** Checks at the start that count for nothing: they use up no patience and are never the best. Default 0. */
+  readonly startFrom?: number | undefined;
+  /** Go back to the weights of the best check at the end, however the run ends; before the first that counts there are none. Default true. */
+  readonly restoreBest?: boolean | undefined;
+}
+
+const options = ["monitor", "mode", "patience", "minDelta", "cooldown", "baseline", "startFrom", "restoreBest"];
+
+/** Figures that can be monitored, with the way that is better. */
+export type Monitors = ReadonlyMap<string, "higher" | "lower">;
+
+/** What {@link EarlyStopping} has come to: the best score, values taken in, checks without improvement, checks of rest left. */
+export type EarlyStoppingState = Readonly<Record<"best" | "checks" | "waited" | "resting", number>>;
+
+/** Watches one figure over a run. */
+export class EarlyStopping {
+  readonly monitor: string;
+  readonly restoreBest: boolean;
+  private readonly sign: 1 | -1;
+  private readonly patience: number;
+  private readonly minDelta: number;
+  private readonly cooldown: number;
+  private readonly baseline: number | undefined;
+  private readonly startFrom: number;
+  private best: number;
+  private checks = 0;
+  private waited = 0;
+  private resting = 0;
+
+  /** @throws ArgumentError for unknown options, figures and values out of range. */
+  constructor(where: string, given: EarlyStoppingOptions, monitors: Monitors) {
+    if (typeof given !== "object" || given === null) {
+      throw new ArgumentError(
+        `${where}: expected an object such as { monitor: "val.loss", patience: 3 }, got ${got(given)}`,
+      );
+    }
+    checkOptions(where, given, options);
+    const better = monitors.get(given.monitor);
+    if (!better) throw unknownMonitor(where, given.monitor, [...monitors.keys()]);
+    const { mode } = given;
+    if (mode !== undefined && mode !== "min" && mode !== "max") {
+      throw new ArgumentError(`${where}: mode must be "min" or "max", got ${got(mode)}`);
+    }
+    this.monitor = given.monitor;
+    this.sign = (mode ?? (better === "higher" ? "max" : "min")) === "max" ? 1 : -1;
+    this.best = this.sign * -Infinity;
+    this.patience = whole(where, "patience", given.patience ?? 5, 1);
+    this.cooldown = whole(where, "cooldown", given.cooldown ?? 0, 0);
+    this.startFrom = whole(where, "startFrom", given.startFrom ?? 0, 0);
+    this.minDelta = finite(where, "minDelta", given.minDelta ?? 0);
+    if (this.minDelta < 0) throw new ArgumentError(`${where}: minDelta must not be below 0, got ${this.minDelta}`);
+    this.baseline = given.baseline === undefined ? undefined : finite(where, "baseline", given.baseline);
+    this.restoreBest = given.restoreBest ?? true;
+    if (typeof this.restoreBest !== "boolean") {
+      throw new ArgumentError(`${where}: restoreBest must be true or false, got ${got(given.restoreBest)}`);
+    }
+  }
+
+  /** Its options, defaults filled in. */
+  describe(): Readonly<Record<string, number | string | boolean | undefined>> {
+    const { monitor, sign, patience, minDelta, cooldown, baseline, startFrom, restoreBest } = this;
+    return {
+      monitor,
+      mode: sign === 1 ? "max" : "min",
+      patience,
+      minDelta,
+      cooldown,
+      baseline,
+      startFrom,
+      restoreBest,
+    };
+  }
+
+  /** What it has come to. */
+  state(): EarlyStoppingState {
+    const { best, checks, waited, resting } = this;
+    return { best, checks, waited, resting };
+  }
+
+  /** Goes on from there. */
+  restore({ best, checks, waited, resting }: EarlyStoppingState): void {
+    Object.assign(this, { best, checks, waited, resting });
+  }
+
+  /** Takes in a value: whether it is the best so far, and whether the run is to stop. NaN never is an improvement. */
+  observe(value: number): { isBest: boolean; stop: boolean } {
+    this.checks += 1;
+    if (this.checks <= this.startFrom) return { isBest: false, stop: false };
+    const isFirst = this.checks === this.startFrom + 1;
+    const isImproved = this.beats(value, this.best);
+    if (!isImproved) {
+      if (this.resting > 0) this.resting -= 1;
+      else this.waited += 1;
+      return { isBest: isFirst, stop: this.waited >= this.patience && this.checks > 1 };
+    }
+    this.best = value;
+    if (this.baseline === undefined || this.beats(value, this.baseline)) {
+      this.waited = 0;
+      this.resting = this.cooldown;
+    } else {
+      this.waited += 1;
+    }
+    return { isBest: true, stop: false };
+  }
+
+  private beats(value: number, other: number): boolean {
+    return this.sign * value - this.minDelta > this.sign * other;
+  }
+}
+
+function unknownMonitor(where: string, monitor: unknown, known: readonly string[]): ArgumentError {
+  const validates = known.includes("val.loss");
+  if (monitor === undefined) {
+    const all = known.map((name) => `"${name}"`).join(", ");
+    return new ArgumentError(
+      `${where}: monitor is missing, what to watch; write monitor: "${known[1] ?? "loss"}"; known: ${all}`,
+    );
+  }
+  const near = typeof monitor === "string" ? nearestMonitor(monitor, known) : undefined;
+  const asked = got(monitor);
+  const way =
+    typeof monitor === "string" && monitor.startsWith("val.") && !validates
+      ? `; it takes validate: { on: … }`
+      : near
+        ? `, did you mean "${near}"?`
+        : `; known: ${known.map((name) => `"${name}"`).join(", ")}${measured(monitor)}`;
+  return new ArgumentError(`${where}: there is no figure ${asked} to monitor${way}`);
+}
+
+// Keras and Lightning write val_loss and val_acc.
+function nearestMonitor(monitor: string, known: readonly string[]): string | undefined {
+  const dotted = monitor.replace(/^val(?:id|idation)?[_/-]/i, "val.").replace(/\bacc$/, "accuracy");
+  return known.includes(dotted)
+    ? dotted
+    : known.includes(`val.${dotted}`)
+      ? `val.${dotted}`
+      : nearestName(dotted, known);
+}
+
+function measured(monitor: unknown): string {
+  const name = typeof monitor === "string" ? /^(?:val[._])?(\w+)$/.exec(monitor)?.[1] : undefined;
+  return name === undefined ? "" : `; to measure it, validate: { on, metrics: { ${name}: metrics.${name}() } }`;
+}
+
+function whole(where: string, name: string, value: unknown, least: number): number {
+  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
+  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
+}
+
+function finite(where: string, name: string, value: unknown): number {
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
+}
+
+/** What a run with these metrics can monitor; undefined without validation. */
+export function monitorsOf(metrics: Readonly<Record<string, Metric>> | undefined): Map<string, "higher" | "lower"> {
+  const monitors = new Map<string, "higher" | "lower">([["loss", "lower"]]);
+  if (!metrics) return monitors;
+  monitors.set("val.loss", "lower");
+  for (const [name, { better }] of Object.entries(metrics)) monitors.set(`val.${name}`, better);
+  return monitors;
+}

@@ -1,0 +1,39 @@
+// What `fit` and `step` both check of their options.
+import { ArgumentError } from "../../errors.js";
+import { spelled, uncalled } from "../../guidance/factories.js";
+import { got } from "../../names/got.js";
+import { BoundOptimizer, type Optimizer } from "../../optim/index.js";
+
+/** @throws ArgumentError unless `value` was made by one of `optim`. */
+export function checkOptimizer(where: string, value: unknown): void {
+  const shape = value as Partial<Optimizer> | null | undefined;
+  if (
+    value instanceof BoundOptimizer ||
+    (typeof shape === "object" && shape !== null && typeof shape.rule === "string")
+  )
+    return;
+  const instead = uncalled(value) ?? spelled("optim", value) ?? (typeof value === "function" ? "call it" : undefined);
+  throw new ArgumentError(
+    `${where}: optimizer must be one of optim, such as optim.adamW({ lr: 1e-3 }), got ${got(value)}${instead === undefined ? "" : `; ${instead}`}`,
+  );
+}
+
+/** @throws ArgumentError unless `seed` is a whole number from 0 on. */
+export function checkSeed(where: string, seed: unknown): void {
+  if (Number.isSafeInteger(seed) && (seed as number) >= 0) return;
+  throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${got(seed)}`);
+}
+
+/** @throws ArgumentError unless `value` is true or false. */
+export function checkFlag(where: string, name: string, value: unknown): void {
+  if (typeof value !== "boolean") throw new ArgumentError(`${where}: ${name} must be true or false, got ${got(value)}`);
+}
+
+/** @throws ArgumentError unless batches can be iterated over. */
+export function checkIterable(batches: unknown): void {
+  const source = batches as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;
+  if (typeof (source?.[Symbol.asyncIterator] ?? source?.[Symbol.iterator]) === "function") return;
+  throw new ArgumentError(
+    "train.step: over takes batches to iterate over, such as an array or a generator of { x, y }; for one batch there is run",
+  );
+}
