@@ -21,15 +21,12 @@ describe.each(Object.keys(scenarios) as Scenario[])("a run killed at random mome
     const begun = performance.now();
     const whole = await run(scenario, { dir: join(folder, scenario), every: 1_000_000 });
     const span = performance.now() - begun;
-    const { result, killed } = await underKills({
-      scenario,
-      kills: 5,
-      every: 17,
-      span,
-      random: seeded(scenario.length * 7919),
-      threads: [2, 1, 3],
-    });
-    expect(killed).toBeGreaterThanOrEqual(1);
-    expect(JSON.parse(result)).toEqual(JSON.parse(whole));
+    // A run may be over before a kill falls due: as many runs as it takes, however fast the machine.
+    const random = seeded(scenario.length * 7919);
+    for (let killed = 0; killed < 5;) {
+      const outcome = await underKills({ scenario, kills: 5 - killed, every: 17, span, random, threads: [2, 1, 3] });
+      killed += outcome.killed;
+      expect(JSON.parse(outcome.result)).toEqual(JSON.parse(whole));
+    }
   });
 });

@@ -1,6 +1,9 @@
 // Training runs that can be killed at any moment: each goes on from its last checkpoint and ends in the same bits as one that was
 // left alone. Data are drawn here, so that every process sees the same.
 import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { encode } from "fast-png";
 import {
   array,
   data,
@@ -201,8 +204,82 @@ async function own({ dir, every }: Place) {
   return { model, result: { history: losses.map((value) => ({ loss: value })), best: undefined } };
 }
 
+// Files of a run, there whole or not at all: a process may be killed while it writes them.
+function written(place: Place, name: string, write: (folder: string) => void): string {
+  const folder = join(place.dir, name);
+  if (existsSync(folder)) return folder;
+  const draft = `${folder}.${process.pid}`;
+  mkdirSync(draft, { recursive: true });
+  write(draft);
+  try {
+    renameSync(draft, folder);
+  } catch {
+    rmSync(draft, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+// Images read from PNG files as the run goes on, each changed at random by (seed, epoch, place).
+async function images(place: Place) {
+  const classes = ["ant", "bee", "cow", "dog"];
+  const folder = written(place, "images", (draft) => {
+    for (const [label, name] of classes.entries()) {
+      mkdirSync(join(draft, name));
+      for (let i = 0; i < 60; i++) {
+        const pixels = Uint8Array.from({ length: 144 }, (_, at) =>
+          Math.floor(128 + 120 * unit(label * 144 + at) + 100 * unit(label * 1e5 + i * 144 + at)),
+        );
+        writeFileSync(join(draft, name, `${i}.png`), encode({ width: 12, height: 12, channels: 1, depth: 8, data: pixels })); // prettier-ignore
+      }
+    }
+  });
+  const model = nn.sequential(
+    nn.conv2d(1, 8, { kernel: 3, padding: 1 }),
+    nn.batchNorm(8),
+    nn.relu(),
+    nn.maxPool2d(2),
+    nn.flatten(),
+    nn.linear(8 * 36, 4),
+  );
+  const files = await data.imageFolder(folder);
+  const result = await train.fit(model, files.augment({ flip: "leftRight", crop: { padding: 2 }, cutout: 3 }), {
+    loss: loss.crossEntropy(),
+    optimizer: optim.momentum({ lr: 0.02 }),
+    batchSize: 16,
+    epochs: 14,
+    seed: 6,
+    validate: { on: (await data.imageFolder(folder, { shuffle: false })).take(100), metrics: { accuracy: metrics.accuracy() } }, // prettier-ignore
+    ...kept(place),
+  });
+  return { model, result };
+}
+
+// Windows of a file of tokens, accumulated gradients, an average of the weights that is validated and kept.
+async function tokens(place: Place) {
+  const folder = written(place, "tokens", (draft) => {
+    const text = Uint16Array.from({ length: 6000 }, (_, i) => (draw(Math.floor(i / 7)) + (i % 7) * 3) % 16);
+    writeFileSync(join(draft, "corpus.u16"), text);
+  });
+  const corpus = await data.tokens(join(folder, "corpus.u16"), { window: 12, length: 384 });
+  const held = await data.tokens(join(folder, "corpus.u16"), { window: 12, order: "sequential", length: 64 });
+  const model = new Attends();
+  const result = await train.fit(model, corpus, {
+    loss: loss.crossEntropy(),
+    optimizer: optim.adamW({ lr: schedule.cosine({ peak: 3e-3, warmup: 10 }), clipNorm: 1 }),
+    batchSize: 8,
+    accumulate: 3,
+    average: train.ema({ decay: 0.95 }),
+    epochs: 12,
+    seed: 8,
+    validate: { on: held, every: 20 },
+    earlyStopping: { monitor: "val.loss", patience: 50 },
+    ...kept(place),
+  });
+  return { model, result };
+}
+
 /** The runs by name. */
-export const scenarios = { mlp, cnn, ema, pruning, lottery, quantized, own } as const;
+export const scenarios = { mlp, cnn, images, tokens, ema, pruning, lottery, quantized, own } as const;
 
 /** The name of a run. */
 export type Scenario = keyof typeof scenarios;
