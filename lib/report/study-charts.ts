@@ -1,13 +1,11 @@
-// The charts of a search: what its trials came to, and where in the space they lay.
+// Charts of a search: what its trials came to.
 import { flatten as leaves } from "../tune/study/table.js";
 import { isFeasible, type FinishedTrial } from "../tune/study/finished.js";
-import { toUnit, type Distribution, type FlatSpace } from "../tune/space/index.js";
-import type { StoredTrial } from "../tune/storage/storage.js";
-import type { Importance } from "../tune/analysis/index.js";
 import type { Study } from "../tune/study/study.js";
 import { number } from "../train/run/format.js";
 import type { Canvas } from "./canvas.js";
 import type { Html } from "./html.js";
+import { costTicks } from "./ticks.js";
 
 /** A chart under its title. */
 export interface StudyChart {
@@ -17,15 +15,23 @@ export interface StudyChart {
   readonly drawing: Html;
 }
 
-const size = { width: 460, height: 260, marginLeft: 56, marginRight: 14, marginTop: 12, marginBottom: 38 };
+/** What charts of a study share. */
+export const size = { width: 460, height: 260, marginLeft: 56, marginRight: 14, marginTop: 12, marginBottom: 38 };
 const most = 3000;
 
 /** Trials that a chart shows: all, or as many as are drawn without lag, evenly spread. */
-const shown = <T>(list: readonly T[]): readonly T[] =>
+export const shown = <T>(list: readonly T[]): readonly T[] =>
   list.length <= most ? list : Array.from({ length: most }, (_, i) => list[Math.floor((i * list.length) / most)]!);
 
-const titleOf = ({ number: at, params, values }: FinishedTrial): string =>
-  `trial ${at}\n${values.map(number).join(", ")}\n${Object.entries(leaves(params as object)).map(([name, value]) => `${name} ${typeof value === "number" ? number(value) : JSON.stringify(value)}`).join("\n")}`; // prettier-ignore
+/** A value of a choice as text: strings as they are. */
+export const nameOf = (value: unknown): string => (typeof value === "string" ? value : JSON.stringify(value));
+
+/** What is known of a trial, for a pointer that rests on it. */
+export const titleOf = ({ number: at, params, values }: FinishedTrial): string =>
+  `trial ${at}\n${values.map(number).join(", ")}\n${Object.entries(leaves(params as object)).map(([name, value]) => `${name} ${typeof value === "number" ? number(value) : nameOf(value)}`).join("\n")}`; // prettier-ignore
+
+/** Lines across. */
+export const grid = (canvas: Canvas, ticks?: number | number[]) => canvas.Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1, ...(ticks === undefined ? {} : { ticks }) }); // prettier-ignore
 
 /** Values by number, with the best so far. */
 export function historyChart(canvas: Canvas, study: Study, k: number): StudyChart {
@@ -41,9 +47,9 @@ export function historyChart(canvas: Canvas, study: Study, k: number): StudyChar
     {
       ...size,
       x: { label: "trial", labelArrow: "none" },
-      y: { label: null, nice: true, tickFormat: number },
+      y: { label: null, nice: true, tickFormat: short },
       marks: [
-        canvas.Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1 }),
+        grid(canvas),
         canvas.Plot.dot(shown(done), { x: "number", y: (trial: FinishedTrial) => trial.values[k]!, r: 2.6, fill: "var(--c1)", fillOpacity: 0.6, title: titleOf }),
         canvas.Plot.lineY(line, { x: "number", y: "best", stroke: "var(--c0)", strokeWidth: 2, curve: "step-after" }),
       ],
@@ -66,113 +72,105 @@ export function curvesChart(canvas: Canvas, study: Study): StudyChart | undefine
     {
       ...size,
       x: { label: "step", labelArrow: "none" },
-      y: { label: null, nice: true, tickFormat: number },
-      marks: [canvas.Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1 }), lines(true, "var(--c5)", 0.55), lines(false, "var(--c2)", 0.8)],
+      y: { label: null, nice: true, tickFormat: short },
+      marks: [grid(canvas), lines(true, "var(--c5)", 0.55), lines(false, "var(--c2)", 0.8)],
     },
     "reported values of trials by step",
   ); // prettier-ignore
   return { title: "Reported values", note: "green to the end, grey pruned", drawing };
 }
 
-/** Each trial a line over all parameters, coloured by its rank. */
-export function parallelChart(canvas: Canvas, study: Study): StudyChart | undefined {
-  const parameters = varied(study.space);
-  const done = ranked(study);
-  if (parameters.length < 2 || done.length < 2) return undefined;
-  const points = done.slice(0, 500).toReversed().flatMap(({ record, share }) => // the best on top
-    parameters.flatMap(({ name, distribution }) => {
-      const value = record.params[name];
-      return value === undefined ? [] : [{ name, at: toUnit(distribution, value), number: record.number, share }];
-    }),
-  ); // prettier-ignore
-  const drawing = canvas.draw(
-    {
-      width: Math.max(460, Math.min(1080, parameters.length * 150)),
-      height: 300,
-      marginLeft: 40,
-      marginRight: 40,
-      marginTop: 16,
-      marginBottom: 52,
-      x: { type: "point", domain: parameters.map(({ name }) => name), label: null, tickSize: 0, tickPadding: 22 },
-      y: { domain: [0, 1], axis: null },
-      color: { type: "identity" },
-      marks: [
-        canvas.Plot.ruleX(parameters.map(({ name }) => name), { stroke: "var(--line)" }),
-        canvas.Plot.line(points, { x: "name", y: "at", z: "number", stroke: ({ share }: { share: number }) => `color-mix(in oklab, var(--c5) ${Math.round(share * 100)}%, var(--c0))`, strokeOpacity: 0.55, strokeWidth: 1.3, title: (point: { number: number }) => `trial ${point.number}` }),
-        ...[0, 1].map((end) => canvas.Plot.text(parameters, { x: "name", y: end, dy: end === 0 ? 10 : -9, text: ({ distribution }: { distribution: Distribution }) => endOf(distribution, end), fill: "var(--soft)", fontSize: 10 })),
-      ],
-    },
-    "parameters of every trial",
-  ); // prettier-ignore
-  return {
-    title: "Parallel coordinates",
-    note: "a line a trial, from the best (strong) to the worst (grey)",
-    wide: true,
-    drawing,
-  };
-}
-
-/** A value over one parameter. */
-export function sliceCharts(canvas: Canvas, study: Study): StudyChart[] {
-  const byNumber = new Map(study.trials.map((trial) => [trial.number, trial]));
-  return varied(study.space).slice(0, 12).flatMap(({ name, distribution }) => {
-    const points = shown(ranked(study)).flatMap(({ record }) => {
-      const value = record.params[name];
-      const trial = byNumber.get(record.number)!;
-      return value === undefined ? [] : [{ x: distribution.kind === "choice" ? JSON.stringify(distribution.choices[value]) : value, y: trial.values[0]!, trial }];
-    });
-    if (points.length === 0) return [];
-    const isLog = distribution.kind === "logUniform" || (distribution.kind === "int" && distribution.log);
-    const drawing = canvas.draw(
-      {
-        ...size,
-        height: 220,
-        x: distribution.kind === "choice" ? { type: "point", domain: distribution.choices.map((choice) => JSON.stringify(choice)), label: null, padding: 0.6 } : { type: isLog ? "log" : "linear", label: null, tickFormat: number, ticks: 5 },
-        y: { label: null, nice: true, tickFormat: number },
-        marks: [
-          canvas.Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1 }),
-          canvas.Plot.dot(points, { x: "x", y: "y", r: 2.6, fill: "var(--c1)", fillOpacity: 0.6, title: ({ trial }: { trial: FinishedTrial }) => titleOf(trial) }),
-        ],
-      },
-      `${study.labels[0]} over ${name}`,
-    );
-    return [{ title: name, note: study.labels[0]!, drawing }];
-  }); // prettier-ignore
-}
-
-/** The share of each parameter in what the value varies by. */
-export function importanceChart(canvas: Canvas, shares: readonly Importance[]): StudyChart {
-  const drawing = canvas.draw(
-    {
-      ...size,
-      height: 40 + 26 * shares.length,
-      marginLeft: 130,
-      x: { label: null, percent: true, domain: [0, Math.max(10, ...shares.map(({ share }) => 100 * share))], tickFormat: (value: number) => `${value} %`, ticks: 4 },
-      y: { label: null, domain: shares.map(({ name }) => name), tickSize: 0 },
-      marks: [canvas.Plot.barX(shares, { x: "share", y: "name", fill: "var(--c0)", insetTop: 3, insetBottom: 3, title: ({ share }: Importance) => `${(100 * share).toFixed(1)} %` })],
-    },
-    "importance of parameters",
-  ); // prettier-ignore
-  return { title: "Importance", note: "share of the variance that a parameter explains (fANOVA)", drawing };
-}
-
-/** The first two of several values, with the trials that no other dominates. */
-export function frontChart(canvas: Canvas, study: Study): StudyChart | undefined {
-  if (study.directions.length < 2) return undefined;
+/** Two of several values, with the trials that no other dominates. */
+function frontChart(canvas: Canvas, study: Study, [a, b]: readonly [number, number]): StudyChart {
   const front = new Set(study.front.map(({ number: at }) => at));
   const done = study.trials.filter(isFeasible);
   const dots = (best: boolean) =>
-    canvas.Plot.dot(shown(done.filter((trial) => front.has(trial.number) === best)), { x: (trial: FinishedTrial) => trial.values[0]!, y: (trial: FinishedTrial) => trial.values[1]!, r: best ? 4 : 2.4, fill: best ? "var(--c0)" : "var(--c5)", fillOpacity: best ? 1 : 0.5, title: titleOf }); // prettier-ignore
+    canvas.Plot.dot(shown(done.filter((trial) => front.has(trial.number) === best)), { x: (trial: FinishedTrial) => trial.values[a]!, y: (trial: FinishedTrial) => trial.values[b]!, r: best ? 4 : 2.4, fill: best ? "var(--c0)" : "var(--c5)", fillOpacity: best ? 1 : 0.5, title: titleOf }); // prettier-ignore
+  const ofTwo = study.directions.length === 2;
+  const steps = ofTwo ? [...study.front].sort((one, other) => one.values[a]! - other.values[a]!) : [];
+  const axis = (k: number) => ({ label: study.labels[k]!, labelArrow: "none" as const, ...scaleOf(done.map(({ values }) => values[k]!)) }); // prettier-ignore
   const drawing = canvas.draw(
     {
       ...size,
-      x: { label: study.labels[0]!, labelArrow: "none", nice: true, tickFormat: number, ticks: 5 },
-      y: { label: study.labels[1]!, labelArrow: "none", nice: true, tickFormat: number },
-      marks: [canvas.Plot.gridY({ stroke: "var(--line)", strokeOpacity: 1 }), dots(false), dots(true)],
+      height: 280,
+      marginTop: 30, // room for the name of the axis
+      x: axis(a),
+      y: axis(b),
+      marks: [
+        grid(canvas, axis(b).ticks),
+        dots(false),
+        canvas.Plot.line(steps, { x: (trial: FinishedTrial) => trial.values[a]!, y: (trial: FinishedTrial) => trial.values[b]!, curve: study.directions[a] === "minimize" ? "step-after" : "step-before", stroke: "var(--c0)", strokeOpacity: 0.6 }),
+        dots(true),
+      ],
     },
-    "values of all trials, and the front",
-  );
-  return { title: "Front", note: `${front.size} trials that no other beats in every value`, drawing };
+    `${study.labels[a]} and ${study.labels[b]} of all trials, and the front`,
+  ); // prettier-ignore
+  const note = ofTwo
+    ? `${front.size} trials that no other beats in both`
+    : `${front.size} trials that no other beats in all ${study.directions.length} values`;
+  return { title: `Front: ${study.labels[a]!} and ${study.labels[b]!}`, note, drawing };
+}
+
+/** The front in every pair of values. */
+export function frontCharts(canvas: Canvas, study: Study): StudyChart[] {
+  const values = study.directions.map((_, k) => k);
+  const pairs = values.flatMap((a) => values.slice(a + 1).map((b) => [a, b] as const));
+  return study.feasible.length === 0 ? [] : pairs.slice(0, 6).map((pair) => frontChart(canvas, study, pair));
+}
+
+// Values are better read on a logarithmic axis where all are above 0 and over more than a factor of 50.
+function scaleOf(values: readonly number[]) {
+  const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  if (low > 0 && high / low > 50)
+    return { type: "log" as const, ticks: costTicks([low, high]), tickFormat: short, nice: true };
+  return { type: "linear" as const, ticks: 5, tickFormat: short, nice: true };
+}
+
+/** A number for an axis: `943k`, `0.05`. */
+export function short(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e12) return value.toExponential(1);
+  for (const [unit, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]] as const) if (size >= unit) return `${Number((value / unit).toPrecision(3))}${letter}`; // prettier-ignore
+  return size > 0 && size < 1e-3 ? value.toExponential(1) : `${Number(value.toPrecision(3))}`;
+}
+
+/** The share of trials at least as good as a value. */
+export function edfChart(canvas: Canvas, study: Study, k: number): StudyChart | undefined {
+  const sorted = study.feasible.map(({ values }) => values[k]!).sort((a, b) => a - b);
+  if (sorted.length < 2) return undefined;
+  const isLeast = study.directions[k] === "minimize";
+  const points = sorted.map((value, i) => ({ value, share: (isLeast ? i + 1 : sorted.length - i) / sorted.length }));
+  const drawing = canvas.draw(
+    {
+      ...size,
+      x: { label: study.labels[k]!, labelArrow: "none", ...scaleOf(sorted) },
+      y: { label: null, domain: [0, 1], tickFormat: (share: number) => `${Math.round(100 * share)} %` },
+      marks: [grid(canvas), canvas.Plot.lineY(shown(points), { x: "value", y: "share", curve: isLeast ? "step-after" : "step-before", stroke: "var(--c1)", strokeWidth: 2 })],
+    },
+    `share of trials with ${study.labels[k]} up to a value`,
+  ); // prettier-ignore
+  const note = `share of trials at or ${isLeast ? "below" : "above"} a value (empirical distribution)`;
+  return { title: `${study.labels[k]!}: distribution`, note, drawing };
+}
+
+/** What the front of the first so many trials dominates. */
+export function volumeChart(
+  canvas: Canvas,
+  volumes: readonly { readonly number: number; readonly volume: number }[],
+  reference: readonly number[],
+): StudyChart {
+  // prettier-ignore
+  const drawing = canvas.draw(
+    {
+      ...size,
+      x: { label: "trial", labelArrow: "none" },
+      y: { label: null, nice: true, zero: true, tickFormat: short },
+      marks: [grid(canvas), canvas.Plot.lineY(volumes, { x: "number", y: "volume", curve: "step-after", stroke: "var(--c0)", strokeWidth: 2 })],
+    },
+    "hypervolume by trial",
+  ); // prettier-ignore
+  const note = `${number(volumes.at(-1)!.volume)} in the end, beside the reference ${reference.map(number).join(", ")}`;
+  return { title: "Hypervolume", note, drawing };
 }
 
 /** When each trial ran. */
@@ -192,6 +190,7 @@ export function timelineChart(canvas: Canvas, study: Study): StudyChart | undefi
     {
       ...size,
       x: { label: "seconds", labelArrow: "none" },
+      marginTop: 28,
       y: { label: "trial", labelArrow: "none", reverse: true },
       marks: [
         canvas.Plot.ruleY(timed, { y: "number", x1: ({ started }: FinishedTrial) => (started!.getTime() - first) / 1000, x2: ({ ended }: FinishedTrial) => (ended!.getTime() - first) / 1000, stroke: ({ state }: FinishedTrial) => colors[state] ?? "var(--c5)", strokeWidth: Math.max(1, Math.min(5, 200 / timed.length)), title: titleOf }),
@@ -200,22 +199,4 @@ export function timelineChart(canvas: Canvas, study: Study): StudyChart | undefi
     "when each trial ran",
   ); // prettier-ignore
   return { title: "Timeline", note: "green complete, grey pruned, orange failed", drawing };
-}
-
-const varied = (space: FlatSpace) =>
-  space.parameters.filter(({ distribution }) => distribution.kind === "choice" ? distribution.choices.length > 1 : distribution.low < distribution.high); // prettier-ignore
-
-// Feasible trials from the best to the worst by the first value; `share` is the place between both.
-function ranked(study: Study): { readonly record: StoredTrial; readonly share: number }[] {
-  const sign = study.directions[0] === "minimize" ? 1 : -1;
-  const done = study.records.filter(({ state, values = [], constraints = [] }) =>
-    isFeasible({ state, values, constraints }),
-  );
-  const sorted = [...done].sort((a, b) => sign * (a.values![0]! - b.values![0]!));
-  return sorted.map((record, i) => ({ record, share: sorted.length === 1 ? 0 : i / (sorted.length - 1) }));
-}
-
-function endOf(distribution: Distribution, end: number): string {
-  if (distribution.kind !== "choice") return number(end === 0 ? distribution.low : distribution.high);
-  return JSON.stringify(end === 0 ? distribution.choices[0] : distribution.choices.at(-1));
 }

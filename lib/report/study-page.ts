@@ -1,41 +1,49 @@
 // A search as one HTML page: its best trials, and the charts of all.
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { checkOptions } from "../errors.js";
 import { duration, number } from "../train/run/format.js";
-import type { Importance } from "../tune/analysis/index.js";
+import { hypervolume, importance, type Importance } from "../tune/analysis/index.js";
 import { flatten } from "../tune/study/table.js";
 import type { FinishedTrial } from "../tune/study/finished.js";
 import type { Study } from "../tune/study/study.js";
-import { openCanvas } from "./canvas.js";
+import { openCanvas, type Canvas } from "./canvas.js";
 import { html, Html } from "./html.js";
-import { curvesChart, frontChart, historyChart, importanceChart, parallelChart, sliceCharts, timelineChart, type StudyChart } from "./study-charts.js"; // prettier-ignore
+import { curvesChart, edfChart, frontCharts, historyChart, timelineChart, volumeChart, type StudyChart } from "./study-charts.js"; // prettier-ignore
+import { contourCharts, importanceChart, parallelChart, sliceCharts } from "./study-space-charts.js";
 import { style } from "./style.js";
 
 /** Options of {@link renderStudy}. */
 export interface StudyPageOptions {
   /** Default the name of the study. */
   readonly title?: string;
-  /** Of parameters, such as `await tune.importance(study)`. Default not shown. */
-  readonly importance?: readonly Importance[];
+  /** Which kind of importance of parameters is shown, for each value. Default "fanova". */
+  readonly importance?: "fanova" | "permutation" | false;
+  /** Beside several values: what the hypervolume of the front is measured from. Default the worst of each among the trials. */
+  readonly reference?: readonly number[];
 }
 
 /**
- * A study as an HTML page, complete in itself: history, reported values, parallel coordinates, slices, importance, front, timeline
- * and a table of the best trials.
+ * A study as an HTML page, complete in itself: history, distribution, importance, reported values, the front in every pair of values and its
+ * hypervolume, the timeline, parallel coordinates, slices, contours, and a table of the best trials.
  *
- * @throws UnsupportedError without the libraries that charts need.
+ * @throws UnsupportedError without the libraries that charts need; ArgumentError for unknown options or a reference that does not fit.
  * @example
  * const study = await tune({ x: tune.uniform(-1, 1), y: tune.int(1, 4) }, (_, { params }) => params.x ** 2 + params.y, { trials: 10 });
  * const page = await report.renderStudy(study as unknown as Study);
  */
 export async function renderStudy(study: Study, options: StudyPageOptions = {}): Promise<string> {
+  checkOptions("report.renderStudy", options, ["title", "importance", "reference"]);
   const canvas = await openCanvas();
-  const { title = study.name, importance = [] } = options;
+  const { title = study.name } = options;
+  const shares = await sharesOf(study, options.importance ?? "fanova");
   const charts = [
+    ...frontCharts(canvas, study),
+    await volumesChart(canvas, study, options.reference),
     ...study.directions.map((_, k) => historyChart(canvas, study, k)),
-    frontChart(canvas, study),
+    ...study.directions.map((_, k) => edfChart(canvas, study, k)),
+    ...shares.map((list, k) => importanceChart(canvas, list, study.labels[k]!)),
     curvesChart(canvas, study),
-    importance.length > 0 ? importanceChart(canvas, importance) : undefined,
     timelineChart(canvas, study),
   ];
   const page = html`<!doctype html>
@@ -46,7 +54,7 @@ export async function renderStudy(study: Study, options: StudyPageOptions = {}):
         <title>${title}</title>
         <style>
           ${new Html(style)}
-          ${new Html(".wide { overflow-x: auto; margin-top: 18px } .scroll { overflow-x: auto } figure svg { max-width: 100%; height: auto }")}
+          ${new Html(".wide { margin-top: 18px } .scroll { overflow-x: auto } figure svg { max-width: 100%; height: auto } .wide svg { min-width: 1080px; max-width: none } .wide figure { overflow-x: auto } .pairs { margin: 30px 0 12px; font-size: 1.05rem } section + details.model { margin-top: 56px }")}
         </style>
       </head>
       <body>
@@ -57,11 +65,7 @@ export async function renderStudy(study: Study, options: StudyPageOptions = {}):
             <div class="grid">${charts.map((chart) => chart && figure(chart))}</div>
             ${wide(parallelChart(canvas, study))}
           </section>
-          <section aria-labelledby="slices">
-            <h2 id="slices">Parameter by parameter</h2>
-            <div class="grid">${sliceCharts(canvas, study).map(figure)}</div>
-          </section>
-          ${bestTable(study)}
+          ${study.directions.map((_, k) => overSpace(canvas, study, k, shares[k] ?? []))} ${bestTable(study)}
         </main>
       </body>
     </html> `;
@@ -72,6 +76,42 @@ export async function renderStudy(study: Study, options: StudyPageOptions = {}):
 export async function writeStudy(path: string, study: Study, options: StudyPageOptions = {}): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, await renderStudy(study, options));
+}
+
+// Of several values the first is open.
+function overSpace(canvas: Canvas, study: Study, k: number, shares: readonly Importance[]): Html {
+  const contours = contourCharts(canvas, study, k, shares);
+  const charts = html`<div class="grid">${sliceCharts(canvas, study, k).map(figure)}</div>
+    ${contours.length > 0 && html`<h3 class="pairs">Two parameters at a time</h3>`}
+    <div class="grid">${contours.map(figure)}</div>`;
+  const title =
+    study.directions.length === 1 ? "Parameter by parameter" : `Parameter by parameter: ${study.labels[k]!}`;
+  if (k === 0) return html`<section><h2>${title}</h2>${charts}</section>`; // prettier-ignore
+  return html`<details class="model">
+    <summary><h2>${title}</h2></summary>
+    ${charts}
+  </details>`;
+}
+
+const enough = 4;
+
+async function sharesOf(study: Study, method: "fanova" | "permutation" | false): Promise<Importance[][]> {
+  if (method === false || study.space.parameters.length === 0) return [];
+  if (study.records.filter(({ state }) => state === "complete").length < enough) return [];
+  return Promise.all(study.directions.map((_, objective) => importance(study, { method, objective })));
+}
+
+const pointsOfVolumes = 60;
+
+async function volumesChart(canvas: Canvas, study: Study, given: readonly number[] | undefined) {
+  const { directions, feasible, records } = study;
+  if (directions.length < 2 || (feasible.length === 0 && given === undefined)) return undefined;
+  const worst = (k: number) => feasible.map(({ values }) => values[k]!).reduce((a, b) => (directions[k] === "minimize" ? Math.max(a, b) : Math.min(a, b))); // prettier-ignore
+  const reference = given ?? directions.map((_, k) => worst(k));
+  const count = Math.min(pointsOfVolumes, records.length);
+  const ends = Array.from({ length: count }, (_, i) => Math.ceil(((i + 1) * records.length) / count));
+  const volumes = await Promise.all(ends.map(async (end) => ({ number: records[end - 1]!.number, volume: await hypervolume({ directions, records: records.slice(0, end) }, reference) }))); // prettier-ignore
+  return volumes.length === 0 ? undefined : volumeChart(canvas, volumes, reference);
 }
 
 const figure = ({ title, note, drawing }: StudyChart): Html =>

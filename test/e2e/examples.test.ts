@@ -1,6 +1,6 @@
 // The programs of examples/ run and come to what they promise.
 import { execFile } from "node:child_process";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -93,6 +93,36 @@ describe("examples", () => {
     expect(mixed).toBeGreaterThan(0.98);
     expect(bytes).toBeLessThanOrEqual(3000);
   });
+
+  it(
+    "a search over compression recipes, in short: the front is saved, measured, drawn, and small",
+    { timeout: 240_000 },
+    async () => {
+      const out = await mkdtemp(join(tmpdir(), "athanor-recipes-"));
+      try {
+        const main = new URL("../../examples/search-recipe.ts", import.meta.url).pathname;
+        const flags = ["--trials", "4", "--samples", "2000", "--out", out];
+        const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", main, ...flags], {
+          env: { ...process.env, TSX_TSCONFIG_PATH: "tsconfig.json" },
+        });
+        const front = [...stdout.matchAll(/^trial (\d+) +([\d.]+) % of the test set +(\d+) bytes +([\d.]+) µs/gm)].map((match) => match.slice(1).map(Number)); // prettier-ignore
+        expect(front.length).toBeGreaterThan(1);
+        for (const [number, accuracy, bytes, micros] of front as [number, number, number, number][]) {
+          expect(accuracy).toBeGreaterThan(80);
+          expect(micros).toBeGreaterThan(0);
+          const files = await readdir(join(out, `trial-${number}`));
+          const sizes = await Promise.all(files.map(async (file) => (await stat(join(out, `trial-${number}`, file))).size)); // prettier-ignore
+          expect(bytes).toBe(sizes.reduce((sum, size) => sum + size, 0));
+        }
+        // The uncompressed network leads in nothing but accuracy: others are smaller.
+        expect(Math.min(...front.map(([, , bytes]) => bytes!))).toBeLessThan(100_000);
+        expect((await readFile(join(out, "trials.csv"), "utf8")).split("\r\n")).toHaveLength(6);
+        expect(await readFile(join(out, "report.html"), "utf8")).toMatch(/Front: error and bytes[\s\S]*Hypervolume/);
+      } finally {
+        await rm(out, { recursive: true, force: true });
+      }
+    },
+  );
 
   it("digits, one short run: artifacts, summary and report", { timeout: 240_000 }, async () => {
     const out = await mkdtemp(join(tmpdir(), "athanor-digits-"));
