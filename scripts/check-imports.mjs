@@ -5,7 +5,7 @@ import { dirname, normalize } from "node:path";
 import { chdir, exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { filesBelow } from "./files-below.mjs";
-import { foreignHeaders, libRooms, nativeExceptions, nativeRooms } from "./rooms.mjs";
+import { foreignHeaders, libRooms, nativeRooms } from "./rooms.mjs";
 import { importsOf } from "./typescript-imports.mjs";
 
 chdir(fileURLToPath(new URL("..", import.meta.url)));
@@ -61,7 +61,6 @@ function checkNative() {
         }
         targets.push(name);
         included.add(name);
-        if (nativeExceptions.some((entry) => entry.from.test(file) && entry.to.test(name))) return;
         reportArrow(nativeRooms, where, room, name.split("/")[0], name);
       });
     graph.set(file, targets);

@@ -5,22 +5,26 @@
 export const nativeRooms = {
   base: [],
   simd: ["base"],
-  kernels: ["base", "simd"],
+  update_rules: ["base"],
+  formats: ["base"],
+  kernels: ["base", "simd", "update_rules", "formats"],
   runtime: ["base", "kernels"],
   graph: ["base", "kernels", "runtime"],
   io: ["base"],
   sparse: ["base", "kernels"],
   tune: ["base"],
-  optim: ["base", "kernels", "runtime"],
+  optim: ["base", "update_rules", "kernels", "runtime"],
   comm: ["base", "runtime"],
-  quant: ["base", "kernels", "runtime"],
-  ops: ["base", "kernels", "runtime", "graph", "optim", "quant", "sparse", "comm"],
-  device: ["base", "kernels", "runtime", "graph", "ops", "optim"],
+  quant: ["base", "formats", "kernels"],
+  ops: ["base", "formats", "kernels", "runtime", "graph", "optim", "quant", "sparse", "comm"],
+  device: ["base", "update_rules", "kernels", "runtime", "graph", "ops", "optim"],
   train: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "comm"],
   bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "train", "tune", "comm"],
   test: [
     "base",
     "simd",
+    "update_rules",
+    "formats",
     "kernels",
     "runtime",
     "graph",
@@ -35,31 +39,6 @@ export const nativeRooms = {
     "comm",
   ],
 };
-
-/** C++: single arrows that the table does not have, each with its reason. */
-export const nativeExceptions = [
-  {
-    from: /^simd\//,
-    to: /^kernels\/isa\/isa\.h$/,
-    reason: "names the namespace that all code of one instruction set lives in",
-  },
-  {
-    from: /^kernels\/optim/,
-    to: /^optim\//,
-    reason: "an update rule's maths lives with the rule and is compiled once per instruction set",
-  },
-  {
-    from: /^kernels\/quant/,
-    to: /^quant\//,
-    reason:
-      "the layout of a quantized weight lives with its format and is what the kernels of every instruction set read",
-  },
-  {
-    from: /^graph\/op\.h$/,
-    to: /^ops\/ops\.def$/,
-    reason: "the enum of operations is made from the rows of their table",
-  },
-];
 
 /** C++: headers from outside that only some rooms may include; runtime/ pauses in spin loops and sets denormal modes. */
 export const foreignHeaders = [

@@ -62,7 +62,7 @@ export const classTolerances: Record<ToleranceClass, Record<"f32" | "f64", Class
     f32: { relative: ulp32 / 2, absolute: tiny32, scale: "element" },
     f64: { relative: ulp64, absolute: tiny64, scale: "element" },
   },
-  // Polynomials of kernels/elementwise.h: at most 3 ulp promised there; the float64 programs use the C library, and the
+  // Polynomials of kernels/elementwise/elementwise.h: at most 3 ulp promised there; the float64 programs use the C library, and the
   // reference in JavaScript is itself good to about 2 ulp.
   elementary: {
     f32: { relative: 3 * ulp32, absolute: tiny32, scale: "element" },

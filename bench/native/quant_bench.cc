@@ -1,7 +1,7 @@
 // Products and convolutions with quantized weights beside our own f32 ones (weights packed once) in one run: the two take turns on
 // one thread, and each figure is the best of the runs that fit into its time, in processor time. GOP/s count a multiplication and an
 // addition as two; GB/s are the bytes of the panels, which at one row are all there is to read. Convolutions are
-// those of integers, which the engine takes for deep ones alone (ops/quantized_conv.cc). Arguments select cases by substring.
+// those of integers, which the engine takes for deep ones alone (ops/quant/quantized_conv.cc). Arguments select cases by substring.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "kernels/dispatch.h"
-#include "kernels/sparse_conv.h"
+#include "kernels/sparse/sparse_conv.h"
 #include "sparse/choice.h"
 #include "sparse/panels.h"
 #include "sparse/slots.h"

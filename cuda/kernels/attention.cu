@@ -1,4 +1,4 @@
-// Fused attention in f32 (kernels/attention.h), forward: a block keeps 16 queries of a head and goes over the keys 32 at a time, softmax on
+// Fused attention in f32 (kernels/attention/attention.h), forward: a block keeps 16 queries of a head and goes over the keys 32 at a time, softmax on
 // the way (Dao 2023, FlashAttention-2). A lane has one key of the tile for its warp's four queries; for the sum over values
 // it has every 32nd column instead. A head is at most 256 wide.
 #include "cuda/kernels/attention.cuh"

@@ -1,8 +1,8 @@
-// Convolution as an implicit product (kernels/conv.h): a problem says what element (m, k) of A and (k, n) of B are, and where (m, n) of C
+// Convolution as an implicit product (kernels/conv/conv.h): a problem says what element (m, k) of A and (k, n) of B are, and where (m, n) of C
 // goes; nothing is unfolded in memory. Each of the three products is such a problem.
 #pragma once
 #include "cuda/kernels/lane.cuh"
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 
 namespace athanor::cuda {
 

@@ -1,4 +1,4 @@
-// The interpreter of elementwise programs (kernels/elementwise.h) on the device: every thread runs the program for a few elements of its
+// The interpreter of elementwise programs (kernels/elementwise/elementwise.h) on the device: every thread runs the program for a few elements of its
 // own. A register is a column of shared memory that only its thread touches, so that no barrier stands between instructions and
 // the number of a register may be data. Instructions come from the kernel's parameters, the same for all threads: no divergence.
 #pragma once
@@ -7,7 +7,7 @@
 #include "cuda/kernels/lane.cuh"
 #include "device/launch.h"
 #include "device/plugin.h"
-#include "kernels/elementwise.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace athanor::cuda {
 

@@ -1,5 +1,5 @@
 // One element of an elementwise program: conversions between memory and compute types, and every instruction. The formulas are those of
-// kernels/elementwise_f32.inl.h and kernels/elementwise_plain.cc, which is where they are explained.
+// kernels/elementwise/elementwise_f32.inl.h and kernels/elementwise/elementwise_plain.cc, which is where they are explained.
 #pragma once
 #include "cuda/kernels/elementwise.cuh"
 

@@ -1,4 +1,4 @@
-// Moving elements (kernels/movement.h): strided copies with transposes through shared memory, pad, fill, ranges, assign.
+// Moving elements (kernels/movement/movement.h): strided copies with transposes through shared memory, pad, fill, ranges, assign.
 // Elements are told apart by size alone.
 #include <algorithm>
 

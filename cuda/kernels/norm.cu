@@ -1,4 +1,4 @@
-// Layer norm, RMS norm and batch norm with their gradients (kernels/norm.h). A block a row, or a block a channel; sums in f64.
+// Layer norm, RMS norm and batch norm with their gradients (kernels/norm/norm.h). A block a row, or a block a channel; sums in f64.
 // dgamma and dbeta: partial sums of fixed stretches of rows, then joined in order.
 #include "cuda/kernels/block_reduce.cuh"
 #include "cuda/plugin/families.h"

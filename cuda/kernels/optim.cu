@@ -7,7 +7,7 @@
 #include "cuda/kernels/status.cuh"
 #include "cuda/plugin/families.h"
 #include "device/launch.h"
-#include "optim/rules/all.h"
+#include "update_rules/all.h"
 
 namespace athanor::cuda {
 namespace {
@@ -75,7 +75,7 @@ ATHANOR_DEVICE void prepare_rule(optim::RuleId rule, const double* hyper, int nu
         hyper + number * static_cast<int>(sizeof(optim::Type##Hyper) / sizeof(double)), step, group); \
     return;
 #define RULE_END(id, Type)
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 #undef RULE_BEGIN
     default: return;
   }
@@ -216,7 +216,7 @@ device::Result update(device::Stream* stream, const OptimParams& p) {
   switch (p.step.rule) {
 #define RULE_BEGIN(id, Type) \
   case optim::RuleId::id: return LAUNCH((optim_update_kernel<optim::Type>), blocks, kThreads, 0, stream, p);
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 #undef RULE_BEGIN
 #undef RULE_END
 #undef HYPER

@@ -1,4 +1,4 @@
-// Reductions (kernels/reduce.h): y[o, i] = op over r, s of x[o, r, i, s].
+// Reductions (kernels/reduce/reduce.h): y[o, i] = op over r, s of x[o, r, i, s].
 //   lines     a block an output, its threads along the r, s in memory's order: rows, and sums over (N, H, W)
 //   columns   tail = 1 and inner > 1: 32 neighbouring outputs a block, 8 threads down each
 // Where outputs are few and long they are cut into pieces, by the shape alone; a second kernel joins the pieces in order.

@@ -99,7 +99,7 @@ ATHANOR_KERNEL(kThreads) ascending_kernel(ATHANOR_PARAM(device::NearestEntry) p)
     report_bad(p.check, device::StatusCode::descending, i, __builtin_bit_cast(std::uint32_t, p.table[i]));
 }
 
-// As ops/codebook.cc: a tie goes to the even entry, distances are compared in f64.
+// As ops/quant/codebook.cc: a tie goes to the even entry, distances are compared in f64.
 ATHANOR_KERNEL(kThreads) nearest_entry_kernel(ATHANOR_PARAM(device::NearestEntry) p) {
   const Index i = static_cast<Index>(blockIdx.x) * kThreads + threadIdx.x;
   if (i >= p.n) return;

@@ -1,4 +1,4 @@
-// Softmax, log-softmax and their gradients over one axis, and cross-entropy from logits with its gradient (kernels/softmax.h).
+// Softmax, log-softmax and their gradients over one axis, and cross-entropy from logits with its gradient (kernels/softmax/softmax.h).
 // A block a row; rows of an inner axis are read where they lie. Sums of a row are formed in f64.
 #include "cuda/kernels/block_reduce.cuh"
 #include "cuda/kernels/status.cuh"

@@ -7,8 +7,8 @@
 #include <math.h>
 
 #include "cuda/test/plugin.h"
-#include "optim/rules/all.h"
 #include "simd/math.inl.h"
+#include "update_rules/all.h"
 
 using namespace athanor;
 using namespace athanor::test;
@@ -141,7 +141,7 @@ TEST(every_rule_is_its_own_maths) {
   check_rule<optim::Type, optim::Type##Hyper>(optim::RuleId::id, #id, \
                                               std::make_integer_sequence<int, optim::Type::kVariants>());
 #define RULE_END(id, Type)
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 #undef HYPER
 #undef FLAG
 #undef STATE

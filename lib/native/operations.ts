@@ -1,4 +1,4 @@
-// Written by `npm run generate` from native/ops/ops.def. Do not edit.
+// Written by `npm run generate` from native/graph/ops.def. Do not edit.
 
 /** What the graph compiler may assume of an operation. */
 export type Trait = "collective" | "commutative" | "effect" | "elementwise" | "epilogue" | "random" | "source" | "view";

@@ -1,4 +1,4 @@
-// Written by `npm run generate` from native/optim/rules.def. Do not edit.
+// Written by `npm run generate` from native/update_rules/rules.def. Do not edit.
 
 /** A hyper-parameter: a number within `interval`, or a flag. */
 export type Hyper =

@@ -1,4 +1,4 @@
-// The hyper-parameters of the update rules under their TypeScript names: "weight_decay" of native/optim/rules.def is
+// The hyper-parameters of the update rules under their TypeScript names: "weight_decay" of native/update_rules/rules.def is
 // `weightDecay` here. Names, defaults and ranges all come from that table.
 import { ArgumentError } from "../errors.js";
 import { uncalled } from "../guidance/factories.js";

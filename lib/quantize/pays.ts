@@ -1,6 +1,6 @@
 // Where a layer is faster with its inputs as integers. Rounding a row of x takes the time of some multiply-adds by it, so a layer of few
 // outputs loses more than its product wins; a small weight is all overhead; and convolutions of 8 bits run as f32 ones of the same
-// integers (native/ops/quantized_conv.cc). The sizes are where no format was slower than f32 with AVX2 or AVX-512 (bench/formats.ts).
+// integers (native/ops/quant/quantized_conv.cc). The sizes are where no format was slower than f32 with AVX2 or AVX-512 (bench/formats.ts).
 import { showShape, type Shape } from "../tensor/nd-array.js";
 import type { Layout } from "./layout.js";
 import type { Scheme } from "./scheme.js";

@@ -85,7 +85,7 @@ function withIntegers(where: string, target: Target, all: boolean): Target {
   return target;
 }
 
-// Sums of 32 bits hold so many products of two bytes (native/kernels/quant.h).
+// Sums of 32 bits hold so many products of two bytes (native/kernels/quant/quant.h).
 const mostInner = 32_768;
 
 function refuseIntegers(where: string, name: string, { activations }: Scheme, { inner }: Layout): never {

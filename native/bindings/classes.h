@@ -8,7 +8,7 @@
 
 #include "bindings/environment.h"
 #include "graph/graph.h"
-#include "ops/optimizer_state.h"
+#include "ops/effects/optimizer_state.h"
 #include "runtime/program.h"
 #include "train/loop.h"
 

@@ -8,10 +8,10 @@
 #include "bindings/values.h"
 #include "tune/cma_sampler.h"
 #include "tune/genetic.h"
-#include "tune/gp_sampler.h"
+#include "tune/gp/gp_sampler.h"
 #include "tune/importance.h"
+#include "tune/numerics/quasi.h"
 #include "tune/pareto.h"
-#include "tune/quasi.h"
 #include "tune/tpe.h"
 
 namespace athanor::bindings {

@@ -1,6 +1,6 @@
 #include "device/emitter.h"
 
-#include "device/rules.h"
+#include "device/rules/rules.h"
 
 namespace athanor::device {
 

@@ -88,7 +88,7 @@ class DeviceContext : public NodeContext {
   DeviceCode& code_;
 };
 
-// Turns nodes into launches by the table of device/rules.h.
+// Turns nodes into launches by the table of device/rules/rules.h.
 class DeviceEmitter final : public Emitter {
  public:
   explicit DeviceEmitter(std::shared_ptr<PluginDevice> device) : device_(std::move(device)) {}

@@ -7,14 +7,14 @@
 #include "base/index.h"
 #include "device/optim_launch.h"
 #include "device/run_record.h"
-#include "kernels/attention.h"
-#include "kernels/conv.h"
-#include "kernels/elementwise.h"
-#include "kernels/movement.h"
-#include "kernels/norm.h"
-#include "kernels/pool.h"
-#include "kernels/reduce.h"
-#include "kernels/softmax.h"
+#include "kernels/attention/attention.h"
+#include "kernels/conv/conv.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/movement/movement.h"
+#include "kernels/norm/norm.h"
+#include "kernels/pool/pool.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/softmax/softmax.h"
 
 namespace athanor::device {
 
@@ -152,7 +152,7 @@ struct BatchNormGrad {
   BatchNormBackwardArgs args;
 };
 
-// Max where `max`, else average. Taps as in kernels/pool.h.
+// Max where `max`, else average. Taps as in kernels/pool/pool.h.
 struct Pool {
   bool max = true;
   PoolShape shape;

@@ -6,7 +6,7 @@
 
 #include "base/index.h"
 #include "device/run_record.h"
-#include "optim/rule.h"
+#include "update_rules/rule.h"
 
 namespace athanor::device {
 

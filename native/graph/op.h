@@ -1,4 +1,4 @@
-// The registry of operations. An operation's row in ops/ops.def gives its name, arity and traits; its rule (shape, gradient,
+// The registry of operations. An operation's row in graph/ops.def gives its name, arity and traits; its rule (shape, gradient,
 // CPU lowering) is the constant `rule_<name>` in one file of ops/. A row without a rule does not link.
 #pragma once
 #include <cstdint>
@@ -7,13 +7,13 @@
 
 #include "base/shape.h"
 #include "graph/attrs.h"
-#include "kernels/elementwise.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace athanor {
 
 enum class Op : std::uint8_t {
 #define ATHANOR_OP(name, arity, traits) name,
-#include "ops/ops.def"
+#include "graph/ops.def"
 #undef ATHANOR_OP
 };
 
@@ -52,7 +52,7 @@ struct OpRule {
 
 // Declared here so that the families' constants have external linkage.
 #define ATHANOR_OP(name, arity, traits) extern const OpRule rule_##name;
-#include "ops/ops.def"
+#include "graph/ops.def"
 #undef ATHANOR_OP
 
 struct OpInfo {

@@ -1,18 +1,18 @@
 // Everything that one instruction set offers: a plain struct of plain function pointers, one member a kernel family.
 // A new family is one line here and two in isa/table.inl.h.
 #pragma once
-#include "kernels/attention.h"
-#include "kernels/conv.h"
-#include "kernels/elementwise.h"
-#include "kernels/gemm.h"
-#include "kernels/movement.h"
-#include "kernels/norm.h"
-#include "kernels/optim.h"
-#include "kernels/pool.h"
-#include "kernels/quant.h"
-#include "kernels/reduce.h"
-#include "kernels/softmax.h"
-#include "kernels/sparse.h"
+#include "kernels/attention/attention.h"
+#include "kernels/conv/conv.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/movement/movement.h"
+#include "kernels/norm/norm.h"
+#include "kernels/optim/optim.h"
+#include "kernels/pool/pool.h"
+#include "kernels/quant/quant.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/softmax/softmax.h"
+#include "kernels/sparse/sparse.h"
 
 namespace athanor {
 

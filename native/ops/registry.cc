@@ -11,7 +11,7 @@ namespace {
 
 const std::array kTable = {
 #define ATHANOR_OP(name, arity, traits) OpInfo{Op::name, #name, arity, traits, &rule_##name},
-#include "ops/ops.def"
+#include "graph/ops.def"
 #undef ATHANOR_OP
 };
 

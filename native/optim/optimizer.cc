@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "kernels/dispatch.h"
-#include "optim/rules/all.h"
+#include "update_rules/all.h"
 
 namespace athanor::optim {
 namespace {
@@ -29,7 +29,7 @@ constexpr Index kAlign = 16;  // a large segment is cut at multiples of a cache 
   }                        \
   ;                        \
   static_assert(sizeof(Type##Hyper) == sizeof(double) * std::size(k##Type##Hypers));
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 #undef HYPER
 #undef FLAG
 #undef STATE
@@ -43,7 +43,7 @@ constexpr Index kAlign = 16;  // a large segment is cut at multiples of a cache 
 #define RULE_END(id, Type) \
   }                        \
   ;
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 #undef STATE
 #undef RULE_BEGIN
 #undef RULE_END
@@ -52,7 +52,7 @@ constexpr Index kAlign = 16;  // a large segment is cut at multiples of a cache 
 #define RULE_BEGIN(id, Type) {#id, k##Type##Hypers, k##Type##States},
 #define RULE_END(id, Type)
 constexpr RuleInfo kRules[] = {
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 };
 #undef RULE_BEGIN
 #undef RULE_END
@@ -75,7 +75,7 @@ auto with_rule(RuleId rule, std::span<const double> hyper, Visit visit) {
 #define RULE_BEGIN(id, Type) \
   case RuleId::id: return call(Type{}, Type##Hyper{});
 #define RULE_END(id, Type)
-#include "optim/rules.def"
+#include "update_rules/rules.def"
 #undef HYPER
 #undef FLAG
 #undef STATE

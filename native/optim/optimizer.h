@@ -11,7 +11,7 @@
 
 #include "base/index.h"
 #include "base/parallel.h"
-#include "optim/rule.h"
+#include "update_rules/rule.h"
 
 namespace athanor::optim {
 

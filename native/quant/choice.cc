@@ -5,7 +5,7 @@
 namespace athanor::quant {
 namespace {
 
-constexpr Index kFewRows = 4;                 // read panels as they lie (kernels/quant_float.inl.h)
+constexpr Index kFewRows = 4;                 // read panels as they lie (kernels/quant/quant_float.inl.h)
 constexpr Index kNarrow = 64;                 // columns of W^T: fewer fill too little of a panel
 constexpr Index kNear = Index{1} << 20;       // bytes in f32 that stay in the second cache
 constexpr Index kFar = Index{8} << 20;        // from here on a few rows wait for memory,

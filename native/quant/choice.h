@@ -4,7 +4,7 @@
 #pragma once
 #include <string>
 
-#include "quant/panels.h"
+#include "formats/panels.h"
 
 namespace athanor::quant {
 

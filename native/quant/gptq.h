@@ -17,7 +17,7 @@
 
 #include "base/index.h"
 #include "base/parallel.h"
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
 
 namespace athanor::quant {
 

@@ -2,7 +2,7 @@
 // Written for true fma, but right without it (the portable lanes). Every lane depends on its own input alone.
 //
 // Reductions are Cody and Waite's (1980); the polynomials are minimax fits (Remez) of the remainders named beside them, their error
-// below 2^-26 of the result. Largest errors seen over a sweep of the floats are asserted in native/test/math_test.cc.
+// below 2^-26 of the result. Largest errors seen over a sweep of the floats are asserted in native/test/kernels/math_test.cc.
 // Long because the functions share their reductions and constants; each is a screen of its own.
 #pragma once
 #if defined(ATHANOR_ISA_LANE)

@@ -18,7 +18,7 @@
 
 #include "base/half.h"
 #include "base/index.h"
-#include "kernels/isa/isa.h"
+#include "simd/isa.h"
 
 #if defined(__CUDACC__)
 #define ATHANOR_INLINE __host__ __device__ __forceinline__

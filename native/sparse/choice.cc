@@ -5,10 +5,10 @@
 #include <string>
 
 #include "base/error.h"
-#include "kernels/gemm.h"
-#include "kernels/sparse.h"
-#include "kernels/sparse_conv.h"
-#include "kernels/sparse_slots.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/sparse/sparse.h"
+#include "kernels/sparse/sparse_conv.h"
+#include "kernels/sparse/sparse_slots.h"
 #include "sparse/matching.h"
 #include "sparse/slots.h"
 

@@ -1,9 +1,9 @@
-// Which way a product with a sparse weight is the fastest for a batch of M rows: one of the block shapes of kernels/sparse.h, the slots
-// of kernels/sparse_slots.h, or the dense product. A model of the processor's cycles, with constants measured with
+// Which way a product with a sparse weight is the fastest for a batch of M rows: one of the block shapes of kernels/sparse/sparse.h, the slots
+// of kernels/sparse/sparse_slots.h, or the dense product. A model of the processor's cycles, with constants measured with
 // bench/native/sparse_bench.cc on AVX2 (Zen 3 and 4) and put right for AVX-512; the same pattern and sizes always get the same
 // answer.
 #pragma once
-#include "kernels/conv.h"
+#include "kernels/conv/conv.h"
 #include "sparse/pattern.h"
 
 namespace athanor::sparse {

@@ -1,4 +1,4 @@
-// Which weight of a row goes into which of its slots (kernels/sparse_slots.h): a matching of columns and windows, where a column may
+// Which weight of a row goes into which of its slots (kernels/sparse/sparse_slots.h): a matching of columns and windows, where a column may
 // go into any window that shows it.
 //
 // Karp and Sipser's rule (1981): while a slot has one weight left that could fill it, or a weight one slot, that pair is taken, which
@@ -8,7 +8,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/sparse_slots.h"
+#include "kernels/sparse/sparse_slots.h"
 
 namespace athanor::sparse {
 

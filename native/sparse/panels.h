@@ -1,8 +1,8 @@
-// The layout of kernels/sparse.h (SparsePanels) in one relocatable block: a header and its arrays behind it.
+// The layout of kernels/sparse/sparse.h (SparsePanels) in one relocatable block: a header and its arrays behind it.
 #pragma once
 #include <vector>
 
-#include "kernels/sparse.h"
+#include "kernels/sparse/sparse.h"
 #include "sparse/pattern.h"
 
 namespace athanor::sparse {

@@ -1,9 +1,9 @@
-// The layout of kernels/sparse_slots.h in one relocatable block.
+// The layout of kernels/sparse/sparse_slots.h in one relocatable block.
 #pragma once
 #include <vector>
 
 #include "base/parallel.h"
-#include "kernels/sparse_slots.h"
+#include "kernels/sparse/sparse_slots.h"
 #include "sparse/pattern.h"
 
 namespace athanor::sparse {

@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "quant/panels.h"
+#include "formats/panels.h"
 #include "runtime/memory.h"
 #include "test/isas.h"
 #include "test/test.h"

@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "graph/cpu_backend.h"
 #include "graph/vjp.h"
-#include "ops/optimizer_state.h"
+#include "ops/effects/optimizer_state.h"
 #include "runtime/fill.h"
 #include "runtime/queue.h"
 #include "runtime/thread_pool.h"

@@ -3,7 +3,7 @@
 #include <cstring>
 
 #include "base/error.h"
-#include "kernels/permutation.h"
+#include "kernels/movement/permutation.h"
 
 namespace athanor {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/gradient_exchange.h"
+#include "ops/comm/gradient_exchange.h"
 #include "runtime/thread_pool.h"
 #include "train/loop.h"
 

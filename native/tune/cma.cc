@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tune/elementary.h"
+#include "tune/numerics/elementary.h"
 
 namespace athanor::tune {
 namespace {

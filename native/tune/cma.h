@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "tune/linalg.h"
+#include "tune/numerics/linalg.h"
 #include "tune/random.h"
 #include "tune/space.h"
 

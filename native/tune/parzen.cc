@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "tune/vector_math.h"
+#include "tune/numerics/vector_math.h"
 
 namespace athanor::tune {
 namespace {

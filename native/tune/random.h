@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "base/philox.h"
-#include "tune/elementary.h"
+#include "tune/numerics/elementary.h"
 
 namespace athanor::tune {
 

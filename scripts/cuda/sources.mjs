@@ -9,7 +9,7 @@ export const emulatorSources = () => below("cuda/emulator", ".cc");
 export const instrumentation = "cuda/emulator/instrument.cc";
 export const pluginSources = () => below("cuda/plugin", ".cc").filter((path) => path !== "cuda/plugin/runtime_cuda.cc");
 /** Parts of the engine that the plugin's host code needs. */
-export const engineSources = ["native/kernels/elementwise.cc"];
+export const engineSources = ["native/kernels/elementwise/elementwise.cc"];
 export const testSources = () => below("cuda/test", "_test.cc");
 export const testKernels = () => below("cuda/test", ".cu");
 /** What test programs share. */

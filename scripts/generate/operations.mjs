@@ -1,8 +1,8 @@
-// lib/native/operations.ts: every operation with its arity and traits, from native/ops/ops.def.
+// lib/native/operations.ts: every operation with its arity and traits, from native/graph/ops.def.
 import { existsSync } from "node:fs";
 import { definitions, typescript } from "./typescript.mjs";
 
-const source = "native/ops/ops.def";
+const source = "native/graph/ops.def";
 const row = /^ATHANOR_OP\((\w+), (\w+), ([\w| ]+)\)$/;
 
 export const operations = {

@@ -1,9 +1,9 @@
 // lib/native/rules.ts: every update rule's hyper-parameters, in the order in which they cross the binding, and its state
-// slots, from native/optim/rules.def.
+// slots, from native/update_rules/rules.def.
 import { existsSync } from "node:fs";
 import { definitions, typescript } from "./typescript.mjs";
 
-const source = "native/optim/rules.def";
+const source = "native/update_rules/rules.def";
 const forms = [
   [/^RULE_BEGIN\((\w+), \w+\)$/, (rules, name) => rules.push({ name, hyper: [], state: [] })],
   [

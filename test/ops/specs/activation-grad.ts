@@ -1,4 +1,4 @@
-// native/ops/activation_grad.cc: dx = op(dy, x) or op(dy, y).
+// native/ops/elementwise/activation_grad.cc: dx = op(dy, x) or op(dy, y).
 import { typed, type OpSpec } from "../spec.js";
 import type { ToleranceClass } from "../../tolerances.js";
 import { elementwise, type Domain, type Scalar } from "./elementwise.js";

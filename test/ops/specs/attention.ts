@@ -1,4 +1,4 @@
-// native/ops/attention.cc: y = softmax(scale q kᵀ + mask) v for every head; query heads may share key heads.
+// native/ops/attention/attention.cc: y = softmax(scale q kᵀ + mask) v for every head; query heads may share key heads.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { bools, countOf, offsetIn, permute, uniform, value, type Value } from "../value.js";

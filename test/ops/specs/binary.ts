@@ -1,4 +1,4 @@
-// native/ops/binary.cc: two operands with broadcasting, comparisons, logic, and `where`.
+// native/ops/elementwise/binary.cc: two operands with broadcasting, comparisons, logic, and `where`.
 import type { ToleranceClass } from "../../tolerances.js";
 import { typed, type OpSpec, type Refusal, type Sample } from "../spec.js";
 import { bools, distinct, mapBroadcast, uniform, whole } from "../value.js";

@@ -1,4 +1,4 @@
-// native/ops/checked.cc: what a run looks at before it is used.
+// native/ops/elementwise/checked.cc: what a run looks at before it is used.
 import { typed, type OpSpec } from "../spec.js";
 import { like, value, whole } from "../value.js";
 

@@ -1,4 +1,4 @@
-// native/ops/codebook.cc and gptq.cc: codes of weights.
+// native/ops/quant/codebook.cc and gptq.cc: codes of weights.
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { extremes, uniform, value, whole, type Value } from "../value.js";
 

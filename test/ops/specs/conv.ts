@@ -1,4 +1,4 @@
-// native/ops/conv.cc: cross-correlation of images, and its two gradients, which are its adjoints.
+// native/ops/conv/conv.cc: cross-correlation of images, and its two gradients, which are its adjoints.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { countOf, uniform, type Value } from "../value.js";

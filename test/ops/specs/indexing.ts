@@ -1,4 +1,4 @@
-// native/ops/indexing.cc: reading and adding by index.
+// native/ops/indexing/indexing.cc: reading and adding by index.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import type { DType } from "../../../lib/tensor/dtype.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";

@@ -1,4 +1,4 @@
-// native/ops/kmeans.cc: tables for weights.
+// native/ops/quant/kmeans.cc: tables for weights.
 import { typed, type OpSpec } from "../spec.js";
 import { uniform, value, type Value } from "../value.js";
 

@@ -1,4 +1,4 @@
-// native/ops/matmul.cc: (…, M, K) · (…, K, N), leading dimensions broadcast, operands read as they are or transposed.
+// native/ops/matmul/matmul.cc: (…, M, K) · (…, K, N), leading dimensions broadcast, operands read as they are or transposed.
 import type { DType } from "../../../lib/tensor/dtype.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { broadcastShape, countOf, indices, offsetIn, uniform, value, type Value } from "../value.js";

@@ -1,4 +1,4 @@
-// native/ops/movement.cc: elements that move and do not change. Ranges of them are in ranges.ts.
+// native/ops/movement/movement.cc: elements that move and do not change. Ranges of them are in ranges.ts.
 import { typed, type OpSpec } from "../spec.js";
 import { like, permute, type Value } from "../value.js";
 import { draw, forTypes, inBoth, smooth } from "./moved.js";

@@ -1,4 +1,4 @@
-// native/ops/norm.cc: layer and RMS norm of rows, batch norm of channels, and their gradients.
+// native/ops/norm/norm.cc: layer and RMS norm of rows, batch norm of channels, and their gradients.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { uniform, value, type Value } from "../value.js";

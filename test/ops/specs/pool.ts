@@ -1,4 +1,4 @@
-// native/ops/pool.cc: pooling of images; a maximum also says which tap of its window it came from.
+// native/ops/pool/pool.cc: pooling of images; a maximum also says which tap of its window it came from.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Refusal, type Sample } from "../spec.js";
 import { countOf, distinct, uniform, value, whole, type Value } from "../value.js";

@@ -1,4 +1,4 @@
-// native/ops/quantized_conv.cc: a convolution with a quantized weight, images as they are or rounded to integers.
+// native/ops/quant/quantized_conv.cc: a convolution with a quantized weight, images as they are or rounded to integers.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { uniform, value, type Value } from "../value.js";

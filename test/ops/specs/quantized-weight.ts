@@ -1,4 +1,4 @@
-// Quantized weights for samples, and what they stand for (native/quant/weights.h), from the definitions of the formats.
+// Quantized weights for samples, and what they stand for (native/formats/weights.h), from the definitions of the formats.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { random, value, whole, type Value } from "../value.js";
 
@@ -145,7 +145,7 @@ export function decode(operands: readonly Value[], attrs: NativeAttrs): Decoded 
   return { N, K, integers, values, scale: (n, k) => perGroup(scales, n, k), unit, group };
 }
 
-/** x as integers (native/kernels/quant.h) and the step; NaN for a row that has none. */
+/** x as integers (native/kernels/quant/quant.h) and the step; NaN for a row that has none. */
 export function roundActivations(x: Float64Array, act: Value | undefined): { integers: Float64Array; step: number } {
   if (act) {
     const [step, zero] = [act.data[0]!, act.data[1]!];

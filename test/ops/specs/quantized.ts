@@ -1,4 +1,4 @@
-// native/ops/quantized.cc: a product with a quantized weight, x as it is or rounded to integers.
+// native/ops/quant/quantized.cc: a product with a quantized weight, x as it is or rounded to integers.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { uniform, value, type Value } from "../value.js";

@@ -1,4 +1,4 @@
-// native/ops/movement.cc: concat, slice and pad, which set parts side by side, cut them out, and put a border around them.
+// native/ops/movement/movement.cc: concat, slice and pad, which set parts side by side, cut them out, and put a border around them.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec } from "../spec.js";
 import { countOf, indices, like, stridesOf, type Value } from "../value.js";

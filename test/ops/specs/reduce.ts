@@ -1,4 +1,4 @@
-// native/ops/reduce.cc: reductions over any set of axes, and the index of an extremum along one.
+// native/ops/reduce/reduce.cc: reductions over any set of axes, and the index of an extremum along one.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import type { DType } from "../../../lib/tensor/dtype.js";
 import type { ToleranceClass } from "../../tolerances.js";

@@ -1,4 +1,4 @@
-// native/ops/selection.cc: the largest of a row.
+// native/ops/indexing/selection.cc: the largest of a row.
 import { typed, type OpSpec } from "../spec.js";
 import { distinct, uniform, value, whole, type Value } from "../value.js";
 

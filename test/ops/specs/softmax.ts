@@ -1,4 +1,4 @@
-// native/ops/softmax.cc: softmax and log-softmax along an axis, and cross-entropy from logits and class numbers.
+// native/ops/softmax/softmax.cc: softmax and log-softmax along an axis, and cross-entropy from logits and class numbers.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Refusal, type Sample } from "../spec.js";
 import { uniform, value, whole, type Value } from "../value.js";

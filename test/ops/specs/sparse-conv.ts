@@ -1,4 +1,4 @@
-// native/ops/sparse_conv.cc: convolution with a weight given as bitmap and values, against the dense reference with its expansion.
+// native/ops/sparse/sparse_conv.cc: convolution with a weight given as bitmap and values, against the dense reference with its expansion.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { countOf, uniform, value, type Value } from "../value.js";

@@ -1,4 +1,4 @@
-// native/ops/sparse.cc: products with a weight given as bitmap and values, against the dense product with its expansion.
+// native/ops/sparse/sparse.cc: products with a weight given as bitmap and values, against the dense product with its expansion.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
 import { countOf, uniform, value, type Value } from "../value.js";

@@ -1,4 +1,4 @@
-// native/ops/unary.cc: one operand, element by element.
+// native/ops/elementwise/unary.cc: one operand, element by element.
 import type { DType } from "../../../lib/tensor/dtype.js";
 import type { ToleranceClass } from "../../tolerances.js";
 import { typed, type OpSpec, type Sample } from "../spec.js";
@@ -78,7 +78,7 @@ const predicate = (f: Scalar): OpSpec =>
 const narrow = (x: number, low: number, high: number): number =>
   Number.isNaN(x) ? 0 : Math.max(low, Math.min(high, Math.trunc(x)));
 
-/** kernels/elementwise.h: floats go towards zero and saturate, i32 to u8 keeps the low 8 bits, bool is x ≠ 0. */
+/** kernels/elementwise/elementwise.h: floats go towards zero and saturate, i32 to u8 keeps the low 8 bits, bool is x ≠ 0. */
 export function castTo(x: Value, dtype: DType): Value {
   const float = x.dtype === "f32" || x.dtype === "f64" || x.dtype === "bf16";
   const convert: Record<DType, (e: number) => number> = {

@@ -1,0 +1,116 @@
+#include "ops/effects/optimizer_state.h"
+
+#include <algorithm>
+#include <mutex>
+#include <set>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace athanor {
+namespace {
+
+constexpr Index kLine = 64;
+
+Index rounded(Index bytes) { return (bytes + kLine - 1) / kLine * kLine; }
+
+// A state starts at zero, or at the value of the hyper-parameter that it names.
+double initial_of(optim::RuleId rule, const optim::StateInfo& state, const std::vector<double>& hyper) {
+  const auto& hypers = optim::info(rule).hypers;
+  for (std::size_t i = 0; i < hypers.size(); ++i) {
+    if (std::string_view(hypers[i].name) == state.init) return hyper[i];
+  }
+  return 0;
+}
+
+}  // namespace
+
+OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options)
+    : rule_(rule), groups_(std::move(groups)), options_(options), prepared_(groups_.size()), counter_(sizeof(Index)) {
+  std::set<Variable*> seen;
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    for (const auto& variable : groups_[g].variables) {
+      check(variable->type().dtype == DType::f32, Code::dtype, [&] {
+        return "optim." + std::string(optim::info(rule_).name) + ": parameter \"" + variable->name() +
+               "\" must be f32, got " + name_of(variable->type().dtype);
+      });
+      check(seen.insert(variable.get()).second, Code::argument, [&] {
+        return "optim." + std::string(optim::info(rule_).name) + ": parameter \"" + variable->name() +
+               "\" is in two groups";
+      });
+      variables_.push_back(variable);
+      group_of_.push_back(static_cast<int>(g));
+    }
+  }
+  adopt();
+}
+
+void OptimizerState::adopt() {
+  const auto& rule_states = optim::info(rule_).states;
+  Index bytes = 0;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    const unsigned mask = optim::state_mask(rule_, groups_[group_of_[i]].hyper);
+    for (std::size_t k = 0; k <= rule_states.size(); ++k) {
+      if (k == 0 || (mask >> (k - 1) & 1U) != 0) bytes += rounded(variables_[i]->type().bytes());
+    }
+  }
+  const auto arena = arena_ = std::make_shared<Arena>(bytes);
+  // Parameters first, side by side, then slot after slot of the states: what a collective or a checkpoint reads in one piece.
+  Index offset = 0;
+  for (const auto& variable : variables_) {
+    const std::shared_ptr<Arena> old = variable->arena();
+    const std::unique_lock lock(old->mutex);
+    variable->move_to(arena, offset);
+    offset += rounded(variable->type().bytes());
+  }
+  states_of_.assign(variables_.size(), std::vector<Variable*>(optim::kMaxState, nullptr));
+  for (std::size_t k = 0; k < rule_states.size(); ++k) {
+    for (std::size_t i = 0; i < variables_.size(); ++i) {
+      const std::vector<double>& hyper = groups_[group_of_[i]].hyper;
+      if ((optim::state_mask(rule_, hyper) >> k & 1U) == 0) continue;
+      auto state = std::make_shared<Variable>(variables_[i]->name() + "." + rule_states[k].name, variables_[i]->type());
+      const double initial = initial_of(rule_, rule_states[k], hyper);
+      std::fill_n(reinterpret_cast<float*>(state->data()), state->type().count(), static_cast<float>(initial));
+      state->move_to(arena, offset);
+      offset += rounded(state->type().bytes());
+      states_of_[i][k] = state.get();
+      states_.push_back(std::move(state));
+    }
+  }
+}
+
+void OptimizerState::set_steps(Index steps) {
+  *reinterpret_cast<Index*>(counter_.host()) = steps;
+  counter_.wrote_on_host();
+}
+
+optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients) const {
+  std::vector<optim::Segment> segments;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    optim::Segment segment{reinterpret_cast<float*>(variables_[i]->data()), gradients[i]};
+    for (int k = 0; k < optim::kMaxState; ++k) {
+      if (states_of_[i][k] != nullptr) segment.state[k] = states_of_[i][k]->data();
+    }
+    if (const auto& mask = variables_[i]->mask()) segment.mask = reinterpret_cast<const std::uint8_t*>(mask->data());
+    segment.n = variables_[i]->type().count();
+    segment.group = group_of_[i];
+    segments.push_back(segment);
+  }
+  return optim::OptimPlan(std::move(segments));
+}
+
+optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const double* hyper, void* workspace,
+                                       Parallel& parallel) {
+  const std::size_t width = optim::info(rule_).hypers.size();
+  const Index done = steps();
+  for (std::size_t g = 0; g < groups_.size(); ++g) {
+    prepared_[g] = optim::prepare(rule_, std::span(hyper + g * width, width), done + 1);
+  }
+  const optim::StepResult result = optim::step(plan, prepared_, options_, workspace, parallel);
+  if (result.skipped) return result;
+  set_steps(done + 1);
+  arena_->buffer.wrote_on_host();
+  return result;
+}
+
+}  // namespace athanor

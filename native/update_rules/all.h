@@ -1,0 +1,15 @@
+// The maths of every row of update_rules/rules.def.
+#pragma once
+#include "update_rules/adadelta.h"
+#include "update_rules/adagrad.h"
+#include "update_rules/adam.h"
+#include "update_rules/adamax.h"
+#include "update_rules/adamw.h"
+#include "update_rules/ademamix.h"
+#include "update_rules/asgd.h"
+#include "update_rules/lion.h"
+#include "update_rules/nadam.h"
+#include "update_rules/radam.h"
+#include "update_rules/rmsprop.h"
+#include "update_rules/rprop.h"
+#include "update_rules/sgd.h"
