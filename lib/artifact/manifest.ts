@@ -4,7 +4,6 @@ import { CorruptFileError } from "../errors.js";
 import { parseInfo, type ModelInfo } from "../info/index.js";
 import { operations } from "../native/operations.js";
 import { dtypes, type DType } from "../tensor/dtype.js";
-import type { NoTraining, SavedTraining } from "./training.js";
 import type { SavedAttr, SavedMask, SavedNode, Size, Special } from "./symbolic.js";
 
 /** The version of the format that this build writes. */
@@ -25,6 +24,19 @@ export interface SavedInput {
   readonly name: string;
   readonly dtype: DType;
   readonly shape: readonly number[];
+}
+
+/** The graph of a model in training. */
+export interface SavedTraining {
+  readonly nodes: readonly SavedNode[];
+  readonly outputs: readonly { readonly name: string; readonly value: number }[];
+  /** Parameters, by their tensors, that take a value of the graph after every step. */
+  readonly updates: readonly { readonly tensor: string; readonly value: number }[];
+}
+
+/** Why there is none, although the model differs in training. */
+export interface NoTraining {
+  readonly missing: string;
 }
 
 /** The content of graph.json. */

@@ -5,22 +5,9 @@ import { Module, type ModelLike } from "../nn/index.js";
 import type { InputSignatures } from "../tensor/signature.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Trace } from "../tensor/trace.js";
-import type { Manifest } from "./manifest.js";
+import type { Manifest, NoTraining, SavedTraining } from "./manifest.js";
 import { describeAll, generalize, probes, type Description, type SavedNode, type StoredValues } from "./symbolic.js";
 import { traceModel } from "./trace-model.js";
-
-/** The graph of a model in training. */
-export interface SavedTraining {
-  readonly nodes: readonly SavedNode[];
-  readonly outputs: readonly { readonly name: string; readonly value: number }[];
-  /** Parameters, by their tensors, that take a value of the graph after every step. */
-  readonly updates: readonly { readonly tensor: string; readonly value: number }[];
-}
-
-/** Why there is none, although the model differs in training. */
-export interface NoTraining {
-  readonly missing: string;
-}
 
 /** Nodes in use, then those in training. */
 export function allNodes({ nodes, training }: Pick<Manifest, "nodes" | "training">): readonly SavedNode[] {

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { placeOf } from "../artifact/place.js";
 import { addon } from "../native/index.js";
+import type { Context } from "./context.js";
 import { distillCommand } from "./distill.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
@@ -13,11 +14,6 @@ import { quantizeCommand } from "./quantize.js";
 import { runsCommand } from "./runs.js";
 import { trainCommand } from "./train.js";
 import { tuneCommand } from "./tune.js";
-
-/** What every command is given. */
-export interface Context {
-  readonly signal: AbortSignal;
-}
 
 const examples = `
 Examples:

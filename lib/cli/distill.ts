@@ -6,7 +6,7 @@ import { ArgumentError } from "../errors.js";
 import { fit, predict } from "../train/index.js";
 import { Dataset } from "../data/index.js";
 import { mse } from "../loss/index.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { loadData, withData, type DataOptions } from "./data.js";
 import { realNumber, requireOut, withOut, type OutOptions, withExamples } from "./options.js";
 import { print, say } from "./output.js";

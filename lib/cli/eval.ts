@@ -6,7 +6,7 @@ import { ArgumentError } from "../errors.js";
 import { textTable, compareSpeed } from "../report/index.js";
 import { number } from "../train/run/format.js";
 import { whole } from "../report/figures.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { loadData, withData, type DataOptions } from "./data.js";
 import { wholeNumber, withExamples } from "./options.js";
 import { print } from "./output.js";

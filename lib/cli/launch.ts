@@ -1,7 +1,7 @@
 // athanor launch: a program on several ranks, started again from its last checkpoint when it breaks.
 import { Command, Option } from "commander";
 import { supervise } from "../parallel/supervise.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { count, wholeNumber, withExamples } from "./options.js";
 
 interface LaunchOptions {

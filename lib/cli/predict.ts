@@ -6,7 +6,7 @@ import { percent } from "../report/figures.js";
 import { textTable } from "../tensor/text-table.js";
 import { number } from "../train/run/format.js";
 import { NdArray } from "../tensor/nd-array.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { names, wholeNumber, withExamples } from "./options.js";
 import { writeOut } from "./output.js";
 import { readInputs, type Chunk } from "./rows.js";

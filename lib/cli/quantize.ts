@@ -5,7 +5,7 @@ import { ArgumentError } from "../errors.js";
 import { prune } from "../prune/index.js";
 import { quantize, type Activations, type Method, type Scheme } from "../quantize/index.js";
 import { bytes } from "../report/figures.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { loadData, withData, type DataOptions } from "./data.js";
 import { refuseQuantized } from "./held.js";
 import { requireOut, wholeNumber, withOut, type OutOptions, withExamples } from "./options.js";

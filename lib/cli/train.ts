@@ -9,7 +9,7 @@ import { fit } from "../train/index.js";
 import type { Module } from "../nn/index.js";
 import { networkFor, scaleBack, scaled, scaleOf } from "./architecture.js";
 import { isConfig, trainConfig, type ConfigFlags } from "./config.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { kinds, loadData, withTable, type ColumnsOptions, type DataOptions, type Parts } from "./data.js";
 import { names, requireOut, wholeNumber, withOut, type OutOptions, withExamples } from "./options.js";
 import { print, say, warn } from "./output.js";

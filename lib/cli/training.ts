@@ -5,7 +5,7 @@ import { crossEntropy, mse, type Loss } from "../loss/index.js";
 import { adamW } from "../optim/index.js";
 import { cosine } from "../schedule/index.js";
 import type { FitOptions } from "../train/index.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { count, realNumber, wholeNumber } from "./options.js";
 
 /** What {@link withTraining} adds. */

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import { writeStudy } from "../report/index.js";
 import { number } from "../train/run/format.js";
 import { tune, type Study } from "../tune/index.js";
-import type { Context } from "./commands.js";
+import type { Context } from "./context.js";
 import { wholeNumber, withExamples } from "./options.js";
 import { print } from "./output.js";
 

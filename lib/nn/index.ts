@@ -28,7 +28,6 @@ export {
   type ModelLike,
   type ModuleLike,
   type NamedModule,
-  type NamedParameter,
 } from "./module.js";
 export type { ParameterMatch, ParameterMatches } from "./match.js";
 export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./norm.js";
@@ -36,3 +35,4 @@ export type { BatchNormOptions, NormOptions } from "./norm.js";
 export { Summary, type LayerSummary, type SummaryOptions } from "./summary.js";
 export type { LoadStateOptions, StateDict } from "./state-dict.js";
 export { Statistic } from "./statistic.js";
+export type { NamedParameter } from "./named-parameter.js";

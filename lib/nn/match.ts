@@ -2,7 +2,7 @@
 // quantize).
 import { ArgumentError, nearestName } from "../errors.js";
 import type { Parameter } from "../tensor/parameter.js";
-import type { NamedParameter } from "./module.js";
+import type { NamedParameter } from "./named-parameter.js";
 
 /** Which parameters: those of a name or of the part of the model that it names, those whose name matches, or those picked. */
 export type ParameterMatch = string | RegExp | ((name: string, parameter: Parameter) => boolean);

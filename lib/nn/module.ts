@@ -17,14 +17,9 @@ import { inputsOf, noteInputs } from "../tensor/signature.js";
 import { Tensor } from "../tensor/tensor.js";
 import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
 import { selectParameters, type ParameterMatches } from "./match.js";
+import type { NamedParameter } from "./named-parameter.js";
 import { loadState, stateOf, type LoadStateOptions, type StateDict } from "./state-dict.js";
 import { Statistic } from "./statistic.js";
-
-/** A parameter with its place in a model. */
-export interface NamedParameter {
-  readonly name: string;
-  readonly parameter: Parameter;
-}
 
 /** A module with its place in a model; "" is the model itself. */
 export interface NamedModule {

@@ -1,7 +1,8 @@
 // Whether a model can be compressed: NaN and infinity in what was trained would turn into numbers that mean nothing.
 import { requireFiniteParameters, requireFiniteParametersSync } from "../tensor/finite.js";
 import type { Parameter } from "../tensor/parameter.js";
-import type { Module, NamedParameter } from "./module.js";
+import type { Module } from "./module.js";
+import type { NamedParameter } from "./named-parameter.js";
 import { Statistic } from "./statistic.js";
 
 // What was trained or gathered, and what is to be compressed; fixed parameters beside may be infinite, as additive masks are.

@@ -2,7 +2,7 @@
 import { ArgumentError, StateMismatchError, type StateDifferences } from "../errors.js";
 import { got } from "../names/got.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
-import type { NamedParameter } from "./module.js";
+import type { NamedParameter } from "./named-parameter.js";
 
 /** Values by the names of parameters; a mask is beside its parameter as `<name>.mask`, u8. */
 export type StateDict = Readonly<Record<string, NdArray>>;

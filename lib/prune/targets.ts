@@ -2,7 +2,8 @@
 import { ArgumentError } from "../errors.js";
 import { Embedding } from "../nn/linear.js";
 import { isWithin, selectParameters, waysOut, type ParameterMatches } from "../nn/match.js";
-import type { Module, NamedParameter } from "../nn/module.js";
+import type { Module } from "../nn/module.js";
+import type { NamedParameter } from "../nn/named-parameter.js";
 import type { Parameter } from "../tensor/parameter.js";
 
 /**

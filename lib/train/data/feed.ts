@@ -1,4 +1,5 @@
 // Where the batches of a run come from: samples in memory, or a source that is read while the run goes on.
+import type { Cancellation } from "../run/cancellation.js";
 import type { NativeDataset } from "../../native/index.js";
 import type { NdArray } from "../../tensor/nd-array.js";
 
@@ -27,4 +28,21 @@ export interface Feed {
    */
   next(epoch: number, first: number, most: number): Promise<Stretch | undefined>;
   dispose(): void;
+}
+
+/** How data become batches. */
+export interface FeedOptions {
+  readonly where: string;
+  readonly cancellation: Cancellation;
+  /** Rows of a full step. */
+  readonly rows: number;
+  readonly shuffle: boolean;
+  readonly dropLast: boolean;
+  readonly seed: number;
+  /** Whether targets are kept for who measures. */
+  readonly keepTargets: boolean;
+  /** What is gathered with x and y, a row for each sample in memory. */
+  readonly columns?: Readonly<Record<string, NdArray>> | undefined;
+  /** The names of the columns that are needed. Default x and y. */
+  readonly names?: readonly ("x" | "y")[] | undefined;
 }

@@ -3,8 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { Dataset, isSource, type BatchSource, type Samples, type SamplesInfo, type SampleType } from "../../data/index.js"; // prettier-ignore
 import { requireSamples } from "../../data/samples.js";
 import type { NdArray } from "../../tensor/nd-array.js";
-import type { Cancellation } from "../run/cancellation.js";
-import type { Feed } from "./feed.js";
+import type { Feed, FeedOptions } from "./feed.js";
 import { MemoryFeed } from "./memory-feed.js";
 import { StreamFeed } from "./stream-feed.js";
 
@@ -34,23 +33,6 @@ export function typesOfData(data: RunData): { readonly x: SampleType; readonly y
   if (isSource(data)) return { x: data.x, y: data.y };
   const typeOf = ({ dtype, shape }: NdArray): SampleType => ({ dtype, shape: shape.slice(1) });
   return { x: typeOf(data.x), y: typeOf(data.y) };
-}
-
-/** How data become batches. */
-export interface FeedOptions {
-  readonly where: string;
-  readonly cancellation: Cancellation;
-  /** Rows of a full step. */
-  readonly rows: number;
-  readonly shuffle: boolean;
-  readonly dropLast: boolean;
-  readonly seed: number;
-  /** Whether targets are kept for who measures. */
-  readonly keepTargets: boolean;
-  /** What is gathered with x and y, a row for each sample in memory. */
-  readonly columns?: Readonly<Record<string, NdArray>> | undefined;
-  /** The names of the columns that are needed. Default x and y. */
-  readonly names?: readonly ("x" | "y")[] | undefined;
 }
 
 /** The batches of data. @throws ArgumentError for columns beside a source. */

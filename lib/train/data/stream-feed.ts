@@ -9,8 +9,7 @@ import { addon, call, type NativeDataset } from "../../native/index.js";
 import { allocate, sizeOf } from "../../tensor/dtype.js";
 import { countOf, NdArray } from "../../tensor/nd-array.js";
 import { rowsOf } from "../../data/rows.js";
-import type { Feed, Stretch } from "./feed.js";
-import type { FeedOptions } from "./run-data.js";
+import type { Feed, FeedOptions, Stretch } from "./feed.js";
 
 /** How {@link StreamFeed} reads. */
 export interface StreamFeedOptions extends FeedOptions {

@@ -2,7 +2,8 @@
 import { deviceName, type DeviceName } from "../../device/index.js";
 import { RunState } from "../../checkpoint/index.js";
 import { ArgumentError, DisposedError, NonFiniteError } from "../../errors.js";
-import { Module, requireModule, type ModuleLike, type NamedParameter } from "../../nn/module.js";
+import { Module, requireModule, type ModuleLike } from "../../nn/module.js";
+import type { NamedParameter } from "../../nn/named-parameter.js";
 import { got } from "../../names/got.js";
 import { BoundOptimizer, type Optimizer } from "../../optim/index.js";
 import { isArrayOf, NdArray, showShape } from "../../tensor/nd-array.js";

@@ -1,0 +1,4 @@
+/** What every command is given. */
+export interface Context {
+  readonly signal: AbortSignal;
+}
