@@ -14,7 +14,18 @@ chdir(fileURLToPath(new URL("..", import.meta.url)));
 const versions = process.argv.slice(2).length ? process.argv.slice(2) : ["20", "22", "24"];
 
 // Some seconds each, and between them every part of the engine: tensors, programs, training, files, the install script, the documents.
-const quick = ["native", "errors", "ops", "compile", "nn-layers", "loss", "optim", "data", "artifact", "install"]
+const quick = [
+  "engine/native",
+  "engine/errors",
+  "nn/ops",
+  "tensor/compile",
+  "nn/nn-layers",
+  "nn/loss",
+  "nn/optim",
+  "data/data",
+  "artifact/artifact",
+  "engine/install",
+]
   .map((name) => `test/unit/${name}.test.ts`)
   .concat("test/docs/blocks.test.ts");
 

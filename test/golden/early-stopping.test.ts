@@ -16,7 +16,7 @@ interface Case {
   readonly restored: number;
 }
 
-const { cases } = JSON.parse(readFileSync(new URL("early-stopping.json", import.meta.url), "utf8")) as {
+const { cases } = JSON.parse(readFileSync(new URL("data/early-stopping.json", import.meta.url), "utf8")) as {
   readonly cases: readonly Case[];
 };
 

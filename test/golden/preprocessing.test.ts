@@ -1,4 +1,4 @@
-// Rules of tables beside scikit-learn's SimpleImputer, StandardScaler, MinMaxScaler and OneHotEncoder (test/golden/preprocessing.py).
+// Rules of tables beside scikit-learn's SimpleImputer, StandardScaler, MinMaxScaler and OneHotEncoder (test/golden/generators/preprocessing.py).
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { encodeRows, fitCategories, fitNumbers, type Column } from "../../lib/preprocess/index.js";
@@ -23,7 +23,7 @@ interface CategoryCase {
   readonly freshFeatures: readonly (readonly number[])[];
 }
 
-const golden = JSON.parse(readFileSync(new URL("preprocessing.json", import.meta.url), "utf8")) as {
+const golden = JSON.parse(readFileSync(new URL("data/preprocessing.json", import.meta.url), "utf8")) as {
   readonly numbers: readonly NumberCase[];
   readonly categories: readonly CategoryCase[];
 };

@@ -1,4 +1,4 @@
-// Reads a golden set: <name>.json says what there is, <name>.safetensors holds the tensors. See README.md beside this file.
+// Reads a golden set: data/<name>.json says what there is, <name>.safetensors holds the tensors. See README.md beside this file.
 
 import { existsSync, readFileSync } from "node:fs";
 
@@ -218,7 +218,7 @@ const arrays = { F32: Float32Array, F64: Float64Array, I32: Int32Array, U8: Uint
 
 /** Reads one of the sets of this folder. */
 export function readGolden<Name extends keyof Sets>(name: Name): GoldenSet<Sets[Name]> {
-  const at = (extension: string) => new URL(`./${name}.${extension}`, import.meta.url);
+  const at = (extension: string) => new URL(`./data/${name}.${extension}`, import.meta.url);
   const record = JSON.parse(readFileSync(at("json"), "utf8")) as Sets[Name];
   const tensors = existsSync(at("safetensors")) ? readTensors(readFileSync(at("safetensors"))) : new Map();
   return {

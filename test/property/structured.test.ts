@@ -5,7 +5,7 @@ import * as nn from "../../lib/nn/index.js";
 import { concat } from "../../lib/ops/index.js";
 import { planStructured, type StructuredOptions } from "../../lib/prune/structured/index.js";
 import { seed, type Tensor } from "../../lib/tensor/index.js";
-import { distance, maskedCopy, outputOf, uniform, unsettle } from "../unit/structured-models.js";
+import { distance, maskedCopy, outputOf, uniform, unsettle } from "../unit/prune/structured-models.js";
 
 const full = process.env.ATHANOR_TEST_MATRIX === "full";
 const activations = [nn.relu, nn.silu, nn.gelu, nn.tanh, nn.sigmoid, nn.leakyRelu];

@@ -14,7 +14,7 @@ interface Golden {
   readonly wilcoxon: readonly { readonly differences: number[]; readonly p: number }[];
   readonly student: readonly { readonly t: number; readonly freedom: number; readonly p: number }[];
 }
-const golden = JSON.parse(readFileSync(new URL("../golden/tune-pruners.json", import.meta.url), "utf8")) as Golden;
+const golden = JSON.parse(readFileSync(new URL("../golden/data/tune-pruners.json", import.meta.url), "utf8")) as Golden;
 const curves = golden.curves.map((curve) => curve.map((value) => value ?? NaN));
 
 const trial = (number: number, values: readonly number[], state: TrialRecord["state"] = "complete"): TrialRecord => ({

@@ -1,5 +1,5 @@
 // When to stop: a figure that has not improved for a while. The rules are those of Keras 3.6 (keras.callbacks.EarlyStopping), check
-// by check; test/golden/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
+// by check; test/golden/data/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
 // least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
 // then improves; here it is no improvement, as before.
 import type { Metric } from "../../metrics/index.js";

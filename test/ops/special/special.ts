@@ -1,5 +1,5 @@
 // What is said of an operation, loss, method or distillation term at its special points: kinks, bounds, ties, zeros, large values,
-// infinities, NaN, masked rows. The cases are those of test/golden/special.py, values and gradients in float64 by PyTorch.
+// infinities, NaN, masked rows. The cases are those of test/golden/generators/special.py, values and gradients in float64 by PyTorch.
 import type { NativeAttrs } from "../../../lib/native/index.js";
 import type { DType, Tensor } from "../../../lib/tensor/index.js";
 import type { ToleranceClass } from "../../tolerances.js";

@@ -101,13 +101,13 @@ const randomUniform: OpSpec = {
 };
 
 export const sources = {
-  input: elsewhere("test/unit/compile.test.ts", "made by Graph.input; every sample of the matrix feeds some"),
-  parameter: elsewhere("test/unit/compile.test.ts", "made by Graph.parameter from a variable"),
-  constant: elsewhere("test/unit/compile.test.ts", "made by Graph.constant from host values"),
+  input: elsewhere("test/unit/tensor/compile.test.ts", "made by Graph.input; every sample of the matrix feeds some"),
+  parameter: elsewhere("test/unit/tensor/compile.test.ts", "made by Graph.parameter from a variable"),
+  constant: elsewhere("test/unit/tensor/compile.test.ts", "made by Graph.constant from host values"),
   arange,
   random_uniform: randomUniform,
   fused: elsewhere("test/ops/fused.test.ts", "made by the fuser alone, of every elementwise operation of the matrix"),
   gradient_bucket: elsewhere("test/parallel/data.test.ts", "it delivers gradients to other ranks"),
-  assign: elsewhere("test/unit/compile.test.ts", "its effect is a variable's next value"),
+  assign: elsewhere("test/unit/tensor/compile.test.ts", "its effect is a variable's next value"),
   optimizer_step: elsewhere("test/golden/optimizers.test.ts", "its effect is held to PyTorch's trajectories"),
 } as const;

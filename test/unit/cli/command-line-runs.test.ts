@@ -1,0 +1,114 @@
+// The commands around runs: training from a config, going on, and what is told of the runs in a folder.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { commands } from "../../../lib/cli/commands.js";
+
+let dir: string;
+beforeEach(() => (dir = mkdtempSync(join(tmpdir(), "runs-"))));
+afterEach(() => {
+  rmSync(dir, { recursive: true, force: true });
+  vi.restoreAllMocks();
+});
+
+const athanor = async (...words: string[]) => {
+  let said = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => ((said += String(text)), true));
+  vi.spyOn(process.stderr, "write").mockImplementation(() => true);
+  try {
+    await commands(new AbortController().signal).parseAsync(["node", "athanor", ...words]);
+  } finally {
+    vi.restoreAllMocks();
+  }
+  return said;
+};
+const config = (name = "digits.ts") => {
+  const path = join(dir, name);
+  const lib = resolve(import.meta.dirname, "../../../lib/index.ts");
+  writeFileSync(
+    path,
+    `import { array, data, loss, nn, optim, seed, train } from ${JSON.stringify(lib)};
+    export default ({ width = 4, folder = "a" }) => {
+      seed(1);
+      const x = array(Float32Array.from({ length: 120 }, (_, i) => Math.sin(i)), [40, 3]);
+      const set = data.fromArrays({ x, y: array(Uint8Array.from({ length: 40 }, (_, i) => i % 2)) });
+      return {
+        model: nn.sequential(nn.linear(3, width), nn.relu(), nn.linear(width, 2)),
+        data: set,
+        options: {
+          loss: loss.crossEntropy(), optimizer: optim.adam({ lr: 0.01 }), batchSize: 8, epochs: 4, validate: { on: set },
+          checkpoint: { dir: ${JSON.stringify(dir)} + "/runs/" + folder, every: 5 },
+          log: { dir: ${JSON.stringify(dir)} + "/runs/" + folder, every: 1 },
+        },
+      };
+    };`,
+  );
+  return path;
+};
+
+describe("athanor train <config>", () => {
+  it("trains, takes settings, and goes on from where it was", async () => {
+    const path = config();
+    expect(await athanor("train", path, "--quiet", "--set", "epochs=2")).toMatch(/^10 steps, ended: done; best: /);
+    const first = JSON.parse(readFileSync(join(dir, "runs/a/run.json"), "utf8")) as { options: { steps: number } };
+    expect(first.options.steps).toBe(10);
+    expect(await athanor("train", path, "--quiet", "--set", "epochs=2", "--resume")).toMatch(/^10 steps \(10 of them before\)/); // prettier-ignore
+    await expect(athanor("train", path, "--quiet", "--resume")).rejects.toThrow(/length: steps was 10, is 20/);
+  });
+
+  it("saves the model where it is told to", async () => {
+    const out = join(dir, "model");
+    expect(await athanor("train", config(), "--quiet", "--set", "steps=3", "-o", out)).toContain(`saved as ${out}`);
+    expect(readFileSync(join(out, "graph.json"), "utf8")).toContain("athanor");
+  });
+
+  it("only says what it would do", async () => {
+    const said = await athanor("train", config(), "--dry-run", "--set", "width=16", "--quiet");
+    expect(said).toContain("40 samples, 20 steps of 8, 5 an epoch");
+    expect(said).toContain("first batch: x f32 [8, 3], y u8 [8]");
+    expect(said).toContain("3 → 16");
+    expect(() => readFileSync(join(dir, "runs/a/run.json"))).toThrow();
+  });
+
+  it.each([
+    [["--set", "epochs"], /--set takes name=value/],
+    [["--set", "epochs=none"], /epochs must be a whole number/],
+  ])("refuses %j", async (words, says) => {
+    await expect(athanor("train", config(), "--quiet", ...words)).rejects.toThrow(says);
+  });
+
+  it("says what a config has to export", async () => {
+    const path = join(dir, "empty.mjs");
+    writeFileSync(path, "export default 3;");
+    await expect(athanor("train", path)).rejects.toThrow(/must export by default \{ model, data, options \}/);
+    await expect(athanor("train", join(dir, "none.mjs"))).rejects.toThrow(/there is no file/);
+  });
+});
+
+describe("athanor runs", () => {
+  it("lists runs, shows one, compares them and writes their report", async () => {
+    const path = config();
+    await athanor("train", path, "--quiet", "--set", "folder=one");
+    await athanor("train", path, "--quiet", "--set", "folder=two", "--set", "batchSize=4", "--set", "seed=3");
+    const list = await athanor("runs", join(dir, "runs"));
+    expect(list).toMatch(/^one +done +20\/20 .*val\.loss/m);
+    expect(list).toMatch(/^two +done +40\/40 /m);
+    const one = await athanor("runs", join(dir, "runs/one"));
+    expect(one).toMatch(/seed +0/);
+    expect(one).toMatch(/batchSize +8/);
+    const compared = await athanor("runs", join(dir, "runs"), "--compare");
+    expect(compared.split("\n")[0]).toMatch(/run +status +seed .*batchSize/);
+    expect(compared).not.toContain("clipNorm");
+    const page = join(dir, "report.html");
+    expect(await athanor("runs", join(dir, "runs"), "--report", page)).toContain(`wrote ${page}`);
+    expect(readFileSync(page, "utf8")).toContain("2 runs");
+    const facts = JSON.parse(await athanor("runs", join(dir, "runs"), "--json")) as { last: object }[];
+    expect(facts.map(({ last }) => Object.keys(last))).toEqual([["loss", "val.loss"], ["loss", "val.loss"]].map((names) => expect.arrayContaining(names) as unknown)); // prettier-ignore
+  });
+
+  it("says where there is none", async () => {
+    await expect(athanor("runs", dir)).rejects.toThrow(/there is no run in/);
+    await expect(athanor("runs", join(dir, "none"))).rejects.toThrow(/ENOENT/);
+  });
+});
