@@ -58,7 +58,7 @@ import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";
 import { tune, type ParamsOf, type Study, type Trial } from "../tune/index.js";
-import { progress, type StepProgress } from "../train/progress.js";
+import { progress, type StepProgress } from "../train/run/progress.js";
 declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];
 declare const set: { train: data.Dataset };
