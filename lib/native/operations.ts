@@ -1,7 +1,8 @@
 // Written by `npm run generate` from native/graph/ops.def. Do not edit.
 
 /** What the graph compiler may assume of an operation. */
-export type Trait = "collective" | "commutative" | "effect" | "elementwise" | "epilogue" | "random" | "source" | "view";
+export type Trait =
+  "collective" | "commutative" | "effect" | "elementwise" | "epilogue" | "random" | "source" | "view" | "wait";
 
 /** Every operation of the engine: how many tensors it takes, and its traits. */
 export const operations = {
@@ -120,6 +121,16 @@ export const operations = {
   exact_i32: { arity: 1, traits: [] },
   checked_i32: { arity: 1, traits: [] },
   gradient_bucket: { arity: "variadic", traits: ["collective"] },
+  all_reduce: { arity: 1, traits: ["collective"] },
+  all_gather: { arity: 1, traits: ["collective"] },
+  reduce_scatter: { arity: 1, traits: ["collective"] },
+  broadcast: { arity: 1, traits: ["collective"] },
+  all_to_all: { arity: 1, traits: ["collective"] },
+  send: { arity: 1, traits: ["collective"] },
+  receive: { arity: "variadic", traits: ["collective"] },
+  replicated: { arity: 1, traits: ["view"] },
+  collective_start: { arity: "variadic", traits: ["collective"] },
+  collective_wait: { arity: 2, traits: ["wait"] },
   assign: { arity: 1, traits: ["effect"] },
   optimizer_step: { arity: "variadic", traits: ["effect"] },
 } as const satisfies Record<string, { arity: number | "variadic"; traits: readonly Trait[] }>;

@@ -85,6 +85,7 @@ class AddonGraph final : public Napi::ObjectWrap<AddonGraph> {
   Napi::Value assign(const Napi::CallbackInfo& info);
   Napi::Value optimizer_step(const Napi::CallbackInfo& info);
   Napi::Value gradient_bucket(const Napi::CallbackInfo& info);
+  Napi::Value collective(const Napi::CallbackInfo& info);
   Napi::Value set_scope(const Napi::CallbackInfo& info);
   Napi::Value set_outputs(const Napi::CallbackInfo& info);
   Napi::Value compile(const Napi::CallbackInfo& info);

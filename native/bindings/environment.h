@@ -36,7 +36,8 @@ class Environment final : public Napi::Addon<Environment> {
   // Tells V8 how much native memory its handles keep; called where blocks are made or freed.
   void report_memory(Napi::Env env);
 
-  Napi::FunctionReference variable, graph, program, optimizer, dataset, loop, cancel, exchange, sharded_loop;
+  Napi::FunctionReference variable, graph, program, optimizer, dataset, loop, cancel, exchange, sharded_loop,
+      rank_group;
 
  private:
   struct Completion;

@@ -28,6 +28,7 @@ Napi::Function AddonGraph::define(Napi::Env env) {
                          InstanceMethod("assign", &AddonGraph::assign),
                          InstanceMethod("optimizerStep", &AddonGraph::optimizer_step),
                          InstanceMethod("gradientBucket", &AddonGraph::gradient_bucket),
+                         InstanceMethod("collective", &AddonGraph::collective),
                          InstanceMethod("setScope", &AddonGraph::set_scope),
                          InstanceMethod("setOutputs", &AddonGraph::set_outputs),
                          InstanceMethod("compile", &AddonGraph::compile),
@@ -176,6 +177,18 @@ Napi::Value AddonGraph::gradient_bucket(const Napi::CallbackInfo& info) {
     get().apply(Op::gradient_bucket, std::move(inputs),
                 {{"resource", resource}, {"bucket", bucket}, {"weight", weight}});
     return info.Env().Undefined();
+  });
+}
+
+// collective(op, group, values, attributes): value
+Napi::Value AddonGraph::collective(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const OpInfo* row = find_op(to_text(info[0], "an operation's name"));
+    check(row != nullptr, Code::internal, [] { return "collective: unknown operation"; });
+    const auto& group = unwrap<AddonRankGroup>(info[1], Environment::of(info.Env()).rank_group, "group").get();
+    Attrs attrs = to_attrs(info[3]);
+    attrs.set("resource", get().add_resource(group));
+    return Napi::Number::New(info.Env(), athanor::collective(get(), row->op, to_values(info[2]), std::move(attrs)).id);
   });
 }
 

@@ -209,6 +209,45 @@ Napi::Value AddonExchange::dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// new RankGroup(name, groups: number[][] | undefined): the one of these groups that this rank is in; without them that of all ranks
+AddonRankGroup::AddonRankGroup(const Napi::CallbackInfo& info) : ObjectWrap(info) {
+  guarded(info.Env(), [&] {
+    const auto world = connected();
+    std::shared_ptr<comm::Group> group = world->world();
+    if (info[1].IsArray()) {
+      std::vector<std::vector<int>> groups;
+      const Napi::Array list = info[1].As<Napi::Array>();
+      for (std::uint32_t g = 0; g < list.Length(); ++g) {
+        const Napi::Array members = list.Get(g).As<Napi::Array>();
+        std::vector<int>& ranks = groups.emplace_back();
+        for (std::uint32_t i = 0; i < members.Length(); ++i)
+          ranks.push_back(static_cast<int>(to_index(members.Get(i), "a rank")));
+      }
+      group = world->split(groups);
+    }
+    check(group != nullptr, Code::argument, [] { return "parallel: this rank is in none of the groups"; });
+    group_ = std::make_shared<RankGroup>(world, std::move(group), to_text(info[0], "a name"));
+  });
+}
+
+Napi::Function AddonRankGroup::define(Napi::Env env) {
+  return DefineClass(env, "RankGroup",
+                     {
+                         InstanceMethod("ranks", &AddonRankGroup::ranks),
+                         InstanceMethod("rank", &AddonRankGroup::rank),
+                     });
+}
+
+Napi::Value AddonRankGroup::ranks(const Napi::CallbackInfo& info) {
+  Napi::Array ranks = Napi::Array::New(info.Env());
+  for (const int rank : group_->group()->ranks()) ranks.Set(ranks.Length(), rank);
+  return ranks;
+}
+
+Napi::Value AddonRankGroup::rank(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), group_->rank());
+}
+
 // new ShardedLoop({ shards: { rows, program }[], update, dataset, exchange, tensors: string[][], rows, hyper: string[],
 // kind: "rows" | "count" | "sum", gradientBuckets })
 AddonShardedLoop::AddonShardedLoop(const Napi::CallbackInfo& info) : ObjectWrap(info) {

@@ -1,6 +1,7 @@
 // Ranks, the exchange of gradients between them, and the loop of data parallelism.
 #pragma once
 #include "bindings/classes.h"
+#include "ops/comm/rank_group.h"
 #include "train/sharded_loop.h"
 
 namespace athanor::bindings {
@@ -14,6 +15,18 @@ class AddonExchange final : public Napi::ObjectWrap<AddonExchange> {
  private:
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<GradientExchange> exchange_;
+};
+
+class AddonRankGroup final : public Napi::ObjectWrap<AddonRankGroup> {
+ public:
+  explicit AddonRankGroup(const Napi::CallbackInfo& info);
+  static Napi::Function define(Napi::Env env);
+  const std::shared_ptr<RankGroup>& get() const { return group_; }
+
+ private:
+  Napi::Value ranks(const Napi::CallbackInfo& info);
+  Napi::Value rank(const Napi::CallbackInfo& info);
+  std::shared_ptr<RankGroup> group_;
 };
 
 class AddonShardedLoop final : public Napi::ObjectWrap<AddonShardedLoop> {

@@ -18,6 +18,7 @@ void define_classes(Environment& environment, Napi::Env env, Napi::Object export
   define("Optimizer", environment.optimizer, AddonOptimizer::define(env));
   define("Dataset", environment.dataset, AddonDataset::define(env));
   define("Loop", environment.loop, AddonLoop::define(env));
+  define("RankGroup", environment.rank_group, AddonRankGroup::define(env));
   define("Exchange", environment.exchange, AddonExchange::define(env));
   define("ShardedLoop", environment.sharded_loop, AddonShardedLoop::define(env));
   define_ranks(env, exports);

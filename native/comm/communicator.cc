@@ -1,8 +1,6 @@
 // What callers of a communicator do: on their threads, under its lock.
 #include "comm/communicator.h"
 
-#include <algorithm>
-
 #include "base/sentence.h"
 #include "comm/pending.h"
 #include "runtime/spin.h"
@@ -29,26 +27,45 @@ Communicator::Communicator(std::function<std::unique_ptr<Transport>()> make, std
 
 Communicator::~Communicator() { close(0); }
 
-std::shared_ptr<Group> Communicator::group(std::vector<int> ranks) {
+std::shared_ptr<Group> Communicator::split(const std::vector<std::vector<int>>& groups) {
+  const std::lock_guard lock(mutex_);
   const int number = ++groups_;
   check(number < 15, Code::argument, [] { return "parallel: at most 14 groups of ranks"; });
-  const auto own = std::find(ranks.begin(), ranks.end(), rank());
-  if (own == ranks.end()) return nullptr;
-  const int place = static_cast<int>(own - ranks.begin());
-  return std::make_shared<Group>(std::move(ranks), place, number);
+  std::shared_ptr<Group> found;
+  std::vector<bool> taken(static_cast<std::size_t>(size()), false);
+  for (const std::vector<int>& ranks : groups) {
+    for (std::size_t place = 0; place < ranks.size(); ++place) {
+      const int member = ranks[place];
+      check(member >= 0 && member < size() && !taken[static_cast<std::size_t>(member)], Code::argument, [&] {
+        return "parallel: a group of ranks names " + std::to_string(member) + ", expected each of 0 to " +
+               std::to_string(size() - 1) + " at most once";
+      });
+      taken[static_cast<std::size_t>(member)] = true;
+      if (member == rank()) found = std::make_shared<Group>(ranks, static_cast<int>(place), number);
+    }
+  }
+  return found;
+}
+
+int Group::next_tag(int channel) {
+  const bool world = number_ == 0;
+  const int first = world ? 1 : 16384 + (number_ - 1) * 1024;
+  // Two tags an operation, and so many operations until a tag comes again: far more than are ever under way.
+  const int span = world ? 8000 : 500;
+  if (channel >= 0) return first + 2 * (span + channel);
+  return first + 2 * (next_++ % span);
 }
 
 Communicator::Ticket Communicator::start(const std::shared_ptr<Group>& group, Label label,
-                                         std::unique_ptr<Operation> operation, std::shared_ptr<const void> keep) {
+                                         std::unique_ptr<Operation> operation, std::shared_ptr<const void> keep,
+                                         int channel) {
   auto ticket = std::make_shared<Pending>();
   ticket->label = std::move(label);
   ticket->operation = std::move(operation);
   ticket->group = group;
   ticket->keep = std::move(keep);
   const std::lock_guard lock(mutex_);
-  // Two tags an operation, and so many operations until a tag comes again: far more than are ever under way.
-  const int span = group->number_ == 0 ? 8000 : 500;
-  ticket->tag = (group->number_ == 0 ? 1 : 16384 + (group->number_ - 1) * 1024) + 2 * (group->next_++ % span);
+  ticket->tag = group->next_tag(channel);
   if (failure_) {
     ticket->settle(2);
     return ticket;

@@ -32,6 +32,8 @@ class Group {
 
  private:
   friend class Communicator;
+  int next_tag(int channel);
+
   std::vector<int> ranks_;
   int own_;
   int number_;
@@ -72,13 +74,18 @@ class Communicator {
 
   // A group of these ranks of the world, in this order; null where this rank is not among them. All ranks make the same groups in the
   // same order.
-  std::shared_ptr<Group> group(std::vector<int> ranks);
+  std::shared_ptr<Group> group(std::vector<int> ranks) { return split({std::move(ranks)}); }
+
+  // Several groups without a common member, which take one number among those that there are; the one that this rank is in.
+  std::shared_ptr<Group> split(const std::vector<std::vector<int>>& groups);
 
   void set_deadline(std::chrono::milliseconds deadline) { deadline_ = deadline; }
 
   // `keep`: what holds the operation's memory. After a failure a message may still come late, so it is then kept for good.
+  // With a `channel`, 0 to 11, the order is that of the operations of this channel between two ranks alone: for messages from one
+  // rank to another, whose other messages and collectives need not come in the same order on both.
   Ticket start(const std::shared_ptr<Group>& group, Label label, std::unique_ptr<Operation> operation,
-               std::shared_ptr<const void> keep = nullptr);
+               std::shared_ptr<const void> keep = nullptr, int channel = -1);
   // Throws Code::communication when it failed, here or anywhere.
   void wait(const Ticket& ticket);
   void run(const std::shared_ptr<Group>& group, Label label, std::unique_ptr<Operation> operation) {

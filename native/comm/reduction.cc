@@ -34,7 +34,10 @@ class Reduction final : public Operation {
   Reduction(const ReductionPlan& plan, int rank, ReductionData data, std::byte* staging)
       : plan_(plan), data_(std::move(data)), rank_(rank), element_(size_of(plan.dtype)) {
     const int size = static_cast<int>(plan.partials.size());
-    segment_ = segment_of(data_.elements, rank, size);
+    for (int r = 0; data_.bounds.empty() && r < size; ++r) segments_.push_back(segment_of(data_.elements, r, size));
+    for (std::size_t r = 0; r + 1 < data_.bounds.size(); ++r)
+      segments_.push_back({data_.bounds[r], data_.bounds[r + 1]});
+    segment_ = segments_[static_cast<std::size_t>(rank)];
     chunk_ = kChunkBytes / element_;
     std::vector<ShardBlock> blocks;
     for (int r = 0; r < size; ++r) {
@@ -113,7 +116,7 @@ class Reduction final : public Operation {
       const std::size_t first_value = value;
       value += partials;
       if (r == rank_) continue;
-      Peer peer{r, static_cast<Index>(partials), segment_of(data_.elements, r, port.size()), {}, {}, {}, {}};
+      Peer peer{r, static_cast<Index>(partials), segments_[static_cast<std::size_t>(r)], {}, {}, {}, {}};
       peer.received.resize(static_cast<std::size_t>(chunks_of(segment_)) * partials);
       for (Index c = 0; c < chunks_of(segment_); ++c) {
         const ElementRange at = piece(segment_, c);
@@ -178,6 +181,7 @@ class Reduction final : public Operation {
   int rank_;
   Index element_;
   Index chunk_ = 0;
+  std::vector<ElementRange> segments_;  // of every rank
   ElementRange segment_{0, 0};
   std::vector<std::byte*> values_;  // of this rank's segment, in the order of shards
   std::vector<Addition> additions_;

@@ -35,6 +35,7 @@ struct ReductionData {
   void* result = nullptr;  // may be own[0]; without `gather` only this rank's segment of it is written
   Index elements = 0;
   bool gather = true;
+  std::vector<Index> bounds = {};  // where the segments of ranks begin, and the end; empty: evenly
 };
 
 // Room for what the others send; to be kept where the same reduction is made again and again.

@@ -94,7 +94,7 @@ class Lowering {
       } else if (node.op == Op::constant) {
         state_.slot_of[node.output()] = new_slot({Binding::Kind::constant, node.attrs.integer("slot")});
         state_.fixed[node.output()] = true;
-      } else if (info(node.op).is(kView)) {
+      } else if (info(node.op).is(kView | kWait)) {
         state_.slot_of[node.output()] = state_.slot_of[node.inputs[0]];
         state_.fixed[node.output()] = state_.fixed[node.inputs[0]];
       } else {

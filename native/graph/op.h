@@ -27,8 +27,8 @@ enum Trait : unsigned {
   kEffect = 1 << 5,    // changes a variable or a resource: kept, in order, after every reader of what it changes
   kRandom = 1 << 6,    // depends on the run's seed and step: never folded
   kCollective =
-      1
-      << 7,  // begins work with other ranks: kept though it gives no value, never merged, as early as its operands permit
+      1 << 7,  // work with other ranks: kept though it gives no value, never merged, as early as its operands permit
+  kWait = 1 << 8,  // waits for work that the maker of its first operand began; its result is that operand's memory
 };
 
 inline constexpr int kVariadic = -1;

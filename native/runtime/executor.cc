@@ -31,11 +31,13 @@ class Limited final : public Parallel {
 }  // namespace
 
 CpuProgram::CpuProgram(Executable executable)
-    : code_(std::move(executable)), arena_(code_.arena_bytes), slots_(code_.bindings.size(), nullptr) {
+    : code_(std::move(executable)),
+      arena_(std::make_shared<Block>(code_.arena_bytes)),
+      slots_(code_.bindings.size(), nullptr) {
   held_.held.reserve(code_.variables.size());
   for (std::size_t slot = 0; slot < slots_.size(); ++slot) {
     const Binding& binding = code_.bindings[slot];
-    if (binding.kind == Binding::Kind::arena) slots_[slot] = arena_.data() + binding.index;
+    if (binding.kind == Binding::Kind::arena) slots_[slot] = arena_->data() + binding.index;
     if (binding.kind == Binding::Kind::constant) {
       slots_[slot] = const_cast<std::byte*>(code_.constants[binding.index]->data());  // no step writes to a constant
     }
@@ -109,13 +111,19 @@ void CpuProgram::execute(const RunRequest& request, Around&& around) {
   bind(request);
   Limited parallel(*request.parallel, code_.workers);
   if (!code_.prepared.empty()) prepare(*request.parallel);  // much work even where a run is little
-  Execution execution(slots_.data(), parallel, request.seed, request.step, request.first_row, request.rows);
-  for (std::size_t i = 0; i < code_.steps.size(); ++i) {
-    if (request.cancelled != nullptr && i <= code_.first_effect && request.cancelled->load(std::memory_order_relaxed)) {
-      throw Error(Code::aborted, "run: aborted");
+  Execution execution(slots_.data(), parallel, request.seed, request.step, request.first_row, request.rows, &arena_);
+  try {
+    for (std::size_t i = 0; i < code_.steps.size(); ++i) {
+      if (request.cancelled != nullptr && i <= code_.first_effect &&
+          request.cancelled->load(std::memory_order_relaxed)) {
+        throw Error(Code::aborted, "run: aborted");
+      }
+      if (i == code_.first_effect) note_changes();
+      around(i, [&] { code_.steps[i](execution); });
     }
-    if (i == code_.first_effect) note_changes();
-    around(i, [&] { code_.steps[i](execution); });
+  } catch (...) {
+    execution.abandon();
+    throw;
   }
   deliver(request);
 }

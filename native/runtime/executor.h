@@ -48,7 +48,7 @@ class CpuProgram final : public Program {
   void execute(const RunRequest& request, Around&& around);
 
   Executable code_;
-  Block arena_;
+  std::shared_ptr<Block> arena_;
   std::vector<std::byte*> slots_;
   HeldArenas held_;
   std::mutex mutex_;

@@ -31,7 +31,8 @@ struct FuseOptions {
 Graph fuse_elementwise(const Graph& graph, FuseOptions options = {});
 
 // Moves every collective to where its last operand has been made: communication begins as early as it can, beside the work that
-// follows. Their order among themselves follows from the graph alone, so that it is the same on all ranks.
+// follows. One that gives a value is waited for where that is first read. Their order among themselves follows from the graph
+// alone, so that it is the same on all ranks.
 Graph place_collectives(const Graph& graph);
 
 struct PassSnapshot {
