@@ -6,6 +6,7 @@
       "native/base/json_write.cc",
       "native/base/sentence.cc",
       "native/base/shape.cc",
+      "native/comm/agreement.cc",
       "native/comm/communicator.cc",
       "native/comm/launcher.cc",
       "native/comm/mpi_library.cc",

@@ -3,6 +3,7 @@
 
 #include "bindings/classes.h"
 #include "bindings/loops.h"
+#include "bindings/parallel.h"
 #include "bindings/values.h"
 
 namespace athanor::bindings {
@@ -41,6 +42,13 @@ AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info
     flag("wantNorm", options.want_norm);
     flag("skipNonfinite", options.skip_nonfinite);
     optimizer_ = std::make_shared<OptimizerState>(rule, std::move(groups), options);
+    if (const Napi::Value parts = given.Get("divided"); parts.IsArray()) {
+      const auto& group = unwrap<AddonRankGroup>(given.Get("group"), environment.rank_group, "group").get();
+      const Napi::Array list = parts.As<Napi::Array>();
+      std::vector<bool> divided;
+      for (std::uint32_t i = 0; i < list.Length(); ++i) divided.push_back(list.Get(i).ToBoolean().Value());
+      optimizer_->divide(group, std::move(divided));
+    }
     environment.report_memory(info.Env());
   });
 }

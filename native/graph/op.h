@@ -21,13 +21,12 @@ enum Trait : unsigned {
   kNone = 0,
   kElementwise = 1 << 0,  // result element i depends on the operands' (broadcast) elements i alone
   kCommutative = 1 << 1,
-  kSource = 1 << 2,    // reads nothing: input, parameter, constant
-  kView = 1 << 3,      // same elements in the same order: costs nothing, shares its operand's memory
-  kEpilogue = 1 << 4,  // its lowering applies a body to its result while that is in cache
-  kEffect = 1 << 5,    // changes a variable or a resource: kept, in order, after every reader of what it changes
-  kRandom = 1 << 6,    // depends on the run's seed and step: never folded
-  kCollective =
-      1 << 7,  // work with other ranks: kept though it gives no value, never merged, as early as its operands permit
+  kSource = 1 << 2,      // reads nothing: input, parameter, constant
+  kView = 1 << 3,        // same elements in the same order: costs nothing, shares its operand's memory
+  kEpilogue = 1 << 4,    // its lowering applies a body to its result while that is in cache
+  kEffect = 1 << 5,      // changes a variable or a resource: kept, in order, after every reader of what it changes
+  kRandom = 1 << 6,      // depends on the run's seed and step: never folded
+  kCollective = 1 << 7,  // work with other ranks: never merged nor folded, as early as its operands permit
   kWait = 1 << 8,  // waits for work that the maker of its first operand began; its result is that operand's memory
 };
 

@@ -184,13 +184,17 @@ double grad_norm(const OptimPlan& plan, void* workspace, Parallel& parallel) {
   return std::sqrt(sum_squares(plan, workspace, parallel));
 }
 
+double squared_norm(const OptimPlan& plan, void* workspace, Parallel& parallel) {
+  return sum_squares(plan, workspace, parallel);
+}
+
 StepResult step(const OptimPlan& plan, std::span<const Group> groups, const StepOptions& options, void* workspace,
                 Parallel& parallel) {
   check_groups(plan, groups);
   StepResult result;
   const bool clips = options.max_norm < std::numeric_limits<double>::infinity();
-  if (clips || options.skip_nonfinite || options.want_norm) {
-    const double norm = grad_norm(plan, workspace, parallel);
+  if (needs_norm(options)) {
+    const double norm = options.norm != nullptr ? *options.norm : grad_norm(plan, workspace, parallel);
     result.finite = std::isfinite(norm);
     result.grad_norm = norm * options.grad_scale;
     result.skipped = options.skip_nonfinite && !result.finite;

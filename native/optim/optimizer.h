@@ -103,7 +103,13 @@ struct StepOptions {
   double clip_value = std::numeric_limits<double>::infinity();  // after the norm clip, as torch clip_grad_value_
   bool skip_nonfinite = false;                                  // leave everything as it is if a gradient is inf or NaN
   bool want_norm = false;                                       // report the norm even if nothing else needs it
+  // The norm of the unscaled gradient, where the plan has a part of it alone; null: that of the plan.
+  const double* norm = nullptr;
 };
+
+inline bool needs_norm(const StepOptions& options) {
+  return options.max_norm < std::numeric_limits<double>::infinity() || options.skip_nonfinite || options.want_norm;
+}
 
 struct StepResult {
   // Of the scaled gradient, before clipping; NaN where nothing asked for it.
@@ -122,6 +128,9 @@ Index step_workspace(const OptimPlan& plan);
 // The L2 norm of all gradients, products and sums in double, in fixed order. What a mask hides does not count, as in a model
 // whose weight is the product of a parameter and its mask.
 double grad_norm(const OptimPlan& plan, void* workspace, Parallel& parallel);
+
+// Its square.
+double squared_norm(const OptimPlan& plan, void* workspace, Parallel& parallel);
 
 // groups: one entry a group number used by the segments. Allocates nothing.
 StepResult step(const OptimPlan& plan, std::span<const Group> groups, const StepOptions& options, void* workspace,

@@ -1,10 +1,12 @@
 // Communicators over threads: sums that do not depend on who holds what, bytes as the formula says, and failures that reach all.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstring>
 #include <functional>
 #include <thread>
 
+#include "comm/agreement.h"
 #include "comm/communicator.h"
 #include "comm/reduction.h"
 #include "comm/shard_tree.h"
@@ -243,6 +245,28 @@ TEST(after_a_failure_everything_fails_at_once) {
     }
     CHECK(communicator.failure()->rank == 0);
   });
+}
+
+// A rank that fails as soon as it has what all agreed on: the others, however slow, have it too.
+TEST(what_was_agreed_on_reaches_all_before_anybody_ends) {
+  for (int round = 0; round < 60; ++round) {
+    std::atomic<int> broken{0};
+    on_ranks(3, [&](Communicator& communicator) {
+      std::vector<int> told(3, -1);
+      told[static_cast<std::size_t>(communicator.rank())] = communicator.rank();
+      std::vector<Piece> pieces;
+      for (int rank = 0; rank < 3; ++rank) pieces.push_back({rank, &told[static_cast<std::size_t>(rank)], sizeof(int)});
+      try {
+        all_gather_settled(communicator, {"all-gather", "faults", sizeof(int), 3}, pieces);
+      } catch (const Error&) {
+        ++broken;
+      }
+      if (told != std::vector<int>{0, 1, 2}) ++broken;
+      if (communicator.rank() == round % 3) communicator.fail("exit", -1, "ended with exit code 1");
+      communicator.close(communicator.rank() == round % 3 ? 1 : 0);
+    });
+    CHECK_EQ(broken.load(), 0);
+  }
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "comm/agreement.h"
 #include "comm/transfers.h"
 #include "kernels/dispatch.h"
 #include "runtime/thread_pool.h"
@@ -136,6 +137,8 @@ LoopResult ShardedLoop::run(const LoopRequest& request) {
       break;
     }
     update(request, step, result);
+    // Every rank has seen the same; one that throws at once must not be faster than the loss is to another.
+    if (result.guarded) comm::settle(config_.exchange->communicator(), number);
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
@@ -241,8 +244,7 @@ void ShardedLoop::throw_agreed(std::int64_t step) {
     std::vector<comm::Piece> pieces;
     for (int rank = 0; rank < communicator.size(); ++rank)
       pieces.push_back({rank, &wires[static_cast<std::size_t>(rank)], sizeof(Wire)});
-    communicator.run(communicator.world(), {"all-gather", "faults", sizeof(Wire), step},
-                     comm::all_gather(communicator.rank(), pieces));
+    comm::all_gather_settled(communicator, {"all-gather", "faults", sizeof(Wire), step}, pieces);
   }
   for (int rank = 0; rank < communicator.size(); ++rank) {
     const Wire& wire = wires[static_cast<std::size_t>(rank)];

@@ -13,7 +13,10 @@ Graph eliminate_dead(const Graph& graph) {
   for (std::size_t id = 0; id < graph.nodes().size(); ++id) {
     const Node& node = graph.nodes()[id];
     for (int i = 0; i < node.output_count; ++i) producer[node.output(i)] = static_cast<NodeId>(id);
-    needed[id] = node.op == Op::input || info(node.op).is(kEffect | kCollective);
+    // A collective whose value nobody reads goes on all ranks alike; a message, and what gives no value, is waited for elsewhere.
+    const bool kept =
+        info(node.op).is(kCollective) && (node.output_count == 0 || node.op == Op::send || node.op == Op::receive);
+    needed[id] = node.op == Op::input || info(node.op).is(kEffect) || kept;
   }
   for (const Output& output : graph.outputs) needed[producer[output.value]] = true;
   for (std::size_t id = needed.size(); id-- > 0;) {

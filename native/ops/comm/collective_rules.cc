@@ -5,8 +5,8 @@
 #include "base/error.h"
 #include "comm/reduction.h"
 #include "graph/vjp.h"
-#include "ops/dtype_attr.h"
 #include "ops/comm/rank_group.h"
+#include "ops/dtype_attr.h"
 
 namespace athanor {
 

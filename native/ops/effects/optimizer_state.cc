@@ -1,11 +1,13 @@
 #include "ops/effects/optimizer_state.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 #include <set>
 #include <string_view>
 
 #include "base/error.h"
+#include "comm/transfers.h"
 
 namespace athanor {
 namespace {
@@ -84,6 +86,35 @@ void OptimizerState::set_steps(Index steps) {
   counter_.wrote_on_host();
 }
 
+void OptimizerState::divide(std::shared_ptr<RankGroup> group, std::vector<bool> divided) {
+  check(divided.size() == variables_.size(), Code::argument, [&] {
+    return "optim: expected to be told of " + std::to_string(variables_.size()) +
+           " parameters whether they are parts, got " + std::to_string(divided.size());
+  });
+  group_ = std::move(group);
+  divided_ = std::move(divided);
+}
+
+// What every rank has counts once; of parts, the sum over the ranks in their order, so that all have the same bits.
+double OptimizerState::norm_of_whole(const optim::OptimPlan& plan, void* workspace, Parallel& parallel) const {
+  std::vector<optim::Segment> parts, wholes;
+  for (std::size_t i = 0; i < plan.segments().size(); ++i) (divided_[i] ? parts : wholes).push_back(plan.segments()[i]);
+  const auto squared = [&](std::vector<optim::Segment> segments) {
+    return segments.empty() ? 0 : optim::squared_norm(optim::OptimPlan(std::move(segments)), workspace, parallel);
+  };
+  auto sums = std::make_shared<std::vector<double>>(static_cast<std::size_t>(group_->size()));
+  (*sums)[static_cast<std::size_t>(group_->rank())] = squared(std::move(parts));
+  std::vector<comm::Piece> pieces;
+  for (std::size_t r = 0; r < sums->size(); ++r)
+    pieces.push_back({static_cast<int>(r), &(*sums)[r], static_cast<Index>(sizeof(double))});
+  comm::Communicator& communicator = group_->communicator();
+  communicator.wait(communicator.start(group_->group(), {"all-gather", "norm of the gradient", 8, steps()},
+                                       comm::all_gather(group_->rank(), pieces), sums));
+  double total = squared(std::move(wholes));
+  for (const double sum : *sums) total += sum;
+  return std::sqrt(total);
+}
+
 optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients) const {
   std::vector<optim::Segment> segments;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
@@ -106,7 +137,13 @@ optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const doubl
   for (std::size_t g = 0; g < groups_.size(); ++g) {
     prepared_[g] = optim::prepare(rule_, std::span(hyper + g * width, width), done + 1);
   }
-  const optim::StepResult result = optim::step(plan, prepared_, options_, workspace, parallel);
+  optim::StepOptions options = options_;
+  double norm = 0;
+  if (group_ != nullptr && optim::needs_norm(options)) {
+    norm = norm_of_whole(plan, workspace, parallel);
+    options.norm = &norm;
+  }
+  const optim::StepResult result = optim::step(plan, prepared_, options, workspace, parallel);
   if (result.skipped) return result;
   set_steps(done + 1);
   arena_->buffer.wrote_on_host();

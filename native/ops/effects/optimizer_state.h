@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "graph/graph.h"
+#include "ops/comm/rank_group.h"
 #include "optim/optimizer.h"
 
 namespace athanor {
@@ -39,6 +40,10 @@ class OptimizerState final : public Resource {
   // By state slot of the rule; null where a slot is unused.
   const std::vector<Variable*>& states_of(int variable) const { return states_of_[static_cast<std::size_t>(variable)]; }
 
+  // Where some variables are a rank's parts of larger ones: the norm of the gradient is that of the whole, which all ranks of the group
+  // come to. `divided`: of every variable, in order. Throws Code::argument for another number of them.
+  void divide(std::shared_ptr<RankGroup> group, std::vector<bool> divided);
+
   optim::OptimPlan plan(const std::vector<const float*>& gradients) const;
 
   // hyper: [groups, hyper-parameters of the rule], the values of this very step.
@@ -46,6 +51,7 @@ class OptimizerState final : public Resource {
 
  private:
   void adopt();
+  double norm_of_whole(const optim::OptimPlan& plan, void* workspace, Parallel& parallel) const;
 
   optim::RuleId rule_;
   std::vector<OptimizerGroup> groups_;
@@ -57,6 +63,8 @@ class OptimizerState final : public Resource {
   std::vector<optim::Group> prepared_;
   std::shared_ptr<Arena> arena_;  // parameters and states, side by side
   Buffer counter_;
+  std::shared_ptr<RankGroup> group_;  // null: every variable is whole
+  std::vector<bool> divided_;
 };
 
 }  // namespace athanor
