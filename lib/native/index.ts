@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { adopt } from "../errors.js";
 import { load, packageRoot } from "./loader.js";
 import type { OpName } from "./operations.js";
-import type { NativeExchange, RanksAddon } from "./ranks.js";
+import type { NativeExchange, NativeRankGroup, RanksAddon } from "./ranks.js";
 import type { NativeSearch } from "./search.js";
 
 export type { NativeSearchRequest } from "./search.js";
@@ -84,6 +84,8 @@ export interface NativeGraph {
     values: readonly ValueId[],
     weight: "share" | "one" | ValueId,
   ): void;
+  /** A collective within a group of ranks. */
+  collective(op: OpName, group: NativeRankGroup, inputs: readonly ValueId[], attrs: NativeAttrs): ValueId;
   setScope(scope: string): void;
   setOutputs(names: readonly string[], values: readonly ValueId[]): void;
   compile(options?: { optimize?: boolean; device?: string | undefined }): NativeProgram;
@@ -277,6 +279,9 @@ export interface Addon extends NativeSearch, RanksAddon {
       gradScale?: number;
       wantNorm?: boolean;
       skipNonfinite?: boolean;
+      /** Which parameters are parts of larger ones that the ranks of the group have among them. */
+      divided?: readonly boolean[];
+      group?: NativeRankGroup;
     },
   ) => NativeOptimizer;
   Dataset: new (

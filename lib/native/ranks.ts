@@ -13,6 +13,14 @@ export interface NativeExchange {
   dispose(): void;
 }
 
+/** native/bindings/parallel.cc: some of the ranks, of which this is one. */
+export interface NativeRankGroup {
+  /** Its members, by their numbers among all ranks. */
+  ranks(): number[];
+  /** The place of this rank among them. */
+  rank(): number;
+}
+
 /** native/bindings/parallel.cc: many steps of data parallelism in one call. */
 export interface NativeShardedLoop {
   run(request: NativeLoopRequest, cancel?: NativeCancel): Promise<NativeLoopResult>;
@@ -50,6 +58,12 @@ export interface RanksAddon {
   ranksLedger(): { name: string; calls: number; sent: number; received: number; seconds: number }[];
   /** What the process is about to end with. */
   noteExit(code: number): void;
-  Exchange: new (shards: number, buckets: readonly { elements: readonly number[]; detail: string }[]) => NativeExchange;
+  /** The one of these groups that this rank is in; without them that of all ranks. */
+  RankGroup: new (name: string, groups?: readonly (readonly number[])[]) => NativeRankGroup;
+  Exchange: new (
+    shards: number,
+    buckets: readonly { elements: readonly number[]; detail: string }[],
+    group?: NativeRankGroup,
+  ) => NativeExchange;
   ShardedLoop: new (config: NativeShardedLoopConfig) => NativeShardedLoop;
 }

@@ -56,7 +56,8 @@ export class Linear extends Module {
     }
     const rows = x.rank === 1 ? x.reshape([1, -1]) : x;
     const product = rows.matmul(this.weight, { transB: true }); // […, out]
-    const y = this.bias ? product.add(this.bias) : product;
+    const { bias } = this;
+    const y = bias ? (bias.form?.addTo?.(product, bias.master()) ?? product.add(bias)) : product;
     return x.rank === 1 ? y.reshape([this.outFeatures]) : y;
   }
 

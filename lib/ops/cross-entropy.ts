@@ -5,6 +5,7 @@ import { wholeNumbers } from "../tensor/composed.js";
 import { showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { weighted } from "./batch-weight.js";
+import { gatheredCrossEntropy } from "./gathered-cross-entropy.js";
 import { requireCount, requireOneOf, requireTensor, requireWithin } from "./require.js";
 
 /** What becomes of the losses of a batch: their mean, their sum, or all of them. */
@@ -46,15 +47,23 @@ export function crossEntropy(logits: Tensor, target: Tensor, options: CrossEntro
   const classes = logits.shape.at(-1)!;
   const rows = logits.rank === 2 ? logits : logits.reshape([-1, classes]);
   const labels = given.rank === 1 ? given : given.reshape([-1]);
-  const [losses, , counted] = logits.trace.applyMany("cross_entropy", [rows, labels], 3, {
-    smoothing: labelSmoothing,
+  const gathered = logits.trace.gathered.get(logits);
+  const { losses, counted } = gathered
+    ? gatheredCrossEntropy(gathered, labels.cast("i32"), { smoothing: labelSmoothing, ignoreIndex })
+    : wholeCrossEntropy(rows, labels, labelSmoothing, ignoreIndex);
+  if (reduction === "none") return lead.length === 1 ? losses : losses.reshape(lead);
+  if (reduction === "sum") return weighted(losses.sum(), "sum");
+  if (ignoreIndex === undefined) return losses.mean();
+  const count = counted.stopGradient();
+  return weighted(losses.sum().div(count.maximum(1)), count);
+}
+
+function wholeCrossEntropy(rows: Tensor, labels: Tensor, smoothing: number, ignoreIndex: number | undefined) {
+  const [losses, , counted] = rows.trace.applyMany("cross_entropy", [rows, labels], 3, {
+    smoothing,
     ...(ignoreIndex === undefined ? {} : { ignore_index: ignoreIndex }),
   });
-  if (reduction === "none") return lead.length === 1 ? losses! : losses!.reshape(lead);
-  if (reduction === "sum") return weighted(losses!.sum(), "sum");
-  if (ignoreIndex === undefined) return losses!.mean();
-  const count = counted!.stopGradient();
-  return weighted(losses!.sum().div(count.maximum(1)), count);
+  return { losses: losses!, counted: counted! };
 }
 
 /** Checks the options of a cross-entropy. @throws ArgumentError */

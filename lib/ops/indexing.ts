@@ -1,6 +1,7 @@
 // Rows by number, and numbers as rows.
 import { wholeNumbers } from "../tensor/composed.js";
 import { requireDType, type DType } from "../tensor/dtype.js";
+import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { requireCount, requireTensor, type Weight } from "./require.js";
 
@@ -14,7 +15,9 @@ import { requireCount, requireTensor, type Weight } from "./require.js";
  */
 export function embedding(table: Weight, index: Tensor): Tensor {
   requireTensor("embedding", "index", index);
-  return index.trace.apply("embedding", [index.operand(table), wholeNumbers(index, "embedding: indices")]);
+  const numbers = wholeNumbers(index, "embedding: indices");
+  const formed = table instanceof Parameter ? table.form?.rows?.(numbers, table.master()) : undefined;
+  return formed ?? index.trace.apply("embedding", [index.operand(table), numbers]);
 }
 
 /**

@@ -49,6 +49,7 @@ export class BoundOptimizer {
         new addon.Optimizer(optimizer.rule, native, {
           ...(clipNorm === undefined ? {} : { maxNorm: clipNorm, skipNonfinite: true }),
           ...(clipValue === undefined ? {} : { clipValue }),
+          ...partsOf(this.parameters),
         }),
       this.where,
     );
@@ -143,6 +144,12 @@ export class BoundOptimizer {
   [Symbol.dispose](): void {
     this.dispose();
   }
+}
+
+// Parameters that ranks have parts of: the norm of the gradient is that of the whole.
+function partsOf(parameters: readonly Parameter[]) {
+  const group = parameters.find(({ form }) => form?.part)?.form?.part?.group;
+  return group && { group, divided: parameters.map(({ form }) => form?.part !== undefined) };
 }
 
 /**

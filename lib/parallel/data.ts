@@ -1,6 +1,7 @@
 // Data parallelism: every rank has the whole model and works on its part of every batch.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
+import { RankGroup } from "./group.js";
 import type { DataParallelism } from "../train/ranks/parallelism.js";
 import { DEADLINE } from "../train/ranks/ranks.js";
 
@@ -15,6 +16,8 @@ export interface DataOptions {
   readonly deadline?: number | undefined;
   /** Bytes of gradients that are exchanged at a time, while the backward pass goes on. Default 25 MiB. */
   readonly bucketBytes?: number | undefined;
+  /** The ranks that batches are divided among, such as those of a mesh. Default all. */
+  readonly group?: RankGroup | undefined;
 }
 
 /**
@@ -35,8 +38,8 @@ export interface DataOptions {
  */
 export function data(options: DataOptions = {}): DataParallelism {
   const where = "parallel.data";
-  checkOptions(where, options, ["shards", "deadline", "bucketBytes"]);
-  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20 } = options;
+  checkOptions(where, options, ["shards", "deadline", "bucketBytes", "group"]);
+  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20, group } = options;
   if (shards !== undefined && !(Number.isSafeInteger(shards) && shards >= 1 && shards <= 4096)) {
     throw new ArgumentError(`${where}: shards must be a whole number from 1 to 4096, got ${got(shards)}`);
   }
@@ -46,5 +49,8 @@ export function data(options: DataOptions = {}): DataParallelism {
   if (!(Number.isSafeInteger(bucketBytes) && bucketBytes >= 1)) {
     throw new ArgumentError(`${where}: bucketBytes must be a whole number from 1 on, got ${got(bucketBytes)}`);
   }
-  return Object.freeze({ kind: "data", shards, deadline, bucketBytes });
+  if (group !== undefined && !(group instanceof RankGroup)) {
+    throw new ArgumentError(`${where}: group must be made by parallel.group or parallel.mesh, got ${got(group)}`);
+  }
+  return Object.freeze({ kind: "data", shards, deadline, bucketBytes, group: group?.native });
 }

@@ -3,3 +3,27 @@ export { data, type DataOptions } from "./data.js";
 export { connect, ledger, world, type LedgerRow, type RankInfo } from "./world.js";
 export type { DataParallelism } from "../train/ranks/parallelism.js";
 export type { World } from "../train/ranks/ranks.js";
+export { group, type RankGroup } from "./group.js";
+export {
+  allGather,
+  allReduce,
+  allToAll,
+  broadcast,
+  partsOf,
+  receive,
+  reduceScatter,
+  replicated,
+  send,
+} from "./collectives.js";
+export type {
+  AllGatherOptions,
+  AllReduceOptions,
+  AllToAllOptions,
+  GradientOption,
+  ReceiveOptions,
+  ReduceScatterOptions,
+  SendOptions,
+  Within,
+} from "./collectives.js";
+export { tensor, type DividedUnits, type TensorOptions, type TensorPlan, type WholeLayer } from "./tensor/plan.js";
+export { mesh, type Mesh, type MeshOptions } from "./mesh.js";

@@ -1,6 +1,8 @@
 // How a parameter's values are held and used, when that is not as plain numbers: quantized, sparse, or numbers that are rounded
 // on their way in. Every use of a parameter in a trace goes through its form, so that a model of any make is compressed without
 // exchanging its layers.
+import type { NativeRankGroup } from "../native/ranks.js";
+import type { Shape } from "./nd-array.js";
 import type { Parameter } from "./parameter.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace } from "./trace.js";
@@ -12,6 +14,17 @@ export interface Conv2dGeometry {
   /** Top, bottom, left, right. */
   readonly padding: readonly number[];
   readonly groups: number;
+}
+
+/** A larger parameter that the ranks of a group have among them. */
+export interface PartOf {
+  readonly group: NativeRankGroup;
+  /** Extents of the whole. */
+  readonly shape: Shape;
+  /** The axis that is divided. */
+  readonly axis: number;
+  /** The places along it that every rank of the group has, in the order of the ranks. */
+  readonly places: readonly (readonly number[])[];
 }
 
 /** What {@link Parameter.setForm} takes; made by `prune` and `quantize`. */
@@ -28,6 +41,12 @@ export interface Form {
   matmul?(x: Tensor, master: Tensor | undefined, transB: boolean): Tensor | undefined;
   /** The convolution of x with this weight; undefined where `tensor` serves. */
   conv2d?(x: Tensor, master: Tensor | undefined, geometry: Conv2dGeometry): Tensor | undefined;
+  /** Rows of this table by number, for `ops.embedding`; undefined where `tensor` serves. */
+  rows?(index: Tensor, master: Tensor | undefined): Tensor | undefined;
+  /** x + this, for a bias; undefined where `tensor` serves. */
+  addTo?(x: Tensor, master: Tensor | undefined): Tensor | undefined;
+  /** Where the numbers are one rank's part of a larger parameter. */
+  readonly part?: PartOf | undefined;
   /** The same with copies of the parts. */
   clone(): Form;
   /** Frees the parts. */

@@ -4,8 +4,17 @@
 import { deviceName, type DeviceName, type DeviceOption } from "../device/index.js";
 import { AthanorError } from "../errors.js";
 import { ArgumentError } from "../errors.js";
-import { addon, call, type NativeAttrs, type NativeGraph, type NativeProgram, type ValueId } from "../native/index.js";
+import {
+  addon,
+  call,
+  type NativeAttrs,
+  type NativeGraph,
+  type NativeProgram,
+  type NativeVariable,
+  type ValueId,
+} from "../native/index.js";
 import type { OpName } from "../native/operations.js";
+import type { NativeRankGroup } from "../native/ranks.js";
 import { requireExact } from "./conversion.js";
 import type { DType } from "./dtype.js";
 import type { NdArray } from "./nd-array.js";
@@ -35,6 +44,15 @@ export interface Companion {
   dispose(): void;
 }
 
+/** Where a tensor comes from that ranks have parts of: who needs no more than the parts leaves the gathering out. */
+export interface Gathered {
+  /** This rank's part along the last dimension. */
+  readonly part: Tensor;
+  /** Extents of all parts. */
+  readonly sizes: readonly number[];
+  readonly group: NativeRankGroup;
+}
+
 /** A graph being written. */
 export class Trace {
   readonly graph: NativeGraph;
@@ -53,6 +71,8 @@ export class Trace {
   private readonly formed = new Map<Parameter, Tensor>();
   private readonly used = new Set<Parameter>();
   private readonly updates = new Map<Parameter, Tensor>();
+  /** Tensors that were gathered from the ranks of a group, and what they were gathered from. */
+  readonly gathered = new WeakMap<Tensor, Gathered>();
   private readonly numbers = new Map<StepNumber, { readonly name: string; readonly tensor: Tensor }>();
 
   constructor(options: TraceOptions = {}, step?: StepScope) {
@@ -98,6 +118,11 @@ export class Trace {
     return tensor;
   }
 
+  /** What a variable holds that is no parameter of a model. */
+  held(variable: NativeVariable): Tensor {
+    return this.handle(call(() => this.graph.parameter(variable)));
+  }
+
   constant(values: NdArray): Tensor {
     return this.handle(call(() => this.graph.constant(values.dtype, values.shape, values.data)));
   }
@@ -123,6 +148,12 @@ export class Trace {
   applyAll(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): Tensor[] {
     const first = this.node(op, inputs, attrs);
     return Array.from({ length: this.graph.valueCount() - first }, (_, i) => this.handle(first + i));
+  }
+
+  /** Appends a collective within a group of ranks; its result. */
+  collective(op: OpName, group: NativeRankGroup, inputs: readonly Tensor[], attrs: NativeAttrs): Tensor {
+    const ids = this.checked(op, inputs);
+    return this.handle(call(() => this.graph.collective(op, group, ids, attrs)));
   }
 
   /** d(loss)/d(value) for every value. */
@@ -271,16 +302,20 @@ export class Trace {
   }
 
   private node(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): ValueId {
+    const ids = this.checked(op, inputs);
+    const id = call(() => this.graph.apply(op, ids, attrs));
+    this.origins.note(id, op, ids);
+    return id;
+  }
+
+  private checked(op: OpName, inputs: readonly Tensor[]): ValueId[] {
     if (this.closed) {
       throw new ArgumentError(
         `${op}: a tensor was used after its function had been traced; tensors live only inside that function: return what is needed from it, and a run gives its numbers`,
       );
     }
     this.requireOwn(op, inputs);
-    const ids = inputs.map((input) => input.id);
-    const id = call(() => this.graph.apply(op, ids, attrs));
-    this.origins.note(id, op, ids);
-    return id;
+    return inputs.map((input) => input.id);
   }
 
   private requireOwn(where: string, tensors: readonly Tensor[]): void {

@@ -24,7 +24,7 @@ import type { Optimizer } from "../optim/index.js";
 import { got } from "../names/got.js";
 import { checkAveraging, type WeightAveraging } from "./averaging.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
-import { checkedParallelism, type DataParallelism } from "./ranks/parallelism.js";
+import { checkedParallelism, type DataParallelism, type Parallelism } from "./ranks/parallelism.js";
 import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./run/early-stopping.js";
 import { checkCount, checkMetrics, checkObject } from "./evaluate/metric-pass.js";
 import type { ProgressStream } from "./run/progress.js";
@@ -141,7 +141,7 @@ export interface FitPlan {
   readonly dropLast: boolean;
   readonly validate: ValidationPlan | undefined;
   readonly distill: LossTerms | undefined;
-  readonly parallel: DataParallelism | undefined;
+  readonly parallel: Parallelism | undefined;
   readonly stopping: EarlyStopping | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
   readonly resume: Resume;
@@ -228,7 +228,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     steps: lengthOf(options, stepsPerEpoch),
     validate,
     distill: options.distill,
-    parallel: checkedParallelism(where, options.parallel, validate?.every.kind),
+    parallel: checkedParallelism(where, options.parallel, { validate, checkpoint, model }),
     stopping:
       options.earlyStopping &&
       new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),

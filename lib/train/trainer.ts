@@ -85,7 +85,7 @@ export class Trainer {
       },
     };
     const source = { where, plan, columns: types, companions: this.companions, hooks: plan.average ? extended : hooks };
-    this.loops = plan.parallel ? new ShardedLoops(source, plan.parallel) : new StepLoops(source);
+    this.loops = plan.parallel?.kind === "data" ? new ShardedLoops(source, plan.parallel) : new StepLoops(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
       this.validation =
@@ -300,7 +300,8 @@ export class Trainer {
     if (plan.parallel) {
       await compareRuns(where, identity);
       const beside = companions.namedParameters();
-      await shareWeights([...parametersIn(plan, loops), ...beside].map(({ parameter }) => parameter));
+      const all = [...parametersIn(plan, loops), ...beside].map(({ parameter }) => parameter);
+      await shareWeights(all.filter(({ form }) => !form?.part));
     }
     this.checkpointer = openCheckpoints(parts, identity);
     const resumed = (await this.checkpointer?.resume()) ? this.position.step : undefined;

@@ -1,4 +1,5 @@
 // new Graph(): a graph being traced. Values are numbers; apply() gives the first of a node's values, the others follow.
+// Long because every way to write a node has its line here.
 #include <cstring>
 
 #include "bindings/classes.h"
@@ -92,7 +93,7 @@ Napi::Value AddonGraph::apply(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const std::string name = to_text(info[0], "an operation's name");
     const OpInfo* row = find_op(name);
-    check(row != nullptr && !row->is(kEffect | kCollective), Code::argument,
+    check(row != nullptr && !row->is(kEffect | kCollective | kWait), Code::argument,
           [&] { return "there is no operation \"" + name + "\""; });
     return Napi::Number::New(info.Env(), get().apply(row->op, to_values(info[1]), to_attrs(info[2])));
   });

@@ -1,3 +1,5 @@
+// What JavaScript sees of ranks: joining them, groups, the exchange of gradients and the loop over it.
+// Long because all of it crosses here, and nothing is computed.
 #include "bindings/parallel.h"
 
 #include "bindings/loops.h"
@@ -180,7 +182,7 @@ void define_ranks(Napi::Env env, Napi::Object exports) {
   exports.Set("noteExit", Napi::Function::New(env, note_exit, "noteExit"));
 }
 
-// new Exchange(shards, buckets: { elements: number[], detail: string }[])
+// new Exchange(shards, buckets: { elements: number[], detail: string }[], group?)
 AddonExchange::AddonExchange(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
     const Napi::Array array = info[1].As<Napi::Array>();
@@ -193,7 +195,12 @@ AddonExchange::AddonExchange(const Napi::CallbackInfo& info) : ObjectWrap(info) 
         bucket.elements.push_back(to_index(elements.Get(i), "elements of a tensor"));
       buckets.push_back(std::move(bucket));
     }
-    exchange_ = std::make_shared<GradientExchange>(connected(), static_cast<int>(to_index(info[0], "shards")),
+    const auto world = connected();
+    const auto& group =
+        info[2].IsObject()
+            ? unwrap<AddonRankGroup>(info[2], Environment::of(info.Env()).rank_group, "group").get()->group()
+            : world->world();
+    exchange_ = std::make_shared<GradientExchange>(world, group, static_cast<int>(to_index(info[0], "shards")),
                                                    std::move(buckets));
     Environment::of(info.Env()).report_memory(info.Env());
   });

@@ -1,4 +1,5 @@
 // Collectives as nodes of a graph, over ranks that are threads: values, gradients, the order of starts and waits, and the proof.
+// Long because every collective has its values and its gradient here.
 #include <cmath>
 #include <functional>
 #include <mutex>

@@ -257,7 +257,7 @@ TEST(what_was_agreed_on_reaches_all_before_anybody_ends) {
       std::vector<Piece> pieces;
       for (int rank = 0; rank < 3; ++rank) pieces.push_back({rank, &told[static_cast<std::size_t>(rank)], sizeof(int)});
       try {
-        all_gather_settled(communicator, {"all-gather", "faults", sizeof(int), 3}, pieces);
+        all_gather_settled(communicator, communicator.world(), {"all-gather", "faults", sizeof(int), 3}, pieces);
       } catch (const Error&) {
         ++broken;
       }

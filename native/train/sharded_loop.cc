@@ -1,3 +1,4 @@
+// Long because a step of a rank is one story: shards, what is told, what is agreed on, the update.
 #include "train/sharded_loop.h"
 
 #include <algorithm>
@@ -54,11 +55,11 @@ ShardedLoop::ShardedLoop(ShardedLoopConfig config) : config_(std::move(config)) 
     }
     update_pointers_.push_back(pointer);
   }
-  const comm::Communicator& communicator = config_.exchange->communicator();
+  const comm::Group& group = *config_.exchange->group();
   std::size_t at = 0;
-  for (int rank = 0; rank < communicator.size(); ++rank) {
+  for (int rank = 0; rank < group.size(); ++rank) {
     told_at_.push_back(at);
-    const int shards = comm::shards_of(config_.exchange->shards(), rank, communicator.size()).count;
+    const int shards = comm::shards_of(config_.exchange->shards(), rank, group.size()).count;
     at += kHead + kPerShard * static_cast<std::size_t>(shards);
   }
   told_at_.push_back(at);
@@ -123,13 +124,13 @@ LoopResult ShardedLoop::run(const LoopRequest& request) {
   LoopResult result;
   for (Index step = 0; step < request.steps && !result.cancelled && !result.guarded; ++step) {
     const auto number = static_cast<std::int64_t>(request.first_step) + step;
-    double* own = told_by(config_.exchange->communicator().rank());
+    double* own = told_by(config_.exchange->group()->rank());
     own[0] = 0;
     own[1] = request.cancelled != nullptr && request.cancelled->load(std::memory_order_relaxed) ? 1 : 0;
     run_shards(request, step, order);
     tell(number);
     config_.exchange->finish();
-    for (int rank = 0; rank < config_.exchange->communicator().size(); ++rank) {
+    for (int rank = 0; rank < config_.exchange->group()->size(); ++rank) {
       if (told_by(rank)[0] != 0) throw_agreed(number);
     }
     if (any_stop()) {
@@ -138,7 +139,7 @@ LoopResult ShardedLoop::run(const LoopRequest& request) {
     }
     update(request, step, result);
     // Every rank has seen the same; one that throws at once must not be faster than the loss is to another.
-    if (result.guarded) comm::settle(config_.exchange->communicator(), number);
+    if (result.guarded) comm::settle(config_.exchange->communicator(), config_.exchange->group(), number);
   }
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   return result;
@@ -148,7 +149,7 @@ LoopResult ShardedLoop::run(const LoopRequest& request) {
 void ShardedLoop::run_shards(const LoopRequest& request, Index step, const std::int32_t* order) {
   failure_ = nullptr;
   const comm::ShardBlock own = config_.exchange->own();
-  double* told = told_by(config_.exchange->communicator().rank());
+  double* told = told_by(config_.exchange->group()->rank());
   for (int s = 0; s < own.count; ++s) {
     const int shard = own.lo + s;
     const RowRange rows = rows_of(config_.rows, shard, config_.exchange->shards());
@@ -211,28 +212,30 @@ void ShardedLoop::run_shard(const LoopRequest& request, Index step, const std::i
 
 void ShardedLoop::tell(std::int64_t step) {
   comm::Communicator& communicator = config_.exchange->communicator();
-  if (communicator.size() == 1) return;
+  const comm::Group& group = *config_.exchange->group();
+  if (group.size() == 1) return;
   std::vector<comm::Piece> pieces;
-  for (int rank = 0; rank < communicator.size(); ++rank) {
+  for (int rank = 0; rank < group.size(); ++rank) {
     const std::size_t r = static_cast<std::size_t>(rank);
     pieces.push_back(
         {rank, told_.data() + told_at_[r], static_cast<Index>((told_at_[r + 1] - told_at_[r]) * sizeof(double))});
   }
-  communicator.run(communicator.world(),
+  communicator.run(config_.exchange->group(),
                    {"all-gather", "losses and faults", static_cast<Index>(told_.size() * 8), step},
-                   comm::all_gather(communicator.rank(), pieces));
+                   comm::all_gather(group.rank(), pieces));
 }
 
 // All ranks throw the error of the first that has one.
 void ShardedLoop::throw_agreed(std::int64_t step) {
   comm::Communicator& communicator = config_.exchange->communicator();
+  const comm::Group& group = *config_.exchange->group();
   struct Wire {
     std::int32_t code = 0;
     char sentence[kSentence] = {};
   };
-  std::vector<Wire> wires(static_cast<std::size_t>(communicator.size()));
+  std::vector<Wire> wires(static_cast<std::size_t>(group.size()));
   if (failure_ != nullptr) {
-    Wire& own = wires[static_cast<std::size_t>(communicator.rank())];
+    Wire& own = wires[static_cast<std::size_t>(group.rank())];
     try {
       std::rethrow_exception(failure_);
     } catch (const Error& error) {
@@ -240,17 +243,20 @@ void ShardedLoop::throw_agreed(std::int64_t step) {
       std::strncpy(own.sentence, error.what(), kSentence - 1);
     }
   }
-  if (communicator.size() > 1) {
+  if (group.size() > 1) {
     std::vector<comm::Piece> pieces;
-    for (int rank = 0; rank < communicator.size(); ++rank)
+    for (int rank = 0; rank < group.size(); ++rank)
       pieces.push_back({rank, &wires[static_cast<std::size_t>(rank)], sizeof(Wire)});
-    comm::all_gather_settled(communicator, {"all-gather", "faults", sizeof(Wire), step}, pieces);
+    comm::all_gather_settled(communicator, config_.exchange->group(), {"all-gather", "faults", sizeof(Wire), step},
+                             pieces);
   }
-  for (int rank = 0; rank < communicator.size(); ++rank) {
+  for (int rank = 0; rank < group.size(); ++rank) {
     const Wire& wire = wires[static_cast<std::size_t>(rank)];
     if (told_by(rank)[0] == 0) continue;
-    const std::string who =
-        communicator.size() == 1 ? "" : comm::named_rank(communicator, rank) + ", step " + std::to_string(step) + ": ";
+    const std::string who = group.size() == 1
+                                ? ""
+                                : comm::named_rank(communicator, group.ranks()[static_cast<std::size_t>(rank)]) +
+                                      ", step " + std::to_string(step) + ": ";
     throw Error(static_cast<Code>(wire.code), who + wire.sentence);
   }
   throw Error(Code::internal, "fit: a rank failed without an error");

@@ -55,7 +55,8 @@ describe("every operation", () => {
   it("refuses another number of operands", () => {
     for (const [name, { arity, traits }] of Object.entries(operations)) {
       const kinds: readonly string[] = traits;
-      if (arity === "variadic" || kinds.some((kind) => ["effect", "source", "collective"].includes(kind))) continue;
+      if (arity === "variadic" || kinds.some((kind) => ["effect", "source", "collective", "wait"].includes(kind)))
+        continue;
       const given = Array.from({ length: arity + 1 }, () => zeros(typed("f32", 1)));
       const error = thrownBy(() => evaluate(given, applying(name as OpName, {})));
       expect(error.message).toBe(`${name}: takes ${arity} operands, got ${arity + 1}`);
@@ -104,7 +105,7 @@ describe("every operation", () => {
     ];
     for (const [name, { arity, traits }] of Object.entries(operations)) {
       const kinds: readonly string[] = traits;
-      if (kinds.some((kind) => ["effect", "source", "collective"].includes(kind))) continue;
+      if (kinds.some((kind) => ["effect", "source", "collective", "wait"].includes(kind))) continue;
       for (const attr of attrs) {
         for (const shape of shapes) {
           for (const dtype of dtypes) {

@@ -16,20 +16,21 @@ import { verify } from "./verify.js";
 
 /** What to shrink and how. */
 export interface ShrinkSource<M extends Module> {
+  /** For messages. Default "prune". */
+  readonly where?: string;
   readonly model: M;
   readonly input: InputSignature;
   readonly analysis: Analysis;
   readonly cuts: ReadonlyMap<Parameter, Cut>;
   /** Classes of the units that go. */
   readonly removed: ReadonlySet<number>;
-  /** What was asked for, to be noted. */
-  readonly asked: Readonly<Record<string, unknown>>;
+  /** What was asked for, to be noted with the model's steps; undefined where nothing is to be noted. */
+  readonly asked: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** The shrunk copy. */
 export function shrink<M extends Module>(source: ShrinkSource<M>): M {
-  const { model, cuts, analysis, removed } = source;
-  const where = "prune";
+  const { model, cuts, analysis, removed, where = "prune" } = source;
   for (const parameter of cuts.keys()) requirePlain(where, parameter, analysis);
   const kept = (unit: number) => !removed.has(analysis.units.classOf(unit));
   const copy = model.clone();
@@ -49,7 +50,7 @@ export function shrink<M extends Module>(source: ShrinkSource<M>): M {
     });
     if (copy instanceof SavedModel) resizeSaved(where, copy, analysis.graphs, kept);
     verify(where, copy, source.input, analysis, kept);
-    recordStep(copy, "prune", source.asked);
+    if (source.asked) recordStep(copy, "prune", source.asked);
     return copy;
   } catch (thrown) {
     copy.dispose();

@@ -2,7 +2,7 @@
 // and the sum of all is the same to the bit whatever the number of ranks.
 import { ArgumentError, UnsupportedError } from "../../errors.js";
 import { addon, call, type NativeCancel, type NativeDataset } from "../../native/index.js";
-import type { NativeShardedLoop } from "../../native/ranks.js";
+import type { NativeRankGroup, NativeShardedLoop } from "../../native/ranks.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { Program } from "../../tensor/program.js";
 import type { Stretch } from "../data/feed.js";
@@ -17,6 +17,7 @@ export class ShardedLoops implements Loops {
   private readonly source: StepLoopsSource;
   readonly shards: number;
   private readonly bucketBytes: number;
+  private readonly group: NativeRankGroup | undefined;
   /** By the rows of a shard. */
   private readonly programs = new Map<number, StepProgram>();
   private readonly loops = new Map<NativeDataset, Map<number, NativeShardedLoop>>();
@@ -25,8 +26,9 @@ export class ShardedLoops implements Loops {
   private held: BoundOptimizer | undefined;
 
   /** @throws ArgumentError for fewer shards than ranks; UnsupportedError for a run with a part that ranks do not share. */
-  constructor(source: StepLoopsSource, { shards, bucketBytes }: DataParallelism) {
-    const { size } = joinedWorld()!;
+  constructor(source: StepLoopsSource, { shards, bucketBytes, group }: DataParallelism) {
+    const size = group?.ranks().length ?? joinedWorld()!.size;
+    this.group = group;
     this.source = source;
     this.shards = shards ?? defaultShards(size);
     this.bucketBytes = bucketBytes;
@@ -99,7 +101,11 @@ export class ShardedLoops implements Loops {
       ...passesOf(source, rows),
       bound: (trace) => (this.held ??= bindTo(source, trace)),
     });
-    this.exchange ??= new ShardedExchange(where, traced, this.shards, this.bucketBytes);
+    this.exchange ??= new ShardedExchange(where, traced, {
+      shards: this.shards,
+      bucketBytes: this.bucketBytes,
+      group: this.group,
+    });
     this.update ??= compileUpdate(where, traced.bound, this.exchange);
     return compileShard(where, traced, this.exchange);
   }

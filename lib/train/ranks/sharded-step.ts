@@ -2,7 +2,7 @@
 // over one shard, which deliver their gradients bucket by bucket, and the update.
 import { UnsupportedError } from "../../errors.js";
 import { addon, call } from "../../native/index.js";
-import type { NativeExchange } from "../../native/ranks.js";
+import type { NativeExchange, NativeRankGroup } from "../../native/ranks.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import { Program } from "../../tensor/program.js";
@@ -23,6 +23,14 @@ interface Bucket {
   readonly detail: string;
 }
 
+/** How an exchange is divided. */
+export interface ExchangeOptions {
+  readonly shards: number;
+  readonly bucketBytes: number;
+  /** The ranks that have shards of a batch; undefined for all. */
+  readonly group: NativeRankGroup | undefined;
+}
+
 /** What is exchanged in a step: gradients in the order in which the backward pass comes to them, then statistics. */
 export class ShardedExchange {
   readonly native: NativeExchange;
@@ -30,7 +38,7 @@ export class ShardedExchange {
   /** Running statistics, such as those of batch norms: the mean over the shards. */
   readonly statistics: readonly Bucket[];
 
-  constructor(where: string, traced: TracedPass, shards: number, bucketBytes: number) {
+  constructor(where: string, traced: TracedPass, { shards, bucketBytes, group }: ExchangeOptions) {
     const { bound, trace } = traced;
     this.gradients = bucketsOf([...bound.parameters].reverse(), bucketBytes, "gradients");
     const statistics = trace.pendingUpdates().map(([parameter]) => parameter);
@@ -45,7 +53,7 @@ export class ShardedExchange {
       elements: parameters.map(({ size }) => size),
       detail,
     }));
-    this.native = call(() => new addon.Exchange(shards, buckets), where);
+    this.native = call(() => new addon.Exchange(shards, buckets, group), where);
   }
 
   /** The names of the update's inputs, by bucket. */

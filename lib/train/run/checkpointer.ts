@@ -14,6 +14,7 @@ import {
   type RunState,
   type Section,
 } from "../../checkpoint/index.js";
+import type { WholeTensors } from "../ranks/whole.js";
 
 /** What a checkpoint holds beside tensors. */
 export interface Content {
@@ -34,6 +35,8 @@ export interface CheckpointSource {
   readonly state: RunState;
   /** Whether this process writes them: one of the ranks does. Default true. */
   readonly writes?: boolean | undefined;
+  /** Makes whole tensors of those that ranks have parts of. */
+  readonly whole?: WholeTensors | undefined;
 }
 
 /** Where a run is when a checkpoint may be due. */
@@ -68,7 +71,10 @@ export class Checkpointer {
     const opened = await this.find();
     if (!opened) return false;
     compareIdentity(where, opened.path, opened.content.identity, identity, allow);
-    await state.restore(opened.content.values, (tensors) => opened.read(tensors));
+    const { whole } = this.source;
+    await state.restore(opened.content.values, (tensors) =>
+      whole?.any ? whole.read(tensors, (all) => opened.read(all)) : opened.read(tensors),
+    );
     this.last = { step: opened.step, at: performance.now() };
     return true;
   }
@@ -82,7 +88,8 @@ export class Checkpointer {
   /** Writes a checkpoint if one is due; resolves when the state is copied. */
   async offer(moment: CheckpointMoment): Promise<void> {
     const every = this.source.plan?.every;
-    if (!every || moment.step === this.last.step || this.source.writes === false) return;
+    const takesPart = this.source.writes !== false || this.source.whole?.any === true;
+    if (!every || moment.step === this.last.step || !takesPart) return;
     const due =
       every.kind === "epoch"
         ? moment.epochEnd
@@ -94,10 +101,11 @@ export class Checkpointer {
 
   /** Writes a checkpoint now and waits until it is on the disk; its path, undefined where none are kept. @throws FileError */
   async finish(moment: CheckpointMoment): Promise<string | undefined> {
-    if (!this.generations || this.source.writes === false) return undefined;
+    const { writes, whole } = this.source;
+    if (!this.generations || (writes === false && !whole?.any)) return undefined;
     await this.writing;
-    const { path } = await this.put(moment);
-    return resolve(path);
+    const put = await this.copied(moment);
+    return put && resolve((await put()).path);
   }
 
   /** Waits for what is being written and frees the copies. */
@@ -129,6 +137,7 @@ export class Checkpointer {
   private async write(moment: CheckpointMoment): Promise<void> {
     await this.writing;
     const put = await this.copied(moment);
+    if (!put) return;
     this.writing = put().then(
       () => undefined,
       (thrown: unknown) => {
@@ -138,15 +147,19 @@ export class Checkpointer {
     );
   }
 
-  private async put(moment: CheckpointMoment): Promise<{ path: string }> {
-    return (await this.copied(moment))();
-  }
-
-  private async copied({ step, best }: CheckpointMoment): Promise<() => Promise<{ path: string }>> {
+  // Undefined where another rank writes.
+  private async copied({ step, best }: CheckpointMoment): Promise<(() => Promise<{ path: string }>) | undefined> {
     const { state, identity, plan } = this.source;
     const content: Content = { identity, values: state.values(), written: new Date().toISOString() };
-    const tensors = await this.stage.take(state.tensors());
+    const { whole, writes } = this.source;
+    const gathered = whole?.any ? await whole.gather(state.tensors()) : undefined;
     this.last = { step, at: performance.now() };
+    if (writes === false) {
+      gathered?.dispose();
+      return undefined;
+    }
+    const tensors = await this.stage.take(gathered?.tensors ?? state.tensors());
+    gathered?.dispose();
     return async () => {
       const written = await this.generations!.write(step, content, tensors);
       const spared = plan!.best && best !== undefined ? [best] : [];

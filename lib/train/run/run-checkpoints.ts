@@ -8,6 +8,7 @@ import type { FitHooks } from "./hooks.js";
 import { identityOf } from "./identity.js";
 import { optimizerOf, parametersOf } from "./participants.js";
 import { joinedWorld } from "../ranks/ranks.js";
+import { WholeTensors } from "../ranks/whole.js";
 import type { Loops } from "../step/step-loops.js";
 
 /** What {@link openCheckpoints} looks at. */
@@ -51,7 +52,8 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     .add("average", average ?? {})
     .add("hooks", hooks.participant ?? {});
   const writes = !plan.parallel || joinedWorld()!.rank === 0;
-  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes });
+  const whole = new WholeTensors(where, named());
+  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes, whole });
 }
 
 /** All that training changes, by name: parameters and running statistics; of a plain function the parameters that it used. */

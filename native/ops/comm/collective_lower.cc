@@ -1,5 +1,6 @@
 // How a collective runs on the CPU: its start hands an operation to the communicator's thread and its wait ends when that has moved
 // all bytes. A start copies what it sends, so that its operand may go; the result and the copies live until the wait.
+// Long because every collective is one class here, with how it is packed, sent and unpacked.
 #include <cstring>
 
 #include "base/error.h"

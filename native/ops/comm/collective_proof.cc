@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "base/error.h"
+#include "comm/agreement.h"
 #include "comm/transfers.h"
 
 namespace athanor {
@@ -101,13 +102,7 @@ void compare_texts(const RankGroup& group, const std::string& own, const std::ve
   for (std::size_t r = 0; r < texts->size(); ++r)
     pieces.push_back({static_cast<int>(r), (*texts)[r].data(), digests[r].bytes});
   group.communicator().wait(gather(group, pieces, texts));
-  try {  // no rank ends before all have read why
-    auto here = std::make_shared<std::vector<std::byte>>(texts->size());
-    std::vector<comm::Piece> marks;
-    for (std::size_t r = 0; r < here->size(); ++r) marks.push_back({static_cast<int>(r), here->data() + r, 1});
-    group.communicator().wait(gather(group, marks, here));
-  } catch (const Error&) {
-  }
+  comm::settle(group.communicator(), group.group(), -1);  // no rank ends before all have read why
   throw_difference(group, *texts);
 }
 

@@ -11,8 +11,9 @@
 namespace athanor {
 
 std::shared_ptr<RankGroup> rank_group(const Graph& graph, const Attrs& attrs) {
+  const auto number = static_cast<std::size_t>(attrs.integer("resource"));
   auto group =
-      std::dynamic_pointer_cast<RankGroup>(graph.resources()[static_cast<std::size_t>(attrs.integer("resource"))]);
+      number < graph.resources().size() ? std::dynamic_pointer_cast<RankGroup>(graph.resources()[number]) : nullptr;
   check(group != nullptr, Code::internal, [] { return "a collective's resource is not a group of ranks"; });
   return group;
 }

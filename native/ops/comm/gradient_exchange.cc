@@ -38,15 +38,15 @@ void accumulate(float* y, const float* x, float w, std::span<const float* const>
 
 }  // namespace
 
-GradientExchange::GradientExchange(std::shared_ptr<comm::Communicator> communicator, int shards,
-                                   std::vector<GradientBucket> buckets)
-    : communicator_(std::move(communicator)), shards_(shards), buckets_(std::move(buckets)) {
-  const int size = communicator_->size();
+GradientExchange::GradientExchange(std::shared_ptr<comm::Communicator> communicator, std::shared_ptr<comm::Group> group,
+                                   int shards, std::vector<GradientBucket> buckets)
+    : communicator_(std::move(communicator)), group_(std::move(group)), shards_(shards), buckets_(std::move(buckets)) {
+  const int size = group_->size();
   check(shards >= size, Code::argument, [&] {
     return "parallel.data: " + std::to_string(size) + " ranks need at least as many shards, got " +
            std::to_string(shards) + "; give shards: " + std::to_string(size) + ", or a multiple of it";
   });
-  own_ = comm::shards_of(shards, communicator_->rank(), size);
+  own_ = comm::shards_of(shards, group_->rank(), size);
   schedule_ = comm::schedule_of(shards, own_);
   plan_ = {DType::f32, comm::Reduce::sum, shards, {}};
   for (int rank = 0; rank < size; ++rank) {
@@ -59,7 +59,7 @@ GradientExchange::GradientExchange(std::shared_ptr<comm::Communicator> communica
       state.elements += (count + kAlign - 1) / kAlign * kAlign;
     }
     for (int i = 0; i < schedule_.buffers; ++i) state.buffers.push_back(std::make_shared<Block>(state.elements * 4));
-    state.staging = std::make_shared<Block>(comm::staging_bytes(plan_, communicator_->rank(), state.elements));
+    state.staging = std::make_shared<Block>(comm::staging_bytes(plan_, group_->rank(), state.elements));
     states_.push_back(std::move(state));
   }
 }
@@ -109,11 +109,11 @@ void GradientExchange::start_ready() {
     for (const int i : schedule_.partials) data.own.push_back(state.buffers[static_cast<std::size_t>(i)]->data());
     data.result = data.own[0];
     data.elements = state.elements;
-    const bool alone = communicator_->size() == 1 && data.own.size() == 1;
+    const bool alone = group_->size() == 1 && data.own.size() == 1;
     if (alone) continue;
-    state.ticket = communicator_->start(
-        communicator_->world(), {"all-reduce", buckets_[started_].detail, state.elements * 4, step_},
-        comm::reduction(plan_, communicator_->rank(), std::move(data), state.staging->data()), shared_from_this());
+    state.ticket = communicator_->start(group_, {"all-reduce", buckets_[started_].detail, state.elements * 4, step_},
+                                        comm::reduction(plan_, group_->rank(), std::move(data), state.staging->data()),
+                                        shared_from_this());
   }
 }
 

@@ -24,10 +24,13 @@ struct GradientBucket {
 class GradientExchange final : public Resource, public std::enable_shared_from_this<GradientExchange> {
  public:
   // Throws Code::argument when there are fewer shards than ranks.
-  GradientExchange(std::shared_ptr<comm::Communicator> communicator, int shards, std::vector<GradientBucket> buckets);
+  GradientExchange(std::shared_ptr<comm::Communicator> communicator, std::shared_ptr<comm::Group> group, int shards,
+                   std::vector<GradientBucket> buckets);
 
   comm::Communicator& communicator() const { return *communicator_; }
   const std::shared_ptr<comm::Communicator>& shared_communicator() const { return communicator_; }
+  // The ranks that have shards of the same batch: of a mesh, those along its data dimension.
+  const std::shared_ptr<comm::Group>& group() const { return group_; }
   int shards() const { return shards_; }
   comm::ShardBlock own() const { return own_; }
   const std::vector<GradientBucket>& buckets() const { return buckets_; }
@@ -62,6 +65,7 @@ class GradientExchange final : public Resource, public std::enable_shared_from_t
   void start_ready();
 
   std::shared_ptr<comm::Communicator> communicator_;
+  std::shared_ptr<comm::Group> group_;
   int shards_;
   comm::ShardBlock own_;
   comm::ShardSchedule schedule_;

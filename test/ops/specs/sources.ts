@@ -100,6 +100,8 @@ const randomUniform: OpSpec = {
   errors: [{ inputs: [], attrs: { shape: [2] }, code: "ERR_ATHANOR_ARGUMENT", message: 'attribute "key" is missing' }],
 };
 
+const collectives = "test/parallel/collectives.test.ts";
+
 export const sources = {
   input: elsewhere("test/unit/tensor/compile.test.ts", "made by Graph.input; every sample of the matrix feeds some"),
   parameter: elsewhere("test/unit/tensor/compile.test.ts", "made by Graph.parameter from a variable"),
@@ -108,6 +110,16 @@ export const sources = {
   random_uniform: randomUniform,
   fused: elsewhere("test/ops/fused.test.ts", "made by the fuser alone, of every elementwise operation of the matrix"),
   gradient_bucket: elsewhere("test/parallel/data.test.ts", "it delivers gradients to other ranks"),
+  all_reduce: elsewhere(collectives, "it sums over ranks"),
+  all_gather: elsewhere(collectives, "it joins parts of ranks"),
+  reduce_scatter: elsewhere(collectives, "it sums over ranks"),
+  broadcast: elsewhere(collectives, "it reads one rank's value"),
+  all_to_all: elsewhere(collectives, "it exchanges parts between ranks"),
+  send: elsewhere(collectives, "it goes to another rank"),
+  receive: elsewhere(collectives, "it comes from another rank"),
+  replicated: elsewhere(collectives, "its gradient is summed over ranks"),
+  collective_start: elsewhere(collectives, "made by the compiler alone"),
+  collective_wait: elsewhere(collectives, "made by the compiler alone"),
   assign: elsewhere("test/unit/tensor/compile.test.ts", "its effect is a variable's next value"),
   optimizer_step: elsewhere("test/golden/optimizers.test.ts", "its effect is held to PyTorch's trajectories"),
 } as const;

@@ -1,0 +1,120 @@
+// How a rank's part of a weight is used: the collectives of tensor parallelism stand where a layer multiplies by its weight, adds its
+// bias or looks up its rows, so that a model of any make is divided without exchanging its layers (Megatron-LM, Shoeybi et al. 2019).
+import { UnsupportedError } from "../../errors.js";
+import type { Conv2dGeometry, Form, PartOf } from "../../tensor/form.js";
+import { array } from "../../tensor/nd-array.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import type { Trace } from "../../tensor/trace.js";
+import { allGather, allReduce, replicated } from "../collectives.js";
+import type { RankGroup } from "../group.js";
+
+/** What a part of a parameter is for. */
+export type Role = "column" | "row" | "part" | "logits" | "vocabulary" | "tied" | "logits bias";
+
+const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
+
+// One value a trace, however many weights multiply it: its gradients are added up before they are summed over ranks.
+const shared = new WeakMap<Tensor, Map<RankGroup, Tensor>>();
+function sharedBy(group: RankGroup, x: Tensor): Tensor {
+  const own = shared.get(x) ?? new Map<RankGroup, Tensor>();
+  shared.set(x, own);
+  const known = own.get(group) ?? replicated(x, { group });
+  own.set(group, known);
+  return known;
+}
+
+/** A rank's part of a parameter. */
+export class TensorForm implements Form {
+  readonly kind = "a part of a tensor";
+  readonly parts = {};
+  readonly packed = false;
+  readonly role: Role;
+  readonly part: PartOf;
+  private readonly group: RankGroup;
+
+  constructor(role: Role, group: RankGroup, part: PartOf) {
+    this.role = role;
+    this.group = group;
+    this.part = part;
+  }
+
+  // Extents of the parts.
+  private get sizes(): number[] {
+    return this.part.places.map(({ length }) => length);
+  }
+
+  tensor(_trace: Trace, master: Tensor | undefined): Tensor {
+    if (this.role === "part") return master!;
+    throw new UnsupportedError(
+      `parallel.tensor: a weight that is divided (${this.role}) is used in another way than by x.matmul(weight), ops.conv2d or ops.embedding; leave it whole: { keep: … }`,
+    );
+  }
+
+  matmul(x: Tensor, master: Tensor | undefined, transB: boolean): Tensor | undefined {
+    const { group } = this;
+    const product = (input: Tensor) =>
+      input.trace.apply("matmul", [input, master!], { trans_a: false, trans_b: transB });
+    switch (this.role) {
+      case "column":
+        return product(sharedBy(group, x));
+      case "row":
+        return allReduce(product(x), { group, gradient: "same" });
+      case "logits":
+      case "tied":
+        return this.gather(product(sharedBy(group, x)));
+      default:
+        return undefined;
+    }
+  }
+
+  conv2d(x: Tensor, master: Tensor | undefined, geometry: Conv2dGeometry): Tensor | undefined {
+    const { group } = this;
+    const image = (input: Tensor) => input.trace.apply("conv2d", [input, master!], { ...geometry });
+    if (this.role === "column") return image(sharedBy(group, x));
+    return this.role === "row" ? allReduce(image(x), { group, gradient: "same" }) : undefined;
+  }
+
+  // Rows of other ranks are 0 here, so that the sum over ranks has every row once.
+  rows(index: Tensor, master: Tensor | undefined): Tensor | undefined {
+    if (this.role !== "vocabulary" && this.role !== "tied") return undefined;
+    const { group, sizes } = this;
+    const first = total(sizes.slice(0, group.rank));
+    const own = sizes[group.rank]!;
+    const numbers = index.cast("i32");
+    const inside = numbers.trace.apply("logical_and", [numbers.ge(first), numbers.lt(first + own)]);
+    const local = inside.where(numbers.sub(first), numbers.mul(0));
+    const found = index.trace.apply("embedding", [master!, local]);
+    const mask = inside.cast("f32").reshape([...index.shape, 1]);
+    const rows = allReduce(found.mul(mask), { group, gradient: "same" });
+    return rows.add(outOfRange(numbers, total(sizes)));
+  }
+
+  // product + bias, where the product is gathered: the bias is added to this rank's part.
+  addTo(x: Tensor, master: Tensor | undefined): Tensor | undefined {
+    if (this.role !== "logits bias") return undefined;
+    const known = x.trace.gathered.get(x);
+    if (known) return this.gather(known.part.add(master!));
+    throw new UnsupportedError("parallel.tensor: a bias of divided outputs is added to something else than them");
+  }
+
+  private gather(part: Tensor): Tensor {
+    const { group, sizes } = this;
+    const whole = allGather(part, { group, axis: part.rank - 1, sizes, gradient: "same" });
+    part.trace.gathered.set(whole, { part, sizes, group: group.native });
+    return whole;
+  }
+
+  clone(): TensorForm {
+    return new TensorForm(this.role, this.group, this.part);
+  }
+
+  dispose(): void {
+    // Nothing of its own.
+  }
+}
+
+// 0 for every number below `count`; a run that meets another ends with the sentence of a table of so many rows, on all ranks.
+function outOfRange(index: Tensor, count: number): Tensor {
+  const table = index.trace.constant(array(new Float32Array(0), [count, 0]));
+  return index.trace.apply("embedding", [table, index]).sum(-1, { keep: true });
+}
