@@ -1,13 +1,12 @@
 // The translation units of the engine: some source files compiled together. Most of the time of a small C++ file goes into the
 // headers that it shares with its neighbours; together they are read once, which more than halves the work of a build.
-// binding.gyp runs this file, which writes build/units/*.cc and prints their names.
+// binding.gyp runs this file, which writes build/units/*.cc and prints their names; the native tests are built from such units too.
 // Files that give the same name to something of their own (an operation's `infer`, say) are kept in units apart.
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { chdir } from "node:process";
+import { existsSync, mkdirSync, readFileSync, readdirSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { argv, chdir } from "node:process";
 import { fileURLToPath } from "node:url";
 
 chdir(fileURLToPath(new URL("../..", import.meta.url)));
-const folder = "build/units";
 // In a checkout few enough that a change compiles little; on installation the most that names allow, as the kernels of one instruction
 // set take longer than any such unit anyway.
 const filesInUnit = existsSync("scripts/generate/sources.mjs") ? 8 : 32;
@@ -39,7 +38,7 @@ function ownNames(path) {
 }
 
 /** Puts each file into the first unit that has space and none of the file's names. */
-function unitsOf(paths) {
+export function unitsOf(paths) {
   const units = [];
   for (const path of paths) {
     const names = ownNames(path);
@@ -52,17 +51,26 @@ function unitsOf(paths) {
   return units;
 }
 
-mkdirSync(folder, { recursive: true });
-const written = new Set();
-for (const unit of [...unitsOf(listed("athanor_engine_sources")), ...unitsOf(listed("athanor_binding_sources"))]) {
-  let number = 1;
-  while (written.has(`${unit.room}_${number}.cc`)) number += 1;
-  const name = `${unit.room}_${number}.cc`;
-  written.add(name);
-  const text = unit.paths.map((path) => `#include "${path.replace(/^native\//, "")}"\n`).join("");
-  // Untouched where nothing changed, for make.
-  if (!existsSync(`${folder}/${name}`) || readFileSync(`${folder}/${name}`, "utf8") !== text)
-    writeFileSync(`${folder}/${name}`, text);
-  console.log(`${folder}/${name}`);
+/** Writes units into a folder, which keeps nothing else, and returns their paths. */
+export function writeUnits(folder, units) {
+  mkdirSync(folder, { recursive: true });
+  const written = new Set();
+  for (const unit of units) {
+    let number = 1;
+    while (written.has(`${unit.room}_${number}.cc`)) number += 1;
+    const name = `${unit.room}_${number}.cc`;
+    written.add(name);
+    const text = unit.paths.map((path) => `#include "${path.replace(/^native\//, "")}"\n`).join("");
+    // Untouched where nothing changed, for make.
+    if (!existsSync(`${folder}/${name}`) || readFileSync(`${folder}/${name}`, "utf8") !== text)
+      writeFileSync(`${folder}/${name}`, text);
+  }
+  for (const name of readdirSync(folder)) if (!written.has(name)) rmSync(`${folder}/${name}`);
+  return [...written].map((name) => `${folder}/${name}`);
 }
-for (const name of readdirSync(folder)) if (!written.has(name)) rmSync(`${folder}/${name}`);
+
+// npm links a package into place at times: the path that was asked for is not always the file's own.
+if (argv[1] && realpathSync(argv[1]) === fileURLToPath(import.meta.url)) {
+  const units = [...unitsOf(listed("athanor_engine_sources")), ...unitsOf(listed("athanor_binding_sources"))];
+  for (const path of writeUnits("build/units", units)) console.log(path);
+}

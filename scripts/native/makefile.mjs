@@ -1,10 +1,11 @@
 // Writes build/native-<configuration>/Makefile: the engine without its Node bindings as a static library, one executable
-// for every native/test/*_test.cc and bench/native/*_bench.cc. Objects depend on their own command line, so that a changed
+// for every native/test/*_test.cc and bench/native/*_bench.cc. The engine is compiled in the units of an installation. Objects depend on their own command line, so that a changed
 // flag rebuilds what it touches.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { filesBelow } from "../files-below.mjs";
 import { ccachePrefix } from "../install/compilers.mjs";
+import { unitsOf, writeUnits } from "../install/units.mjs";
 import { commonFlags, isasOf } from "./toolchains.mjs";
 
 function writeIfChanged(path, text) {
@@ -46,7 +47,9 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
     );
     return target;
   };
-  const objects = [...engine, ...shared].map(object);
+  const kernels = engine.filter((path) => isaOf(path));
+  const units = writeUnits(`${out}/units`, unitsOf(engine.filter((path) => !isaOf(path))));
+  const objects = [...kernels, ...units, ...shared].map(object);
   const archive = `${out}/libathanor.a`;
   writeIfChanged(`${out}/objects.list`, `${objects.join("\n")}\n`);
   rules.push(`${archive}: ${objects.join(" ")} ${out}/objects.list\n\t@rm -f $@\n\t@$(AR) rcs $@ ${objects.join(" ")}`);
