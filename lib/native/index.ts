@@ -7,8 +7,10 @@ import { load, packageRoot } from "./loader.js";
 import type { OpName } from "./operations.js";
 import type { NativeExchange, NativeRankGroup, RanksAddon } from "./ranks.js";
 import type { NativeSearch } from "./search.js";
+import type { NativeCsvRule, NativeCsvRuleHandle, NativeCsvScan } from "./tables.js";
 
 export type { NativeSearchRequest } from "./search.js";
+export type { NativeCsvColumn, NativeCsvRule, NativeCsvRuleHandle } from "./tables.js";
 
 /** Instruction sets that the engine may have been built for. */
 export type Isa = "scalar" | "avx2" | "avx512" | "neon";
@@ -255,9 +257,47 @@ export interface Addon extends NativeSearch, RanksAddon {
     x: NativeArray,
     shape: readonly number[],
     how: Readonly<
-      Record<"flipLeftRight" | "flipUpDown" | "pad" | "cutout" | "fill" | "seed" | "epoch" | "first", number>
+      Record<
+        | "flipLeftRight"
+        | "flipUpDown"
+        | "pad"
+        | "cutout"
+        | "fill"
+        | "rotate"
+        | "brightness"
+        | "contrast"
+        | "saturation"
+        | "hue"
+        | "bound"
+        | "seed"
+        | "epoch"
+        | "first",
+        number
+      >
     >,
   ): Promise<ArrayBuffer>;
+  /** A whole group of samples blended with one another, and their targets f32 [n, targets]; neither is to be written meanwhile. */
+  blendSamples(
+    x: NativeArray,
+    shape: readonly number[],
+    y: Float32Array,
+    how: Readonly<Record<"targets" | "alpha" | "share" | "seed" | "epoch" | "first", number>> & {
+      readonly isCut: boolean;
+    },
+  ): Promise<{ readonly x: ArrayBuffer; readonly y: ArrayBuffer }>;
+  /** How rows of a file of comma-separated text become numbers. */
+  csvRule(rule: NativeCsvRule): NativeCsvRuleHandle;
+  /** Up to `most` rows of an open file from byte `offset` on; without a rule all of them come as cells. */
+  scanCsv(
+    descriptor: number,
+    shown: string,
+    offset: number,
+    line: number,
+    grammar: { readonly delimiter: string; readonly recordDelimiter: string },
+    rule: NativeCsvRuleHandle | undefined,
+    most: number,
+    operation: string,
+  ): Promise<NativeCsvScan>;
   /** Windows of `length` tokens of `bytes` bytes each from an open file, as i32 [starts, length]. */
   readWindows(
     descriptor: number,

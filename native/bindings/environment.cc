@@ -5,6 +5,7 @@
 #include "bindings/files.h"
 #include "bindings/sources.h"
 #include "bindings/state.h"
+#include "bindings/tables.h"
 #include "bindings/tune.h"
 #include "runtime/memory.h"
 
@@ -102,7 +103,10 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("readState", Napi::Function::New(env, read_state, "readState"));
   exports.Set("removeState", Napi::Function::New(env, remove_state, "removeState"));
   exports.Set("augmentImages", Napi::Function::New(env, augment_images, "augmentImages"));
+  exports.Set("blendSamples", Napi::Function::New(env, blend_samples, "blendSamples"));
   exports.Set("readWindows", Napi::Function::New(env, read_windows, "readWindows"));
+  exports.Set("csvRule", Napi::Function::New(env, csv_rule, "csvRule"));
+  exports.Set("scanCsv", Napi::Function::New(env, scan_csv, "scanCsv"));
   exports.Set("devices", Napi::Function::New(env, devices, "devices"));
   exports.Set("setDeviceFolder", Napi::Function::New(env, set_device_folder, "setDeviceFolder"));
   exports.Set("deviceCalls", Napi::Function::New(env, device_calls, "deviceCalls"));

@@ -11,8 +11,10 @@ import { images } from "../images.js";
 import type { Chunk, ReadRequest } from "./batch-source.js";
 import { orderOf } from "./basic.js";
 import { dropped } from "./chunks.js";
+import { decoderOf } from "./image-decoder.js";
 import { isImage, readImage, type Image, type ImageForm } from "./image-file.js";
 import { Source } from "./source.js";
+import { mostThreads } from "./threads/pool.js";
 
 /** Options of {@link imageFolder}. */
 export interface ImageFolderOptions extends ImageForm {
@@ -52,14 +54,19 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   const { classes, files } = await imageFiles(where, folder, options.classes);
   const first = await firstImage(where, files, options, onError === "skip");
   let skipped = 0;
-  const read = async (path: string): Promise<Image | undefined> => {
+  const usable = async (path: string, image: Promise<Image>): Promise<Image | undefined> => {
     try {
-      return sameSize(where, await readImage(where, path, { size, channels }), path, first);
+      return sameSize(where, await image, path, first);
     } catch (thrown) {
       if (onError === "throw" || !(thrown instanceof AthanorError)) throw thrown;
       skipped += 1;
       return undefined;
     }
+  };
+  const decode = decoderOf(where, { size, channels }, first.image);
+  const read: ReadImages = async (paths) => {
+    const images = await decode(paths);
+    return Promise.all(paths.map((path, i) => usable(path, images[i]!)));
   };
   return new Source({
     x: { dtype: "u8", shape: [...first.image.shape] },
@@ -144,25 +151,44 @@ function sameSize(where: string, image: Image, path: string, first: First): Imag
   );
 }
 
+/** Some images in the order of their files; undefined for one that is left out. */
+type ReadImages = (paths: readonly string[]) => Promise<(Image | undefined)[]>;
+
+type FileAndLabel = ImageFiles["files"][number];
+
 async function* chunksOf(
-  files: ImageFiles["files"],
+  files: readonly FileAndLabel[],
   order: Int32Array | undefined,
   { skip, signal }: ReadRequest,
-  read: (path: string) => Promise<Image | undefined>,
+  read: ReadImages,
 ): AsyncGenerator<Chunk> {
+  const working: Promise<Chunk | undefined>[] = [];
   for (let from = skip; from < files.length; from += chunkRows) {
     if (signal?.aborted) throw aborted("data.imageFolder", signal);
     const until = Math.min(files.length, from + chunkRows);
     const picked = Array.from({ length: until - from }, (_, i) => files[order ? order[from + i]! : from + i]!);
-    const decoded = await Promise.all(picked.map(async ({ path, label }) => ({ image: await read(path), label })));
-    const there = decoded.filter(({ image }) => image !== undefined);
-    if (there.length === 0) continue;
-    const { shape, data } = there[0]!.image!;
-    const x = new Uint8Array(there.length * data.length); // (n, C, H, W)
-    there.forEach(({ image }, i) => x.set(image!.data, i * data.length));
-    const y = Int32Array.from(there, ({ label }) => label);
-    yield { x: new NdArray(x, [there.length, ...shape], "u8"), y: new NdArray(y, [there.length], "i32") };
+    const chunk = chunkOfImages(picked, read);
+    chunk.catch(() => undefined); // thrown where it is awaited
+    working.push(chunk);
+    if (working.length < mostThreads) continue;
+    const done = await working.shift();
+    if (done) yield done;
   }
+  for (const chunk of working) {
+    const done = await chunk;
+    if (done) yield done;
+  }
+}
+
+async function chunkOfImages(picked: readonly FileAndLabel[], read: ReadImages): Promise<Chunk | undefined> {
+  const images = await read(picked.map(({ path }) => path));
+  const there = picked.flatMap(({ label }, i) => (images[i] ? [{ label, image: images[i] }] : []));
+  if (there.length === 0) return undefined;
+  const { shape, data } = there[0]!.image;
+  const x = new Uint8Array(there.length * data.length); // (n, C, H, W)
+  there.forEach(({ image }, i) => x.set(image.data, i * data.length));
+  const y = Int32Array.from(there, ({ label }) => label);
+  return { x: new NdArray(x, [there.length, ...shape], "u8"), y: new NdArray(y, [there.length], "i32") };
 }
 
 // Names and lengths of all files: reading a hundred thousand images to know them again would take longer than an epoch.

@@ -12,6 +12,9 @@ export interface ChunkPlace {
   readonly index: number;
 }
 
+/** Changes samples, row by row and the same every time. */
+export type ChangeChunk = (chunk: Chunk, place: ChunkPlace) => Chunk | Promise<Chunk>;
+
 /** Options of {@link Source.map}. */
 export interface MapOptions {
   /** Element type and shape of x afterwards. Default as before. */
@@ -20,7 +23,7 @@ export interface MapOptions {
   readonly y?: SampleType | undefined;
   /** What the function does, for checkpoints: another name is another source. Default the function's own name. */
   readonly name?: string | undefined;
-  /** How many chunks are in work at a time. Default 1. */
+  /** How many chunks are in work at a time. Default 1; for a module as many as there are threads for it, up to 4. */
   readonly concurrency?: number | undefined;
 }
 
@@ -28,7 +31,7 @@ export interface MapOptions {
 export async function* mapped(
   chunks: AsyncIterable<Chunk>,
   types: Pick<BatchSource, "x" | "y">,
-  change: (chunk: Chunk, place: ChunkPlace) => Chunk | Promise<Chunk>,
+  change: ChangeChunk,
   { seed, epoch, skip }: ReadRequest,
   concurrency: number,
 ): AsyncGenerator<Chunk> {

@@ -6,9 +6,13 @@ import { Dataset, type SamplesInfo } from "../dataset.js";
 import { augmented, augmentNames, planAugmentation, type AugmentOptions } from "./augment.js";
 import { rowsIn, type BatchSource, type Chunk, type ReadRequest, type SampleType } from "./batch-source.js";
 import { dropped, Gathered, limited, pickRows } from "./chunks.js";
-import { mapped, type ChunkPlace, type MapOptions } from "./map.js";
+import { mapped, type ChangeChunk, type MapOptions } from "./map.js";
+import { blended, planBlend, type BlendPlan, type CutmixOptions, type MixupOptions } from "./blend.js";
 import { ahead } from "./prefetch.js";
 import { shuffled } from "./shuffle.js";
+import { chunkOf } from "./threads/change.js";
+import { mostThreads, oneInThread } from "./threads/pool.js";
+import { plainChunk, type PlainChunk } from "./threads/protocol.js";
 
 /** What a {@link Source} is made of. */
 export interface SourceParts extends Pick<BatchSource, "x" | "y" | "length" | "info"> {
@@ -16,6 +20,8 @@ export interface SourceParts extends Pick<BatchSource, "x" | "y" | "length" | "i
   read(request: ReadRequest): AsyncIterable<Chunk>;
   /** Damaged samples that were left out by `onError: "skip"`, since the source was made. */
   skipped?(): number;
+  /** Samples with damaged parts that counted as missing by `onError: "fill"`. */
+  filled?(): number;
 }
 
 /** A sample by itself: x and y with one row. */
@@ -54,6 +60,11 @@ export class Source implements BatchSource {
     return this.parts.skipped?.() ?? 0;
   }
 
+  /** Samples whose damaged cells counted as missing ones by `onError: "fill"` so far, each time that they were read. */
+  get filled(): number {
+    return this.parts.filled?.() ?? 0;
+  }
+
   /** The first `count` samples of every epoch. @throws ArgumentError */
   take(count: number): Source {
     checkWhole("take", "count", count, 0);
@@ -88,25 +99,32 @@ export class Source implements BatchSource {
    * Samples changed by a function of chunks, in order.
    *
    * @param change gets consecutive samples { x [n, …], y [n, …] } and gives as many, changed row by row and the same every time; it may be
-   *   asynchronous, up to `concurrency` chunks at a time, so that it can hand its work to threads.
+   *   asynchronous, up to `concurrency` chunks at a time. Or the URL of a module that exports such a function as default: it is called in up
+   *   to `concurrency` threads, off the event loop; `name` is needed then.
    * @throws ArgumentError
    * @example
    * const set = data.fromArrays({ x: array([1, 2, 3], [3, 1]), y: array([2, 4, 6], [3, 1]) });
    * const doubled = data.stream(set).map(({ x, y }) => ({ x: array(x.data.map((v) => 2 * v), x.shape), y }), { name: "double" });
    */
-  map(change: (chunk: Chunk, place: ChunkPlace) => Chunk | Promise<Chunk>, options: MapOptions = {}): Source {
-    checkFunction("map", change);
+  map(change: ChangeChunk | URL, options: MapOptions = {}): Source {
+    const isModule = change instanceof URL;
+    if (!isModule) checkFunction("map", change);
     checkOptions("data.map", options, ["x", "y", "name", "concurrency"]);
-    const { x = this.x, y = this.y, name = change.name, concurrency = 1 } = options;
+    const { x = this.x, y = this.y, name = isModule ? undefined : change.name } = options;
+    if (typeof name !== "string" || name === "") {
+      throw new ArgumentError(`data.map: name must be a text that says what the function does, got ${got(name)}`);
+    }
+    const { concurrency = isModule ? mostThreads : 1 } = options;
     checkWhole("map", "concurrency", concurrency, 1);
+    const by = isModule ? changedInThread(change.href) : change;
     return this.made(`map ${name}`, { x, y }, (request) => {
-      return mapped(this.read(request), { x, y }, change, request, concurrency);
+      return mapped(this.read(request), { x, y }, by, request, concurrency);
     });
   }
 
   /**
-   * Images changed at random, off the event loop: what becomes of an image depends on the seed of the run, the epoch and its place in the
-   * epoch.
+   * Images changed at random, off the event loop: rotated, mirrored, shifted, in other colours, with a square left out, in this order. What
+   * becomes of an image depends on the seed of the run, the epoch and its place in the epoch.
    *
    * @throws ArgumentError unless x is [C, H, W] of u8 or f32.
    * @example
@@ -117,6 +135,41 @@ export class Source implements BatchSource {
     checkOptions("data.augment", options, augmentNames);
     const plan = planAugmentation("data.augment", this.x, options);
     return this.made(`augment ${JSON.stringify(plan)}`, {}, (request) => augmented(this.read(request), plan, request));
+  }
+
+  /**
+   * Samples mixed with others (mixup, Zhang et al. 2018): x ← λ x + (1 − λ) x′ and y ← λ y + (1 − λ) y′, where λ ~ Beta(α, α) is drawn for
+   * each sample and x′ is another one of its group: `group` consecutive samples of the epoch, so that the source has to be shuffled before.
+   * Labels become shares of the classes, f32 [classes], which `loss.crossEntropy` takes. Off the event loop.
+   *
+   * @throws ArgumentError unless x is u8 or f32, and y a class or f32.
+   * @example
+   * const digits = await data.mnist();
+   * const source = data.stream(digits.train, { shuffle: true }).mixup({ alpha: 0.2, classes: 10 });
+   */
+  mixup(options: MixupOptions = {}): Source {
+    return this.blendedBy(planBlend("data.mixup", this, options, false));
+  }
+
+  /**
+   * Images with a box of another one (CutMix, Yun et al. 2019), whose share of the area is drawn from Beta(α, α); labels by the areas. Else as
+   * {@link mixup}.
+   *
+   * @throws ArgumentError unless x is [C, H, W] of u8 or f32, and y a class or f32.
+   * @example
+   * const digits = await data.mnist();
+   * const source = data.stream(digits.train, { shuffle: true }).mixup({ classes: 10, share: 0.5 }).cutmix({ share: 0.5 });
+   */
+  cutmix(options: CutmixOptions = {}): Source {
+    return this.blendedBy(planBlend("data.cutmix", this, options, true));
+  }
+
+  private blendedBy(plan: BlendPlan): Source {
+    const { y, group, ...said } = plan;
+    return this.made(`blend ${JSON.stringify({ group, ...said })}`, { y }, (request) => {
+      const first = Math.floor(request.skip / group) * group;
+      return dropped(blended(this.read({ ...request, skip: first }), this, plan, { ...request, skip: first }), request.skip - first); // prettier-ignore
+    });
   }
 
   /**
@@ -161,6 +214,11 @@ export class Source implements BatchSource {
     return new Source({ ...this.parts, ...other, identity, read });
   }
 }
+
+const changedInThread =
+  (module: string): ChangeChunk =>
+  async (chunk, place) =>
+    chunkOf(await oneInThread<PlainChunk>("change", { module, chunk: plainChunk(chunk), place }));
 
 async function* kept(chunks: AsyncIterable<Chunk>, keeps: (sample: Sample) => boolean): AsyncGenerator<Chunk> {
   for await (const chunk of chunks) {

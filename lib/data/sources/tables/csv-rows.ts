@@ -1,108 +1,114 @@
-// Rows of comma-separated text, streamed. The grammar is csv-parse's.
-import { createReadStream } from "node:fs";
-import { CsvError, parse } from "csv-parse";
-import { ArgumentError, CorruptFileError, FileError } from "../../../errors.js";
+// Rows of comma-separated text, read by the engine off the event loop: native/io/csv_record.h has the grammar.
+import { ArgumentError } from "../../../errors.js";
+import { addon, callAsync, type NativeCsvRuleHandle } from "../../../native/index.js";
 import { aborted } from "../../../tensor/program.js";
-import { notText, watchFirst } from "../../binary.js";
-import { fileIdentity } from "../file-identity.js";
-import type { RawRow, RowReader } from "./row-reader.js";
+import { notText } from "../../binary.js";
+import { fileIdentity, opened } from "../file-identity.js";
+import { nativeRule } from "./csv-rule.js";
+import type { RawRow, RowReader, ScannedRows } from "./row-reader.js";
 
 /** How text is read. */
 export interface CsvRowsOptions {
   readonly delimiter: string;
   readonly missingCells: readonly string[];
-  /** Whether lines that csv-parse refuses are rows with a damage, rather than an error. */
-  readonly tolerant: boolean;
 }
 
-const chunkRows = 512;
+// Rows of one scan: as cells, and as numbers.
+const [cellRows, numberRows] = [2048, 4096];
 
-/** Opens a file of comma-separated text with a header line. @throws ArgumentError, CorruptFileError, FileError */
+/** Opens a file of comma-separated text with a header line. @throws ArgumentError, FileError */
 export async function csvRows(where: string, path: string, options: CsvRowsOptions): Promise<RowReader> {
+  const { delimiter, missingCells } = options;
   const shown = `"${path}"`;
-  let header: readonly string[] | undefined;
-  for await (const [first] of records(where, path, options)) {
-    header = first!.cells as readonly string[];
-    break;
-  }
-  if (!header) throw new ArgumentError(`${where}: expected ${shown} to begin with a header line, got nothing`);
+  const { header, start, recordDelimiter } = await headerOf(where, path, delimiter);
   const twice = header.find((name, i) => header.indexOf(name) !== i);
   if (twice !== undefined) throw new ArgumentError(`${where}: two columns are called "${twice}"; rename one of them`);
-  const gone = new Set(options.missingCells);
-  const longest = Math.max(-1, ...options.missingCells.map((cell) => cell.length));
+  const gone = new Set(missingCells);
+  const scans = (most: number, rule: NativeCsvRuleHandle | undefined, signal: AbortSignal | undefined) =>
+    scansOf({ where, path, delimiter, recordDelimiter, start, most, rule, signal });
+  const rowsOf = (odd: readonly OddRow[]): OddRow[] =>
+    odd.map((row) => {
+      markMissing(row.cells as (string | null)[], gone);
+      return row.damage === undefined ? row : { ...row, isMalformed: true };
+    });
   return {
     header,
     shown,
     unit: "line",
-    identity: async () => `csv ${options.delimiter} ${await fileIdentity(where, path)}`,
+    identity: async () => `csv ${delimiter} ${await fileIdentity(where, path)}`,
     async *rows(signal) {
-      let isFirst = true;
-      for await (const rows of records(where, path, options, signal)) {
-        const body = isFirst ? rows.slice(1) : rows;
-        isFirst = false;
-        for (const { cells } of body) markMissing(cells as (string | null)[], gone, longest);
-        if (body.length > 0) yield body;
+      for await (const { odd } of scans(cellRows, undefined, signal)) if (odd.length > 0) yield rowsOf(odd);
+    },
+    async *scanned(plan, signal) {
+      const rule = addon.csvRule(nativeRule(plan, header, missingCells));
+      const room = Math.max(64, Math.min(numberRows, Math.floor(2 ** 20 / (4 * plan.width))));
+      for await (const { rows, x, y, odd } of scans(room, rule, signal)) {
+        if (rows === 0) continue;
+        yield { rows, x: new Float32Array(x), y: plan.classes ? new Int32Array(y) : new Float32Array(y), odd: rowsOf(odd) }; // prettier-ignore
       }
     },
   };
 }
 
+type OddRow = ScannedRows["odd"][number];
+
 // In place: the cells belong to nobody else.
-function markMissing(cells: (string | null)[], gone: ReadonlySet<string>, longest: number): void {
-  for (let i = 0; i < cells.length; i++) if (cells[i]!.length <= longest && gone.has(cells[i]!)) cells[i] = null;
+function markMissing(cells: (string | null)[], gone: ReadonlySet<string>): void {
+  for (let i = 0; i < cells.length; i++) if (gone.has(cells[i]!)) cells[i] = null;
 }
 
-async function* records(
-  where: string,
-  path: string,
-  { delimiter, tolerant }: CsvRowsOptions,
-  signal?: AbortSignal,
-): AsyncGenerator<RawRow[]> {
-  const input = createReadStream(path, { highWaterMark: 2 ** 18 });
-  const parser = parse({
-    bom: true,
-    trim: true,
-    skip_empty_lines: true,
-    info: true,
-    delimiter,
-    relax_column_count: true,
-    skip_records_with_error: tolerant,
-  });
-  let refused: RawRow[] = [];
-  parser.on("skip", ({ message, lines }: CsvError & { lines: number }) => {
-    refused.push({ cells: [], line: lines, damage: message });
-  });
-  input.on("error", (error: Error) => parser.destroy(error));
-  watchFirst(input, (first) => notText(where, `"${path}"`, first));
-  let rows: RawRow[] = [];
+interface ScanRequest {
+  readonly where: string;
+  readonly path: string;
+  readonly delimiter: string;
+  readonly recordDelimiter: string;
+  readonly start: { readonly offset: number; readonly line: number };
+  readonly most: number;
+  readonly rule: NativeCsvRuleHandle | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+async function* scansOf({ where, path, delimiter, recordDelimiter, start, most, rule, signal }: ScanRequest) {
+  const file = await opened(where, path);
+  const grammar = { delimiter, recordDelimiter };
+  const scan = (offset: number, line: number) =>
+    callAsync(() => addon.scanCsv(file.fd, path, offset, line, grammar, rule, most, where));
+  let next = scan(start.offset, start.line);
   try {
-    for await (const { record, info } of input.pipe(parser) as AsyncIterable<Parsed>) {
-      if (refused.length > 0) rows.push(...refused.splice(0));
-      rows.push({ cells: record, line: info.lines });
-      if (rows.length < chunkRows) continue;
-      yield rows;
-      rows = [];
+    for (;;) {
+      const found = await next;
       if (signal?.aborted) throw aborted(where, signal);
+      if (!found.hasEnded) {
+        next = scan(found.offset, found.line); // while this one is used
+        next.catch(() => undefined); // thrown where it is awaited
+      }
+      yield found;
+      if (found.hasEnded) return;
     }
-    rows.push(...refused);
-    refused = [];
-    if (rows.length > 0) yield rows;
-  } catch (cause) {
-    throw told(where, path, cause);
   } finally {
-    input.destroy();
-    parser.destroy();
+    await next.catch(() => undefined); // the file is in use until then
+    await file.close();
   }
 }
 
-interface Parsed {
-  readonly record: string[];
-  readonly info: { readonly lines: number };
-}
-
-function told(where: string, path: string, cause: unknown): unknown {
-  const { message, code } = cause as NodeJS.ErrnoException;
-  if (cause instanceof CsvError) return new CorruptFileError(`${where}: "${path}" is malformed: ${message}`, { cause });
-  if ((cause as NodeJS.ErrnoException).syscall === undefined) return cause;
-  return new FileError(`${where}: cannot read "${path}" (${code}): ${message}`, { cause });
+async function headerOf(where: string, path: string, delimiter: string) {
+  const file = await opened(where, path);
+  try {
+    const first = new Uint8Array(4096);
+    const { bytesRead } = await file.read(first, 0, first.length, 0);
+    const refused = notText(where, `"${path}"`, first.subarray(0, bytesRead));
+    if (refused) throw refused;
+    let [offset, line, recordDelimiter] = [0, 1, ""];
+    for (;;) {
+      const grammar = { delimiter, recordDelimiter };
+      const found = await callAsync(() => addon.scanCsv(file.fd, path, offset, line, grammar, undefined, 1, where));
+      [offset, line, recordDelimiter] = [found.offset, found.line, found.recordDelimiter];
+      const [row] = found.odd as readonly RawRow[];
+      if (row?.damage !== undefined) throw new ArgumentError(`${where}: "${path}", line ${row.line} ${row.damage}`);
+      if (row) return { header: row.cells as readonly string[], start: { offset, line }, recordDelimiter };
+      if (found.hasEnded) throw new ArgumentError(`${where}: expected "${path}" to begin with a header line, got nothing`); // prettier-ignore
+    }
+  } finally {
+    await file.close();
+  }
 }

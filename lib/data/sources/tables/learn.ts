@@ -1,5 +1,5 @@
 // What the columns of a streamed table are, learned from its first rows by the rules of tables in memory.
-import { ArgumentError } from "../../../errors.js";
+import { ArgumentError, CorruptFileError, type AthanorError } from "../../../errors.js";
 import type { TablePreprocessing } from "../../../preprocess/index.js";
 import { columnFinder, isNumber, rawColumns, type ColumnOptions, type TableText } from "../../columns.js";
 import { ruleOf, tableRules, type CsvOptions } from "../../csv.js";
@@ -69,11 +69,12 @@ async function firstRows(reader: RowReader, most: number): Promise<RawRow[]> {
 }
 
 /** The error for a row that is damaged as a whole. */
-export function damageOf(where: string, { shown, unit, header }: RowReader, row: RawRow): ArgumentError {
+export function damageOf(where: string, { shown, unit, header }: RowReader, row: RawRow): AthanorError {
   const what = row.damage ?? `has ${row.cells.length} cells, expected ${header.length}`;
-  return new ArgumentError(
-    `${where}: ${shown}, ${unit} ${row.line} ${what}; mend it, or leave such rows out: onError: "skip"`,
-  );
+  const way = `mend it, or leave such rows out: onError: "skip"`;
+  if (row.isMalformed)
+    return new CorruptFileError(`${where}: ${shown} is malformed: ${unit} ${row.line} ${what}; ${way}`);
+  return new ArgumentError(`${where}: ${shown}, ${unit} ${row.line} ${what}; ${way}`);
 }
 
 // A column is of numbers where nearly all of its cells are; rows with another cell there, or without a label, are left out.

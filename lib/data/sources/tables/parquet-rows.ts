@@ -3,9 +3,11 @@ import { ArgumentError, AthanorError, CorruptFileError, FileError } from "../../
 import { optional } from "../../../guidance/optional.js";
 import { aborted } from "../../../tensor/program.js";
 import { fileIdentity } from "../file-identity.js";
-import type { RawRow, RowReader } from "./row-reader.js";
+import { plainCells } from "./plain-cells.js";
+import type { RowReader } from "./row-reader.js";
 
-const chunkRows = 4096;
+// Rows that are decoded at a time, never of two row groups; and rows that are given at a time.
+const [stretchRows, chunkRows] = [65_536, 4096];
 
 /** Opens a Parquet file; columns to be dropped are not read. @throws FileError, CorruptFileError, UnsupportedError without the package hyparquet */
 export async function parquetRows(where: string, path: string, drop: readonly string[]): Promise<RowReader> {
@@ -30,21 +32,20 @@ export async function parquetRows(where: string, path: string, drop: readonly st
       unit: "row",
       identity: async () => `parquet ${await fileIdentity(where, path)}`,
       async *rows(signal) {
-        for (let from = 0; from < length; from += chunkRows) {
+        for (const { rowStart, rowEnd } of stretches(metadata.row_groups.map(({ num_rows }) => Number(num_rows)))) {
           if (signal?.aborted) throw aborted(where, signal);
-          const rowEnd = Math.min(length, from + chunkRows);
+          const columns = header.filter((name) => !drop.includes(name));
           const some = await parquet
-            .parquetReadObjects({
-              file,
-              metadata,
-              columns: header.filter((name) => !drop.includes(name)),
-              rowStart: from,
-              rowEnd,
-            })
+            .parquetReadObjects({ file, metadata, columns, rowStart, rowEnd, useOffsetIndex: true })
             .catch((cause: unknown) => {
               throw told(cause);
             });
-          yield some.map((row, i) => rowOf(row, header, from + i + 1));
+          for (let from = 0; from < some.length; from += chunkRows) {
+            yield some.slice(from, from + chunkRows).map(
+              (row, i) =>
+              plainCells(header.map((name) => row[name] as unknown), header, rowStart + from + i + 1), // prettier-ignore
+            );
+          }
         }
       },
     };
@@ -53,16 +54,12 @@ export async function parquetRows(where: string, path: string, drop: readonly st
   }
 }
 
-function rowOf(row: Readonly<Record<string, unknown>>, header: readonly string[], line: number): RawRow {
-  let damage: string | undefined;
-  const cells = header.map((name) => {
-    const cell = row[name];
-    if (cell === null || cell === undefined || (typeof cell === "number" && Number.isNaN(cell))) return null;
-    if (typeof cell === "bigint") return Number(cell);
-    if (typeof cell === "number" || typeof cell === "string" || typeof cell === "boolean") return cell;
-    if (cell instanceof Date) return cell.getTime();
-    damage ??= `has a ${Array.isArray(cell) ? "list" : "record"} in "${name}", expected a number or a text`;
-    return null;
-  });
-  return { cells, line, damage };
+function* stretches(groups: readonly number[]): Generator<{ readonly rowStart: number; readonly rowEnd: number }> {
+  let first = 0;
+  for (const rows of groups) {
+    for (let from = 0; from < rows; from += stretchRows) {
+      yield { rowStart: first + from, rowEnd: first + Math.min(rows, from + stretchRows) };
+    }
+    first += rows;
+  }
 }

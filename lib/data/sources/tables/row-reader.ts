@@ -1,4 +1,5 @@
 // Rows of a file one after the other, whatever the file is.
+import type { TablePreprocessing } from "../../../preprocess/index.js";
 
 /** A row as it stands in its file. */
 export interface RawRow {
@@ -8,6 +9,25 @@ export interface RawRow {
   readonly line: number;
   /** What is wrong with the row as a whole. */
   readonly damage?: string | undefined;
+  /** The damage is one of the file's format. */
+  readonly isMalformed?: boolean | undefined;
+}
+
+/** By what rows become samples. */
+export interface RowsPlan {
+  readonly rule: TablePreprocessing;
+  readonly label: string;
+  readonly classes: readonly string[] | undefined;
+  /** Numbers of a sample's x. */
+  readonly width: number;
+}
+
+/** Rows that were made into samples as they were read, and those among them that have to be looked at: their numbers are zeros. */
+export interface ScannedRows {
+  readonly rows: number;
+  readonly x: Float32Array<ArrayBuffer>; // (rows, width)
+  readonly y: Int32Array<ArrayBuffer> | Float32Array<ArrayBuffer>; // (rows)
+  readonly odd: readonly (RawRow & { readonly row: number })[];
 }
 
 /** A file of rows. */
@@ -23,4 +43,6 @@ export interface RowReader {
   identity(): Promise<string>;
   /** All rows, some at a time. */
   rows(signal?: AbortSignal): AsyncIterable<readonly RawRow[]>;
+  /** The same made into samples, where the reader can do so. */
+  scanned?(plan: RowsPlan, signal?: AbortSignal): AsyncIterable<ScannedRows>;
 }

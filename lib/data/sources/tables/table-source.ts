@@ -1,17 +1,16 @@
 // Tables streamed from files as sources: typed columns, missing cells, categories and scales by a rule that is learned from the first
 // rows and becomes part of the model.
+import { stat } from "node:fs/promises";
 import { ArgumentError, checkOptions } from "../../../errors.js";
 import { got } from "../../../names/got.js";
 import type { CsvOptions } from "../../csv.js";
-import { dropped } from "../chunks.js";
-import type { Chunk, ReadRequest } from "../batch-source.js";
 import { checkWhole, Source } from "../source.js";
-import { csvRows } from "./csv-rows.js";
-import { RowsEncoder, type OnError } from "./encode.js";
-import { jsonRows } from "./json-rows.js";
-import { parquetRows } from "./parquet-rows.js";
-import { learnTable, type TableChoices } from "./learn.js";
-import type { RowReader } from "./row-reader.js";
+import { chunkOf } from "../threads/change.js";
+import { inThread, oneInThread } from "../threads/pool.js";
+import type { PlainChunk } from "../threads/protocol.js";
+import type { OnError } from "./encode.js";
+import type { TableChoices } from "./learn.js";
+import { learnFile, openRows, readRows, type LearnedFile, type TableFile } from "./open.js";
 
 /** Options of tables that are streamed. */
 export interface TableStreamOptions extends TableChoices {
@@ -45,8 +44,8 @@ export async function csvStream(path: string, options: CsvStreamOptions): Promis
   const where = "data.csvStream";
   checkOptions(where, options, [...names, "delimiter", "missingCells"]);
   const { delimiter = ",", missingCells = [""], ...rest } = options;
-  const tolerant = onErrorOf(where, options) !== "throw";
-  return tableSource(where, await csvRows(where, path, { delimiter, missingCells, tolerant }), rest);
+  const csv = { delimiter: delimiterOf(where, delimiter), missingCells };
+  return tableSource({ format: "csv", where, path, csv, drop: [] }, rest);
 }
 
 /**
@@ -60,8 +59,7 @@ export async function csvStream(path: string, options: CsvStreamOptions): Promis
 export async function jsonLines(path: string, options: TableStreamOptions): Promise<Source> {
   const where = "data.jsonLines";
   checkOptions(where, options, names);
-  onErrorOf(where, options);
-  return tableSource(where, await jsonRows(where, path), options);
+  return tableSource({ format: "jsonLines", where, path, drop: [] }, options);
 }
 
 /**
@@ -75,55 +73,82 @@ export async function jsonLines(path: string, options: TableStreamOptions): Prom
 export async function parquet(path: string, options: TableStreamOptions): Promise<Source> {
   const where = "data.parquet";
   checkOptions(where, options, names);
-  onErrorOf(where, options);
-  return tableSource(where, await parquetRows(where, path, options.drop ?? []), options);
+  return tableSource({ format: "parquet", where, path, drop: options.drop ?? [] }, options);
 }
 
-/** A source over a reader of rows. @throws ArgumentError */
-export async function tableSource(where: string, reader: RowReader, options: TableStreamOptions): Promise<Source> {
-  const { learn = 100_000, onError = "throw", ...choices } = options;
-  checkWhole(where.replace(/^data\./, ""), "learn", learn, 1);
-  const { rule, classes } = await learnTable(where, reader, choices, learn, onError !== "throw");
-  const encoder = new RowsEncoder({ where, reader, rule, classes, label: choices.label, onError });
+/**
+ * A table from an Arrow file (IPC file or stream format, Feather version 2), read a record batch at a time while a run goes on; else as
+ * {@link csvStream}. Null and NaN are missing cells, dates are milliseconds, columns of lists and records have to be dropped. Takes the package
+ * apache-arrow.
+ *
+ * @throws as {@link csvStream}; UnsupportedError without the package.
+ * @example
+ * const source = await data.arrow("customers.arrow", { label: "tier", onError: "skip" });
+ */
+export async function arrow(path: string, options: TableStreamOptions): Promise<Source> {
+  const where = "data.arrow";
+  checkOptions(where, options, names);
+  return tableSource({ format: "arrow", where, path, drop: options.drop ?? [] }, options);
+}
+
+/** A source over a file of rows. @throws ArgumentError */
+async function tableSource(file: TableFile, options: TableStreamOptions): Promise<Source> {
+  const { learn = 100_000, ...choices } = options;
+  const onError = onErrorOf(file.where, options);
+  checkWhole(file.where.replace(/^data\./, ""), "learn", learn, 1);
+  const thread = await isWorthAThread(file);
+  const { label, target, drop, columns, numbers, categories, info } = choices;
+  const request = { file, learn, onError, choices: { label, target, drop, columns, numbers, categories, info } };
+  const { rule, classes, width, length } = thread ? await oneInThread<LearnedFile>("learn", request) : await learnFile(request); // prettier-ignore
+  const learned = { rule, classes };
+  const counts = { skipped: 0, filled: 0 };
   return new Source({
-    x: { dtype: "f32", shape: [encoder.width] },
+    x: { dtype: "f32", shape: [width] },
     y: classes ? { dtype: "i32", shape: [] } : { dtype: "f32", shape: [1] },
-    length: onError === "throw" ? reader.length : undefined,
+    length,
     info: { task: classes ? "classification" : "regression", ...(classes && { classes }), preprocessing: rule },
-    identity: async () => `${await reader.identity()} ${onError} ${choices.label} ${JSON.stringify([rule, classes])}`,
-    read: (request) => samplesOf(reader, encoder, request, onError === "throw"),
-    skipped: () => encoder.skipped,
+    identity: async () => `${await (await openRows(file)).identity()} ${onError} ${label} ${JSON.stringify([rule, classes])}`, // prettier-ignore
+    read: ({ skip, signal }) => {
+      const rows = { file, learned, label, onError, skip };
+      return counted(thread ? inThread<PlainRows>("rows", rows, signal) : readRows(rows, signal), counts);
+    },
+    skipped: () => counts.skipped,
+    filled: () => counts.filled,
   });
 }
 
-// Where no row is left out, the samples before are not even made.
-async function* samplesOf(
-  reader: RowReader,
-  encoder: RowsEncoder,
-  { skip, signal }: ReadRequest,
-  isEveryRow: boolean,
-): AsyncGenerator<Chunk> {
-  if (!isEveryRow) {
-    yield* dropped(encoded(reader, encoder, signal), skip);
-    return;
-  }
-  let left = skip;
-  for await (const rows of reader.rows(signal)) {
-    const from = Math.min(left, rows.length);
-    left -= from;
-    const chunk = from < rows.length ? encoder.encode(from === 0 ? rows : rows.slice(from)) : undefined;
-    if (chunk) yield chunk;
+/** Samples as they come from a thread, or from this one. */
+interface PlainRows {
+  readonly chunk: PlainChunk | undefined;
+  readonly skipped: number;
+  readonly filled: number;
+}
+
+async function* counted(items: AsyncIterable<PlainRows>, counts: { skipped: number; filled: number }) {
+  const before = { ...counts };
+  for await (const { chunk, skipped, filled } of items) {
+    counts.skipped = before.skipped + skipped;
+    counts.filled = before.filled + filled;
+    if (chunk) yield chunkOf(chunk);
   }
 }
 
-async function* encoded(reader: RowReader, encoder: RowsEncoder, signal: AbortSignal | undefined) {
-  for await (const rows of reader.rows(signal)) {
-    const chunk = encoder.encode(rows);
-    if (chunk) yield chunk;
-  }
+// What is shorter is parsed in a millisecond or two, in which a thread has not even begun.
+const inlineBytes = 2 ** 17;
+
+async function isWorthAThread({ path }: TableFile): Promise<boolean> {
+  return stat(path).then(
+    ({ size }) => size > inlineBytes,
+    () => false, // the reader says what is wrong
+  );
 }
 
 function onErrorOf(where: string, { onError = "throw" }: TableStreamOptions): OnError {
   if (["throw", "skip", "fill"].includes(onError)) return onError;
   throw new ArgumentError(`${where}: onError must be "throw", "skip" or "fill", got ${got(onError)}`);
+}
+
+function delimiterOf(where: string, delimiter: unknown): string {
+  if (typeof delimiter === "string" && delimiter !== "" && !/["\r\n]/.test(delimiter)) return delimiter;
+  throw new ArgumentError(`${where}: delimiter must be a text such as ";" without quotes and line ends, got ${got(delimiter)}`); // prettier-ignore
 }
