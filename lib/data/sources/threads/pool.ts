@@ -41,8 +41,11 @@ class Thread {
   private ids = 0;
   private takers = 0;
   private idle: NodeJS.Timeout | undefined;
+  private readonly gone: (thread: Thread) => void;
 
+  /** @param gone is told that nothing may be asked of the thread any more. */
   constructor(gone: (thread: Thread) => void) {
+    this.gone = gone;
     const url = import.meta.url;
     const built = () => pathToFileURL(join(packageRoot(), "dist", "cjs", "index.js")).href;
     const serving = url.endsWith("/pool.ts") ? new URL("serve.ts", url).href : built();
@@ -90,7 +93,10 @@ class Thread {
     this.send({ close: stream.id });
     this.streams.delete(stream.id);
     if (this.streams.size > 0) return;
-    this.idle = setTimeout(() => void this.worker.terminate(), idleMs);
+    this.idle = setTimeout(() => {
+      this.gone(this);
+      void this.worker.terminate();
+    }, idleMs);
     this.idle.unref();
   }
 
@@ -137,9 +143,9 @@ export async function oneInThread<Item>(task: string, given: unknown): Promise<I
 }
 
 /** An error of a thread in its class. */
-export function errorOf({ name, message, code, stack }: PlainError): unknown {
+export function errorOf({ name, message, code, stack }: PlainError): Error {
   const error = Object.assign(new Error(message), code === undefined ? {} : { code });
   Object.defineProperty(error, "name", { value: name, configurable: true });
   if (stack !== undefined) error.stack = stack;
-  return adopt(error);
+  return adopt(error) as Error;
 }
