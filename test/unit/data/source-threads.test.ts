@@ -17,8 +17,8 @@ import {
   nn,
   optim,
   train,
-} from "../../lib/index.js";
-import type { Source } from "../../lib/data/index.js";
+} from "../../../lib/index.js";
+import type { Source } from "../../../lib/data/index.js";
 import { counted } from "./sample-sources.js";
 
 let dir: string;

@@ -1,9 +1,9 @@
 // What the engine does to images, beside the formulas in float64: the draws are made again here (Philox keyed by seed, epoch and place), then
 // rotation by bilinear interpolation, torchvision's ColorJitter, cutout, mixup and CutMix.
 import { describe, expect, it } from "vitest";
-import { array, data, loss, metrics, nn, optim, train } from "../../lib/index.js";
-import type { Source } from "../../lib/data/index.js";
-import { philox } from "../../lib/tune/random/philox.js";
+import { array, data, loss, metrics, nn, optim, train } from "../../../lib/index.js";
+import type { Source } from "../../../lib/data/index.js";
+import { philox } from "../../../lib/tune/random/philox.js";
 
 const [seed, epoch] = [11, 3];
 const words = (index: number, stream: number) => philox([index, 0, stream, epoch], [seed, 0]);

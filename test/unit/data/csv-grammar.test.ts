@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { data } from "../../lib/index.js";
-import { addon } from "../../lib/native/index.js";
+import { data } from "../../../lib/index.js";
+import { addon } from "../../../lib/native/index.js";
 
 let dir: string;
 beforeAll(() => (dir = mkdtempSync(join(tmpdir(), "grammar-"))));
