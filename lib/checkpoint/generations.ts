@@ -1,7 +1,8 @@
 // A folder of checkpoints: one folder a generation, `step-000001200`, which appears whole or not at all. The newest that is sound
 // counts; older ones go when there are more than are kept.
-import { mkdir, readdir } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, mkdir, readdir, rename } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError, CorruptFileError, FileError, UnsupportedError } from "../errors.js";
 import { addon, callAsync, type NativeVariable } from "../native/index.js";
 import { readJson, writeJson } from "./json.js";
@@ -30,6 +31,13 @@ interface Envelope<Content> {
   readonly version: number;
   readonly tensors: readonly string[];
   readonly content: Content;
+}
+
+/** Checkpoints that were put aside; see {@link Generations.setAside}. */
+export interface SetAside {
+  readonly steps: readonly number[];
+  /** What their names begin with now. */
+  readonly prefix: string;
 }
 
 const nameOf = (step: number): string => `step-${String(step).padStart(9, "0")}`;
@@ -78,12 +86,7 @@ export class Generations<Content> {
       content,
     };
     const json = writeJson(envelope); // now: the run goes on and changes what it is made of
-    try {
-      await mkdir(this.dir, { recursive: true });
-    } catch (thrown) {
-      const { code } = thrown as NodeJS.ErrnoException;
-      throw new FileError(`${this.where}: the folder "${this.dir}" cannot be made (${code})`, { cause: thrown });
-    }
+    await this.makeFolder();
     await callAsync(() => addon.writeState(path, json, names, [...tensors.values()], this.where));
     return { step, path };
   }
@@ -105,30 +108,82 @@ export class Generations<Content> {
   }
 
   /**
-   * The newest that is sound; undefined where there is none.
+   * The newest that is sound; undefined where there is none at all.
    *
-   * @param damaged told of every newer one that is not.
-   * @throws FileError; the CorruptFileError of the newest if all are damaged.
+   * @returns with what is wrong with every newer one.
+   * @throws FileError; CorruptFileError if all are damaged.
    */
-  async newest(damaged: (error: CorruptFileError) => void): Promise<Opened<Content> | undefined> {
-    let first: CorruptFileError | undefined;
+  async newest(): Promise<
+    { readonly opened: Opened<Content>; readonly damaged: readonly CorruptFileError[] } | undefined
+  > {
+    const damaged: CorruptFileError[] = [];
     for (const generation of await this.list()) {
       try {
-        return await this.open(generation);
+        return { opened: await this.open(generation), damaged };
       } catch (thrown) {
         if (!(thrown instanceof CorruptFileError)) throw thrown;
-        first ??= thrown;
-        damaged(thrown);
+        damaged.push(thrown);
       }
     }
-    if (first) throw first;
-    return undefined;
+    const [first, ...others] = damaged;
+    if (!first) return undefined;
+    const more = others.length === 0 ? "it is the only one" : `so are the ${others.length} before it`;
+    throw new CorruptFileError(
+      `${first.message}; ${more} in "${this.dir}". resume: false begins anew and leaves them aside`,
+      { cause: first },
+    );
   }
 
-  /** Removes the oldest beyond `keep`, but none of `spared`. */
+  /** Makes the folder where it is missing, and makes sure that it can be written. @throws FileError */
+  async prepare(): Promise<void> {
+    await this.makeFolder();
+    try {
+      await access(this.dir, constants.W_OK | constants.X_OK);
+    } catch (thrown) {
+      throw this.refused("cannot be written", thrown, "give checkpoint.dir a folder that can, or leave checkpoint out");
+    }
+  }
+
+  /**
+   * Puts those aside that do not lead to where a run begins: damaged ones, later ones, another run's. They keep what they hold under
+   * another name, so that none of them is taken for newer than what the run writes or stands where it writes.
+   *
+   * @param from the checkpoint that the run goes on from; undefined for a run that begins.
+   * @returns what was put aside; undefined for nothing.
+   * @throws FileError
+   */
+  async setAside(from: Generation | undefined): Promise<SetAside | undefined> {
+    const isOwn = from !== undefined && resolve(dirname(from.path)) === this.dir;
+    const strangers = (await this.list()).filter(({ step }) => !isOwn || step > from.step);
+    if (strangers.length === 0) return undefined;
+    const used = (await readdir(this.dir)).flatMap((name) => Number(/^aside-(\d+)-/.exec(name)?.[1] ?? 0));
+    const prefix = `aside-${Math.max(0, ...used) + 1}-`;
+    for (const { path } of strangers) {
+      const place = join(this.dir, prefix + basename(path));
+      await rename(path, place).catch((thrown: unknown) => {
+        throw this.refused(`holds "${basename(path)}", which cannot be renamed`, thrown, "give another folder");
+      });
+    }
+    return { steps: strangers.map(({ step }) => step).reverse(), prefix };
+  }
+
+  /** Removes the oldest beyond `keep`, but none of `spared`. @throws FileError where the folder cannot be listed. */
   async prune(keep: number, spared: ReadonlySet<number>): Promise<void> {
     const old = (await this.list()).filter(({ step }) => !spared.has(step)).slice(keep);
     for (const { path } of old) await callAsync(() => addon.removeState(path));
+  }
+
+  private async makeFolder(): Promise<void> {
+    try {
+      await mkdir(this.dir, { recursive: true });
+    } catch (thrown) {
+      throw this.refused("cannot be made", thrown, "give checkpoint.dir another folder");
+    }
+  }
+
+  private refused(what: string, cause: unknown, way: string): FileError {
+    const { code } = cause as NodeJS.ErrnoException;
+    return new FileError(`${this.where}: the folder "${this.dir}" ${what} (${code}); ${way}`, { cause });
   }
 
   private parse(path: string, text: string): Envelope<Content> {

@@ -1,5 +1,5 @@
 // What a run needs to go on after its process ended.
-export { Generations, type Generation, type Opened } from "./generations.js";
+export { Generations, type Generation, type Opened, type SetAside } from "./generations.js";
 export { compareIdentity, sampled, sections, type Identity, type Section } from "./identity.js";
 export { readJson, writeJson, type Json } from "./json.js";
 export {
@@ -17,3 +17,4 @@ export {
 } from "./options.js";
 export { both, RunState, type NamedVariable, type Participant } from "./run-state.js";
 export { Stage } from "./stage.js";
+export { findCheckpoint, messageOf, takeOver, warn } from "./resume.js";

@@ -2,9 +2,13 @@
 import { ArgumentError } from "../errors.js";
 import {
   checkResume,
+  findCheckpoint,
   Generations,
   planCheckpoint,
   Stage,
+  messageOf,
+  takeOver,
+  warn,
   type CheckpointOptions,
   type CheckpointPlan,
   type Json,
@@ -54,6 +58,8 @@ export class Checkpoints {
   private readonly from: Resume;
   private readonly generations: Generations<Content>;
   private readonly stage = new Stage();
+  private resumedAt: number | undefined;
+  private ready: Promise<void> | undefined;
   private writing: Promise<void> = Promise.resolve();
   private failure: { readonly reason: unknown } | undefined;
   private last: { step: number; at: number };
@@ -69,19 +75,18 @@ export class Checkpoints {
 
   /**
    * Goes on from the newest sound checkpoint, if there is one: model, optimizer and what the loss keeps are put in place with
-   * the first batch.
+   * the first batch. Readies the folder that {@link save} writes to.
    *
-   * @throws CorruptFileError if all are damaged; FileError. What does not fit the model is thrown by the first step.
+   * @throws ArgumentError if there is none at the path that was given; CorruptFileError if all are damaged; FileError. What does not
+   *   fit the model is thrown by the first step.
    */
   async resume(): Promise<Resumed> {
-    if (this.from === false) return { steps: 0, extra: null };
-    const source = this.from === "auto" ? this.generations : new Generations<Content>(where, this.from);
-    const opened = await source.newest((error) => process.emitWarning(error.message, "AthanorWarning"));
-    if (!opened) {
-      if (this.from === "auto") return { steps: this.step.steps, extra: null };
-      throw new ArgumentError(`${where}: resume: there is no checkpoint in "${this.from}"`);
-    }
+    const { from, generations } = this;
+    const opened = await findCheckpoint(where, generations, from);
+    await (this.ready = takeOver(where, generations, opened));
+    if (!opened) return { steps: this.step.steps, extra: null };
     const { steps, values, extra } = opened.content;
+    this.resumedAt = steps;
     this.step.resumeBy(steps, (state) => state.restore(values, (tensors) => opened.read(tensors)));
     this.last = { step: steps, at: performance.now() };
     return { steps, extra };
@@ -104,9 +109,11 @@ export class Checkpoints {
    * @throws FileError if the one before could not be written.
    */
   async save(extra: Json = null): Promise<void> {
+    await (this.ready ??= takeOver(where, this.generations, undefined)); // a loop that did not ask to go on begins anew
     await this.written();
     const state = await this.step.settled();
     const { steps } = this.step;
+    if (steps === this.resumedAt) return; // nothing has come to it: what was read is put in place by the first step
     const content: Content = {
       steps,
       values: state.values(),
@@ -117,7 +124,11 @@ export class Checkpoints {
     this.last = { step: steps, at: performance.now() };
     this.writing = this.generations
       .write(steps, content, tensors)
-      .then(() => this.generations.prune(this.plan.keep, new Set()))
+      .then(() =>
+        this.generations
+          .prune(this.plan.keep, new Set())
+          .catch((thrown: unknown) => warn(`${messageOf(thrown)}; older checkpoints stay`)),
+      )
       .catch((reason: unknown) => void (this.failure = { reason }));
   }
 

@@ -123,7 +123,7 @@ export class Trainer {
       if (position.ended === undefined) {
         // With the last weights: a longer run can go on from them, and the best are kept beside.
         position.ended = stopped;
-        await this.checkpointer?.finish(this.moment(false));
+        await this.checkpointer?.conclude(this.moment(false));
       }
       await this.average?.enter(position.step);
       await this.best.restore();

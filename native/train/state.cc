@@ -1,6 +1,7 @@
 #include "train/state.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -95,12 +96,26 @@ Place split(const std::string& place) {
   return {slash == 0 ? "/" : place.substr(0, slash), place.substr(slash + 1)};
 }
 
+[[noreturn]] void refuse_damaged(const std::string& place, const std::string& what, const std::string& operation) {
+  throw Error(Code::corrupt, operation + ": " + quoted(place) + " is damaged: " + what);
+}
+
 io::Descriptor open_at(const std::string& path, const std::string& operation) {
   io::Descriptor folder(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!folder && errno == ENOTDIR) refuse_damaged(path, "it is not a folder", operation);
   check(bool(folder), Code::io, [&] {
     return operation + ": " + quoted(path) + " cannot be opened: " + std::generic_category().message(errno);
   });
   return folder;
+}
+
+// A file of a checkpoint that is missing, or is not a file, is damage like any other: the checkpoint before it counts.
+void require_file(int folder, const std::string& name, const std::string& place, const std::string& operation) {
+  struct stat status{};
+  const bool found = ::fstatat(folder, name.c_str(), &status, 0) == 0;
+  if (!found && errno != ENOENT) return;  // said by who reads it
+  if (!found) refuse_damaged(place, "it has no " + name, operation);
+  if (!S_ISREG(status.st_mode)) refuse_damaged(place, name + " in it is not a file", operation);
 }
 
 // The open weights file of a checkpoint whose JSON is sound.
@@ -112,7 +127,9 @@ struct Opened {
 
 Opened open_state(const std::string& place, const std::string& operation) {
   io::Descriptor folder = open_at(place, operation);
+  require_file(*folder, "state.json", place, operation);
   io::Sealed sealed = io::read_sealed({*folder, "state.json", place + "/state.json"}, kMostJson, operation);
+  require_file(*folder, sealed.weights_name, place, operation);
   auto reader = io::SafetensorsReader::open({*folder, sealed.weights_name, place + "/" + sealed.weights_name},
                                             operation, sealed.weights);
   return {std::move(folder), std::move(sealed), std::move(reader)};

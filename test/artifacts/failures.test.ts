@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { artifact, array, nn } from "../../lib/index.js";
-import { canTrace, everyFailure } from "./failures.js";
+import { canTrace } from "../resume/system-calls.js";
+import { everyFailure } from "./failures.js";
 
 const folder = mkdtempSync(join(tmpdir(), "athanor-failures-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,15 +1,17 @@
 // The checkpoints of a run of `fit`: the one it goes on from, and those that it writes while it trains. A checkpoint costs the run a
 // copy of its state in memory; the file is written from the copy while the next steps are taken.
 import { resolve } from "node:path";
-import { ArgumentError, FileError } from "../../errors.js";
 import {
   compareIdentity,
+  findCheckpoint,
   Generations,
+  messageOf,
   Stage,
+  takeOver,
+  warn,
   type CheckpointPlan,
   type Identity,
   type Json,
-  type Opened,
   type Resume,
   type RunState,
   type Section,
@@ -62,21 +64,22 @@ export class Checkpointer {
   }
 
   /**
-   * Puts the run where its checkpoint was; false for a run that begins.
+   * Puts the run where its checkpoint was, and readies the folder that it writes to; false for a run that begins.
    *
    * @throws ArgumentError if the checkpoint is of another run or is not there; CorruptFileError, FileError.
    */
   async resume(): Promise<boolean> {
-    const { where, identity, allow, state } = this.source;
-    const opened = await this.find();
-    if (!opened) return false;
-    compareIdentity(where, opened.path, opened.content.identity, identity, allow);
-    const { whole } = this.source;
-    await state.restore(opened.content.values, (tensors) =>
-      whole?.any ? whole.read(tensors, (all) => opened.read(all)) : opened.read(tensors),
-    );
-    this.last = { step: opened.step, at: performance.now() };
-    return true;
+    const { where, identity, allow, state, writes, resume, whole } = this.source;
+    const opened = await findCheckpoint(where, this.generations, resume);
+    if (opened) {
+      compareIdentity(where, opened.path, opened.content.identity, identity, allow);
+      await state.restore(opened.content.values, (tensors) =>
+        whole?.any ? whole.read(tensors, (all) => opened.read(all)) : opened.read(tensors),
+      );
+      this.last = { step: opened.step, at: performance.now() };
+    }
+    if (this.generations && writes !== false) await takeOver(where, this.generations, opened);
+    return opened !== undefined;
   }
 
   /** The next step count above `step` at which a checkpoint is due by steps. */
@@ -108,29 +111,15 @@ export class Checkpointer {
     return put && resolve((await put()).path);
   }
 
+  /** As {@link finish}, for a run that has come to its end: what it has learned is not lost for a checkpoint. */
+  async conclude(moment: CheckpointMoment): Promise<void> {
+    await this.finish(moment).catch((thrown: unknown) => warn(`${messageOf(thrown)}; the run has ended, its last checkpoint is an older one`)); // prettier-ignore
+  }
+
   /** Waits for what is being written and frees the copies. */
   async close(): Promise<void> {
     await this.writing;
     this.stage.dispose();
-  }
-
-  private async find(): Promise<Opened<Content> | undefined> {
-    const { where, resume } = this.source;
-    if (resume === false) return undefined;
-    const warn = (error: Error) =>
-      process.emitWarning(`${error.message}; the checkpoint before it is used`, "AthanorWarning");
-    if (resume === "auto") return this.generations!.newest(warn);
-    const asFolder = new Generations<Content>(where, resume);
-    if ((await asFolder.list()).length > 0) return asFolder.newest(warn);
-    try {
-      return await asFolder.open(asFolder.at(resume));
-    } catch (thrown) {
-      if (!(thrown instanceof FileError)) throw thrown;
-      throw new ArgumentError(
-        `${where}: resume: there is no checkpoint at "${resume}"; give the folder that checkpoint.dir named, or "auto"`,
-        { cause: thrown },
-      );
-    }
   }
 
   // One at a time: a disk that is slower than the checkpoints come makes the run wait, and memory does not grow.
@@ -140,10 +129,7 @@ export class Checkpointer {
     if (!put) return;
     this.writing = put().then(
       () => undefined,
-      (thrown: unknown) => {
-        const reason = thrown instanceof Error ? thrown.message : String(thrown);
-        process.emitWarning(`${reason}; the run goes on, its last checkpoint is an older one`, "AthanorWarning");
-      },
+      (thrown: unknown) => warn(`${messageOf(thrown)}; the run goes on, its last checkpoint is an older one`),
     );
   }
 
@@ -163,7 +149,7 @@ export class Checkpointer {
     return async () => {
       const written = await this.generations!.write(step, content, tensors);
       const spared = plan!.best && best !== undefined ? [best] : [];
-      await this.generations!.prune(plan!.keep, new Set(spared));
+      await this.generations!.prune(plan!.keep, new Set(spared)).catch((thrown: unknown) => warn(`${messageOf(thrown)}; older checkpoints stay`)); // prettier-ignore
       return written;
     };
   }

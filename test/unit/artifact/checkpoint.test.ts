@@ -1,12 +1,11 @@
 // Checkpoints as files and as options: what is kept, what is refused, what damage does.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   ArgumentError,
   array,
-  CorruptFileError,
   data,
   loss,
   metrics,
@@ -142,27 +141,8 @@ describe("train.fit with checkpoints", () => {
     const model = build();
     const { resumed } = await train.fit(model, set, { ...options(), checkpoint: { dir, keep: 100 }, resume: "auto" });
     expect(resumed).toBe(30);
-    expect(String(warning.mock.calls[0]?.[0])).toMatch(/is damaged: .*the checkpoint before it is used/);
+    expect(String(warning.mock.calls[0]?.[0])).toMatch(/is damaged: .*step-000000030" is used instead/);
     expect(weights(model)).toEqual(weights(whole));
-    warning.mockRestore();
-  });
-
-  it("finds a flipped bit wherever it is, and never takes another state for it", { timeout: 120_000 }, async () => {
-    await train.fit(build(), set, { ...options(), epochs: 1, checkpoint: { dir } });
-    const path = join(dir, steps().at(-1)!);
-    const files = ["state.json", "weights.safetensors"].map((name) => join(path, name));
-    const warning = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
-    for (let i = 0; i < 500; i++) {
-      const file = files[i % 2]!;
-      const bytes = readFileSync(file);
-      const flipped = Buffer.from(bytes);
-      const at = Math.imul(i + 1, 2654435761) >>> 0;
-      flipped[at % bytes.length]! ^= 1 << (at % 8);
-      writeFileSync(file, flipped);
-      const run = train.fit(build(), set, { ...options(), epochs: 1, checkpoint: { dir }, resume: "auto" });
-      await expect(run).rejects.toBeInstanceOf(CorruptFileError);
-      writeFileSync(file, bytes);
-    }
     warning.mockRestore();
   });
 
