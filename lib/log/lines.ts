@@ -38,6 +38,7 @@ class LineLogger implements Logger {
   private readonly render: (record: LogRecord) => string;
   private readonly stepOf: (line: string) => number | undefined;
   private readonly header: string;
+  private path = "";
   private appender: Appender | undefined;
 
   constructor(
@@ -56,7 +57,8 @@ class LineLogger implements Logger {
 
   async open({ dir, step }: LoggedRun): Promise<void> {
     const path = join(dir, this.file);
-    const isNew = step === 0 || !(await this.rewind(path, step));
+    this.path = path;
+    const isNew = step === 0 || !(await this.cut(path, step));
     this.appender = new Appender(`train.log.${this.name}`, path);
     await this.appender.open(isNew);
     if (isNew && this.header !== "") this.appender.add(this.header);
@@ -74,8 +76,15 @@ class LineLogger implements Logger {
     await this.appender?.close();
   }
 
+  async rewind(step: number): Promise<void> {
+    await this.appender?.close();
+    await this.cut(this.path, step);
+    this.appender = new Appender(`train.log.${this.name}`, this.path);
+    await this.appender.open();
+  }
+
   // Leaves the lines up to a step, at once or not at all; false where there is no file. A line that a kill cut off goes too.
-  private async rewind(path: string, step: number): Promise<boolean> {
+  private async cut(path: string, step: number): Promise<boolean> {
     const text = await readFile(path, "utf8").catch(() => undefined);
     if (text === undefined) return false;
     const lines = text.slice(0, text.lastIndexOf("\n") + 1).split("\n").slice(0, -1); // prettier-ignore

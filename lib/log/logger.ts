@@ -60,6 +60,8 @@ export interface Logger {
   write(records: readonly LogRecord[]): void;
   histogram?(histogram: LoggedHistogram): void;
   image?(image: LoggedImage): void;
+  /** Takes off what was noted of steps after `step`: the run has gone back and takes them again. @throws FileError */
+  rewind?(step: number): Promise<void>;
   /** Brings what was noted to the file. @throws FileError */
   flush(): Promise<void>;
   /** The end of the run, of whatever kind. */

@@ -11,7 +11,7 @@ import { addon } from "../native/index.js";
 export interface RunFile {
   readonly format: "athanor-run";
   readonly version: 1;
-  readonly status: "running" | "done" | "early" | "break" | "time" | "interrupted" | "failed";
+  readonly status: "running" | "done" | "early" | "diverged" | "break" | "time" | "interrupted" | "failed";
   /** ISO 8601, of the first process of the run. */
   readonly begun: string;
   readonly updated: string;

@@ -231,6 +231,8 @@ export interface Addon extends NativeSearch, RanksAddon {
     tensors: readonly StoredTensor<NativeArray>[],
     operation: string,
   ): Promise<void>;
+  /** Variables of the same types, zeros, whose memory is taken off the event loop. */
+  makeVariables(like: readonly NativeVariable[]): Promise<NativeVariable[]>;
   /** to[i] ← from[i], all as of one moment between two steps. */
   copyVariables(from: readonly NativeVariable[], to: readonly NativeVariable[]): Promise<void>;
   /** Writes a checkpoint as the folder `place`, atomically, without a copy in JavaScript; nobody may change the variables meanwhile. */

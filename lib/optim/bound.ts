@@ -28,6 +28,8 @@ export class BoundOptimizer {
   readonly parameters: readonly Parameter[];
   /** Extents of the hyper-parameters of a step: groups and hyper-parameters of the rule. */
   readonly hyperShape: readonly [groups: number, width: number];
+  /** @internal What all learning rates are multiplied by: below 1 in a run that went back to a checkpoint. */
+  rateScale = 1;
   private readonly groups: readonly BoundGroup[];
   private readonly where: string;
   private held: NativeOptimizer | undefined;
@@ -72,6 +74,9 @@ export class BoundOptimizer {
     this.groups.forEach(({ hyper }, g) =>
       row.set(rowAt(this.where, this.optimizer.rule, hyper, step, total), g * width),
     );
+    if (this.rateScale === 1) return;
+    const lr = hypersOf(this.optimizer.rule).findIndex(({ name }) => name === "lr");
+    for (let at = lr; at < row.length; at += width) row[at]! *= this.rateScale;
   }
 
   /** The hyper-parameters of a step, f64 [groups, width]. */
@@ -83,7 +88,7 @@ export class BoundOptimizer {
 
   /** The learning rate of a step, of the parameters that no group took. */
   rateAt(step: number, total = Infinity): number {
-    return scheduleOf(this.optimizer.rule, this.optimizer.hyper, "lr")(step, total);
+    return scheduleOf(this.optimizer.rule, this.optimizer.hyper, "lr")(step, total) * this.rateScale;
   }
 
   /** Copies of all states, for a checkpoint. */

@@ -63,6 +63,7 @@ function statusSentence(status: RunFolder["file"]["status"], error: string | und
     running: "Goes on, or its process was killed.",
     done: "Came to its end.",
     early: "Ended by early stopping.",
+    diverged: "Ended because its figures went astray.",
     break: "Left by its reader.",
     time: "Ended by maxTime.",
     interrupted: `Interrupted${why}.`,

@@ -4,6 +4,7 @@ export { textTable } from "./columns.js";
 export { describeData } from "./figures.js";
 export { fromRun } from "./from-run.js";
 export { render, write } from "./page.js";
+export { plotBatchSize, plotLearningRate } from "./finder-plots.js";
 export { plotSchedule } from "./schedule-plot.js";
 export {
   histogram,

@@ -29,6 +29,7 @@ import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./run/earl
 import { checkCount, checkMetrics, checkObject } from "./evaluate/metric-pass.js";
 import type { ProgressStream } from "./run/progress.js";
 import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./run/records.js";
+import { planGuard, type GuardPlan, type GuardPolicy, type RewindOptions, type SpikeOptions } from "./run/guard.js";
 import { planLog, type LogOptions, type LogPlan } from "./run/run-log.js";
 import { checkedData, type RunData } from "./data/run-data.js";
 import type { FitTrial } from "./run/trial.js";
@@ -83,8 +84,15 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly average?: WeightAveraging | undefined;
   /** Ends the run after a time such as "2 h", earlier processes of it included. Default never. */
   readonly maxTime?: Duration | undefined;
-  /** What a loss or gradient that is not finite does: it ends the run, or its step is left out and counted. Default "stop". */
-  readonly onNonFinite?: "stop" | "skip" | undefined;
+  /**
+   * What a loss or gradient that is not finite does: it ends the run, its step is left out and counted, or the run goes back to its last
+   * checkpoint, see `rewind`. Default "stop".
+   */
+  readonly onNonFinite?: GuardPolicy | undefined;
+  /** What a step does whose loss is far above those before it; no weight has moved by then. Default: nothing is a spike. */
+  readonly onSpike?: SpikeOptions | undefined;
+  /** Of policy "rewind": what the learning rates are multiplied by each time (`rate`, 0.5), and how often at most (`most`, 5). */
+  readonly rewind?: RewindOptions | undefined;
   /** Keeps the state of the run on the disk, so that it can go on after its process ended. Default not at all. */
   readonly checkpoint?: CheckpointOptions | undefined;
   /** The checkpoint to go on from. Default false, from the start. */
@@ -131,7 +139,7 @@ export interface FitPlan {
   readonly average: WeightAveraging | undefined;
   /** Milliseconds of the run. */
   readonly maxTime: number;
-  readonly onNonFinite: "stop" | "skip";
+  readonly guard: GuardPlan;
   readonly seed: number;
   readonly shuffle: boolean;
   /** Undefined where only the end of an epoch tells. */
@@ -162,6 +170,8 @@ const names = [
   "average",
   "maxTime",
   "onNonFinite",
+  "onSpike",
+  "rewind",
   "epochs",
   "steps",
   "seed",
@@ -192,11 +202,10 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, dropLast = false, callbacks = {}, signals = false } = options;
   const { shuffle = !isSource(dataset) } = options;
-  const { resume = false, allow = [], accumulate = 1, average, onNonFinite = "stop" } = options;
+  const { resume = false, allow = [], accumulate = 1, average } = options;
   checkCount(where, "batchSize", batchSize);
   checkCount(where, "accumulate", accumulate);
   checkAveraging(where, average);
-  checkPolicy(onNonFinite);
   checkSeed(where, seed);
   checkLossTerms(where, options.distill);
   checkFlag(where, "shuffle", shuffle);
@@ -220,7 +229,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     accumulate,
     average,
     maxTime: timeOf(options.maxTime),
-    onNonFinite,
+    guard: planGuard(where, options, checkpoint !== undefined),
     seed,
     shuffle,
     dropLast,
@@ -244,7 +253,16 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
 }
 
 // What does not go together.
-function checkTogether({ parallel, accumulate = 1, average }: FitOptions, shuffledSource: boolean): void {
+function checkTogether(options: FitOptions, shuffledSource: boolean): void {
+  const { parallel, accumulate = 1, average, onNonFinite, onSpike } = options;
+  if (onSpike && (accumulate > 1 || parallel !== undefined)) {
+    throw new UnsupportedError(
+      `${where}: onSpike does not go with accumulate or parallel yet; leave one of them out, or clip gradients (clipNorm: 1)`,
+    );
+  }
+  if (parallel !== undefined && onNonFinite === "rewind") {
+    throw new UnsupportedError(`${where}: onNonFinite: "rewind" does not go with parallel yet; "skip" and "stop" do`);
+  }
   if (parallel !== undefined && (accumulate > 1 || average)) {
     throw new UnsupportedError(`${where}: accumulate and average do not go with parallel yet; leave one of them out`);
   }
@@ -252,11 +270,6 @@ function checkTogether({ parallel, accumulate = 1, average }: FitOptions, shuffl
   throw new ArgumentError(
     `${where}: shuffle: a source has an order of its own; mix it on the way, source.shuffle(10_000), and leave the option out`,
   );
-}
-
-function checkPolicy(onNonFinite: unknown): void {
-  if (onNonFinite === "stop" || onNonFinite === "skip") return;
-  throw new ArgumentError(`${where}: onNonFinite must be "stop" or "skip", got ${got(onNonFinite)}`);
 }
 
 function checkSignal(signal: unknown): void {

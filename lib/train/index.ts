@@ -22,7 +22,10 @@ export type { DistillationRun, DistillationStep, LossTerms } from "./distillatio
 export * as log from "../log/index.js";
 export { ema, swa, type WeightAveraging } from "./averaging.js";
 export type { LogOptions } from "./run/run-log.js";
+export type { GuardPolicy, RewindOptions, SpikeOptions } from "./run/guard.js";
 export type { EarlyStoppingOptions } from "./run/early-stopping.js";
 export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";
 export type { CheckpointOptions, Resume, Section } from "../checkpoint/index.js";
 export type { FitTrial } from "./run/trial.js";
+export { findLearningRate, type FoundLearningRate, type LearningRateOptions } from "./find/learning-rate.js";
+export { findBatchSize, type BatchSizeOptions, type FoundBatchSize, type TriedBatchSize } from "./find/batch-size.js";

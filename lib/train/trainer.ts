@@ -1,19 +1,19 @@
 // The course of a run: chunks of steps in the engine, events out, validation, early stopping, and one way out that leaves the
 // weights whole and, where asked for, the best.
 // Long because a chunk, a check and every way out share what the run has come to.
-import type { NonFiniteError } from "../errors.js";
 import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import { WeightAverage } from "./averaging.js";
 import { Best } from "./run/best.js";
 import type { Cancellation } from "./run/cancellation.js";
-import type { Checkpointer, CheckpointMoment } from "./run/checkpointer.js";
+import type { Checkpointer, CheckpointCost, CheckpointMoment } from "./run/checkpointer.js";
 import { Companions } from "./step/companions.js";
 import { interrupted, withBestWeights } from "./run/endings.js";
 import type { Feed } from "./data/feed.js";
 import type { FitPlan } from "./fit-options.js";
 import type { EpochRecord, Figures, FitResult, StepEvent, ValidationRecord } from "./run/records.js";
+import { Guard, mayRewind, type BadStep } from "./run/guard.js";
 import type { FitHooks } from "./run/hooks.js";
 import { Pace } from "./step/pace.js";
 import { Position } from "./run/position.js";
@@ -31,8 +31,6 @@ import { StepLoops, typesOf, type Loops } from "./step/step-loops.js";
 import { Validation } from "./evaluate/validation.js";
 
 const where = "train.fit";
-/** Steps with numbers that are not finite that may follow one another. */
-const mostSkipped = 50;
 
 /** One run of `fit`. */
 export class Trainer {
@@ -50,6 +48,7 @@ export class Trainer {
   private readonly position: Position;
   private average: WeightAverage | undefined;
   private checkpointer: Checkpointer | undefined;
+  private guard: Guard | undefined;
   private log: RunLog | undefined;
 
   /**
@@ -128,7 +127,7 @@ export class Trainer {
       await this.average?.enter(position.step);
       await this.best.restore();
       checkStatistics(where, this.plan.model);
-      const { history, validations, step: steps, skipped, seconds } = position;
+      const { history, validations, step: steps, skipped, spikes, rewound, seconds } = position;
       const result: FitResult = {
         best: this.best.record,
         history,
@@ -136,6 +135,8 @@ export class Trainer {
         stopped,
         steps,
         skipped,
+        spikes,
+        rewound,
         resumed,
         seconds,
       };
@@ -172,27 +173,29 @@ export class Trainer {
     const { stepsPerEpoch = Infinity } = this.feed;
     let whole = position.epochStart + stepsPerEpoch;
     let end = Math.min(plan.steps, whole);
-    let stop = false;
+    let stop: "early" | "diverged" | undefined;
     while (position.step < end && !stop) {
       const pause = hooks.due?.(position.step) ?? Infinity;
       const due = Math.min(this.validation?.due(position.step) ?? Infinity, this.checkpointer?.due(position.step) ?? Infinity); // prettier-ignore
       const came = await this.chunk(Math.min(end, due, pause));
       if (came === "left") return "break";
+      if (came === "rewound") return undefined;
+      if (came === "diverged") return "diverged";
       // The source has told that it has no more samples; or it has fewer than it said.
       if (came === "ended") whole = end = position.step;
       else if (position.step === pause) await this.pause();
       if (this.validation?.isDue(position.step, position.step === whole)) {
         stop = await this.averaged(async () => {
           await this.validate();
-          return this.best.monitor !== "loss" && (await this.check());
+          return this.best.monitor === "loss" ? undefined : this.check();
         });
       }
       if (position.secondsInAll * 1e3 >= plan.maxTime) return position.step < plan.steps ? "time" : "done";
       if (position.step < end && !stop) await this.checkpointer?.offer(this.moment(false));
     }
-    if (position.step === end) stop = (await this.endEpoch(begun, position.step === whole)) || stop;
+    if (position.step === end) stop = (await this.endEpoch(begun, position.step === whole)) ?? stop;
     if (!stop) return undefined;
-    return position.step < plan.steps ? "early" : "done";
+    return position.step < plan.steps || stop === "diverged" ? stop : "done";
   }
 
   private moment(epochEnd: boolean): CheckpointMoment {
@@ -206,7 +209,7 @@ export class Trainer {
   }
 
   /** A native call's worth of steps, at most up to step `until`; none at the end of the epoch, or when the reader has left. */
-  private async chunk(until: number): Promise<"steps" | "ended" | "left"> {
+  private async chunk(until: number): Promise<"steps" | "ended" | "left" | "rewound" | "diverged"> {
     const { cancellation, position, pace, feed } = this;
     const { step, epoch, inEpoch } = position;
     const stretch = await feed.next(epoch, inEpoch, pace.next(until - step));
@@ -217,16 +220,19 @@ export class Trainer {
     if (stretch.rows === feed.rowsOfSteps[0]) pace.note(ran.taken.length, ran.seconds);
     const { good, bad } = eventsOf(ran, stretch.rows, position);
     await this.tell(good);
-    if (bad) this.skip(notFinite(where, ran, bad));
+    const met = bad && (await this.meet({ spike: bad.spike, error: notFinite(where, ran, bad) }));
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
+    if (met === "rewound" || met === "diverged") return met;
     return ran.cancelled ? "left" : "steps";
   }
 
-  // A step with a number that is not finite has changed no weight, or all but those concerned; many in a row will not get better.
-  private skip(error: NonFiniteError): void {
-    const { position, plan } = this;
-    if (plan.onNonFinite === "stop" || position.skippedInARow >= mostSkipped) throw error;
-    position.skip();
+  // A step with a number that is not finite, or a spike, has changed no weight, or all but those concerned.
+  private async meet(bad: BadStep): Promise<"skipped" | "rewound" | "diverged"> {
+    const met = await this.guard!.meet(bad);
+    const { position } = this;
+    if (met === "rewound") this.validation?.forget();
+    await this.log?.guarded(met, position);
+    return met;
   }
 
   /** Runs `body` with the average in the place of the weights. */
@@ -262,7 +268,7 @@ export class Trainer {
     await this.plan.callbacks.onValidate?.(record);
   }
 
-  private async endEpoch(begun: number, isWhole: boolean): Promise<boolean> {
+  private async endEpoch(begun: number, isWhole: boolean): Promise<"early" | "diverged" | undefined> {
     const { position } = this;
     const { epoch, step: steps } = position;
     const figures: Figures = { loss: position.losses.value, ...position.validated };
@@ -271,15 +277,15 @@ export class Trainer {
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
     this.log?.epoch(record);
     await this.plan.callbacks.onEpoch?.(record);
-    const stop = this.best.monitor === "loss" && (await this.averaged(() => this.check()));
+    const stop = this.best.monitor === "loss" ? await this.averaged(() => this.check()) : undefined;
     position.closeEpoch(isWhole);
     return stop;
   }
 
   // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
-  private async check(): Promise<boolean> {
+  private async check(): Promise<"early" | "diverged" | undefined> {
     const { epoch, step: steps, losses, validated } = this.position;
-    if (this.hooks.settled?.(steps) === false) return false;
+    if (this.hooks.settled?.(steps) === false) return undefined;
     return this.best.observe({ epoch, steps, figures: { loss: losses.value, ...validated } });
   }
 
@@ -288,14 +294,24 @@ export class Trainer {
     return this.position.step;
   }
 
-  /** Opens checkpoints and log, and goes on where there is something to go on from; the steps that were taken then. */
+  /** Readies all that goes along with the run; the steps that were taken already, where it goes on. */
   private async begin(): Promise<number | undefined> {
+    const resumed = await this.open();
+    const { plan, position, loops, checkpointer } = this;
+    this.guard = new Guard({ plan: plan.guard, position, bound: loops.bound, checkpointer });
+    if (mayRewind(plan.guard)) await checkpointer!.mark(position.step);
+    return resumed;
+  }
+
+  /** Opens checkpoints and log, and goes on where there is something to go on from; the steps that were taken then. */
+  private async open(): Promise<number | undefined> {
     const { plan, hooks, loops, companions, feed } = this;
     if (!plan.checkpoint && plan.resume === false && !plan.log && !plan.parallel) return undefined;
     const graph = loops.program(feed.rowsOfSteps[0]!).graph();
     const [position, best] = [this.position.participant(plan.steps), this.best.participant()];
     const average = this.average?.participant();
-    const parts = { where, plan, hooks, loops, companions, position, best, average, graph };
+    const told = (step: number, cost: CheckpointCost) => this.log?.checkpoint(step, this.position.epoch, cost);
+    const parts = { where, plan, hooks, loops, companions, position, best, average, graph, told };
     const identity = await identityOfRun(parts);
     if (plan.parallel) {
       await compareRuns(where, identity);

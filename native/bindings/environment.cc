@@ -98,6 +98,7 @@ Environment::Environment(Napi::Env env, Napi::Object exports) : env_(env) {
   exports.Set("writeArtifact", Napi::Function::New(env, write_artifact, "writeArtifact"));
   exports.Set("readGraph", Napi::Function::New(env, read_graph, "readGraph"));
   exports.Set("xxh64", Napi::Function::New(env, xxh64, "xxh64"));
+  exports.Set("makeVariables", Napi::Function::New(env, make_variables, "makeVariables"));
   exports.Set("copyVariables", Napi::Function::New(env, copy_variables, "copyVariables"));
   exports.Set("writeState", Napi::Function::New(env, write_state, "writeState"));
   exports.Set("readState", Napi::Function::New(env, read_state, "readState"));

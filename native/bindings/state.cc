@@ -38,6 +38,25 @@ Napi::Value submit(Napi::Env env, Lane lane, std::function<void()> work) {
 
 }  // namespace
 
+Napi::Value make_variables(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const Variables like = to_variables(info.Env(), info[0]);
+    const auto made = std::make_shared<Variables>();
+    return Environment::of(info.Env())
+        .submit(
+            Lane::files, std::make_shared<std::atomic<bool>>(false),
+            [=] {
+              for (const auto& each : like) made->push_back(std::make_shared<Variable>("", each->type()));
+            },
+            [made](Napi::Env env) -> Napi::Value {
+              const Napi::Array array = Napi::Array::New(env);
+              for (const auto& variable : *made) array.Set(array.Length(), AddonVariable::wrap(env, variable));
+              Environment::of(env).report_memory(env);
+              return array;
+            });
+  });
+}
+
 Napi::Value copy_variables(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const Variables from = to_variables(info.Env(), info[0]), to = to_variables(info.Env(), info[1]);

@@ -1,3 +1,4 @@
+// makeVariables(like: Variable[]): Promise<Variable[]>
 // copyVariables(from: Variable[], to: Variable[]): Promise<void>
 // writeState(place, json, names: string[], variables: Variable[], operation): Promise<void>
 // readState(place, operation): Promise<string>
@@ -10,6 +11,7 @@
 
 namespace athanor::bindings {
 
+Napi::Value make_variables(const Napi::CallbackInfo& info);
 Napi::Value copy_variables(const Napi::CallbackInfo& info);
 Napi::Value write_state(const Napi::CallbackInfo& info);
 Napi::Value read_state(const Napi::CallbackInfo& info);

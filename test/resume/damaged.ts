@@ -49,7 +49,7 @@ export async function damagedCheckpoints(
   const before = files.map((name) => readFileSync(join(template, older, name), "base64"));
   const dir = join(folder, "damaged");
   let warnings: string[] = [];
-  const { emitWarning } = process;
+  const emitWarning = process.emitWarning.bind(process);
   process.emitWarning = (text: string | Error) => void warnings.push(String(text));
   const one = async (what: string, harm: Harm, name: string): Promise<void> => {
     rmSync(dir, { recursive: true, force: true });

@@ -70,6 +70,11 @@ export class Validation {
     return { "val.loss": loss, ...Object.fromEntries(named) };
   }
 
+  /** Forgets when the last one was, for a run that has gone back to before it. */
+  forget(): void {
+    this.last = { ...this.last, step: -1 };
+  }
+
   dispose(): void {
     this.evaluator.dispose();
   }

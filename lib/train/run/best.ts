@@ -38,17 +38,18 @@ export class Best {
     return this.found;
   }
 
-  /** Takes in figures; true if the run is to stop. */
-  async observe(at: Found): Promise<boolean> {
+  /** Takes in figures; why the run is to stop, if it is. */
+  async observe(at: Found): Promise<"early" | "diverged" | undefined> {
     const value = (at.figures as Record<string, number | undefined>)[this.monitor];
-    if (value === undefined) return false;
+    if (value === undefined) return undefined;
     const { isBest, stop } = this.stopping.observe(value);
     if (isBest) {
       this.found = at;
       await this.snapshot?.save();
     }
     this.stale = !isBest;
-    return this.stops && stop;
+    if (!this.stops) return undefined;
+    return this.stopping.hasDiverged(value) ? "diverged" : stop ? "early" : undefined;
   }
 
   /** Notes that the weights have changed. */

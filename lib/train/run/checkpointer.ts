@@ -39,6 +39,18 @@ export interface CheckpointSource {
   readonly writes?: boolean | undefined;
   /** Makes whole tensors of those that ranks have parts of. */
   readonly whole?: WholeTensors | undefined;
+  /** Told of every checkpoint: what it made the run wait for, and what writing it took. */
+  readonly told?: ((step: number, cost: CheckpointCost) => void) | undefined;
+}
+
+/** What a checkpoint took, in milliseconds. */
+export interface CheckpointCost {
+  /** The run waited until the one before was written. */
+  readonly waited: number;
+  /** The run waited until its state was copied. */
+  readonly copied: number;
+  /** The file was written, while the run went on. */
+  readonly written: number;
 }
 
 /** Where a run is when a checkpoint may be due. */
@@ -57,6 +69,8 @@ export class Checkpointer {
   private readonly stage = new Stage();
   private writing: Promise<void> | undefined;
   private last = { step: -1, at: performance.now() };
+  /** What is beside the tensors of the copy. */
+  private kept: Readonly<Record<string, Json>> | undefined;
 
   constructor(source: CheckpointSource) {
     this.source = source;
@@ -78,7 +92,10 @@ export class Checkpointer {
       );
       this.last = { step: opened.step, at: performance.now() };
     }
-    if (this.generations && writes !== false) await takeOver(where, this.generations, opened);
+    if (this.generations && writes !== false) {
+      await takeOver(where, this.generations, opened);
+      if (!whole?.any) await this.stage.prepare(state.tensors());
+    }
     return opened !== undefined;
   }
 
@@ -116,6 +133,19 @@ export class Checkpointer {
     await this.finish(moment).catch((thrown: unknown) => warn(`${messageOf(thrown)}; the run has ended, its last checkpoint is an older one`)); // prettier-ignore
   }
 
+  /** Copies the state of now, as the place to go back to until the first checkpoint. */
+  async mark(step: number): Promise<void> {
+    const { state } = this.source;
+    this.kept = state.values();
+    await this.stage.take(state.tensors());
+    this.last = { step, at: performance.now() };
+  }
+
+  /** Puts the run back where its last checkpoint was, from the copy in memory. */
+  async rewind(): Promise<void> {
+    await this.source.state.restore(structuredClone(this.kept!), (tensors) => this.stage.put(tensors));
+  }
+
   /** Waits for what is being written and frees the copies. */
   async close(): Promise<void> {
     await this.writing;
@@ -124,11 +154,17 @@ export class Checkpointer {
 
   // One at a time: a disk that is slower than the checkpoints come makes the run wait, and memory does not grow.
   private async write(moment: CheckpointMoment): Promise<void> {
+    const asked = performance.now();
     await this.writing;
+    const free = performance.now();
     const put = await this.copied(moment);
     if (!put) return;
+    const copied = performance.now();
     this.writing = put().then(
-      () => undefined,
+      () => {
+        const cost = { waited: free - asked, copied: copied - free, written: performance.now() - copied };
+        this.source.told?.(moment.step, cost);
+      },
       (thrown: unknown) => warn(`${messageOf(thrown)}; the run goes on, its last checkpoint is an older one`),
     );
   }
@@ -136,7 +172,8 @@ export class Checkpointer {
   // Undefined where another rank writes.
   private async copied({ step, best }: CheckpointMoment): Promise<(() => Promise<{ path: string }>) | undefined> {
     const { state, identity, plan } = this.source;
-    const content: Content = { identity, values: state.values(), written: new Date().toISOString() };
+    this.kept = state.values();
+    const content: Content = { identity, values: this.kept, written: new Date().toISOString() };
     const { whole, writes } = this.source;
     const gathered = whole?.any ? await whole.gather(state.tensors()) : undefined;
     this.last = { step, at: performance.now() };

@@ -27,13 +27,25 @@ export interface EarlyStoppingOptions<Monitor extends string = string> {
   readonly cooldown?: number | undefined;
   /** Patience runs on at improvements that do not beat this value by more than `minDelta`. Default none. */
   readonly baseline?: number | undefined;
+  /** A value worse than this ends the run at once (`stopped: "diverged"`), from the first check on. Default none. */
+  readonly divergence?: number | undefined;
   /** Checks at the start that count for nothing: they use up no patience and are never the best. Default 0. */
   readonly startFrom?: number | undefined;
   /** Go back to the weights of the best check at the end, however the run ends; before the first that counts there are none. Default true. */
   readonly restoreBest?: boolean | undefined;
 }
 
-const options = ["monitor", "mode", "patience", "minDelta", "cooldown", "baseline", "startFrom", "restoreBest"];
+const options = [
+  "monitor",
+  "mode",
+  "patience",
+  "minDelta",
+  "cooldown",
+  "baseline",
+  "divergence",
+  "startFrom",
+  "restoreBest",
+];
 
 /** Figures that can be monitored, with the way that is better. */
 export type Monitors = ReadonlyMap<string, "higher" | "lower">;
@@ -50,6 +62,7 @@ export class EarlyStopping {
   private readonly minDelta: number;
   private readonly cooldown: number;
   private readonly baseline: number | undefined;
+  private readonly divergence: number | undefined;
   private readonly startFrom: number;
   private best: number;
   private checks = 0;
@@ -79,6 +92,7 @@ export class EarlyStopping {
     this.minDelta = finite(where, "minDelta", given.minDelta ?? 0);
     if (this.minDelta < 0) throw new ArgumentError(`${where}: minDelta must not be below 0, got ${this.minDelta}`);
     this.baseline = given.baseline === undefined ? undefined : finite(where, "baseline", given.baseline);
+    this.divergence = given.divergence === undefined ? undefined : finite(where, "divergence", given.divergence);
     this.restoreBest = given.restoreBest ?? true;
     if (typeof this.restoreBest !== "boolean") {
       throw new ArgumentError(`${where}: restoreBest must be true or false, got ${got(given.restoreBest)}`);
@@ -87,7 +101,7 @@ export class EarlyStopping {
 
   /** Its options, defaults filled in. */
   describe(): Readonly<Record<string, number | string | boolean | undefined>> {
-    const { monitor, sign, patience, minDelta, cooldown, baseline, startFrom, restoreBest } = this;
+    const { monitor, sign, patience, minDelta, cooldown, baseline, divergence, startFrom, restoreBest } = this;
     return {
       monitor,
       mode: sign === 1 ? "max" : "min",
@@ -95,6 +109,7 @@ export class EarlyStopping {
       minDelta,
       cooldown,
       baseline,
+      divergence,
       startFrom,
       restoreBest,
     };
@@ -130,6 +145,11 @@ export class EarlyStopping {
       this.waited += 1;
     }
     return { isBest: true, stop: false };
+  }
+
+  /** Whether a value is so bad that the run is lost. */
+  hasDiverged(value: number): boolean {
+    return this.divergence !== undefined && this.sign * value < this.sign * this.divergence;
   }
 
   private beats(value: number, other: number): boolean {

@@ -6,6 +6,7 @@ import { sampled, type Identity, type Json } from "../../checkpoint/index.js";
 import type { NamedParameter } from "../../nn/index.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { FitPlan } from "../fit-options.js";
+import { mayRewind } from "./guard.js";
 import { typesOfData, type RunData } from "../data/run-data.js";
 
 /** What {@link identityOf} looks at. */
@@ -51,7 +52,9 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       batchSize,
       accumulate: plan.accumulate,
       average: plan.average ? [plan.average.kind, plan.average.options] : null,
-      onNonFinite: plan.onNonFinite,
+      onNonFinite: plan.guard.onNonFinite,
+      onSpike: plan.guard.onSpike && { ...plan.guard.onSpike },
+      rewind: mayRewind(plan.guard) ? { ...plan.guard.rewind } : undefined,
       stepsPerEpoch: stepsPerEpoch ?? null,
       seed,
       shuffle,

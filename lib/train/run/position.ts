@@ -14,6 +14,9 @@ interface State {
   readonly validations: readonly ValidationRecord[];
   readonly seconds: number;
   readonly skipped: number;
+  readonly spikes?: number;
+  readonly rewound?: number;
+  readonly rate?: number;
 }
 
 /** Where a run stands. */
@@ -27,6 +30,11 @@ export class Position {
   /** Steps that were left out for a number that is not finite; and how many of them came last, one after the other. */
   skipped = 0;
   skippedInARow = 0;
+  /** Steps whose loss was a spike. */
+  spikes = 0;
+  /** How often the run went back to a checkpoint, and what its learning rates are multiplied by since. */
+  rewound = 0;
+  rate = 1;
   readonly history: EpochRecord[] = [];
   readonly validations: ValidationRecord[] = [];
   /** The training loss of this epoch so far. */
@@ -87,9 +95,22 @@ export class Position {
   participant(steps: number): Participant {
     return {
       state: () => {
-        const { step, epoch, epochStart, losses, validated, ended, history, validations, skipped } = this;
+        const {
+          step,
+          epoch,
+          epochStart,
+          losses,
+          validated,
+          ended,
+          history,
+          validations,
+          skipped,
+          spikes,
+          rewound,
+          rate,
+        } = this;
         const seconds = this.secondsInAll;
-        const state: State = { step, epoch, epochStart, losses: losses.state(), validated, ended, history, validations, seconds, skipped }; // prettier-ignore
+        const state: State = { step, epoch, epochStart, losses: losses.state(), validated, ended, history, validations, seconds, skipped, spikes, rewound, rate }; // prettier-ignore
         return state as unknown as Json;
       },
       restore: (saved) => {
@@ -98,6 +119,7 @@ export class Position {
         Object.assign(this, rest);
         const goesOn = ended === "time" || (ended === "done" && this.step < steps); // with more time, or more steps
         this.ended = goesOn ? undefined : ended;
+        this.skippedInARow = 0;
         this.secondsBefore = seconds;
         this.history.splice(0, Infinity, ...history);
         this.validations.splice(0, Infinity, ...validations);

@@ -56,12 +56,16 @@ export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
   readonly history: readonly EpochRecord<Metrics>[];
   /** Every validation. */
   readonly validations: readonly ValidationRecord<Metrics>[];
-  /** Why it ended: all steps done, early stopping, the reader left the loop, or `maxTime`. */
-  readonly stopped: "done" | "early" | "break" | "time";
+  /** Why it ended: all steps done, early stopping, a loss that went astray, the reader left the loop, or `maxTime`. */
+  readonly stopped: "done" | "early" | "diverged" | "break" | "time";
   /** Steps taken. */
   readonly steps: number;
-  /** Those of them that were left out by `onNonFinite: "skip"`. */
+  /** Those of them that were left out, by `onNonFinite` or `onSpike` with "skip". */
   readonly skipped: number;
+  /** Steps whose loss was a spike; with `onSpike`. */
+  readonly spikes: number;
+  /** How often it went back to its last checkpoint, by "rewind". */
+  readonly rewound: number;
   /** Steps that an earlier process had taken, where the run went on from a checkpoint. */
   readonly resumed: number | undefined;
   /** Of this process. */

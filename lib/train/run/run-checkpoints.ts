@@ -1,7 +1,7 @@
 // The checkpoints of a run of `fit`: who takes part in its state, and what it is made of.
 import { RunState, type Identity, type Participant } from "../../checkpoint/index.js";
 import { Module, type NamedParameter } from "../../nn/index.js";
-import { Checkpointer } from "./checkpointer.js";
+import { Checkpointer, type CheckpointCost } from "./checkpointer.js";
 import type { Companions } from "../step/companions.js";
 import type { FitPlan } from "../fit-options.js";
 import type { FitHooks } from "./hooks.js";
@@ -24,6 +24,8 @@ export interface RunParts {
   readonly average: Participant | undefined;
   /** The graph of a full step. */
   readonly graph: string;
+  /** Told what every checkpoint took. */
+  readonly told: (step: number, cost: CheckpointCost) => void;
 }
 
 /** What a run is made of. @throws AbortedError */
@@ -36,7 +38,7 @@ export function identityOfRun({ where, plan, hooks, loops, graph }: RunParts): P
 
 /** The checkpoints that a run was asked to keep or to go on from; undefined for none. */
 export function openCheckpoints(parts: RunParts, identity: Identity | undefined): Checkpointer | undefined {
-  const { where, plan, hooks, loops, companions, position, best, average } = parts;
+  const { where, plan, hooks, loops, companions, position, best, average, told } = parts;
   const { checkpoint, resume, allow } = plan;
   if (!identity || (!checkpoint && resume === false)) return undefined;
   const named = () => parametersIn(plan, loops);
@@ -50,10 +52,11 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     )
     .add("best", best)
     .add("average", average ?? {})
+    .add("spikes", loops.watch ?? {})
     .add("hooks", hooks.participant ?? {});
   const writes = !plan.parallel || joinedWorld()!.rank === 0;
   const whole = new WholeTensors(where, named());
-  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes, whole });
+  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes, whole, told });
 }
 
 /** All that training changes, by name: parameters and running statistics; of a plain function the parameters that it used. */

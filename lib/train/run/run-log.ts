@@ -5,6 +5,8 @@ import { ArgumentError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { Identity } from "../../checkpoint/index.js";
 import { jsonLines, readRunFile, surroundings, writeRunFile, type Logger, type LogRecord, type RunFile } from "../../log/index.js"; // prettier-ignore
+import type { CheckpointCost } from "./checkpointer.js";
+import type { Position } from "./position.js";
 import { checkCount, checkObject } from "../evaluate/metric-pass.js";
 import type { EpochRecord, FitResult, StepEvent, ValidationRecord } from "./records.js";
 
@@ -121,6 +123,20 @@ export class RunLog {
     const all = { ...numbersOf(figures), seconds };
     this.write([{ kind: "epoch", step, epoch, time: Date.now(), figures: all }]);
     this.writeSystem(step, epoch);
+  }
+
+  /** What the guard has come to: a step was left out, or the run went back and takes steps again. */
+  async guarded(met: "skipped" | "rewound" | "diverged", position: Position): Promise<void> {
+    const { step, epoch, skipped, spikes, rewound, rate } = position;
+    if (met === "rewound") for (const logger of this.plan.loggers) await logger.rewind?.(step);
+    const figures = { "guard.skipped": skipped, "guard.spikes": spikes, "guard.rewound": rewound, "guard.rate": rate };
+    this.write([{ kind: "system", step, epoch, time: Date.now(), figures }]);
+  }
+
+  /** What a checkpoint took, in milliseconds. */
+  checkpoint(step: number, epoch: number, { waited, copied, written }: CheckpointCost): void {
+    const figures = { "checkpoint.waited": waited, "checkpoint.copied": copied, "checkpoint.written": written };
+    this.write([{ kind: "system", step, epoch, time: Date.now(), figures }]);
   }
 
   /** Ends the log. @throws FileError where something could not be written */

@@ -10,11 +10,11 @@ import { faultOf } from "../step/step-program.js";
 export function eventsOf({ program, taken, seconds }: Ran, rows: number, position: Position) {
   const good: StepEvent[] = [];
   const samplesPerSecond = (taken.length * rows) / seconds;
-  for (const { loss, lr, gradNorm, fault, counts } of taken) {
+  for (const { loss, lr, gradNorm, fault, spike, counts } of taken) {
     const { step: index, epoch } = position;
     const norm = Number.isNaN(gradNorm) ? {} : { gradNorm };
     const event: StepEvent = { index, epoch, loss, lr, ...norm, samplesPerSecond };
-    if (fault !== 0) return { good, bad: { event, fault } };
+    if (fault !== 0) return { good, bad: { event, fault, spike } };
     position.add(program.kind, loss, rows, counts);
     good.push(event);
   }

@@ -3,12 +3,14 @@ import { addon, call, callAsync, type NativeCancel, type NativeDataset, type Nat
 import { feed } from "../../nn/index.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { NdArray } from "../../tensor/nd-array.js";
+import type { Participant } from "../../checkpoint/index.js";
 import { GradientSums } from "./accumulation.js";
 import type { Companions } from "./companions.js";
 import type { Stretch } from "../data/feed.js";
 import type { FitPlan } from "../fit-options.js";
 import type { FitHooks } from "../run/hooks.js";
 import { COUNT, countsOf, LossTotal } from "./loss-total.js";
+import { SPIKE, SpikeWatch } from "./spike-watch.js";
 import type { Trace } from "../../tensor/trace.js";
 import {
   bindModel,
@@ -22,7 +24,8 @@ import {
   type StepSource,
 } from "./step-program.js";
 
-// A row of records: the loss, the four numbers of the report, and what the loss counted where that is not every row.
+// A row of records: the loss, the four numbers of the report, whether it is a spike where that is watched, and what the loss counted where
+// that is not every row.
 const RECORD = ["loss", REPORT];
 const WIDTH = 5;
 
@@ -34,6 +37,8 @@ export interface Taken {
   readonly gradNorm: number;
   /** What `faultOf` reads; 0 for none. */
   readonly fault: number;
+  /** Whether the fault is a loss that was a spike. */
+  readonly spike: boolean;
   /** What tells how the loss adds up to that of a data set. */
   readonly counts: readonly number[];
 }
@@ -62,6 +67,8 @@ export interface Loops {
   readonly bound: BoundOptimizer;
   /** Parts that every batch is cut into, where it is. */
   readonly shards?: number;
+  /** What a watch over spikes keeps in a checkpoint, where there is one. */
+  readonly watch?: Participant;
   /** The program of a step over so many rows. @throws what tracing throws. */
   program(rows: number): StepProgram;
   /** Takes the steps of a stretch, up to one at which the engine had to stop. */
@@ -78,9 +85,17 @@ export class StepLoops implements Loops {
   private readonly loops = new Map<NativeDataset, Map<StepProgram, NativeLoop>>();
   private held: BoundOptimizer | undefined;
   private sums: GradientSums | undefined;
+  private readonly spikes: SpikeWatch | undefined;
 
   constructor(source: StepLoopsSource) {
     this.source = source;
+    const { onSpike } = source.plan.guard;
+    this.spikes = onSpike && new SpikeWatch(onSpike);
+  }
+
+  /** What of the watch over spikes is kept in a checkpoint. */
+  get watch(): Participant {
+    return this.spikes?.participant() ?? {};
   }
 
   /** The optimizer with its states, from the first program on. */
@@ -167,6 +182,7 @@ export class StepLoops implements Loops {
     for (const program of this.programs.values()) program.dispose();
     this.held?.dispose();
     this.sums?.dispose();
+    this.spikes?.dispose();
   }
 
   private loop(program: StepProgram, samples: NativeDataset): NativeLoop {
@@ -176,7 +192,11 @@ export class StepLoops implements Loops {
     if (known) return known;
     const closes = program.program.outputs.some(({ name }) => name === REPORT);
     const hyper = [...(closes ? [HYPER] : []), ...program.numbers.map(({ name }) => name)];
-    const record = [...(closes ? RECORD : ["loss"]), ...(countsOf(program.kind) > 0 ? [COUNT] : [])];
+    const record = [
+      ...(closes ? RECORD : ["loss"]),
+      ...(program.watches ? [SPIKE] : []),
+      ...(countsOf(program.kind) > 0 ? [COUNT] : []),
+    ];
     const options = { hyper, record, ...(closes && { guard: REPORT }) };
     const made = call(() => new addon.Loop(program.program.native, samples, options));
     own.set(program, made);
@@ -193,6 +213,7 @@ export class StepLoops implements Loops {
       bound,
       counts: true,
       accumulate,
+      watch: this.spikes && ((trace, loss) => this.spikes!.watch(trace, loss)),
       extend: hooks.trace?.bind(hooks),
     });
   }
@@ -222,17 +243,18 @@ export function passesOf(
 /** The steps in a loop's records. */
 export function takenOf(
   records: Float64Array,
-  { kind }: Pick<StepProgram, "kind">,
+  { kind, watches }: Pick<StepProgram, "kind"> & Partial<Pick<StepProgram, "watches">>,
   rates: readonly number[],
   closes = true,
 ): Taken[] {
-  const own = closes ? WIDTH : 1;
+  const own = closes ? WIDTH + (watches ? 1 : 0) : 1;
   const width = own + countsOf(kind);
   return Array.from({ length: records.length / width }, (_, i): Taken => {
     const at = i * width;
     const counts = [...records.subarray(at + own, at + width)];
-    if (!closes) return { loss: records[at]!, lr: 0, gradNorm: NaN, fault: 0, counts };
-    return { loss: records[at]!, lr: rates[i]!, gradNorm: records[at + 1]!, fault: records[at + 4]!, counts };
+    if (!closes) return { loss: records[at]!, lr: 0, gradNorm: NaN, fault: 0, spike: false, counts };
+    const spike = watches === true && records[at + WIDTH] === 1;
+    return { loss: records[at]!, lr: rates[i]!, gradNorm: records[at + 1]!, fault: records[at + 4]!, spike, counts };
   });
 }
 

@@ -16,6 +16,7 @@ import { Trace, within, type StepNumber } from "../../tensor/trace.js";
 import { weighted, weightOf } from "../../ops/batch-weight.js";
 import type { GradientSums } from "./accumulation.js";
 import type { Companions } from "./companions.js";
+import { SPIKE, type WatchedLoss } from "./spike-watch.js";
 import { COUNT, kindOfLoss, type LossKind } from "./loss-total.js";
 
 /** Name of the input that takes the hyper-parameters of the step. */
@@ -38,6 +39,8 @@ export interface StepProgram {
   readonly bound: BoundOptimizer;
   /** How the losses of batches add up. */
   readonly kind: LossKind;
+  /** Whether it also gives {@link SPIKE}. */
+  readonly watches?: boolean;
   /** Further numbers of the step: schedules in the loss, with the names of their inputs. */
   readonly numbers: readonly { readonly name: string; readonly at: StepNumber }[];
   /** The graph of the step as text, as it was traced. */
@@ -60,6 +63,8 @@ export interface StepSource {
   /** Adds the gradients to these sums, or closes them: several batches are one step. */
   readonly accumulate?:
     { readonly sums: (bound: BoundOptimizer) => GradientSums; readonly closes: boolean } | undefined;
+  /** Looks at the loss: a step whose loss becomes NaN by it is left out. */
+  readonly watch?: ((trace: Trace, loss: Tensor) => WatchedLoss) | undefined;
   /** Adds to the graph of the step, by the gradients of the optimizer's parameters. */
   readonly extend?: ((trace: Trace, gradients: ReadonlyMap<Parameter, Tensor>) => void) | undefined;
 }
@@ -199,14 +204,17 @@ export function tracePasses({ where, batch, body, companions, bound: bindTo, dev
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
 export function compileStep(source: StepSource): StepProgram {
-  const { where, batch, counts, accumulate, extend } = source;
-  const { trace, figures, loss, kind, count, bound, gradients } = tracePasses(source);
+  const { where, batch, counts, accumulate, extend, watch } = source;
+  const { trace, figures, loss: own, kind, count, bound, gradients } = tracePasses(source);
   if (counts && count) figures[COUNT] = count;
   if (accumulate && kind.startsWith("part")) {
     throw new UnsupportedError(
       `${where}: accumulate does not go with distillation beside a loss that leaves labels out or is a sum: its parts count differently; give a batchSize of the whole instead`,
     );
   }
+  const watched = watch?.(trace, own);
+  const loss = watched?.loss ?? own;
+  if (watched) figures[SPIKE] = watched.spike;
   const weight = kind === "sum" ? "sum" : (count ?? trace.scalar(rowsOf(batch), "f32"));
   const sums = accumulate?.sums(bound);
   const outputs = Object.fromEntries(Object.entries(figures).map(([name, { id }]) => [name, id]));
@@ -227,7 +235,7 @@ export function compileStep(source: StepSource): StepProgram {
     trace.graph.dispose();
   };
   const graph = () => call(() => trace.graph.print("text"));
-  return { program, bound, kind, numbers: trace.stepNumbers(), graph, dispose };
+  return { program, bound, kind, watches: watched !== undefined, numbers: trace.stepNumbers(), graph, dispose };
 }
 
 const rowsOf = (batch: StepSource["batch"]): number => Object.values(batch)[0]?.shape[0] ?? 1;

@@ -5,11 +5,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { array, CorruptFileError, data, FileError, loss, nn, optim, seed, train, type FitOptions } from "../../lib/index.js"; // prettier-ignore
-import { Generations } from "../../lib/checkpoint/index.js";
-import { damagedCheckpoints } from "../resume/damaged.js";
-import { failingWrites } from "../resume/failing-writes.js";
-import { canTrace } from "../resume/system-calls.js";
+import { array, CorruptFileError, data, FileError, loss, nn, optim, seed, train, type FitOptions } from "../../../lib/index.js"; // prettier-ignore
+import { Generations } from "../../../lib/checkpoint/index.js";
+import { damagedCheckpoints } from "../../resume/damaged.js";
+import { failingWrites } from "../../resume/failing-writes.js";
+import { canTrace } from "../../resume/system-calls.js";
 
 let dir: string;
 const warnings: string[] = [];
