@@ -51,6 +51,44 @@ describe("train.fit on a source", () => {
     }
   });
 
+  const told = (rows: number, name: string, chunk: (from: number) => void | Promise<void>) =>
+    data.fromGenerator({ x: { dtype: "f32", shape: [2] }, y: { dtype: "i32", shape: [] }, name, length: rows }, async function* () {
+      const all = counted(rows);
+      for (let from = 0; from < rows; from += 10) {
+        await chunk(from);
+        yield { x: array(all.x.data.slice(2 * from, 2 * from + 20), [10, 2]), y: array(all.y.data.slice(from, from + 10), [10]) };
+      }
+    }); // prettier-ignore
+
+  it("waits for a source that is slow: the same bits", async () => {
+    const slow = told(100, "slow", () => new Promise((resolve) => setTimeout(resolve, 3)));
+    const [a, b] = [start.clone(), start.clone()];
+    await train.fit(a, counted(100), { ...options, shuffle: false });
+    await train.fit(b, slow, options);
+    expect(weights(b)).toEqual(weights(a));
+  });
+
+  it("lets a source that is fast wait: two buffers of 128 steps are read ahead, and no more", async () => {
+    let read = 0;
+    let most = 0;
+    const fast = told(20_000, "fast", (from) => {
+      read = from + 10;
+    });
+    await train.fit(start.clone(), fast, {
+      ...options,
+      epochs: 1,
+      callbacks: {
+        onStep: async ({ index }) => {
+          most = Math.max(most, read - (index + 1) * 8);
+          if (index % 50 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+        },
+      },
+    });
+    expect(read).toBe(20_000);
+    expect(most).toBeGreaterThan(100);
+    expect(most).toBeLessThanOrEqual(2 * 128 * 8 + 10);
+  });
+
   it("refuses a checkpoint of other samples", async () => {
     const folder = join(dir, "other");
     await train.fit(start.clone(), uneven(64), { ...options, checkpoint: { dir: folder } });
