@@ -29,13 +29,13 @@ export async function learnTable(
   where: string,
   reader: RowReader,
   choices: TableChoices,
-  most: number,
+  most: number | undefined,
   tolerant: boolean,
 ): Promise<Learned> {
   const find = columnFinder(where, reader.header);
   const { label, drop = [], info } = choices;
   drop.forEach(find);
-  const rows = await firstRows(reader, most);
+  const rows = await firstRows(reader, most ?? defaultLearn(reader.header.length));
   const all = rows.filter((row) => row.damage === undefined && row.cells.length === reader.header.length);
   if (all.length < rows.length && !tolerant)
     throw damageOf(
@@ -58,6 +58,12 @@ export async function learnTable(
   const columns = rawColumns(where, text, features, choices).map((column) => column.fit(where, every));
   return { rule: { kind: "table", columns }, classes };
 }
+
+// Cells are texts until all of them are seen: a million take about 60 MB.
+const mostCells = 1e6;
+
+// Rows that are learned from where nobody says how many.
+const defaultLearn = (columns: number): number => Math.min(100_000, Math.ceil(mostCells / columns));
 
 async function firstRows(reader: RowReader, most: number): Promise<RawRow[]> {
   const rows: RawRow[] = [];

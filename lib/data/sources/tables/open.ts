@@ -25,7 +25,7 @@ export interface LearnRequest {
   readonly file: TableFile;
   readonly choices: TableChoices;
   /** Rows at most. */
-  readonly learn: number;
+  readonly learn: number | undefined;
   readonly onError: OnError;
 }
 

@@ -14,7 +14,7 @@ import { learnFile, openRows, readRows, type LearnedFile, type TableFile } from 
 
 /** Options of tables that are streamed. */
 export interface TableStreamOptions extends TableChoices {
-  /** Rows at the start of the file from which columns, fills, categories and scales are learned. Default 100,000. */
+  /** Rows at the start of the file from which columns, fills, categories and scales are learned. Default 100,000, or as many as have a million cells. */
   readonly learn?: number | undefined;
   /**
    * What becomes of a row that does not fit (another number of cells, a text among numbers, an unknown category or label): an error that
@@ -93,9 +93,9 @@ export async function arrow(path: string, options: TableStreamOptions): Promise<
 
 /** A source over a file of rows. @throws ArgumentError */
 async function tableSource(file: TableFile, options: TableStreamOptions): Promise<Source> {
-  const { learn = 100_000, ...choices } = options;
+  const { learn, ...choices } = options;
   const onError = onErrorOf(file.where, options);
-  checkWhole(file.where.replace(/^data\./, ""), "learn", learn, 1);
+  if (learn !== undefined) checkWhole(file.where.replace(/^data\./, ""), "learn", learn, 1);
   const thread = await isWorthAThread(file);
   const { label, target, drop, columns, numbers, categories, info } = choices;
   const request = { file, learn, onError, choices: { label, target, drop, columns, numbers, categories, info } };
