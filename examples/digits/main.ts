@@ -6,7 +6,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { data, isa, report, threads, type device, type nn } from "athanor";
+import { data, InterruptedError, isa, report, threads, type device, type nn } from "athanor";
 import { compressed } from "./compress.js";
 import { quick } from "./quick.js";
 import { build, options, recipes, type Recipe } from "./recipes.js";
@@ -31,6 +31,18 @@ if (flags.resume !== undefined && (flags.resume !== "auto" || flags.checkpoint =
 const begun = performance.now();
 const interrupted = new AbortController();
 process.once("SIGINT", () => interrupted.abort(new Error("interrupted")));
+// Ctrl-C is no fault to be looked for: one sentence says how to go on.
+process.on("uncaughtException", (thrown) => {
+  if (!interrupted.signal.aborted) console.error(thrown);
+  else if (thrown instanceof InterruptedError && thrown.checkpoint !== undefined) {
+    console.error(`digits: SIGINT came; the same command with --resume auto goes on from "${thrown.checkpoint}"`);
+  } else if (flags.checkpoint !== undefined) {
+    console.error(
+      "digits: SIGINT came; the same command with --resume auto goes on from what has been trained until now",
+    );
+  } else console.error("digits: SIGINT came, nothing is kept; --checkpoint <folder> keeps what has been trained");
+  process.exit(interrupted.signal.aborted ? 130 : 1);
+});
 const study: Study = {
   out: flags.out,
   quiet: flags.quiet,
