@@ -14,7 +14,7 @@ import { filesBelow } from "./files-below.mjs";
 const require = createRequire(import.meta.url);
 chdir(fileURLToPath(new URL("..", import.meta.url)));
 
-const sources = filesBelow("lib", (path) => path.endsWith(".ts") && !path.endsWith(".d.ts"));
+const sources = filesBelow("lib", (path) => /\.(ts|css)$/.test(path) && !path.endsWith(".d.ts"));
 const hash = createHash("sha256");
 for (const path of [
   ...sources,
@@ -60,6 +60,16 @@ const bundle = (entry, options) =>
   });
 await bundle("lib/index.ts");
 await bundle("lib/cli/main.ts");
+// The dashboard's page runs in browsers; its charts' library is inside.
+await build({
+  entryPoints: ["lib/dashboard/client/main.ts"],
+  outdir: "dist/cjs/dashboard",
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: "es2022",
+  logLevel: "warning",
+});
 
 /** The names that an entry point exports. */
 async function namesOf(entry) {

@@ -107,7 +107,8 @@ function checkLib() {
   }
   reportCircles(values);
   const { exports, bin } = JSON.parse(readFileSync("package.json", "utf8"));
-  const doors = [...Object.values(exports).flatMap((entry) => entry.require ?? []), ...Object.values(bin ?? {})];
+  const page = "dist/cjs/dashboard/client/main.js"; // scripts/build.mjs bundles it for browsers
+  const doors = [...Object.values(exports).flatMap((entry) => entry.require ?? []), ...Object.values(bin ?? {}), page];
   const reached = new Set();
   const reach = (path) => {
     if (reached.has(path)) return;

@@ -13,6 +13,7 @@ const bin = (name, path) => join(dirname(require.resolve(`${name}/package.json`)
 const checks = {
   format: ["scripts/format.mjs"],
   types: [bin("typescript", "bin/tsc"), "-p", "tsconfig.json"],
+  page: [bin("typescript", "bin/tsc"), "-p", "lib/dashboard/client"],
   lint: [bin("eslint", "bin/eslint.js"), "."],
   sizes: ["scripts/check-sizes.mjs"],
   rooms: ["scripts/check-imports.mjs"],

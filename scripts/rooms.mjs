@@ -84,5 +84,6 @@ export const libRooms = {
   serve: outer,
   report: [...outer, "tune"],
   index: [...outer, "tune", "parallel", "serve", "report"],
-  cli: ["index", ...outer, "tune", "parallel", "serve", "report"],
+  dashboard: [...outer, "tune", "report"],
+  cli: ["index", ...outer, "tune", "parallel", "serve", "report", "dashboard"],
 };

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { placeOf } from "../artifact/place.js";
 import { addon } from "../native/index.js";
 import type { Context } from "./context.js";
+import { dashboardCommand } from "./dashboard.js";
 import { distillCommand } from "./distill.js";
 import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
@@ -34,7 +35,7 @@ export function commands(signal: AbortSignal): Command {
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .enablePositionalOptions() // `launch` passes on what follows its program
     .exitOverride();
-  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, runsCommand, doctorCommand, launchCommand]; // prettier-ignore
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, dashboardCommand, runsCommand, doctorCommand, launchCommand]; // prettier-ignore
   for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }

@@ -4,17 +4,15 @@ import { got } from "../../names/got.js";
 import { MemoryStorage } from "./memory.js";
 import { PostgresStorage } from "./postgres.js";
 import { SqliteStorage } from "./sqlite.js";
+import type { OpenOptions } from "./sqlite-schema.js";
 import type { Storage } from "./storage.js";
 
 /**
- * Opens a storage: memory for undefined, PostgreSQL for an address, SQLite for a path. With `existing` a file has to be there.
+ * Opens a storage: memory for undefined, PostgreSQL for an address, SQLite for a path. With `existing` a file has to be there, with `readonly` it is not written either.
  *
  * @throws StorageError, UnsupportedError where its library is missing.
  */
-export async function openStorage(
-  place: string | undefined,
-  options: { readonly existing?: boolean } = {},
-): Promise<Storage> {
+export async function openStorage(place: string | undefined, options: OpenOptions = {}): Promise<Storage> {
   if (place === undefined) return new MemoryStorage();
   if (typeof place !== "string" || place === "") {
     throw new ArgumentError(`tune: storage: expected a path, an address or a storage, got ${got(place)}`);

@@ -103,21 +103,33 @@ interface End {
 
 export type Statements = ReturnType<typeof statementsOf>;
 
+/** How a file is opened. */
+export interface OpenOptions {
+  /** It has to be there. Default false. */
+  readonly existing?: boolean;
+  /** Nothing is written, the file has to be there. Default false. */
+  readonly readonly?: boolean;
+}
+
 /** Opens a file and brings its tables to this version; asks again while another process has it locked. */
 export async function prepare(
   Database: typeof BetterSqlite3,
   path: string,
-  existing: boolean,
+  { existing = false, readonly = false }: OpenOptions,
   patience: number,
 ): Promise<{ readonly db: Db; readonly sql: Statements }> {
-  if (existing && !existsSync(path)) {
+  if ((existing || readonly) && !existsSync(path)) {
     throw new ArgumentError(`tune: ${path}: there is no such file; tune(…, { storage: "${path}" }) makes it`);
   }
   const until = performance.now() + patience;
   for (;;) {
     let db: Db | undefined;
     try {
-      db = new Database(path, { timeout: 0 });
+      db = new Database(path, { timeout: 0, readonly });
+      if (readonly) {
+        requireTables(db, path);
+        return { db, sql: statementsOf(db) };
+      }
       db.pragma("journal_mode = WAL");
       db.pragma("synchronous = FULL");
       migrate(db, path);
@@ -144,19 +156,28 @@ export const isSqlite = (thrown: unknown): boolean => codeOf(thrown).startsWith(
 /** Whether another connection has the lock. */
 export const isBusy = (thrown: unknown): boolean => /^SQLITE_(?:BUSY|LOCKED)/.test(codeOf(thrown));
 
+// The version of the tables; 0 where there are none.
+function versionOf(db: Db, path: string): number {
+  const isOurs = db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'athanor_studies'").get() !== undefined;
+  const version = isOurs ? Number(db.pragma("user_version", { simple: true })) : 0;
+  if (version <= schemaVersion) return version;
+  throw new StorageError(
+    `tune: ${path}: its tables are of version ${version}, this athanor knows versions up to ${schemaVersion}; use the newer one`,
+  );
+}
+
+function requireTables(db: Db, path: string): void {
+  const version = versionOf(db, path);
+  if (version === schemaVersion) return;
+  const what = version === 0 ? "it has no studies of athanor" : `its tables are of the older version ${version}; tune.load brings them to this one`; // prettier-ignore
+  throw new StorageError(`tune: ${path}: ${what}`);
+}
+
 function migrate(db: Db, path: string): void {
-  const version = (): number => Number(db.pragma("user_version", { simple: true }));
-  const isOurs = (): boolean =>
-    db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'athanor_studies'").get() !== undefined;
-  if (version() === schemaVersion && isOurs()) return;
+  if (versionOf(db, path) === schemaVersion) return;
   db.exec("BEGIN IMMEDIATE");
   try {
-    const from = isOurs() ? version() : 0;
-    if (from > schemaVersion) {
-      throw new StorageError(
-        `tune: ${path}: its tables are of version ${from}, this athanor knows versions up to ${schemaVersion}; use the newer one`,
-      );
-    }
+    const from = versionOf(db, path);
     for (const step of migrations.slice(from)) db.exec(step);
     db.pragma(`user_version = ${schemaVersion}`);
     db.exec("COMMIT");

@@ -10,7 +10,7 @@ import type { Json, Params } from "../space/index.js";
 import { isEnded } from "../study/record.js";
 import { leaseLost, lostTooOften } from "./lease.js";
 import { mergeReports } from "./merge.js";
-import { isBusy, isSqlite, prepare, type Statements } from "./sqlite-schema.js";
+import { isBusy, isSqlite, prepare, type OpenOptions, type Statements } from "./sqlite-schema.js";
 import { packReports, read, studyOf, trialOf, unpackReports, write, type TrialRow } from "./sql.js";
 import type { Changes, Claim, ClaimRequest, Enqueued, Outcome, Report, Storage, StudyRecord, StudySpec, Ticket } from "./storage.js"; // prettier-ignore
 
@@ -47,14 +47,14 @@ export class SqliteStorage implements Storage {
    *
    * @throws StorageError, UnsupportedError without better-sqlite3.
    */
-  static async open(path: string, options: { readonly existing?: boolean } = {}): Promise<SqliteStorage> {
+  static async open(path: string, options: OpenOptions = {}): Promise<SqliteStorage> {
     const { default: Database } = await optional(
       "tune",
       "a study in a file",
       ["better-sqlite3"],
       () => import("better-sqlite3"),
     );
-    const { db, sql } = await prepare(Database, path, options.existing ?? false, patience);
+    const { db, sql } = await prepare(Database, path, options, patience);
     return new SqliteStorage(path, db, sql);
   }
 
