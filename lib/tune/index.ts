@@ -1,5 +1,6 @@
 // Search over hyper-parameters: `tune` of the package, a function with its parts as properties.
 import * as analysis from "./analysis/index.js";
+import { fromOptuna } from "./optuna/index.js";
 import * as pruners from "./pruners/index.js";
 import * as samplers from "./samplers/index.js";
 import { choice, int, logUniform, uniform, when } from "./space/index.js";
@@ -14,6 +15,7 @@ import { workers } from "./workers/run.js";
 /** Searches for the best parameters; see {@link search}. Distributions, samplers, pruners and storages are its properties. */
 export const tune = Object.assign(search, {
   load,
+  fromOptuna,
   define,
   workers,
   // Distributions
@@ -35,6 +37,7 @@ export const tune = Object.assign(search, {
 });
 
 export type * from "./analysis/index.js";
+export type { FromOptunaOptions } from "./optuna/index.js";
 export type * from "./pruners/index.js";
 export type * from "./samplers/index.js";
 export type { Distribution, FlatSpace, Params, ParamsOf, Space } from "./space/index.js";

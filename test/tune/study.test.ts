@@ -272,6 +272,14 @@ describe("tune", () => {
     expect(study.trials).toHaveLength(6);
   });
 
+  it.each([tune.random(), tune.tpe({ startup: 3 }), tune.gp({ startup: 3 }), tune.cmaEs(), tune.nsga2(), tune.auto()])(
+    "asks every sampler for what an objective without a space asks for: $name",
+    async (sampler) => {
+      const study = await tune({}, (trial) => trial.suggest("x", tune.uniform(-1, 1)) ** 2 + trial.suggest("n", tune.int(1, 3)), { trials: 14, sampler, lag: 1 }); // prettier-ignore
+      expect(study.trials.map(({ state }) => state)).toEqual(Array.from({ length: 14 }, () => "complete"));
+    },
+  );
+
   it("CSV and JSON", async () => {
     const study = await tune({ a: tune.choice(['say "hi", you', "b"]), g: { n: tune.int(1, 3) } }, (_, { params }) => params.g.n, { trials: 4, enqueue: [{ a: 'say "hi", you', g: { n: 2 } }] }); // prettier-ignore
     const [header, first] = study.toCSV().split("\r\n");

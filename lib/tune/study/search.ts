@@ -194,8 +194,9 @@ export class Search {
     const { sampler } = plan;
     let params = stored.params;
     if (stored.sampledAt === undefined) {
-      const isGiven = stored.fixed !== undefined && isComplete(this.space, stored.fixed);
-      const chosen = isGiven ? stored.fixed : await sampler.sample(request);
+      // Without a space there is nothing to choose ahead: `foresee` asks the sampler for what the objective will ask for.
+      const given = stored.fixed ?? (this.space.parameters.length === 0 ? {} : undefined);
+      const chosen = given !== undefined && isComplete(this.space, given) ? given : await sampler.sample(request);
       if (chosen === undefined) {
         await storage.exhaust(ticket);
         return undefined;
