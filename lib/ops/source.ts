@@ -77,11 +77,24 @@ export function dropout(x: Tensor, p: number): Tensor {
   requireWithin("dropout", "p", p, 0, 1);
   if (!x.trace.training || p === 0) return x;
   if (p === 1) return x.mul(0);
-  const drawn = x.trace.apply("random_uniform", [], { shape: x.shape, key: x.trace.nextStream() });
   return x.mul(
-    drawn
+    drawnFor(x)
       .ge(p)
       .cast(x.dtype)
       .mul(1 / (1 - p)),
   );
+}
+
+// Where ranks have tokens among them, every rank draws for all tokens, as one rank would, and takes its own.
+function drawnFor(x: Tensor): Tensor {
+  const { trace } = x;
+  const key = trace.nextStream();
+  const { sizes = [], group } = trace.tokens ?? {};
+  const own = sizes[group?.rank() ?? 0] ?? -1;
+  if (x.rank !== 3 || x.shape[1] !== own) return trace.apply("random_uniform", [], { shape: x.shape, key });
+  const first = sizes.slice(0, group!.rank()).reduce((sum, size) => sum + size, 0);
+  const all = sizes.reduce((sum, size) => sum + size, 0);
+  const [batch, , width] = x.shape as [number, number, number];
+  const whole = trace.apply("random_uniform", [], { shape: [batch, all, width], key });
+  return whole.slice(null, [first, first + own]);
 }

@@ -53,6 +53,13 @@ export interface Gathered {
   readonly group: NativeRankGroup;
 }
 
+/** Tokens (places along axis 1) that the ranks of a group have among them: who is at work between two layers that exchange them. */
+export interface DividedTokens {
+  readonly group: NativeRankGroup;
+  /** How many each rank has. */
+  readonly sizes: readonly number[];
+}
+
 /** A graph being written. */
 export class Trace {
   readonly graph: NativeGraph;
@@ -73,6 +80,8 @@ export class Trace {
   private readonly updates = new Map<Parameter, Tensor>();
   /** Tensors that were gathered from the ranks of a group, and what they were gathered from. */
   readonly gathered = new WeakMap<Tensor, Gathered>();
+  /** From where on tensors [batch, tokens, …] are this rank's tokens alone, as `parallel.tensor` has it with `sequence`. */
+  tokens: DividedTokens | undefined;
   private readonly numbers = new Map<StepNumber, { readonly name: string; readonly tensor: Tensor }>();
 
   constructor(options: TraceOptions = {}, step?: StepScope) {

@@ -59,10 +59,11 @@ async function trained(model: nn.Module, description: DividedModel, more: object
 }
 
 async function compared(name: string) {
-  const description = models[name]!;
+  const [kind, sequence] = name.split("+") as [string, string | undefined];
+  const description = models[kind]!;
   seed(1);
   const model = description.model().assignNames();
-  const plan = parallel.tensor(model, { input: description.input });
+  const plan = parallel.tensor(model, { input: description.input, sequence: sequence !== undefined });
   const part = plan.apply();
   const whole = await passes(model, description);
   const before = { calls: calls("all-reduce"), sent: bytes("all-reduce") };
@@ -70,7 +71,7 @@ async function compared(name: string) {
   const allReduces = { calls: calls("all-reduce") - before.calls, sent: bytes("all-reduce") - before.sent };
   const gradients = difference(whole.gradients, await plan.gather(divided.gradients));
 
-  const dir = join(into, `checkpoints-${name}`);
+  const dir = join(into, `checkpoints-${kind}${sequence ?? ""}`);
   const keep = { checkpoint: { dir, every: 4 } };
   const one = await trained(model, description);
   const many = await trained(part, description, keep);

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { nn, parallel } from "athanor";
+import { nn, parallel, type Tensor } from "athanor";
 import { models } from "./divided-models.js";
 import { launch, mpis } from "./launch.js";
 
@@ -31,7 +31,7 @@ describe.skipIf(mpis.length === 0)("a divided model", () => {
     { timeout: 300_000 },
     async ({ mpi, ranks }) => {
       const into = mkdtempSync(join(folder, "job-"));
-      const names = Object.keys(models);
+      const names = [...Object.keys(models), "transformer+sequence", ...(ranks === 2 ? ["tied+sequence"] : [])];
       const job = await launch(mpi, { ranks, program: "rank-tensor.ts", args: [into, names.join(",")] });
       expect(job.code, job.stderr).toBe(0);
       for (let rank = 0; rank < ranks; rank++) {
@@ -63,6 +63,29 @@ describe.skipIf(mpis.length === 0)("a divided model", () => {
 });
 
 describe("a plan on one rank", () => {
+  it("refuses to divide tokens where a whole layer looks at several of them", async () => {
+    await parallel.connect();
+    class Pooled extends nn.Module {
+      tokens = nn.embedding(20, 8);
+      head = nn.linear(8, 4);
+      forward(x: Tensor): Tensor {
+        return this.head.forward(this.tokens.forward(x).mean(1));
+      }
+    }
+    const input = { dtype: "i32", shape: [6] } as const;
+    expect(() => parallel.tensor(new Pooled(), { input, sequence: true })).toThrow(
+      "parallel.tensor: sequence: mean looks at several tokens and stays whole",
+    );
+    const attends = nn.sequential(nn.embedding(20, 8), nn.attention({ dim: 8, heads: 2 }), nn.linear(8, 4));
+    expect(() => parallel.tensor(attends, { input, sequence: true, keep: "1" })).toThrow(
+      'attention_packed in layer "1" looks at several tokens and stays whole, as keep names "1.qkv.weight"',
+    );
+    const perceptron = nn.sequential(nn.linear(4, 8), nn.relu(), nn.linear(8, 3));
+    expect(() => parallel.tensor(perceptron, { input: { dtype: "f32", shape: [4] }, sequence: true })).toThrow(
+      "this model has no divided table of tokens",
+    );
+  });
+
   it("says what stays whole and why", async () => {
     await parallel.connect();
     const model = nn.sequential(nn.linear(4, 8), nn.dropout(0.5), nn.linear(8, 3));

@@ -9,7 +9,7 @@ import type { Tensor } from "../../tensor/tensor.js";
 import { Trace, within } from "../../tensor/trace.js";
 import { throughRanks } from "../../train/ranks/ranks.js";
 import { joined } from "../../train/ranks/whole.js";
-import { TensorForm } from "./forms.js";
+import { TensorForm, TokenForm } from "./forms.js";
 import type { Choice, PlanParts } from "./plan.js";
 
 const where = "parallel.tensor";
@@ -70,8 +70,11 @@ export function partOf<M extends Module>(parts: PlanParts<M>): M {
         own.become(cutArray(where, own.readSync(), own.shape, cut));
       }
       const { shape } = parameter;
-      own.setForm(new TensorForm(role, group, { group: group.native, shape, axis, places: ranks }));
+      own.setForm(new TensorForm(role, group, { group: group.native, shape, axis, places: ranks }, parts.sequence));
     }
+  }
+  for (const { parameter } of parts.sequence ? part.namedParameters() : []) {
+    if (!parameter.form) parameter.setForm(new TokenForm(group));
   }
   return part;
 }

@@ -5,11 +5,14 @@ import type { Conv2dGeometry, Form, PartOf } from "../../tensor/form.js";
 import { array } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Trace } from "../../tensor/trace.js";
-import { allGather, allReduce, replicated } from "../collectives.js";
+import { allGather, allReduce, partsOf, reduceScatter, replicated } from "../collectives.js";
 import type { RankGroup } from "../group.js";
 
 /** What a part of a parameter is for. */
 export type Role = "column" | "row" | "part" | "logits" | "vocabulary" | "tied" | "logits bias";
+
+const place = (x: Tensor): { readonly axis: 1; readonly sizes: readonly number[] } | undefined =>
+  x.trace.tokens && x.rank === 3 ? { axis: 1, sizes: x.trace.tokens.sizes } : undefined;
 
 const total = (sizes: readonly number[]): number => sizes.reduce((sum, size) => sum + size, 0);
 
@@ -18,7 +21,8 @@ const shared = new WeakMap<Tensor, Map<RankGroup, Tensor>>();
 function sharedBy(group: RankGroup, x: Tensor): Tensor {
   const own = shared.get(x) ?? new Map<RankGroup, Tensor>();
   shared.set(x, own);
-  const known = own.get(group) ?? replicated(x, { group });
+  const tokens = place(x);
+  const known = own.get(group) ?? (tokens ? allGather(x, { group, ...tokens }) : replicated(x, { group }));
   own.set(group, known);
   return known;
 }
@@ -32,7 +36,11 @@ export class TensorForm implements Form {
   readonly part: PartOf;
   private readonly group: RankGroup;
 
-  constructor(role: Role, group: RankGroup, part: PartOf) {
+  private readonly divides: boolean;
+
+  /** @param divides whether rows of tokens go on to the ranks that have these tokens. */
+  constructor(role: Role, group: RankGroup, part: PartOf, divides = false) {
+    this.divides = divides;
     this.role = role;
     this.group = group;
     this.part = part;
@@ -57,8 +65,11 @@ export class TensorForm implements Form {
     switch (this.role) {
       case "column":
         return product(sharedBy(group, x));
-      case "row":
-        return allReduce(product(x), { group, gradient: "same" });
+      case "row": {
+        const part = product(x);
+        const tokens = place(part);
+        return tokens ? reduceScatter(part, { group, ...tokens }) : allReduce(part, { group, gradient: "same" });
+      }
       case "logits":
       case "tied":
         return this.gather(product(sharedBy(group, x)));
@@ -85,8 +96,12 @@ export class TensorForm implements Form {
     const local = inside.where(numbers.sub(first), numbers.mul(0));
     const found = index.trace.apply("embedding", [master!, local]);
     const mask = inside.cast("f32").reshape([...index.shape, 1]);
-    const rows = allReduce(found.mul(mask), { group, gradient: "same" });
-    return rows.add(outOfRange(numbers, total(sizes)));
+    const masked = found.mul(mask).add(outOfRange(numbers, total(sizes)));
+    if (!this.divides || index.rank !== 2) return allReduce(masked, { group, gradient: "same" });
+    // From here on every rank has its tokens, until a layer gathers them.
+    const tokens = { group: group.native, sizes: partsOf(index.shape[1]!, group.size) };
+    index.trace.tokens = tokens;
+    return reduceScatter(masked, { group, axis: 1, sizes: tokens.sizes });
   }
 
   // product + bias, where the product is gathered: the bias is added to this rank's part.
@@ -105,7 +120,31 @@ export class TensorForm implements Form {
   }
 
   clone(): TensorForm {
-    return new TensorForm(this.role, this.group, this.part);
+    return new TensorForm(this.role, this.group, this.part, this.divides);
+  }
+
+  dispose(): void {
+    // Nothing of its own.
+  }
+}
+
+/** A whole parameter that each rank uses for its tokens alone: its gradient is the sum over all tokens. */
+export class TokenForm implements Form {
+  readonly kind = "used token by token";
+  readonly parts = {};
+  readonly packed = false;
+  private readonly group: RankGroup;
+
+  constructor(group: RankGroup) {
+    this.group = group;
+  }
+
+  tensor(trace: Trace, master: Tensor | undefined): Tensor {
+    return trace.tokens ? replicated(master!, { group: this.group }) : master!;
+  }
+
+  clone(): TokenForm {
+    return new TokenForm(this.group);
   }
 
   dispose(): void {

@@ -15,6 +15,7 @@ import { partOf, wholeOf } from "./apply.js";
 import type { Role } from "./forms.js";
 import { printTensorPlan } from "./print.js";
 import { rolesOf } from "./roles.js";
+import { mixesTokens } from "./tokens.js";
 import { rowDivisions } from "./vocabulary.js";
 
 /** Options of {@link tensor}. */
@@ -25,6 +26,12 @@ export interface TensorOptions {
   readonly group?: RankGroup | undefined;
   /** One sample; needed for a model that was neither trained nor run yet. */
   readonly input?: InputSignature | undefined;
+  /**
+   * Between divided layers, where norms, shortcuts and dropout are, every rank works on its part of the tokens (Korthikanti et al.
+   * 2022): activations there are divided too, at the same bytes on the wire. For models from a table of tokens [batch, tokens] to
+   * outputs by class. Default false.
+   */
+  readonly sequence?: boolean | undefined;
   /** Parameters that stay whole on every rank. Default none. */
   readonly keep?: ParameterMatches | undefined;
 }
@@ -56,6 +63,9 @@ export interface Choice {
   readonly units: readonly number[];
 }
 
+const rowKinds: readonly Role[] = ["vocabulary", "tied"];
+const classKinds: readonly Role[] = ["logits", "tied"];
+
 /** What a plan is made of. */
 export interface PlanParts<M extends Module> {
   readonly model: M;
@@ -64,6 +74,7 @@ export interface PlanParts<M extends Module> {
   readonly group: RankGroup;
   readonly choices: readonly Choice[];
   readonly names: ReadonlyMap<Parameter, string>;
+  readonly sequence: boolean;
 }
 
 /** How a model is divided among ranks; made by {@link tensor}. Printing it shows what each rank takes. */
@@ -137,7 +148,7 @@ export class TensorPlan<M extends Module = Module> {
 export function tensor<M extends Module>(model: M, options: TensorOptions = {}): TensorPlan<M> {
   const where = "parallel.tensor";
   if (!(model instanceof Module)) throw new ArgumentError(`${where}: takes a module, got ${got(model)}`);
-  checkOptions(where, options, ["size", "group", "input", "keep"]);
+  checkOptions(where, options, ["size", "group", "input", "keep", "sequence"]);
   const group = options.group ?? neighbours(where, options.size);
   const input = options.input ?? inputOf(model);
   if (!input) {
@@ -152,10 +163,30 @@ export function tensor<M extends Module>(model: M, options: TensorOptions = {}):
   const chooser = new Chooser(analysis, group.size, names, options.keep);
   for (const unitGroup of groups) chooser.offer(unitGroup);
   chooser.offerRows();
+  const { sequence = false } = options;
+  if (sequence) requireTokens(where, analysis, chooser, input);
   const reasons = [...chooser.whole, ...kept.filter(({ name }) => !chooser.covers(name))];
   return new TensorPlan(
-    { model, input, analysis, group, choices: chooser.choices, names },
+    { model, input, analysis, group, choices: chooser.choices, names, sequence },
     reasons.map(({ name, reason }) => ({ name, reason })),
+  );
+}
+
+// Tokens are handed out where a table is looked up, and gathered by the layers that are divided; the last of them gives the outputs.
+function requireTokens(where: string, analysis: Analysis, { choices, whole }: Chooser, input: InputSignature): void {
+  const mixing = mixesTokens(analysis, new Set(choices.flatMap(({ units }) => units)));
+  if (mixing !== undefined) {
+    const reason = whole.find(({ name }) => mixing.includes(`"${name}"`))?.reason;
+    throw new ArgumentError(
+      `${where}: sequence: ${mixing} looks at several tokens and stays whole${reason === undefined ? "" : `, as ${reason}`}; leave out sequence`,
+    );
+  }
+  const roles = choices.flatMap(({ members }) => members.map(({ role }) => role));
+  const [table, classes] = [rowKinds, classKinds].map((kinds) => roles.some((role) => kinds.includes(role)));
+  if (table && classes && input.shape.length === 1) return;
+  const lacks = table ? (classes ? "samples of tokens [tokens]" : "divided outputs") : "divided table of tokens";
+  throw new ArgumentError(
+    `${where}: sequence goes from a table of tokens to outputs by class, this model has no ${lacks}; leave out sequence`,
   );
 }
 

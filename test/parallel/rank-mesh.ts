@@ -1,0 +1,47 @@
+// Data and tensor parallelism at once: a mesh of 2 × 2 ranks trains as one rank does.
+import { readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { nn, optim, parallel, seed, train } from "athanor";
+import { models, setOf } from "./divided-models.js";
+
+const [, , into, name] = process.argv as [string, string, string, string];
+const { rank } = await parallel.connect({ deadline: 60 });
+const mesh = parallel.mesh({ data: 2, tensor: 2 });
+const description = models[name]!;
+
+async function trained(model: nn.Module, more: object) {
+  const losses: number[] = [];
+  await train.fit(model, setOf(description), {
+    loss: description.loss,
+    optimizer: optim.sgd({ lr: 0.05, momentum: 0.9, clipNorm: 0.5 }),
+    batchSize: 7,
+    steps: 8,
+    seed: 3,
+    ...more,
+    callbacks: { onStep: ({ loss }) => void losses.push(loss) },
+  });
+  return losses;
+}
+
+seed(1);
+const model = description.model().assignNames();
+const plan = mesh.tensor(model, { input: description.input });
+const part = plan.apply();
+const dir = join(into, "checkpoints");
+const divided = await trained(part, { parallel: mesh.data({ shards: 4 }), checkpoint: { dir, every: 4 } });
+const whole = await plan.gather(part);
+const again = plan.apply();
+const resume = join(dir, readdirSync(dir).sort()[0]!);
+await trained(again, { parallel: mesh.data({ shards: 4 }), resume });
+const resumed = await plan.gather(again);
+const one = await trained(model, {});
+
+const weightsOf = (of: nn.Module) =>
+  of.namedParameters().map(({ parameter }) => [...(parameter.readSync().data as Float32Array)]);
+const result = {
+  mesh: String(mesh),
+  place: mesh.place,
+  losses: [one, divided],
+  weights: [weightsOf(model), weightsOf(whole), weightsOf(resumed)],
+};
+writeFileSync(join(into, `${rank}.json`), JSON.stringify(result));
