@@ -3,7 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { NativeRankGroup } from "../../native/ranks.js";
 import { Module } from "../../nn/index.js";
-import { DEADLINE } from "./ranks.js";
+import { lastDeadline } from "./ranks.js";
 
 /** Division of every batch among ranks; made by `parallel.data`. */
 export interface DataParallelism {
@@ -52,7 +52,7 @@ export function checkedParallelism(
   const clock = () => requireNoClock(where, validate?.every.kind);
   if (value === undefined) {
     if (divided) clock();
-    return divided ? { kind: "tensor", deadline: DEADLINE } : undefined;
+    return divided ? { kind: "tensor", deadline: lastDeadline() } : undefined;
   }
   if (typeof value !== "object" || value === null || (value as Partial<DataParallelism>).kind !== "data") {
     const way = typeof value === "function" ? "; call it" : "";

@@ -20,6 +20,11 @@ let watching = false;
 /** Default seconds within which ranks answer each other. */
 export const DEADLINE = 120;
 
+let asked = DEADLINE;
+
+/** The seconds that were asked for last. */
+export const lastDeadline = (): number => asked;
+
 /** The ranks that were joined, if they were. */
 export const joinedWorld = (): World | undefined => joined;
 
@@ -30,6 +35,7 @@ export async function joinRanks(where: string, deadline: number): Promise<World>
     // The others are told with what code this process ends.
     process.on("exit", (code) => addon.noteExit(code));
   }
+  asked = deadline;
   joined = await throughRanks(where, () => addon.connect(Math.round(deadline * 1000)));
   return joined;
 }
