@@ -1,4 +1,5 @@
 // Communicators over threads: sums that do not depend on who holds what, bytes as the formula says, and failures that reach all.
+// Long because the failures of ranks are told beside their sums.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
