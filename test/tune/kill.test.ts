@@ -1,6 +1,6 @@
 // Workers that are killed at random: nothing is lost, doubled or different. ATHANOR_KILL_SECONDS makes it longer.
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,6 +32,8 @@ async function aloneTable(job: Job): Promise<unknown[]> {
   const own = join(folder, `alone-${jobs++}`);
   return tableOf(await search({ ...job, place: "memory", delay: 0, checkpoints: own, log: `${own}.log` }));
 }
+
+const logOf = ({ log }: Job): string => (existsSync(log) ? readFileSync(log, "utf8") : "");
 
 /** Steps that were begun twice or more, which is what a kill may cost: the step it fell in, and no other. */
 function stepsOf(job: Job): { readonly total: number; readonly again: number } {
@@ -77,8 +79,7 @@ describe.each(places)("%s", (_, place) => {
     async () => {
       const job = jobOf(place(), { trials: 10, delay: 100 });
       const [paused, other] = [start(job), start(job)];
-      const begun = () => { try { return readFileSync(job.log, "utf8").includes(` ${paused.pid}\n`); } catch { return false; } }; // prettier-ignore
-      while (!begun()) await pause(20);
+      while (!logOf(job).includes(` ${paused.pid}\n`)) await pause(20);
       paused.kill("SIGSTOP");
       await pause(1500);
       paused.kill("SIGCONT");
@@ -96,7 +97,7 @@ it.skipIf(postgres === undefined)(
     try {
       const job = jobOf(server.address, { trials: 16, delay: 80, lease: 20 });
       const workers = [start(job), start(job)];
-      await pause(2500);
+      while (!workers.every(({ pid }) => logOf(job).includes(` ${pid}\n`))) await pause(20);
       await server.stop();
       await pause(1500);
       await server.start();

@@ -1,4 +1,4 @@
-// One suite over all storages: what a study relies on.
+// One suite over all storages: what a study relies on. Long because it is one suite.
 import { afterAll, afterEach, describe, expect, it } from "vitest";
 import { LeaseLostError, StorageError } from "../../lib/errors.js";
 import { tune } from "../../lib/tune/index.js";
@@ -192,6 +192,47 @@ describe.each(kinds)("$kind", ({ open, fresh }) => {
     expect(await claim()).toMatchObject({ trial: { number: 0, fixed: { x: 0.1 } } });
     expect(await claim()).toMatchObject({ trial: { number: 1, attributes: { note: "second" } } });
     expect(await storage.enqueued(study)).toEqual([]);
+  });
+
+  it("the trial that another goes on from is kept: as enqueued, or as its sampler says", async () => {
+    const { storage, study, take, trials } = await begin();
+    await storage.enqueue(study, [{ fixed: { x: 0.1 }, attributes: {}, parent: 7 }]);
+    expect(await storage.enqueued(study)).toEqual([{ fixed: { x: 0.1 }, attributes: {}, parent: 7 }]);
+    const [first, second, third] = [await take(), await take(), await take()];
+    await storage.sampled(first, { x: 0.1 }, 0);
+    await storage.sampled(second, { x: 0.2 }, 0, 0);
+    await storage.sampled(third, { x: 0.2 }, 0);
+    expect((await trials()).map(({ parent }) => parent)).toEqual([7, 0, undefined]);
+  });
+
+  it("writes that come together are all done, in their order, and a refused one spoils none", async () => {
+    const { storage, study, take, claim, trials } = await begin();
+    const [a, b] = [await take(), await take()];
+    const old = { ...a, fence: 0 };
+    const said = await Promise.allSettled([
+      storage.sampled(a, { x: 0.5 }, 1),
+      storage.report(old, { reports: [{ step: 0, value: 9 }] }),
+      storage.finish(a, { state: "complete", values: [1] }, { reports: [{ step: 0, value: 1 }] }),
+      claim({ budget: 3 }),
+      storage.release(b, { retry: false }),
+      storage.claim(study + 1_000_000, ask),
+      claim({ budget: 3 }),
+      claim({ budget: 3 }),
+    ]);
+    await storage.settled();
+    expect(said.map(({ status }) => status === "fulfilled")).toEqual([true, false, true, true, true, false, true, true]); // prettier-ignore
+    expect(said.map((each) => (each.status === "fulfilled" ? (each.value as { ticket?: Ticket } | undefined)?.ticket?.number : undefined)).slice(3)).toEqual([2, undefined, undefined, 1, undefined]); // prettier-ignore
+    expect((await trials())[0]).toMatchObject({ values: [1], params: { x: 0.5 }, intermediate: [{ step: 0, value: 1 }] }); // prettier-ignore
+  });
+
+  it("a study that was removed gives its workers no part in the next one of its name", async () => {
+    const { storage, study, name, take } = await begin();
+    const ticket = await take();
+    await storage.remove(study);
+    const next = await storage.create(name, spec(), {});
+    await storage.claim(next.id, ask);
+    await expect(storage.finish(ticket, { state: "complete", values: [0] }, {})).rejects.toThrow(/Error|study was removed|another worker/); // prettier-ignore
+    expect((await storage.changes(next.id, 0)).trials).toMatchObject([{ number: 0, state: "running" }]);
   });
 
   it("an exhausted sampler's number is taken back, and the study is done; enqueued trials open it again", async () => {

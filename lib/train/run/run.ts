@@ -6,6 +6,8 @@
 export interface RunContext<Event> {
   /** Hands events to the readers; resolves when they have taken them. */
   emit(events: readonly Event[]): Promise<void>;
+  /** Whether somebody reads the events now: who leaves the loop wants nothing begun after what was read. */
+  isRead(): boolean;
 }
 
 /** How the work is stopped from outside. */
@@ -51,7 +53,9 @@ export class Run<Event, Result> implements Promise<Result>, AsyncIterable<Event>
     this.hooks = hooks;
     this.result = new Promise<Result>((resolve) => {
       setImmediate(() => {
-        const working = Promise.resolve(work({ emit: (events) => this.emit(events) }));
+        const working = Promise.resolve(
+          work({ emit: (events) => this.emit(events), isRead: () => this.readers.size > 0 }),
+        );
         working.then(
           () => this.settle("fulfilled"),
           (reason: unknown) => this.settle({ reason }),

@@ -83,7 +83,7 @@ export class MemoryStorage implements Storage {
     const isSpent = at.exhausted || request.draining === true || (request.budget !== null && next >= request.budget);
     if (isSpent) return at.open.size === 0 || request.draining === true ? { kind: "done", exhausted: at.exhausted } : { kind: "wait" }; // prettier-ignore
     if (!mayBegin(at, next)) return { kind: "wait" };
-    const { fixed, attributes = {} } = at.queue.shift() ?? {};
+    const { fixed, attributes = {}, parent } = at.queue.shift() ?? {};
     const entry: Entry = {
       number: next,
       state: "running",
@@ -96,15 +96,21 @@ export class MemoryStorage implements Storage {
       revision: 0,
       leaseUntil: 0,
       ...(fixed === undefined ? {} : { fixed }),
+      ...(parent === undefined ? {} : { parent }),
     };
     at.trials.push(entry);
     at.open.add(next);
     return this.give(at, entry, request);
   }
 
-  async sampled(ticket: Ticket, params: Params, seen: number) {
+  async sampled(ticket: Ticket, params: Params, seen: number, parent?: number) {
     const [at, entry] = this.held(ticket);
-    Object.assign(entry, { params, seen, sampledAt: this.touch(at, entry) });
+    Object.assign(entry, {
+      params,
+      seen,
+      sampledAt: this.touch(at, entry),
+      ...(parent === undefined ? {} : { parent }),
+    });
   }
 
   async report(ticket: Ticket, report: Report) {
@@ -162,6 +168,8 @@ export class MemoryStorage implements Storage {
     });
     return { revision: at.revision, count: at.trials.length, trials };
   }
+
+  async settled() {}
 
   async wait(study: number, since: number, ms: number) {
     const at = this.study(study);

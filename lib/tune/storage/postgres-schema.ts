@@ -20,9 +20,13 @@ export const migrations: readonly string[] = [
    CREATE INDEX changed_trials ON athanor.trials (study, revision);
    CREATE TABLE athanor.queue (
      id bigserial PRIMARY KEY, study bigint NOT NULL REFERENCES athanor.studies ON DELETE CASCADE,
-     fixed text NOT NULL, attributes text NOT NULL);
+     fixed text NOT NULL, attributes text NOT NULL);`,
+  `ALTER TABLE athanor.trials ADD COLUMN parent bigint;
+   ALTER TABLE athanor.queue ADD COLUMN parent bigint;`,
+];
 
-   CREATE FUNCTION athanor.give(s bigint, n bigint, who text, lease float8, lost bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
+/** Made anew with every version of the tables. */
+export const functions = `CREATE OR REPLACE FUNCTION athanor.give(s bigint, n bigint, who text, lease float8, lost bigint) RETURNS jsonb LANGUAGE plpgsql AS $$
    DECLARE r bigint; t athanor.trials;
    BEGIN
      UPDATE athanor.studies SET revision = revision + 1 WHERE id = s RETURNING revision INTO r;
@@ -32,7 +36,7 @@ export const migrations: readonly string[] = [
      RETURN jsonb_build_object('kind', 'trial', 'trial', to_jsonb(t));
    END $$;
 
-   CREATE FUNCTION athanor.claim(s bigint, who text, lease float8, budget bigint, most bigint, draining boolean, verdict text)
+   CREATE OR REPLACE FUNCTION athanor.claim(s bigint, who text, lease float8, budget bigint, most bigint, draining boolean, verdict text)
    RETURNS jsonb LANGUAGE plpgsql AS $$
    DECLARE st athanor.studies; t athanor.trials; q athanor.queue; r bigint; low bigint; unsampled bigint;
    BEGIN
@@ -54,11 +58,11 @@ export const migrations: readonly string[] = [
      IF st.mode <> 'free' AND (unsampled > 0 OR low <= st.next_number - st.lag) THEN RETURN '{"kind":"wait"}'; END IF;
      DELETE FROM athanor.queue WHERE id = (SELECT min(id) FROM athanor.queue WHERE study = s) RETURNING * INTO q;
      UPDATE athanor.studies SET next_number = next_number + 1 WHERE id = s;
-     INSERT INTO athanor.trials (study, number, fixed, attributes) VALUES (s, st.next_number, q.fixed, coalesce(q.attributes, '{}'));
+     INSERT INTO athanor.trials (study, number, fixed, attributes, parent) VALUES (s, st.next_number, q.fixed, coalesce(q.attributes, '{}'), q.parent);
      RETURN athanor.give(s, st.next_number, who, lease, 0);
    END $$;
 
-   CREATE FUNCTION athanor.change(s bigint, n bigint, f bigint, what text, patch jsonb, packed bytea)
+   CREATE OR REPLACE FUNCTION athanor.change(s bigint, n bigint, f bigint, what text, patch jsonb, packed bytea)
    RETURNS text LANGUAGE plpgsql AS $$
    DECLARE t athanor.trials; r bigint; is_end boolean := what = 'finish';
    BEGIN
@@ -88,14 +92,26 @@ export const migrations: readonly string[] = [
        constraints = coalesce(patch ->> 'constraints', constraints),
        error = coalesce(patch ->> 'error', error),
        seen = coalesce((patch ->> 'seen')::bigint, seen),
+       parent = coalesce((patch ->> 'parent')::bigint, parent),
        sampled_at = CASE WHEN what = 'sampled' THEN r ELSE sampled_at END,
        ended = CASE WHEN is_end THEN ${clock} * 1000 END,
        ended_at = CASE WHEN is_end THEN r END,
        revision = r
        WHERE study = s AND number = n;
-     RETURN 'ok';
-   END $$;`,
-];
+     RETURN 'ok';   END $$;
+
+   CREATE OR REPLACE FUNCTION athanor.many(commands jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+   DECLARE c jsonb; answers jsonb := '[]';
+   BEGIN
+     FOR c IN SELECT * FROM jsonb_array_elements(commands) LOOP
+       answers := answers || jsonb_build_array(CASE
+         WHEN c ? 'claim' THEN athanor.claim((c ->> 'study')::bigint, c ->> 'claim', (c ->> 'lease')::float8, (c ->> 'budget')::bigint,
+           (c ->> 'losses')::bigint, (c ->> 'draining')::boolean, c ->> 'verdict')
+         ELSE to_jsonb(athanor.change((c ->> 'study')::bigint, (c ->> 'number')::bigint, (c ->> 'fence')::bigint, c ->> 'change',
+           c -> 'patch', decode(c ->> 'packed', 'hex'))) END);
+     END LOOP;
+     RETURN answers;
+   END $$;`;
 
 /** Renews leases; gives the tickets that were renewed. */
 export const beat = `UPDATE athanor.trials t SET lease_until = ${clock} + $1

@@ -1,13 +1,13 @@
 // A storage in PostgreSQL, for workers on many machines. Writers of a study queue for its row in the order in which they come, so
 // that none starves. A database that goes away is waited for: every operation may be sent again.
-import type Pg from "pg";
 import { StorageError } from "../../errors.js";
 import { optional } from "../../guidance/optional.js";
 import type { Json, Params } from "../space/index.js";
 import { leaseLost, lostTooOften } from "./lease.js";
 import { mergeReports } from "./merge.js";
-import { beat, migrations } from "./postgres-schema.js";
-import { packReports, read, schemaVersion, studyOf, trialOf, unpackReports, write, type StudyRow, type TrialRow } from "./sql.js"; // prettier-ignore
+import { PostgresClient } from "./postgres-client.js";
+import { beat } from "./postgres-schema.js";
+import { enqueuedOf, packReports, studyOf, trialOf, unpackReports, write, type StudyRow, type TrialRow } from "./sql.js"; // prettier-ignore
 import type { Changes, Claim, ClaimRequest, Enqueued, Outcome, Report, Storage, StudyRecord, StudySpec, Ticket } from "./storage.js"; // prettier-ignore
 import type { Intermediate } from "../study/record.js";
 
@@ -26,16 +26,14 @@ export interface PostgresOptions {
 export class PostgresStorage implements Storage {
   readonly place: string;
   readonly delay = 100;
-  private readonly pool: Pg.Pool;
-  private readonly patience: number;
+  private readonly client: PostgresClient;
   /** What this worker's trials have reported, by ticket: nobody else writes them. */
   private readonly reported = new Map<string, readonly Intermediate[]>();
 
   /** @internal */
-  constructor(place: string, pool: Pg.Pool, patience: number) {
-    this.place = place;
-    this.pool = pool;
-    this.patience = patience;
+  constructor(client: PostgresClient) {
+    this.place = client.place;
+    this.client = client;
   }
 
   /**
@@ -54,18 +52,18 @@ export class PostgresStorage implements Storage {
       connectionTimeoutMillis: 10_000,
     });
     pool.on("error", () => undefined); // of a connection that is not in use: the next query opens another
-    const storage = new PostgresStorage(withoutPassword(address), pool, patience);
+    const client = new PostgresClient(withoutPassword(address), pool, patience);
     try {
-      await storage.migrate();
+      await client.migrate();
     } catch (thrown) {
       await pool.end();
       throw thrown;
     }
-    return storage;
+    return new PostgresStorage(client);
   }
 
   async create(name: string, spec: StudySpec, attributes: Readonly<Record<string, Json>>) {
-    const rows = await this.query(
+    const rows = await this.client.query(
       "INSERT INTO athanor.studies (name, spec, attributes, created, mode, lag) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING RETURNING id",
       [name, write(spec), write(attributes), Date.now(), spec.mode, spec.lag],
     );
@@ -73,43 +71,40 @@ export class PostgresStorage implements Storage {
   }
 
   async find(name: string): Promise<StudyRecord | undefined> {
-    const [row] = await this.query<StudyRow>("SELECT id, name, spec, attributes, created FROM athanor.studies WHERE name = $1", [name]); // prettier-ignore
+    const [row] = await this.client.query<StudyRow>("SELECT id, name, spec, attributes, created FROM athanor.studies WHERE name = $1", [name]); // prettier-ignore
     return row && studyOf(row);
   }
 
   async list() {
-    return this.query<{ name: string; trials: number; created: number }>("SELECT name, next_number AS trials, created FROM athanor.studies ORDER BY id", []); // prettier-ignore
+    return this.client.query<{ name: string; trials: number; created: number }>("SELECT name, next_number AS trials, created FROM athanor.studies ORDER BY id", []); // prettier-ignore
   }
 
   async remove(study: number) {
-    await this.query("DELETE FROM athanor.studies WHERE id = $1", [study]);
+    await this.client.query("DELETE FROM athanor.studies WHERE id = $1", [study]);
   }
 
   async annotate(study: number, attributes: Readonly<Record<string, Json>>) {
-    await this.query("UPDATE athanor.studies SET attributes = (attributes::jsonb || $1::jsonb)::text WHERE id = $2", [write(attributes), study]); // prettier-ignore
+    await this.client.query("UPDATE athanor.studies SET attributes = (attributes::jsonb || $1::jsonb)::text WHERE id = $2", [write(attributes), study]); // prettier-ignore
   }
 
   async enqueue(study: number, trials: readonly Enqueued[]) {
     const [fixed, attributes] = [trials.map((each) => write(each.fixed)), trials.map((each) => write(each.attributes))];
-    await this.query(
+    await this.client.query(
       `WITH opened AS (UPDATE athanor.studies SET exhausted = false, revision = revision + 1 WHERE id = $1 RETURNING id)
-       INSERT INTO athanor.queue (study, fixed, attributes) SELECT $1, f, a FROM opened, unnest($2::text[], $3::text[]) WITH ORDINALITY AS given (f, a, i) ORDER BY i`,
-      [study, fixed, attributes],
+       INSERT INTO athanor.queue (study, fixed, attributes, parent) SELECT $1, f, a, p FROM opened, unnest($2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS given (f, a, p, i) ORDER BY i`,
+      [study, fixed, attributes, trials.map(({ parent = null }) => parent)],
     );
   }
 
   async enqueued(study: number) {
-    const rows = await this.query<{ fixed: string; attributes: string }>("SELECT fixed, attributes FROM athanor.queue WHERE study = $1 ORDER BY id", [study]); // prettier-ignore
-    return rows.map(({ fixed, attributes }) => ({ fixed: read(fixed) as Params, attributes: read(attributes) as Record<string, Json> })); // prettier-ignore
+    const rows = await this.client.query<{ fixed: string; attributes: string; parent: number | null }>("SELECT fixed, attributes, parent FROM athanor.queue WHERE study = $1 ORDER BY id", [study]); // prettier-ignore
+    return rows.map(enqueuedOf);
   }
 
   async claim(study: number, { worker, lease, budget, losses, draining = false }: ClaimRequest): Promise<Claim> {
     const verdict = write(lostTooOften(0).error).replace("stopped 0 times", "stopped $losses times");
-    const [row] = await this.query<{ claimed: Claimed }>(
-      "SELECT athanor.claim($1, $2, $3, $4, $5, $6, $7) AS claimed",
-      [study, worker, lease, budget ?? Number.MAX_SAFE_INTEGER, losses, draining, verdict],
-    );
-    const { claimed } = row!;
+    const most = budget ?? Number.MAX_SAFE_INTEGER;
+    const claimed = (await this.client.command({ study, claim: worker, lease, budget: most, losses, draining, verdict })) as Claimed; // prettier-ignore
     if (claimed.kind === "gone") throw gone();
     if (claimed.kind !== "trial") return claimed;
     const trial = trialOf(claimed.trial, reportsOf(claimed.trial));
@@ -118,8 +113,8 @@ export class PostgresStorage implements Storage {
     return { kind: "trial", ticket, trial };
   }
 
-  async sampled(ticket: Ticket, params: Params, seen: number) {
-    await this.change(ticket, "sampled", { params: write(params), seen });
+  async sampled(ticket: Ticket, params: Params, seen: number, parent?: number) {
+    await this.change(ticket, "sampled", { params: write(params), seen, ...(parent === undefined ? {} : { parent }) });
   }
 
   async report(ticket: Ticket, report: Report) {
@@ -129,7 +124,7 @@ export class PostgresStorage implements Storage {
   async beat(tickets: readonly Ticket[], lease: number) {
     if (tickets.length === 0) return [];
     const columns = (["study", "number", "fence"] as const).map((key) => tickets.map((ticket) => ticket[key]));
-    const renewed = new Set((await this.query<Ticket>(beat, [lease, ...columns])).map(keyOf));
+    const renewed = new Set((await this.client.query<Ticket>(beat, [lease, ...columns])).map(keyOf));
     return tickets.filter((ticket) => !renewed.has(keyOf(ticket)));
   }
 
@@ -155,7 +150,7 @@ export class PostgresStorage implements Storage {
   }
 
   async changes(study: number, since: number): Promise<Changes> {
-    const rows = await this.query<Row & { at: number; count: number }>(
+    const rows = await this.client.query<Row & { at: number; count: number }>(
       "SELECT s.revision AS at, s.next_number AS count, t.* FROM athanor.studies s LEFT JOIN athanor.trials t ON t.study = s.id AND t.revision > $2 WHERE s.id = $1 ORDER BY t.number",
       [study, since],
     );
@@ -165,10 +160,12 @@ export class PostgresStorage implements Storage {
     return { revision: first.at, count: first.count, trials };
   }
 
+  async settled() {}
+
   async wait(study: number, since: number, ms: number) {
     const until = performance.now() + ms;
     for (let pause = 5; ; pause = Math.min(50, pause * 1.5)) {
-      const [row] = await this.query<{ revision: number }>("SELECT revision FROM athanor.studies WHERE id = $1", [study]); // prettier-ignore
+      const [row] = await this.client.query<{ revision: number }>("SELECT revision FROM athanor.studies WHERE id = $1", [study]); // prettier-ignore
       const left = until - performance.now();
       if (row === undefined || row.revision > since || left <= 0) return;
       await sleep(Math.min(left, pause));
@@ -176,7 +173,7 @@ export class PostgresStorage implements Storage {
   }
 
   async close() {
-    await this.pool.end();
+    await this.client.close();
   }
 
   private async change(
@@ -196,67 +193,14 @@ export class PostgresStorage implements Storage {
       ...(params === undefined ? {} : { params: write(params) }),
       ...(suggested === undefined ? {} : { suggested: write(suggested) }),
     };
-    const packed = merged && packReports(merged);
-    const [row] = await this.query<{ said: string }>("SELECT athanor.change($1, $2, $3, $4, $5, $6) AS said", [study, number, fence, what, JSON.stringify(whole), packed]); // prettier-ignore
-    const { said } = row!;
+    const packed = merged && packReports(merged).toString("hex");
+    const said = (await this.client.command({ study, number, fence, change: what, patch: whole, packed })) as string;
     if (said === "gone") throw gone();
     if (said !== "ok") {
       this.reported.delete(key);
       throw leaseLost(ticket, Number(said));
     }
     if (merged !== undefined) this.reported.set(key, merged);
-  }
-
-  private async query<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
-    const until = performance.now() + this.patience * 1000;
-    for (let pause = 20; ; pause = Math.min(1000, pause * 2)) {
-      try {
-        const { rows } = await this.pool.query<R>({ name: nameOf(text), text, values: [...values] });
-        return rows;
-      } catch (thrown) {
-        if (!isAway(thrown) || performance.now() > until) throw this.failed(thrown);
-        await sleep(pause);
-      }
-    }
-  }
-
-  // Made once, by whichever process comes first; the others wait for its lock.
-  private async migrate(): Promise<void> {
-    const text = `SELECT version FROM athanor.version`;
-    const known = await this.pool.query<{ version: number }>(text).then(({ rows }) => rows[0]?.version, (thrown: unknown) => {
-      if (isAway(thrown)) throw this.failed(thrown);
-      return undefined;
-    }); // prettier-ignore
-    if (known === schemaVersion) return;
-    const client = await this.pool.connect();
-    try {
-      await client.query("BEGIN");
-      await client.query("SELECT pg_advisory_xact_lock(hashtext('athanor.schema'))");
-      await client.query("CREATE SCHEMA IF NOT EXISTS athanor");
-      await client.query("CREATE TABLE IF NOT EXISTS athanor.version (version integer NOT NULL)");
-      const { rows } = await client.query<{ version: number }>(text);
-      const from = rows[0]?.version ?? 0;
-      if (from > schemaVersion) {
-        throw new StorageError(
-          `tune: ${this.place}: its tables are of version ${from}, this athanor knows versions up to ${schemaVersion}; use the newer one`,
-        );
-      }
-      for (const step of migrations.slice(from)) await client.query(step);
-      await client.query("DELETE FROM athanor.version");
-      await client.query(`INSERT INTO athanor.version VALUES (${schemaVersion})`);
-      await client.query("COMMIT");
-    } catch (thrown) {
-      await client.query("ROLLBACK").catch(() => undefined);
-      throw thrown instanceof StorageError ? thrown : this.failed(thrown);
-    } finally {
-      client.release();
-    }
-  }
-
-  private failed(thrown: unknown): StorageError {
-    const { message, code } = thrown as { message?: string; code?: string };
-    const why = message === undefined || message === "" ? (code ?? String(thrown)) : message;
-    return new StorageError(`tune: ${this.place}: ${why}`, { cause: thrown });
   }
 }
 
@@ -269,23 +213,4 @@ const gone = (): StorageError => new StorageError("tune: the study was removed f
 // Bytes come as they are in a row, and as \x… in JSON.
 const reportsOf = ({ reports }: Row): Intermediate[] =>
   unpackReports(typeof reports === "string" ? Buffer.from(reports.slice(2), "hex") : reports);
-
-// The database has gone, is going or is coming; the command may be sent again.
-function isAway(thrown: unknown): boolean {
-  const { code = "", message = "" } = thrown as { code?: string; message?: string };
-  const codes = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "ETIMEDOUT", "ENOENT", "57P01", "57P02", "57P03", "53300"];
-  return (
-    codes.includes(code) || code.startsWith("08") || /terminated|timeout exceeded|Client has encountered/.test(message)
-  );
-}
-
 const withoutPassword = (address: string): string => address.replace(/(:\/\/[^:/@]*):[^@/]*@/, "$1@");
-
-const names = new Map<string, string>();
-
-// Statements are prepared once a connection, under a name.
-function nameOf(text: string): string {
-  let name = names.get(text);
-  if (name === undefined) names.set(text, (name = `athanor_${names.size}`));
-  return name;
-}

@@ -2,10 +2,10 @@
 import { StorageError } from "../../errors.js";
 import type { Json, Params } from "../space/index.js";
 import { isEnded, type Intermediate, type TrialState } from "../study/record.js";
-import type { StoredTrial, StudyRecord, StudySpec } from "./storage.js";
+import type { Enqueued, StoredTrial, StudyRecord, StudySpec } from "./storage.js";
 
 /** Grows with every change of the tables; {@link migrations} has the way from each to the next. */
-export const schemaVersion = 1;
+export const schemaVersion = 2;
 
 /** A row of the table of trials. */
 export interface TrialRow {
@@ -28,6 +28,7 @@ export interface TrialRow {
   readonly seen: number | null;
   readonly sampled_at: number | null;
   readonly ended_at: number | null;
+  readonly parent: number | null;
 }
 
 /** A row of the table of studies. */
@@ -41,7 +42,7 @@ export interface StudyRow {
 
 /** Columns of a trial, in the order of {@link TrialRow}. */
 export const trialColumns =
-  "number, state, params, fixed, suggested, vals, constraints, error, attributes, attempt, losses, fence, worker, started, ended, revision, seen, sampled_at, ended_at";
+  "number, state, params, fixed, suggested, vals, constraints, error, attributes, attempt, losses, fence, worker, started, ended, revision, seen, sampled_at, ended_at, parent";
 
 /** JSON with the numbers that it has no words for. */
 export const write = (value: unknown): string =>
@@ -82,6 +83,7 @@ export function trialOf(row: TrialRow, intermediate: readonly Intermediate[]): S
     ...optional("seen", row.seen),
     ...optional("sampledAt", row.sampled_at),
     ...optional("endedAt", row.ended_at),
+    ...optional("parent", row.parent),
   };
 }
 
@@ -112,6 +114,21 @@ export const studyOf = ({ id, name, spec, attributes, created }: StudyRow): Stud
   spec: read(spec) as StudySpec,
   created,
   attributes: read(attributes) as Record<string, Json>,
+});
+
+/** An enqueued trial from its row. */
+export const enqueuedOf = ({
+  fixed,
+  attributes,
+  parent,
+}: {
+  readonly fixed: string;
+  readonly attributes: string;
+  readonly parent: number | null;
+}): Enqueued => ({
+  fixed: read(fixed) as Params,
+  attributes: read(attributes) as Record<string, Json>,
+  ...(parent === null ? {} : { parent }),
 });
 
 export { isEnded };

@@ -1,5 +1,5 @@
 // Tables and statements of a study in SQLite.
-import { existsSync } from "node:fs";
+import { existsSync, realpathSync } from "node:fs";
 import type BetterSqlite3 from "better-sqlite3";
 import { ArgumentError, StorageError } from "../../errors.js";
 import { schemaVersion, trialColumns, type StudyRow, type TrialRow } from "./sql.js";
@@ -13,8 +13,8 @@ interface Query<P extends unknown[], R> {
   all(...values: P): R[];
 }
 
-// Each brings the tables from the version before to its own: the first makes them.
-const migrations: readonly string[] = [
+/** Each brings the tables from the version before to its own: the first makes them. */
+export const migrations: readonly string[] = [
   `CREATE TABLE athanor_studies (
      id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, attributes TEXT NOT NULL, created INTEGER NOT NULL,
      next_number INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0, exhausted INTEGER NOT NULL DEFAULT 0);
@@ -28,6 +28,16 @@ const migrations: readonly string[] = [
    CREATE INDEX athanor_changed ON athanor_trials (study, revision);
    CREATE TABLE athanor_queue (
      id INTEGER PRIMARY KEY, study INTEGER NOT NULL, fixed TEXT NOT NULL, attributes TEXT NOT NULL);`,
+  // Trials that go on from another's checkpoint. The number of a study that was removed is not given again: its workers may still write.
+  `ALTER TABLE athanor_trials ADD COLUMN parent INTEGER;
+   ALTER TABLE athanor_queue ADD COLUMN parent INTEGER;
+   CREATE TABLE athanor_studies_2 (
+     id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, spec TEXT NOT NULL, attributes TEXT NOT NULL, created INTEGER NOT NULL,
+     next_number INTEGER NOT NULL DEFAULT 0, revision INTEGER NOT NULL DEFAULT 0, exhausted INTEGER NOT NULL DEFAULT 0);
+   INSERT INTO athanor_studies_2 (id, name, spec, attributes, created, next_number, revision, exhausted)
+     SELECT id, name, spec, attributes, created, next_number, revision, exhausted FROM athanor_studies;
+   DROP TABLE athanor_studies;
+   ALTER TABLE athanor_studies_2 RENAME TO athanor_studies;`,
 ];
 
 const clock = "unixepoch('subsec')";
@@ -36,6 +46,9 @@ const clock = "unixepoch('subsec')";
 export function statementsOf(db: Db) {
   const one = <P extends unknown[], R>(text: string): Query<P, R> => db.prepare<P, R>(text);
   const trial = `FROM athanor_trials WHERE study = ?`;
+  // By name: without statistics SQLite would go through all trials of the study by the primary key.
+  const unended = `FROM athanor_trials INDEXED BY athanor_open WHERE study = ? AND ended_at IS NULL`;
+  const changed = `FROM athanor_trials INDEXED BY athanor_changed WHERE study = ? AND revision > ?`;
   const change = <P extends unknown[]>(what: string): Query<[...P, number, number], never> => one<[...P, number, number], never>(`UPDATE athanor_trials SET ${what} WHERE study = ? AND number = ?`); // prettier-ignore
   return {
     begin: one<[], never>("BEGIN IMMEDIATE"),
@@ -48,26 +61,28 @@ export function statementsOf(db: Db) {
     study: one<[number], { attributes: string; next_number: number; revision: number; exhausted: number }>("SELECT attributes, next_number, revision, exhausted FROM athanor_studies WHERE id = ?"), // prettier-ignore
     order: one<[number], { mode: string; lag: number }>("SELECT spec ->> 'mode' AS mode, spec ->> 'lag' AS lag FROM athanor_studies WHERE id = ?"), // prettier-ignore
     annotate: one<[string, number], never>("UPDATE athanor_studies SET attributes = ? WHERE id = ?"),
-    enqueue: one<[number, string, string], never>("INSERT INTO athanor_queue (study, fixed, attributes) VALUES (?, ?, ?)"), // prettier-ignore
-    enqueued: one<[number], { fixed: string; attributes: string }>("SELECT fixed, attributes FROM athanor_queue WHERE study = ? ORDER BY id"), // prettier-ignore
-    first: one<[number], { id: number; fixed: string; attributes: string }>("SELECT id, fixed, attributes FROM athanor_queue WHERE study = ? ORDER BY id LIMIT 1"), // prettier-ignore
+    enqueue: one<[number, string, string, number | null], never>("INSERT INTO athanor_queue (study, fixed, attributes, parent) VALUES (?, ?, ?, ?)"), // prettier-ignore
+    enqueued: one<[number], Queued>("SELECT id, fixed, attributes, parent FROM athanor_queue WHERE study = ? ORDER BY id"), // prettier-ignore
+    first: one<[number], Queued>("SELECT id, fixed, attributes, parent FROM athanor_queue WHERE study = ? ORDER BY id LIMIT 1"), // prettier-ignore
     dequeue: one<[number], never>("DELETE FROM athanor_queue WHERE id = ?"),
     reopen: one<[number], never>("UPDATE athanor_studies SET exhausted = 0, revision = revision + 1 WHERE id = ?"),
     exhaust: one<[number], never>("UPDATE athanor_studies SET exhausted = 1, revision = revision + 1 WHERE id = ?"),
     back: one<[number], never>("UPDATE athanor_studies SET next_number = next_number - 1 WHERE id = ?"),
     take: one<[number, number], never>("DELETE FROM athanor_trials WHERE study = ? AND number = ?"),
     number: one<[number], { number: number }>("UPDATE athanor_studies SET next_number = next_number + 1 WHERE id = ? RETURNING next_number - 1 AS number"), // prettier-ignore
-    insert: one<[number, number, string | null, string], never>("INSERT INTO athanor_trials (study, number, fixed, attributes) VALUES (?, ?, ?, ?)"), // prettier-ignore
-    open: one<[number], TrialRow & { lease_until: number }>(`SELECT number, state, losses, lease_until ${trial} AND ended_at IS NULL AND (state = 'waiting' OR lease_until < ${clock}) ORDER BY number`), // prettier-ignore
-    oldest: one<[number], { number: number }>(`SELECT number ${trial} AND ended_at IS NULL LIMIT 1`),
-    front: one<[number], { first: number | null; unsampled: number }>(`SELECT min(number) AS first, count(*) - count(sampled_at) AS unsampled ${trial} AND ended_at IS NULL`), // prettier-ignore
+    insert: one<[number, number, string | null, string, number | null], never>("INSERT INTO athanor_trials (study, number, fixed, attributes, parent) VALUES (?, ?, ?, ?, ?)"), // prettier-ignore
+    open: one<[number], TrialRow & { lease_until: number }>(`SELECT number, state, losses, lease_until ${unended} AND (state = 'waiting' OR lease_until < ${clock}) ORDER BY number`), // prettier-ignore
+    oldest: one<[number], { number: number }>(`SELECT number ${unended} LIMIT 1`),
+    front: one<[number], { first: number | null; unsampled: number }>(`SELECT min(number) AS first, count(*) - count(sampled_at) AS unsampled ${unended}`), // prettier-ignore
     trial: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${trial} AND number = ?`),
-    changed: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${trial} AND revision > ? ORDER BY number`), // prettier-ignore
+    changed: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${changed} ORDER BY number`), // prettier-ignore
     revision: one<[number], { revision: number }>("SELECT revision FROM athanor_studies WHERE id = ?"),
     touch: one<[number], { revision: number }>("UPDATE athanor_studies SET revision = revision + 1 WHERE id = ? RETURNING revision"), // prettier-ignore
     mark: change<[number]>("revision = ?"),
     lose: change<[number]>("losses = ?"),
-    sampled: change<[string, number, number]>("params = ?, seen = ?, sampled_at = ?"),
+    sampled: change<[string, number, number, number | null]>(
+      "params = ?, seen = ?, sampled_at = ?, parent = coalesce(?, parent)",
+    ),
     reports: change<[Buffer]>("reports = ?"),
     attributes: change<[string]>("attributes = ?"),
     params: change<[string]>("params = ?"),
@@ -78,6 +93,13 @@ export function statementsOf(db: Db) {
     beat: one<[number, number, number, number], never>(`UPDATE athanor_trials SET lease_until = ${clock} + ? WHERE study = ? AND number = ? AND fence = ? AND state = 'running'`), // prettier-ignore
     end: one<[End], never>("UPDATE athanor_trials SET state = @state, vals = @vals, constraints = @constraints, error = @error, ended = @now, ended_at = @revision, revision = @revision WHERE study = @study AND number = @number"), // prettier-ignore
   };
+}
+
+interface Queued {
+  readonly id: number;
+  readonly fixed: string;
+  readonly attributes: string;
+  readonly parent: number | null;
 }
 
 interface Given {
@@ -110,6 +132,8 @@ export interface OpenOptions {
   /** Nothing is written, the file has to be there. Default false. */
   readonly readonly?: boolean;
 }
+// The writer makes checkpoints; this is for logs that grew long without it.
+const checkpointPages = 32_768;
 
 /** Opens a file and brings its tables to this version; asks again while another process has it locked. */
 export async function prepare(
@@ -117,7 +141,7 @@ export async function prepare(
   path: string,
   { existing = false, readonly = false }: OpenOptions,
   patience: number,
-): Promise<{ readonly db: Db; readonly sql: Statements }> {
+): Promise<{ readonly db: Db; readonly sql: Statements; readonly log: string | undefined }> {
   if ((existing || readonly) && !existsSync(path)) {
     throw new ArgumentError(`tune: ${path}: there is no such file; tune(…, { storage: "${path}" }) makes it`);
   }
@@ -128,12 +152,14 @@ export async function prepare(
       db = new Database(path, { timeout: 0, readonly });
       if (readonly) {
         requireTables(db, path);
-        return { db, sql: statementsOf(db) };
+        return { db, sql: statementsOf(db), log: undefined };
       }
-      db.pragma("journal_mode = WAL");
+      const hasLog = db.pragma("journal_mode = WAL", { simple: true }) === "wal";
       db.pragma("synchronous = FULL");
       migrate(db, path);
-      return { db, sql: statementsOf(db) };
+      if (hasLog) db.pragma("synchronous = NORMAL"); // the writer syncs the log
+      db.pragma(`wal_autocheckpoint = ${checkpointPages}`);
+      return { db, sql: statementsOf(db), log: hasLog ? `${realpathSync(path)}-wal` : undefined };
     } catch (thrown) {
       db?.close();
       if (isBusy(thrown) && performance.now() < until) {

@@ -1,6 +1,4 @@
-// A storage in one SQLite file, for processes of one machine. WAL with full synchronisation: what was written stays, whatever is
-// pulled out. SQLite's own way of waiting for a lock is unfair (a waiter that sleeps long is overtaken for seconds); here everyone
-// asks again after a short time that does not grow. Writes of one process that come together share a transaction.
+// A storage in one SQLite file, for processes of one machine. What was answered stays, whatever is pulled out: see SqliteWriter.
 // Long because every operation of a storage is here.
 /* eslint-disable @typescript-eslint/require-await -- storages answer with promises, failures included */
 import type BetterSqlite3 from "better-sqlite3";
@@ -10,20 +8,15 @@ import type { Json, Params } from "../space/index.js";
 import { isEnded } from "../study/record.js";
 import { leaseLost, lostTooOften } from "./lease.js";
 import { mergeReports } from "./merge.js";
-import { isBusy, isSqlite, prepare, type OpenOptions, type Statements } from "./sqlite-schema.js";
-import { packReports, read, studyOf, trialOf, unpackReports, write, type TrialRow } from "./sql.js";
+import { prepare, type OpenOptions, type Statements } from "./sqlite-schema.js";
+import { patience, SqliteWriter } from "./sqlite-writer.js";
+import { enqueuedOf, packReports, read, studyOf, trialOf, unpackReports, write, type TrialRow } from "./sql.js";
 import type { Changes, Claim, ClaimRequest, Enqueued, Outcome, Report, Storage, StudyRecord, StudySpec, Ticket } from "./storage.js"; // prettier-ignore
-
-interface Write {
-  readonly run: () => unknown;
-  readonly resolve: (value: never) => void;
-  readonly reject: (error: unknown) => void;
-}
 
 type Row = TrialRow & { readonly reports: Buffer | null; readonly lease_until: number };
 
-/** Milliseconds after which a lock that another process holds is an error. */
-const patience = 30_000;
+/** A change of a trial takes some 16 KiB of the log; whichever process makes the last of so many shortens it. */
+const revisionsOfLog = 1024;
 
 /** Keeps studies in an SQLite file. */
 export class SqliteStorage implements Storage {
@@ -31,15 +24,15 @@ export class SqliteStorage implements Storage {
   readonly delay = 100;
   private readonly db: BetterSqlite3.Database;
   private readonly sql: Statements;
-  private writes: Write[] = [];
-  private writing: Promise<void> | undefined;
+  private readonly writer: SqliteWriter;
   private closed = false;
 
   /** @internal */
-  constructor(place: string, db: BetterSqlite3.Database, sql: Statements) {
+  constructor(place: string, db: BetterSqlite3.Database, sql: Statements, log: string | undefined) {
     this.place = place;
     this.db = db;
     this.sql = sql;
+    this.writer = new SqliteWriter(place, db, sql, log);
   }
 
   /**
@@ -54,12 +47,12 @@ export class SqliteStorage implements Storage {
       ["better-sqlite3"],
       () => import("better-sqlite3"),
     );
-    const { db, sql } = await prepare(Database, path, options, patience);
-    return new SqliteStorage(path, db, sql);
+    const { db, sql, log } = await prepare(Database, path, options, patience);
+    return new SqliteStorage(path, db, sql, log);
   }
 
   create(name: string, spec: StudySpec, attributes: Readonly<Record<string, Json>>) {
-    return this.write(() => {
+    return this.writer.write(() => {
       const { changes } = this.sql.create.run(name, write(spec), write(attributes), Date.now());
       return { ...studyOf(this.sql.find.get(name)!), made: changes > 0 };
     });
@@ -75,34 +68,32 @@ export class SqliteStorage implements Storage {
   }
 
   remove(study: number) {
-    return this.write(() => {
+    return this.writer.write(() => {
       for (const statement of this.sql.remove) statement.run(study);
     });
   }
 
   annotate(study: number, attributes: Readonly<Record<string, Json>>) {
-    return this.write(() => {
+    return this.writer.write(() => {
       const before = read(this.study(study).attributes) as Record<string, Json>;
       this.sql.annotate.run(write({ ...before, ...attributes }), study);
     });
   }
 
   enqueue(study: number, trials: readonly Enqueued[]) {
-    return this.write(() => {
-      for (const { fixed, attributes } of trials) this.sql.enqueue.run(study, write(fixed), write(attributes));
+    return this.writer.write(() => {
+      for (const { fixed, attributes, parent = null } of trials)
+        this.sql.enqueue.run(study, write(fixed), write(attributes), parent);
       this.sql.reopen.run(study);
     });
   }
 
   async enqueued(study: number) {
-    return this.reading(() => this.sql.enqueued.all(study)).map(({ fixed, attributes }) => ({
-      fixed: read(fixed) as Params,
-      attributes: read(attributes) as Record<string, Json>,
-    }));
+    return this.reading(() => this.sql.enqueued.all(study)).map(enqueuedOf);
   }
 
   claim(study: number, request: ClaimRequest): Promise<Claim> {
-    return this.write((): Claim => {
+    return this.writer.commit((): Claim => {
       const at = this.study(study);
       const now = this.sql.now.get()!.now;
       for (const row of this.sql.open.all(study) as Row[]) {
@@ -126,34 +117,34 @@ export class SqliteStorage implements Storage {
       const queued = this.sql.first.get(study);
       if (queued !== undefined) this.sql.dequeue.run(queued.id);
       const { number } = this.sql.number.get(study)!;
-      this.sql.insert.run(study, number, queued?.fixed ?? null, queued?.attributes ?? "{}");
+      this.sql.insert.run(study, number, queued?.fixed ?? null, queued?.attributes ?? "{}", queued?.parent ?? null);
       return this.give(study, number, 0, request);
     });
   }
 
-  sampled(ticket: Ticket, params: Params, seen: number) {
-    return this.write(() => {
+  sampled(ticket: Ticket, params: Params, seen: number, parent?: number) {
+    return this.writer.commit(() => {
       this.held(ticket);
       const revision = this.touch(ticket);
-      this.sql.sampled.run(write(params), seen, revision, ticket.study, ticket.number);
+      this.sql.sampled.run(write(params), seen, revision, parent ?? null, ticket.study, ticket.number);
     });
   }
 
   report(ticket: Ticket, report: Report) {
-    return this.write(() => {
+    return this.writer.commit(() => {
       this.apply(this.held(ticket), ticket, report);
       this.touch(ticket);
     });
   }
 
   beat(tickets: readonly Ticket[], lease: number) {
-    return this.write(() =>
+    return this.writer.commit(() =>
       tickets.filter(({ study, number, fence }) => this.sql.beat.run(lease, study, number, fence).changes === 0),
     );
   }
 
   finish(ticket: Ticket, outcome: Outcome, report: Report) {
-    return this.write(() => {
+    return this.writer.commit(() => {
       const row = this.row(ticket);
       if (row?.fence === ticket.fence && isEnded(row.state)) return;
       this.apply(this.held(ticket), ticket, report);
@@ -162,7 +153,7 @@ export class SqliteStorage implements Storage {
   }
 
   release(ticket: Ticket, { retry, report = {} }: { readonly retry: boolean; readonly report?: Report }) {
-    return this.write(() => {
+    return this.writer.commit(() => {
       const row = this.held(ticket);
       if (retry) this.sql.retry.run(ticket.study, ticket.number);
       else this.apply(row, ticket, report);
@@ -172,7 +163,7 @@ export class SqliteStorage implements Storage {
   }
 
   exhaust(ticket: Ticket) {
-    return this.write(() => {
+    return this.writer.commit(() => {
       this.held(ticket);
       const { study, number } = ticket;
       this.sql.exhaust.run(study);
@@ -193,6 +184,10 @@ export class SqliteStorage implements Storage {
     });
   }
 
+  settled() {
+    return this.writer.settled();
+  }
+
   async wait(study: number, since: number, ms: number) {
     const until = performance.now() + ms;
     for (let pause = 2; ; pause = Math.min(25, pause * 1.5)) {
@@ -204,79 +199,17 @@ export class SqliteStorage implements Storage {
   }
 
   async close() {
-    while (this.writing !== undefined) await this.writing;
+    await this.writer.close();
     this.closed = true;
     this.db.close();
-  }
-
-  // One transaction for all writes that are waiting; each checks before it writes, so that a refusal leaves nothing behind.
-  private write<T>(run: () => T): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      this.writes.push({ run, resolve, reject });
-      this.writing ??= this.drain();
-    });
-  }
-
-  private async drain(): Promise<void> {
-    await Promise.resolve();
-    while (this.writes.length > 0) {
-      let batch: Write[] = [];
-      try {
-        await this.begin();
-        batch = this.writes;
-        this.writes = [];
-        const settle = batch.map(({ run, resolve, reject }) => {
-          try {
-            const value = run();
-            return () => resolve(value as never);
-          } catch (thrown) {
-            if (isSqlite(thrown)) throw thrown;
-            return () => reject(thrown);
-          }
-        });
-        this.sql.commit.run();
-        for (const each of settle) each();
-      } catch (thrown) {
-        if (this.db.open && this.db.inTransaction) this.db.exec("ROLLBACK");
-        if (batch.length === 0) [batch, this.writes] = [this.writes, []];
-        const error = this.failed(thrown);
-        for (const { reject } of batch) reject(error);
-      }
-    }
-    this.writing = undefined; // at once: a write that comes from now on begins anew
-  }
-
-  private async begin(): Promise<void> {
-    const until = performance.now() + patience;
-    for (let tries = 0; ; tries++) {
-      try {
-        this.sql.begin.run();
-        return;
-      } catch (thrown) {
-        if (!isBusy(thrown) || performance.now() > until) throw thrown;
-        // The first tries stay on the thread: the lock is held for a fraction of a millisecond.
-        if (tries % 8 < 4) Atomics.wait(napping, 0, 0, 0.1 + 0.2 * Math.random());
-        else await sleep(1);
-      }
-    }
   }
 
   private reading<T>(run: () => T): T {
     try {
       return this.db.transaction(run).deferred();
     } catch (thrown) {
-      throw isSqlite(thrown) ? this.failed(thrown) : thrown;
+      throw this.writer.failed(thrown);
     }
-  }
-
-  private failed(thrown: unknown): unknown {
-    if (!isSqlite(thrown) && this.db.open) return thrown;
-    const why = isBusy(thrown)
-      ? `another process has held its lock for ${patience / 1000} s; end that process, or copy the file`
-      : this.db.open
-        ? (thrown as Error).message
-        : "it is closed";
-    return new StorageError(`tune: ${this.place}: ${why}`, { cause: thrown });
   }
 
   private study(id: number) {
@@ -303,7 +236,7 @@ export class SqliteStorage implements Storage {
   }
 
   private give(study: number, number: number, losses: number, { worker, lease }: ClaimRequest): Claim {
-    const revision = this.sql.touch.get(study)!.revision;
+    const revision = this.next(study);
     const { fence } = this.sql.give.get({ worker, lease, losses, revision, now: Date.now(), study, number })!;
     const row = this.row({ study, number })!;
     return { kind: "trial", ticket: { study, number, fence }, trial: trialOf(row, unpackReports(row.reports)) };
@@ -323,16 +256,21 @@ export class SqliteStorage implements Storage {
   private end({ study, number }: Pick<Ticket, "study" | "number">, outcome: Outcome): void {
     const { state, values, constraints, error } = outcome;
     const text = (value: unknown) => (value === undefined ? null : write(value));
-    const revision = this.sql.touch.get(study)!.revision;
+    const revision = this.next(study);
     this.sql.end.run({ state, vals: text(values), constraints: text(constraints), error: text(error), now: Date.now(), revision, study, number }); // prettier-ignore
   }
 
-  private touch({ study, number }: Pick<Ticket, "study" | "number">): number {
+  private next(study: number): number {
     const { revision } = this.sql.touch.get(study)!;
+    if (revision % revisionsOfLog === 0) this.writer.shorten();
+    return revision;
+  }
+
+  private touch({ study, number }: Pick<Ticket, "study" | "number">): number {
+    const revision = this.next(study);
     this.sql.mark.run(revision, study, number);
     return revision;
   }
 }
 
-const napping = new Int32Array(new SharedArrayBuffer(4));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -68,6 +68,8 @@ export interface StoredTrial extends TrialRecord {
   /** Revisions at which it got its parameters and its result. */
   readonly sampledAt?: number;
   readonly endedAt?: number;
+  /** The trial whose last checkpoint this one goes on from. */
+  readonly parent?: number;
 }
 
 /** The right to write a trial. */
@@ -116,6 +118,8 @@ export type Claim =
 export interface Enqueued {
   readonly fixed: Params;
   readonly attributes: Readonly<Record<string, Json>>;
+  /** The trial whose last checkpoint it is to go on from. */
+  readonly parent?: number;
 }
 
 /** What became of a study. */
@@ -149,8 +153,8 @@ export interface Storage {
    * if the budget and the order allow it.
    */
   claim(study: number, request: ClaimRequest): Promise<Claim>;
-  /** Writes the parameters of a trial; `seen` is the revision that its sampler saw. */
-  sampled(ticket: Ticket, params: Params, seen: number): Promise<void>;
+  /** Writes the parameters of a trial, and the trial that it goes on from; `seen` is the revision that its sampler saw. */
+  sampled(ticket: Ticket, params: Params, seen: number, parent?: number): Promise<void>;
   report(ticket: Ticket, report: Report): Promise<void>;
   /** Renews leases; gives back those that are lost. */
   beat(tickets: readonly Ticket[], lease: number): Promise<readonly Ticket[]>;
@@ -162,6 +166,11 @@ export interface Storage {
   exhaust(ticket: Ticket): Promise<void>;
   /** Trials that changed after a revision, by number; the revision now, and how many trials there are (a number may be taken back). */
   changes(study: number, since: number): Promise<Changes>;
+  /**
+   * Resolves when all that was answered before stays, whatever is pulled out. Operations with a ticket, and claims, may be answered
+   * a moment earlier: none of them is lost of which a later one is kept. All others are answered when they stay.
+   */
+  settled(): Promise<void>;
   /** Resolves when something changed after a revision, or after some milliseconds. */
   wait(study: number, since: number, ms: number): Promise<void>;
   close(): Promise<void>;

@@ -49,6 +49,8 @@ export class Search {
   private failure: unknown;
   private stopped: Stopped = "done";
   private readonly deadline: number;
+  /** Questions for trials whose answers nobody has taken. */
+  private readonly asked = new Set<Asked>();
 
   constructor(parts: SearchParts) {
     this.parts = parts;
@@ -73,8 +75,10 @@ export class Search {
     } finally {
       signal?.removeEventListener("abort", onAbort);
       this.heart.stop();
+      await Promise.all([...this.asked].map((asked) => this.giveBack(asked)));
     }
     if (this.failure !== undefined) throw this.failure as Error;
+    await this.parts.storage.settled();
     await this.view.sync();
     this.standing.show(this.view.trials);
     return this.stopped;
@@ -90,24 +94,48 @@ export class Search {
   }
 
   private async slot(): Promise<void> {
-    const { storage, study, plan, worker } = this.parts;
-    const { lease, losses, budget } = plan;
     try {
-      while (!this.halt.signal.aborted) {
-        const { draining } = this;
-        const { revision } = this.view;
-        const claim = await storage.claim(study.id, { worker, lease, losses, budget, draining });
+      for (let asked = this.ask(); ; asked ??= this.ask()) {
+        const claim: Claim = await asked.claim;
+        this.asked.delete(asked);
+        const { draining, revision } = asked;
+        asked = undefined!;
         if (claim.kind === "done") {
           if (draining) this.stopped = this.parts.leave.aborted ? "break" : "timeout";
           else if (claim.exhausted) this.stopped = "exhausted";
           return;
         }
-        if (claim.kind === "wait") await this.rest(revision);
-        else await this.trial(claim);
+        if (claim.kind === "trial") asked = (await this.trial(claim))!;
+        else await this.rest(revision);
+        if (asked === undefined && this.halt.signal.aborted) return;
       }
     } catch (thrown) {
       this.end(thrown);
     }
+  }
+
+  private ask(): Asked {
+    const { storage, study, plan, worker } = this.parts;
+    const { lease, losses, budget } = plan;
+    const { draining } = this;
+    const claim = storage.claim(study.id, { worker, lease, losses, budget, draining });
+    claim.catch(() => undefined); // whoever awaits it is told
+    const asked = { claim, draining, revision: this.view.revision };
+    this.asked.add(asked);
+    return asked;
+  }
+
+  private async giveBack({ claim }: Asked): Promise<void> {
+    const given = await claim.catch(() => undefined);
+    if (given?.kind !== "trial") return;
+    await this.parts.storage.release(given.ticket, { retry: false }).catch(() => undefined); // else its lease runs out
+  }
+
+  // The next trial is asked for together with the end of the last, where nobody may want to stop in between.
+  private askAhead(): Asked | undefined {
+    const { plan, context } = this.parts;
+    const isWatched = plan.options.onTrial !== undefined || context.isRead();
+    return isWatched || this.halt.signal.aborted ? undefined : this.ask();
   }
 
   // Until something changes, or a lease may have run out.
@@ -122,17 +150,24 @@ export class Search {
     await this.view.sync();
   }
 
-  private async trial({ ticket, trial: stored }: Claim & { kind: "trial" }): Promise<void> {
+  // Runs a trial to its end, and gives the claim of the next, if it was made already.
+  private async trial({ ticket, trial: stored }: Claim & { kind: "trial" }): Promise<Asked | undefined> {
     const { storage, plan } = this.parts;
     const control = new AbortController();
     const stop = (): void => control.abort(this.halt.signal.reason);
     this.halt.signal.addEventListener("abort", stop, { once: true });
     if (this.halt.signal.aborted) stop();
     const beat = this.heart.follow(ticket, (error) => control.abort(error));
+    let next: Asked | undefined;
     try {
       await this.view.sync();
+      this.standing.show(this.view.trials);
+      if (this.halt.signal.aborted && stored.sampledAt === undefined) {
+        await storage.release(ticket, { retry: false });
+        return undefined;
+      }
       const ready = await this.prepare(ticket, stored, control.signal);
-      if (ready === undefined) return;
+      if (ready === undefined) return undefined;
       const trial = this.make(ticket, stored, ready, control.signal, beat.changed);
       beat.flush = () => trial.take();
       const result = await this.evaluate(trial, ready.params, stored, control.signal);
@@ -140,27 +175,32 @@ export class Search {
       if (result === "given back") await storage.release(ticket, { retry: false, report: trial.take() });
       else if (result.retry) await storage.release(ticket, { retry: true });
       else {
-        await storage.finish(ticket, result.outcome, trial.take());
+        const ended = storage.finish(ticket, result.outcome, trial.take());
+        if (result.stop === undefined) next = this.askAhead();
+        await ended;
         if (result.stop !== undefined) this.end(result.stop);
       }
     } catch (thrown) {
       // Another worker has it now: that worker writes its result.
       if (!(thrown instanceof LeaseLostError)) throw thrown;
       this.parts.progress.note(thrown.message);
-      return;
+      return next;
     } finally {
       await beat.stop().catch(() => undefined);
       this.halt.signal.removeEventListener("abort", stop);
     }
+    if (next !== undefined) return next; // which looks around itself
     await this.view.sync();
     this.standing.show(this.view.trials);
     await this.tell(ticket.number, plan);
+    return undefined;
   }
 
   private async tell(number: number, plan: TunePlan): Promise<void> {
     const stored = this.view.trials[number];
     if (stored?.endedAt === undefined) return;
     const trial = finished(this.space, stored);
+    await this.parts.storage.settled();
     await plan.options.onTrial?.(trial);
     await this.parts.context.emit([trial]);
   }
@@ -208,6 +248,7 @@ export class Search {
       }
       params = chosen;
       await storage.sampled(ticket, params, sight.seen);
+      await storage.settled(); // its parameters are the trial's: an objective may keep something by its number
     }
     const asks = this.view.suggests;
     return { params, foreseen: asks ? await foresee(sampler, request) : new Map() };
@@ -261,6 +302,13 @@ export class Search {
       return { outcome: failed(thrown), retry: false, ...(failure === "stop" && !isResult ? { stop: thrown } : {}) };
     }
   }
+}
+
+/** A question for a trial under way, and how the search stood when it was asked. */
+interface Asked {
+  readonly claim: Promise<Claim>;
+  readonly draining: boolean;
+  readonly revision: number;
 }
 
 type Ended = "given back" | { readonly outcome: Outcome; readonly retry: boolean; readonly stop?: unknown };

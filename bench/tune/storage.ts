@@ -1,0 +1,114 @@
+// Trials a second of a storage with several processes, how long they wait for a trial, and whether every number is there once.
+//   node --import tsx bench/tune/storage.ts --place /tmp/bench.db --processes 8 --trials 4000 --reports 10
+//   node --import tsx bench/tune/storage.ts --place postgres://… --processes 8 --slots 8 --trials 10000
+// An "ask" is all between two objectives: claim, what changed since, sampler, parameters on the disk. "wait" is the longest that a
+// process stood at one operation of its storage. The rate of the disk itself is measured before and after: bench/tune/disk.ts.
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { rmSync } from "node:fs";
+import os from "node:os";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { tune } from "../../lib/tune/index.js";
+import { openStorage } from "../../lib/tune/storage/open.js";
+import type { Storage } from "../../lib/tune/storage/storage.js";
+import { diskRate } from "./disk.js";
+
+const { values: options } = parseArgs({
+  options: {
+    place: { type: "string", default: `/tmp/athanor-bench-${process.pid}.db` },
+    processes: { type: "string", default: "8" },
+    slots: { type: "string", default: "1" },
+    trials: { type: "string", default: "4000" },
+    reports: { type: "string", default: "10" },
+    name: { type: "string", default: `bench ${process.pid}` },
+    child: { type: "boolean", default: false },
+  },
+});
+const count = Number(options.processes);
+const trials = Number(options.trials);
+
+interface Timing {
+  readonly asks: number[];
+  readonly waits: number[];
+}
+
+/** A storage that notes how long each operation took, and when the last question for a trial began. */
+function timed(storage: Storage, waits: number[], asked: (at: number) => void): Storage {
+  return new Proxy(storage, {
+    get(target, key: keyof Storage) {
+      const value: unknown = Reflect.get(target, key);
+      if (typeof value !== "function") return value;
+      return async (...args: unknown[]) => {
+        const begun = performance.now();
+        if (key === "claim") asked(begun);
+        const answer: unknown = await (value as (...given: unknown[]) => Promise<unknown>).apply(target, args);
+        if (key !== "wait") waits.push(performance.now() - begun);
+        return answer;
+      };
+    },
+  });
+}
+
+async function child(): Promise<void> {
+  const timing: Timing = { asks: [], waits: [] };
+  process.send!("ready");
+  await once(process, "message");
+  const search = async (): Promise<void> => {
+    let begun = 0;
+    const storage = await openStorage(options.place);
+    await tune(
+      { x: tune.uniform(0, 1), y: tune.logUniform(1e-5, 1), n: tune.int(1, 8) },
+      (trial, { params }) => {
+        timing.asks.push(performance.now() - begun);
+        for (let step = 0; step < Number(options.reports); step++) trial.report(step, params.x / (step + 1));
+        return params.x;
+      },
+      { storage: timed(storage, timing.waits, (at) => (begun = at)), name: options.name, trials, mode: "free", sampler: tune.random() }, // prettier-ignore
+    );
+    await storage.close();
+  };
+  await Promise.all(Array.from({ length: Number(options.slots) }, search));
+  await new Promise((sent) => process.send!(timing, undefined, {}, sent));
+  process.disconnect();
+}
+
+const at = (list: readonly number[], q: number): number => [...list].sort((a, b) => a - b)[Math.floor(q * (list.length - 1))] ?? NaN; // prettier-ignore
+const round = (x: number): number => Number(x.toPrecision(3));
+
+async function main(): Promise<void> {
+  const isFile = !options.place.includes("://");
+  const before = isFile ? await diskRate(options.place) : undefined;
+  const args = [...process.argv.slice(2), "--child", "--name", options.name, "--place", options.place];
+  const children = Array.from({ length: count }, () => fork(fileURLToPath(import.meta.url), args, { execArgv: process.execArgv, serialization: "advanced" })); // prettier-ignore
+  await Promise.all(children.map((each) => once(each, "message")));
+  const begun = performance.now();
+  const timings = children.map((each) => once(each, "message").then(([timing]) => timing as Timing));
+  for (const each of children) each.send("go");
+  const codes = Promise.all(children.map((each) => once(each, "exit").then(([code]) => code as number)));
+  const all = await Promise.race([Promise.all(timings), codes.then(() => Promise.reject(new Error("a process failed")))]); // prettier-ignore
+  const seconds = (performance.now() - begun) / 1000;
+  const exits = await codes;
+  const study = await tune.load(options.place, options.name);
+  const numbers = study.trials.map(({ number }) => number);
+  const [asks, waits] = [all.flatMap((each) => each.asks), all.flatMap((each) => each.waits)];
+  const row = {
+    storage: isFile ? "sqlite" : "postgres",
+    processes: count,
+    slots: Number(options.slots),
+    trials,
+    reports: Number(options.reports),
+    perSecond: round(trials / seconds),
+    ask: { p50: round(at(asks, 0.5)), p99: round(at(asks, 0.99)), max: round(at(asks, 1)) },
+    wait: round(at(waits, 1)),
+    failed: exits.filter((code) => code !== 0).length,
+    missing: trials - new Set(numbers).size,
+    doubled: asks.length - trials,
+    load: round(os.loadavg()[0]!),
+    ...(before === undefined ? {} : { disk: before }),
+  };
+  console.log(JSON.stringify(row));
+  if (isFile) for (const suffix of ["", "-wal", "-shm"]) rmSync(options.place + suffix, { force: true });
+}
+
+await (options.child ? child() : main());
