@@ -55,10 +55,10 @@ for (const name of options.kind.split(",")) {
   const { space, objective, options: own } = kinds[name]!;
   const quarters: { cpuMs: number; bytes: number }[] = [];
   let [ended, cpu, before] = [0, process.cpuUsage(), heap()];
-  await tune(space, (trial, { params }) => objective(trial, params), {
+  await tune(space as Record<string, never>, (trial, { params }) => objective(trial, params), {
     trials,
     concurrency: 8,
-    ...own,
+    ...(own as object),
     ...(options.storage === undefined ? {} : { storage: options.storage, name }),
     onTrial: () => {
       if (++ended % (trials / 4) !== 0) return;

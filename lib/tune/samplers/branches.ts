@@ -3,6 +3,7 @@
 // model of this branch alone sends them.
 import { cardinality, isActive, valueAt, type FlatSpace, type Params, type SpaceParameter } from "../space/index.js";
 import { Draws } from "../random/philox.js";
+import { Following } from "./follow.js";
 import { quasiParams } from "./quasi-point.js";
 import type { TrialRecord } from "../study/record.js";
 import type { SampleRequest } from "./sampler.js";
@@ -50,16 +51,48 @@ function extended(branch: Params, parameter: SpaceParameter): Params[] {
 const belongs = (params: Params, branch: Params): boolean =>
   Object.entries(branch).every(([name, value]) => params[name] === value);
 
-/** How many trials each branch has had. */
-export function trialsByBranch(branches: readonly Params[], ...lists: readonly (readonly TrialRecord[])[]): number[] {
-  const counts = branches.map(() => 0);
-  for (const list of lists) {
-    for (const { params } of list) {
-      const i = branches.findIndex((branch) => belongs(params, branch));
-      if (i >= 0) counts[i]!++;
-    }
+/** How many trials each branch of a space has had. */
+class BranchCounts extends Following {
+  readonly counts: number[];
+  private readonly branches: readonly Params[];
+
+  constructor(branches: readonly Params[]) {
+    super();
+    this.branches = branches;
+    this.counts = branches.map(() => 0);
   }
-  return counts;
+
+  protected add(record: TrialRecord): void {
+    this.change(record, 1);
+  }
+  protected remove(record: TrialRecord): void {
+    this.change(record, -1);
+  }
+  private change({ params }: TrialRecord, by: number): void {
+    const i = this.branches.findIndex((branch) => belongs(params, branch));
+    if (i >= 0) this.counts[i]! += by;
+  }
+
+  /** With those of trials that are running. */
+  with(pending: readonly TrialRecord[]): number[] {
+    const running = new BranchCounts(this.branches);
+    running.update(pending);
+    return this.counts.map((count, i) => count + running.counts[i]!);
+  }
+}
+
+const counted = new WeakMap<FlatSpace, BranchCounts>();
+
+/** How many trials each of a space's branches has had. */
+export function trialsByBranch(
+  space: FlatSpace,
+  history: readonly TrialRecord[],
+  pending: readonly TrialRecord[],
+): number[] {
+  let counts = counted.get(space);
+  if (counts === undefined) counted.set(space, (counts = new BranchCounts(branchesOf(space))));
+  counts.update(history);
+  return counts.with(pending);
 }
 
 /** What a trial whose turn it is does in its branch. */
@@ -77,11 +110,12 @@ const enough = 30;
 /** What to fix for this trial: the request's own values, with those of a branch where its turn has come. */
 export function branchTurn(request: SampleRequest): BranchTurn {
   const { space, number, seed, history, pending, fixed } = request;
-  const branches = branchesOf(space).filter((branch) =>
-    Object.entries(branch).every(([name, value]) => fixed?.[name] === undefined || fixed[name] === value),
-  );
+  const agrees = (branch: Params): boolean =>
+    Object.entries(branch).every(([name, value]) => fixed?.[name] === undefined || fixed[name] === value);
+  const branches = branchesOf(space).filter(agrees);
   if (branches.length < 2 || number % 2 === 0) return { fixed };
-  const counts = trialsByBranch(branches, history, pending);
+  const all = trialsByBranch(space, history, pending);
+  const counts = all.filter((_, i) => agrees(branchesOf(space)[i]!));
   const least = Math.min(...counts);
   if (least >= enough && number % 4 === 3) return { fixed };
   const fewest = branches.filter((_, i) => counts[i] === least);

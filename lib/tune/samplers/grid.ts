@@ -3,7 +3,7 @@ import { ArgumentError, checkOptions, nearestName } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { Draws } from "../random/philox.js";
 import { cardinality, fromUnit, internalValue, type FlatSpace, type Json, type Params } from "../space/index.js";
-import { distinctKeys, keyOf, points } from "./distinct.js";
+import { keysOf, keyOf, points } from "./distinct.js";
 import type { SampleRequest, Sampler } from "./sampler.js";
 
 /** Options of {@link grid}. */
@@ -36,7 +36,7 @@ export function grid(options: GridOptions = {}): Sampler {
   if (perRange !== undefined && (!Number.isSafeInteger(perRange) || perRange < 1)) {
     throw new ArgumentError(`tune.grid: points: expected a whole number of 1 or more, got ${got(perRange)}`);
   }
-  let cached: { space: FlatSpace; seed: number; all: readonly Point[] } | undefined;
+  let cached: Points | undefined;
   return {
     name: "grid",
     settings: { ...options },
@@ -44,14 +44,37 @@ export function grid(options: GridOptions = {}): Sampler {
       if (cached?.space !== space || cached.seed !== seed) {
         const all = allPoints(space, { values, perRange });
         const order = shuffle ? new Draws(seed, 0, "grid").order(all.length).map((i) => all[i]!) : all;
-        cached = { space, seed, all: order.map((params) => ({ params, key: keyOf(space, params) })) };
+        cached = {
+          space,
+          seed,
+          first: 0,
+          version: 0,
+          all: order.map((params) => ({ params, key: keyOf(space, params) })),
+        };
       }
-      const taken = distinctKeys(space, history, pending);
+      const keys = keysOf(cached, space, history);
+      const taken = keys.with(pending);
       const agrees = (params: Params): boolean =>
         fixed === undefined || Object.entries(fixed).every(([name, value]) => params[name] === value);
-      return cached.all.find(({ params, key }) => agrees(params) && !taken.has(key))?.params;
+      const done = keys.with([]);
+      if (cached.version !== keys.version) Object.assign(cached, { first: 0, version: keys.version });
+      while (cached.first < cached.all.length && done.has(cached.all[cached.first]!.key)) cached.first++;
+      for (let i = cached.first; i < cached.all.length; i++) {
+        const { params, key } = cached.all[i]!;
+        if (agrees(params) && !taken.has(key)) return params;
+      }
+      return undefined;
     },
   };
+}
+
+/** All points of a space in their order; all before `first` were tried. */
+interface Points {
+  readonly space: FlatSpace;
+  readonly seed: number;
+  readonly all: readonly Point[];
+  first: number;
+  version: number;
 }
 
 interface Point {

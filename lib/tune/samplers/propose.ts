@@ -2,7 +2,7 @@
 import { addon, callAsync } from "../../native/index.js";
 import { Draws } from "../random/philox.js";
 import type { Params } from "../space/index.js";
-import { keyOf, points } from "./distinct.js";
+import { keyOf, points, type TakenKeys } from "./distinct.js";
 import { quasiParams } from "./quasi-point.js";
 import { drawParams, unusedPoint } from "./random.js";
 import type { SampleRequest } from "./sampler.js";
@@ -76,7 +76,7 @@ export async function propose(request: SampleRequest, table: TrialTable, questio
   return (await candidates(request, table, { ...question, fixed: request.fixed, given }))[0]!;
 }
 
-function untried(request: SampleRequest, table: TrialTable, taken: ReadonlySet<string>): Params[] {
+function untried(request: SampleRequest, table: TrialTable, taken: TakenKeys): Params[] {
   const { space, seed, number, fixed } = request;
   const free = new Map<string, Params>();
   const offer = (params: Params): void => {

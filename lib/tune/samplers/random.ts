@@ -1,7 +1,7 @@
 // Independent draws.
 import { Draws } from "../random/philox.js";
 import { fromUnit, isActive, spaceSize, type FlatSpace, type Params } from "../space/index.js";
-import { distinctKeys, keyOf, points } from "./distinct.js";
+import { keyOf, keysOf, points, type TakenKeys } from "./distinct.js";
 import type { SampleRequest, Sampler } from "./sampler.js";
 
 /** One draw of every active parameter that is not fixed; `attempt` 0, 1, … gives others. */
@@ -34,13 +34,14 @@ const mostAttempts = 100;
  * console.log(study.best?.value);
  */
 export function random(): Sampler {
+  const owner = {};
   return {
     name: "random",
     sample({ space, number, seed, history, pending, fixed }: SampleRequest): Params {
       const first = drawParams(space, seed, number, { fixed });
       const size = spaceSize(space);
       if (size === Infinity) return first;
-      const taken = distinctKeys(space, history, pending);
+      const taken = keysOf(owner, space, history).with(pending);
       if (taken.size >= size || !taken.has(keyOf(space, first))) return first;
       for (let attempt = 1; attempt < mostAttempts; attempt++) {
         const params = drawParams(space, seed, number, { fixed, attempt });
@@ -52,12 +53,7 @@ export function random(): Sampler {
 }
 
 /** A point that was not tried: by going through all, from one drawn at random; undefined if `fixed` leaves none. */
-export function unusedPoint(
-  space: FlatSpace,
-  taken: ReadonlySet<string>,
-  draws: Draws,
-  fixed?: Params,
-): Params | undefined {
+export function unusedPoint(space: FlatSpace, taken: TakenKeys, draws: Draws, fixed?: Params): Params | undefined {
   const free: Params[] = [];
   for (const params of points(space)) {
     if (fixed !== undefined && Object.entries(fixed).some(([name, value]) => params[name] !== value)) continue;

@@ -2,7 +2,8 @@
 import { spaceSize, type FlatSpace } from "../space/index.js";
 import type { Direction, TrialRecord } from "../study/record.js";
 import { coordinatesOf, type Coordinates } from "./coordinates.js";
-import { keyOf } from "./distinct.js";
+import { KeyCounts, type TakenKeys } from "./distinct.js";
+import { keptOf } from "./follow.js";
 import type { SampleRequest } from "./sampler.js";
 
 // native/tune/request.h: Standing::Tier
@@ -20,13 +21,14 @@ export class TrialTable {
   private rowsBuffer = new Float64Array(0);
   private keysBuffer = new Float64Array(0);
   private tiersBuffer = new Float64Array(0);
-  private readonly counts = new Map<string, number>(); // of finite spaces: trials by their parameters
+  private readonly keyCounts: KeyCounts; // of finite spaces
 
   constructor(space: FlatSpace, directions: readonly Direction[]) {
     this.directions = directions;
     this.coordinates = coordinatesOf(space);
     this.size = spaceSize(space);
     this.keyWidth = directions.length + 1;
+    this.keyCounts = new KeyCounts(space);
   }
 
   get length(): number {
@@ -44,12 +46,12 @@ export class TrialTable {
 
   /** Makes the table that of this history. */
   update(history: readonly TrialRecord[]): void {
-    let kept = 0;
+    let kept = keptOf(this.records, history);
     while (kept < history.length && kept < this.length && isSame(history[kept]!, this.records[kept]!)) kept++;
-    for (let i = kept; i < this.length; i++) this.count(this.records[i]!, -1);
     this.records.length = kept;
     this.reserve(history.length);
     for (let i = kept; i < history.length; i++) this.write(history[i]!);
+    if (this.size !== Infinity) this.keyCounts.update(history);
   }
 
   private write(record: TrialRecord): void {
@@ -57,7 +59,6 @@ export class TrialTable {
     this.coordinates.encode(record.params, this.rowsBuffer, i * this.coordinates.width);
     this.tiersBuffer[i] = this.standing(record, i * this.keyWidth);
     this.records.push(record);
-    this.count(record, 1);
   }
 
   // Writes the keys and returns the tier.
@@ -84,18 +85,9 @@ export class TrialTable {
     return tiers.pruned;
   }
 
-  private count(record: TrialRecord, by: number): void {
-    if (this.size === Infinity) return;
-    const key = keyOf(this.coordinates.space, record.params);
-    const count = (this.counts.get(key) ?? 0) + by;
-    if (count > 0) this.counts.set(key, count);
-    else this.counts.delete(key);
-  }
-
   /** The keys of all trials tried or being tried; empty where the space has no end. */
-  taken(pending: readonly TrialRecord[]): ReadonlySet<string> {
-    if (this.size === Infinity) return new Set();
-    return new Set([...this.counts.keys(), ...pending.map(({ params }) => keyOf(this.coordinates.space, params))]);
+  taken(pending: readonly TrialRecord[]): TakenKeys {
+    return this.size === Infinity ? nothing : this.keyCounts.with(pending);
   }
 
   /** The constraints of all trials, `count` a row; NaN where unknown. */
@@ -116,6 +108,8 @@ export class TrialTable {
     this.tiersBuffer = grown(this.tiersBuffer, this.capacity);
   }
 }
+
+const nothing: TakenKeys = { size: 0, has: () => false };
 
 function grown(old: Float64Array, length: number): Float64Array<ArrayBuffer> {
   const array = new Float64Array(length);

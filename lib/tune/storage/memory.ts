@@ -20,7 +20,7 @@ interface Study {
   exhausted: boolean;
   /** The number of the trial that changed, by revision. */
   readonly log: number[];
-  wakes: (() => void)[];
+  readonly wakes: Set<() => void>;
 }
 
 /** Keeps studies in memory, for this process alone. */
@@ -34,7 +34,7 @@ export class MemoryStorage implements Storage {
     const found = this.named(name);
     if (found) return { ...found.record, made: false };
     const record: StudyRecord = { id: this.nextId++, name, spec, created: Date.now(), attributes };
-    this.studies.set(record.id, { record, trials: [], open: new Set(), queue: [], revision: 0, exhausted: false, log: [], wakes: [] }); // prettier-ignore
+    this.studies.set(record.id, { record, trials: [], open: new Set(), queue: [], revision: 0, exhausted: false, log: [], wakes: new Set() }); // prettier-ignore
     return { ...record, made: true };
   }
 
@@ -175,11 +175,13 @@ export class MemoryStorage implements Storage {
     const at = this.study(study);
     if (at.revision > since) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      at.wakes.push(() => {
+      const wake = (): void => {
         clearTimeout(timer);
+        at.wakes.delete(wake);
         resolve();
-      });
+      };
+      const timer = setTimeout(wake, ms);
+      at.wakes.add(wake);
     });
   }
 
@@ -224,9 +226,7 @@ export class MemoryStorage implements Storage {
   }
 
   private wake(at: Study): void {
-    const { wakes } = at;
-    at.wakes = [];
-    for (const wake of wakes) wake();
+    for (const wake of [...at.wakes]) wake();
   }
 }
 

@@ -8,7 +8,7 @@ import type { RunContext } from "../../train/run/run.js";
 import { decode, isComplete, type FlatSpace, type Params } from "../space/index.js";
 import type { Claim, Failure, Outcome, Storage, StoredTrial, StudyRecord, Ticket } from "../storage/storage.js";
 import { finished, type FinishedTrial } from "./finished.js";
-import { foresee, type Foreseen } from "./foresee.js";
+import { Foresight, type Foreseen } from "./foresee.js";
 import { Heart } from "./heart.js";
 import type { TunePlan } from "./options.js";
 import { Standing } from "./standing.js";
@@ -45,6 +45,7 @@ export class Search {
   private readonly parts: SearchParts;
   private readonly heart: Heart;
   private readonly standing: Standing;
+  private readonly foresight: Foresight;
   private readonly halt = new AbortController();
   private failure: unknown;
   private stopped: Stopped = "done";
@@ -58,6 +59,7 @@ export class Search {
     this.view = new View(storage, study);
     this.heart = new Heart(storage, plan.lease);
     this.standing = new Standing(plan, parts.progress);
+    this.foresight = new Foresight(plan.sampler);
     setMaxListeners(0, this.halt.signal); // one a trial that runs
     this.deadline = plan.options.timeout === undefined ? Infinity : performance.now() + plan.options.timeout * 1000;
   }
@@ -251,7 +253,7 @@ export class Search {
       await storage.settled(); // its parameters are the trial's: an objective may keep something by its number
     }
     const asks = this.view.suggests;
-    return { params, foreseen: asks ? await foresee(sampler, request) : new Map() };
+    return { params, foreseen: asks ? await this.foresight.foresee(request) : new Map() };
   }
 
   private make(

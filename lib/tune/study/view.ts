@@ -18,8 +18,8 @@ export class View {
   /** By number; a trial that was taken back is missing. */
   readonly trials: StoredTrial[] = [];
   private readonly storage: Storage;
+  /** All ended trials, by number. */
   private readonly ended: StoredTrial[] = [];
-  private endedIsSorted = true;
   /** Trials that have not ended, by number. */
   private readonly open = new Map<number, StoredTrial>();
   /** Whether a trial's objective asked for parameters itself. */
@@ -55,15 +55,10 @@ export class View {
     else this.open.set(trial.number, trial);
     if (trial.suggested !== undefined) this.suggests = true;
     if (!isEnded(trial.state) || (before !== undefined && isEnded(before.state))) return;
-    if (this.ended.length > 0 && this.ended.at(-1)!.number > trial.number) this.endedIsSorted = false;
-    this.ended.push(trial);
-  }
-
-  /** All ended trials, by number. */
-  private sorted(): readonly StoredTrial[] {
-    if (!this.endedIsSorted) this.ended.sort((a, b) => a.number - b.number);
-    this.endedIsSorted = true;
-    return this.ended;
+    // Trials end nearly in the order of their numbers: the place is near the end.
+    let at = this.ended.length;
+    while (at > 0 && this.ended[at - 1]!.number > trial.number) at--;
+    this.ended.splice(at, 0, trial);
   }
 
   /** What the sampler of trial `number` may see. */
@@ -73,11 +68,11 @@ export class View {
     if (spec.mode === "free") {
       const others = [...this.open.values()].filter((trial) => trial.number !== number && isSampled(trial));
       const pending = others.sort((a, b) => a.number - b.number);
-      return { history: joined(past, [...this.sorted()]), pending, seen: this.revision };
+      return { history: joined(past, [...this.ended]), pending, seen: this.revision };
     }
     const end = Math.max(0, number - spec.lag + 1);
     // Everything up to there has ended; the list is by number and has no gaps.
-    const history = this.sorted().slice(0, lowerBound(this.sorted(), end));
+    const history = this.ended.slice(0, lowerBound(this.ended, end));
     // Parameters that an objective asked for itself are known at its end alone: whether it has come would show.
     const { parameters } = spec.space;
     const pending = this.trials.slice(end, number).map(({ number, params, suggested }) => {
@@ -92,7 +87,7 @@ export class View {
   peersOf(number: number): readonly TrialRecord[] {
     const { spec } = this.study;
     if (spec.mode === "free") return this.trials.filter((trial) => trial.number !== number);
-    return this.sorted().slice(0, lowerBound(this.sorted(), Math.max(0, number - spec.lag + 1)));
+    return this.ended.slice(0, lowerBound(this.ended, Math.max(0, number - spec.lag + 1)));
   }
 }
 
