@@ -2,6 +2,6 @@
 import type { Study } from "../../lib/tune/study/study.js";
 
 export const tableOf = (study: Pick<Study, "records">): unknown[] =>
-  study.records.map(({ number, state, params, values, intermediate, error, attempt }) => ({ number, state, params, values, intermediate, error, attempt })); // prettier-ignore
+  study.records.map(({ number, state, params, values, intermediate, error, attempt, parent }) => ({ number, state, params, values, intermediate, error, attempt, parent })); // prettier-ignore
 
 export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -12,6 +12,8 @@ export interface FitTrial {
   readonly signal: AbortSignal;
   /** Where the run is kept, if the search keeps any. */
   readonly folder: string | undefined;
+  /** The trial whose checkpoint, which lies in `folder`, it goes on from. */
+  readonly parent?: { readonly number: number } | undefined;
   report(step: number, value: number): void;
   shouldPrune(): boolean;
   prune(): never;
@@ -21,7 +23,8 @@ const where = "train.fit";
 
 /**
  * Options and hooks of a run that belongs to a trial: after every epoch it reports what early stopping monitors (or `val.loss`, or `loss`),
- * ends where the pruner says so, and goes on from the trial's own checkpoint where another worker had begun it.
+ * ends where the pruner says so, and goes on from the trial's own checkpoint where another worker had begun it, or from that of the trial
+ * which it is a fork of.
  */
 export function belongTo(
   options: FitOptions,
@@ -36,11 +39,14 @@ export function belongTo(
     if (value !== undefined) trial.report(epoch, value);
   };
   const { callbacks } = options;
+  // A fork is a longer run than its parent's, with other rates.
+  const allow: FitOptions["allow"] = trial.parent === undefined ? options.allow : [...(options.allow ?? []), "length", "optimizer"]; // prettier-ignore
   const isKept = options.checkpoint === undefined && trial.folder !== undefined;
   return {
     options: {
       ...options,
       signal: anyOf(options.signal, trial.signal),
+      ...(allow === undefined ? {} : { allow }),
       ...(isKept ? { checkpoint: { dir: trial.folder, keep: 2, best: false }, resume: options.resume ?? "auto" } : {}),
       callbacks: {
         ...callbacks,

@@ -41,6 +41,8 @@ export interface Sampler {
    * A value for every active parameter, and for no other; undefined where there is nothing left to try, which ends the study.
    */
   sample(request: SampleRequest): Promise<Params | undefined> | Params | undefined;
+  /** The trial of the study whose last checkpoint this one is to go on from; asked after {@link Sampler.sample}, with the same request. */
+  parentOf?(request: SampleRequest): number | undefined;
   /** Said once at the start of a study where the sampler has made a choice that its user would want to know. */
   describe?(request: Omit<SampleRequest, "number" | "history" | "pending">): string | undefined;
 }

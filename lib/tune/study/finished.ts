@@ -23,6 +23,8 @@ export interface FinishedTrial<P = Record<string, unknown>> {
   readonly worker: string | undefined;
   readonly started: Date | undefined;
   readonly ended: Date | undefined;
+  /** The trial whose checkpoint it went on from. */
+  readonly parent: number | undefined;
   /** From its first beginning to its end. */
   readonly seconds: number | undefined;
 }
@@ -48,6 +50,7 @@ export function finished(space: FlatSpace, trial: StoredTrial): FinishedTrial {
     error,
     attempt,
     worker,
+    parent: trial.parent,
     started: started === undefined ? undefined : new Date(started),
     ended: ended === undefined ? undefined : new Date(ended),
     seconds: started === undefined || ended === undefined ? undefined : Math.max(0, ended - started) / 1000,

@@ -8,6 +8,7 @@ import type { RunContext } from "../../train/run/run.js";
 import { decode, isComplete, type FlatSpace, type Params } from "../space/index.js";
 import type { Claim, Failure, Outcome, Storage, StoredTrial, StudyRecord, Ticket } from "../storage/storage.js";
 import { finished, type FinishedTrial } from "./finished.js";
+import { forkFolder } from "./fork.js";
 import { Foresight, type Foreseen } from "./foresee.js";
 import { Heart } from "./heart.js";
 import type { TunePlan } from "./options.js";
@@ -170,7 +171,7 @@ export class Search {
       }
       const ready = await this.prepare(ticket, stored, control.signal);
       if (ready === undefined) return undefined;
-      const trial = this.make(ticket, stored, ready, control.signal, beat.changed);
+      const trial = await this.make(ticket, stored, ready, control.signal, beat.changed);
       beat.flush = () => trial.take();
       const result = await this.evaluate(trial, ready.params, stored, control.signal);
       await beat.stop();
@@ -212,11 +213,7 @@ export class Search {
   }
 
   // The parameters of a trial: those that it has already, or new ones; undefined where there are none left.
-  private async prepare(
-    ticket: Ticket,
-    stored: StoredTrial,
-    signal: AbortSignal,
-  ): Promise<{ readonly params: Params; readonly foreseen: Foreseen } | undefined> {
+  private async prepare(ticket: Ticket, stored: StoredTrial, signal: AbortSignal): Promise<Prepared | undefined> {
     const { plan, storage, study } = this.parts;
     const { spec } = study;
     const { number } = ticket;
@@ -234,7 +231,7 @@ export class Search {
       ...(stored.fixed === undefined ? {} : { fixed: stored.fixed }),
     };
     const { sampler } = plan;
-    let params = stored.params;
+    let { params, parent } = stored;
     if (stored.sampledAt === undefined) {
       // Without a space there is nothing to choose ahead: `foresee` asks the sampler for what the objective will ask for.
       const given = stored.fixed ?? (this.space.parameters.length === 0 ? {} : undefined);
@@ -249,23 +246,26 @@ export class Search {
         );
       }
       params = chosen;
-      await storage.sampled(ticket, params, sight.seen);
+      parent ??= sampler.parentOf?.(request);
+      await storage.sampled(ticket, params, sight.seen, parent);
       await storage.settled(); // its parameters are the trial's: an objective may keep something by its number
     }
     const asks = this.view.suggests;
-    return { params, foreseen: asks ? await this.foresight.foresee(request) : new Map() };
+    return { params, parent, foreseen: asks ? await this.foresight.foresee(request) : new Map() };
   }
 
-  private make(
+  private async make(
     { number }: Ticket,
     stored: StoredTrial,
-    { params, foreseen }: { params: Params; foreseen: Foreseen },
+    { params, parent, foreseen }: Prepared,
     signal: AbortSignal,
     changed: () => void,
-  ): Trial {
+  ): Promise<Trial> {
     const { plan, study } = this.parts;
-    const { checkpoints } = plan.options;
     const { space, seed, mode } = study.spec;
+    const folder = this.folderOf(number);
+    const origin = parent === undefined ? undefined : { number: parent, folder: this.folderOf(parent) };
+    if (folder !== undefined && origin?.folder !== undefined) await forkFolder(origin.folder, folder);
     const own = new Set(space.parameters.map(({ name }) => name));
     // In deterministic order, what a trial may see is known when it begins; else it is what is known at the time.
     const peers = mode === "free" ? undefined : this.view.peersOf(number);
@@ -277,7 +277,9 @@ export class Search {
       pruner: plan.pruner,
       constraints: study.spec.constraints,
       signal,
-      folder: checkpoints === undefined ? undefined : join(checkpoints, study.name, `trial-${String(number).padStart(5, "0")}`), // prettier-ignore
+      folder,
+      parent: origin,
+      generation: this.view.generationOf(parent),
       reports: stored.intermediate,
       params: Object.fromEntries(Object.entries(params).filter(([name]) => own.has(name))),
       foreseen,
@@ -285,6 +287,12 @@ export class Search {
       visible: () => peers ?? this.view.peersOf(number),
       changed,
     });
+  }
+
+  private folderOf(number: number): string | undefined {
+    const { plan, study } = this.parts;
+    const { checkpoints } = plan.options;
+    return checkpoints && join(checkpoints, study.name, `trial-${String(number).padStart(5, "0")}`);
   }
 
   // Runs the objective; what it throws is a result too.
@@ -311,6 +319,12 @@ interface Asked {
   readonly claim: Promise<Claim>;
   readonly draining: boolean;
   readonly revision: number;
+}
+
+interface Prepared {
+  readonly params: Params;
+  readonly parent: number | undefined;
+  readonly foreseen: Foreseen;
 }
 
 type Ended = "given back" | { readonly outcome: Outcome; readonly retry: boolean; readonly stop?: unknown };

@@ -98,6 +98,29 @@ export class Study<P = Record<string, unknown>> {
   }
 
   /**
+   * A trial to be done next that goes on from the checkpoint of another, with its parameters but for those given: the best trained longer,
+   * or with another rate. Its objective finds `trial.parent`; `train.fit(…, { trial })` takes up the checkpoint by itself.
+   *
+   * @throws ArgumentError for a trial that the study does not have, and for parameters that are not of the space.
+   * @example
+   * const storage = new tune.MemoryStorage();
+   * const study = await tune({ lr: tune.logUniform(1e-3, 1) }, (_, { params }) => params.lr, { trials: 4, storage });
+   * await study.fork(study.best!.number, { lr: 0.01 });
+   * const more = await study.resume((trial, { params }) => params.lr / (1 + trial.generation), { trials: 5 });
+   * console.log(more.trials[4]!.parent);
+   */
+  async fork(parent: number, params: DeepPartial<P> = {} as DeepPartial<P>): Promise<void> {
+    const known = this.records.find(({ number }) => number === parent);
+    if (known === undefined) {
+      throw new ArgumentError(
+        `study.fork: expected the number of a trial, 0 to ${this.records.length - 1}, got ${parent}`,
+      );
+    }
+    const [given] = enqueuedOf("study.fork", this.space, [params]);
+    await this.storage.enqueue(this.record.id, [{ ...given!, fixed: { ...known.params, ...given!.fixed }, parent }]);
+  }
+
+  /**
    * Goes on with the study, as `tune` does with the same storage and name. Options are those of before, but for `trials` and what
    * belongs to a process.
    *

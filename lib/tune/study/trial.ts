@@ -8,6 +8,13 @@ import { mergeReports } from "../storage/merge.js";
 import type { Report } from "../storage/storage.js";
 import type { Direction, Intermediate, TrialRecord } from "./record.js";
 
+/** A trial whose checkpoint another goes on from. */
+export interface ParentTrial {
+  readonly number: number;
+  /** Where its checkpoints are, where the search has `checkpoints`; its newest are in the other's folder too. */
+  readonly folder: string | undefined;
+}
+
 /** What a trial is made of. @internal */
 export interface TrialParts {
   readonly number: number;
@@ -18,6 +25,9 @@ export interface TrialParts {
   readonly constraints: number;
   readonly signal: AbortSignal;
   readonly folder: string | undefined;
+  readonly parent: ParentTrial | undefined;
+  /** How many trials it goes on from, one after the other. */
+  readonly generation: number;
   /** Of an earlier worker of this trial. */
   readonly reports: readonly Intermediate[];
   /** Internal values that are there already. */
@@ -54,6 +64,10 @@ export class Trial {
   readonly signal: AbortSignal;
   /** A folder of its own for checkpoints, where the search has `checkpoints`; the same for every worker that takes the trial on. */
   readonly folder: string | undefined;
+  /** The trial that this one goes on from, in population-based training and by `study.fork`. */
+  readonly parent: ParentTrial | undefined;
+  /** 0, or one more than that of its parent. */
+  readonly generation: number;
   private readonly parts: TrialParts;
   private reports: readonly Intermediate[];
   private unsent: Intermediate[] = [];
@@ -70,6 +84,8 @@ export class Trial {
     this.attempt = parts.attempt;
     this.signal = parts.signal;
     this.folder = parts.folder;
+    this.parent = parts.parent;
+    this.generation = parts.generation;
     this.reports = parts.reports;
     this.params = { ...parts.params };
   }

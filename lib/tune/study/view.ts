@@ -83,6 +83,14 @@ export class View {
     return { history: joined(past, history), pending, seen: this.revision };
   }
 
+  /** How many trials one goes on from whose parent is this. */
+  generationOf(parent: number | undefined): number {
+    let generation = 0;
+    for (let at = parent; at !== undefined && generation <= this.trials.length; at = this.trials[at]?.parent)
+      generation++;
+    return generation;
+  }
+
   /** What the pruner of trial `number` may see: of the study itself alone. */
   peersOf(number: number): readonly TrialRecord[] {
     const { spec } = this.study;
