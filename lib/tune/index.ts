@@ -8,6 +8,7 @@ import { MemoryStorage } from "./storage/memory.js";
 import { openStorage } from "./storage/open.js";
 import { PostgresStorage } from "./storage/postgres.js";
 import { SqliteStorage } from "./storage/sqlite.js";
+import { replay } from "./study/replay.js";
 import { load, search } from "./study/tune.js";
 import { define } from "./workers/define.js";
 import { workers } from "./workers/run.js";
@@ -16,6 +17,7 @@ import { workers } from "./workers/run.js";
 export const tune = Object.assign(search, {
   load,
   fromOptuna,
+  replay,
   define,
   workers,
   // Distributions
@@ -44,6 +46,7 @@ export type { Distribution, FlatSpace, Params, ParamsOf, Space } from "./space/i
 export type { Storage } from "./storage/storage.js";
 export type { FinishedTrial } from "./study/finished.js";
 export type { FailurePolicy, TuneOptions } from "./study/options.js";
+export type { Replay } from "./study/replay.js";
 export type { Direction, Intermediate, TrialRecord, TrialState } from "./study/record.js";
 export type { Objective, Stopped } from "./study/search.js";
 export type { Study } from "./study/study.js";

@@ -276,6 +276,32 @@ describe.each(kinds)("$kind", ({ open, fresh }) => {
     expect((await claim({ draining: true })).kind).toBe("done");
   });
 
+  it("★ a search in free order by several workers is played again from its record", async () => {
+    const place = fresh();
+    const name = freshName();
+    const sampler = () => tune.tpe({ startup: 4 });
+    const studies = await Promise.all(
+      Array.from({ length: 3 }, async () => {
+        const storage = await open(place);
+        opened.push(storage);
+        return tune(
+          { x: tune.uniform(0, 1), k: tune.choice(["a", "b"]) },
+          async (_, { params }) => {
+            await pause(Math.random() * 4);
+            if (params.x > 0.9) throw new Error("not there");
+            return (params.x - 0.3) ** 2;
+          },
+          { trials: 40, mode: "free", concurrency: 2, storage, name, sampler: sampler(), failure: "continue" },
+        );
+      }),
+    );
+    const study = studies[0]!;
+    expect(await tune.replay(study, sampler())).toEqual({ same: 40, different: [] });
+    const { records } = study;
+    const changed = { spec: study.spec, records: records.map((trial) => (trial.number === 30 ? { ...trial, params: { ...trial.params, x: 0.5 } } : trial)) }; // prettier-ignore
+    expect((await tune.replay(changed, sampler())).different[0]).toMatchObject({ number: 30, recorded: { x: 0.5 }, replayed: records[30]!.params }); // prettier-ignore
+  });
+
   it("★ a study by several workers is the table of one worker", async () => {
     const place = fresh();
     const run = async (workers: number) => {

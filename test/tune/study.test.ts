@@ -15,7 +15,7 @@ function nosy(seen?: SampleRequest[]): Sampler {
   return {
     name: "nosy",
     sample(request) {
-      seen?.push(request);
+      seen?.push({ ...request, history: [...request.history] }); // the list goes on growing
       const { space, seed, number, history, pending } = request;
       const text = JSON.stringify([history.map(({ number, values, state, intermediate }) => [number, values, state, intermediate]), pending.map(({ number, params }) => [number, params])]); // prettier-ignore
       let hash = seed;

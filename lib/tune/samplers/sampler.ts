@@ -12,7 +12,7 @@ export interface SampleRequest {
   readonly directions: readonly Direction[];
   /**
    * Ended trials that this decision may see, by number. From one call to the next of a study, trials may come in between others,
-   * but none changes or goes: cache by number. Records may lack parameters of the space and have others.
+   * but none changes or goes: cache by number. The list itself grows after the answer. Records may lack parameters of the space and have others.
    */
   readonly history: readonly TrialRecord[];
   /**

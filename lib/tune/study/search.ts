@@ -12,6 +12,7 @@ import { forkFolder } from "./fork.js";
 import { Foresight, type Foreseen } from "./foresee.js";
 import { Heart } from "./heart.js";
 import type { TunePlan } from "./options.js";
+import type { TrialRecord } from "./record.js";
 import { Standing } from "./standing.js";
 import type { SearchProgress } from "./progress.js";
 import { Trial } from "./trial.js";
@@ -251,7 +252,11 @@ export class Search {
       await storage.settled(); // its parameters are the trial's: an objective may keep something by its number
     }
     const asks = this.view.suggests;
-    return { params, parent, foreseen: asks ? await this.foresight.foresee(request) : new Map() };
+    return {
+      params,
+      parent,
+      foreseen: asks ? await this.foresight.foresee({ ...request, history: [...request.history] }) : new Map(),
+    };
   }
 
   private async make(
@@ -268,7 +273,11 @@ export class Search {
     if (folder !== undefined && origin?.folder !== undefined) await forkFolder(origin.folder, folder);
     const own = new Set(space.parameters.map(({ name }) => name));
     // In deterministic order, what a trial may see is known when it begins; else it is what is known at the time.
-    const peers = mode === "free" ? undefined : this.view.peersOf(number);
+    let peers: readonly TrialRecord[] | undefined;
+    const visible = (): readonly TrialRecord[] => {
+      if (mode === "free") return this.view.peersOf(number);
+      return (peers ??= this.view.peersOf(number));
+    };
     return new Trial({
       number,
       attempt: stored.attempt,
@@ -284,7 +293,7 @@ export class Search {
       params: Object.fromEntries(Object.entries(params).filter(([name]) => own.has(name))),
       foreseen,
       wishes: (stored.attributes.suggest ?? {}) as Readonly<Record<string, never>>,
-      visible: () => peers ?? this.view.peersOf(number),
+      visible,
       changed,
     });
   }

@@ -20,6 +20,8 @@ export class View {
   private readonly storage: Storage;
   /** All ended trials, by number. */
   private readonly ended: StoredTrial[] = [];
+  /** In deterministic order: trials of other studies, and those that the last sampler could see. */
+  private readonly prefix: TrialRecord[];
   /** Trials that have not ended, by number. */
   private readonly open = new Map<number, StoredTrial>();
   /** Whether a trial's objective asked for parameters itself. */
@@ -29,6 +31,7 @@ export class View {
   constructor(storage: Storage, study: StudyRecord) {
     this.storage = storage;
     this.study = study;
+    this.prefix = [...study.spec.past];
   }
 
   /** Brings the view up to date. */
@@ -71,8 +74,7 @@ export class View {
       return { history: joined(past, [...this.ended]), pending, seen: this.revision };
     }
     const end = Math.max(0, number - spec.lag + 1);
-    // Everything up to there has ended; the list is by number and has no gaps.
-    const history = this.ended.slice(0, lowerBound(this.ended, end));
+    const history = this.prefixTo(end);
     // Parameters that an objective asked for itself are known at its end alone: whether it has come would show.
     const { parameters } = spec.space;
     const pending = this.trials.slice(end, number).map(({ number, params, suggested }) => {
@@ -80,7 +82,15 @@ export class View {
       const chosen = parameters.flatMap(({ name }) => (params[name] === undefined ? [] : [[name, params[name]]]));
       return unended(number, Object.fromEntries(chosen) as Params);
     });
-    return { history: joined(past, history), pending, seen: this.revision };
+    return { history, pending, seen: this.revision };
+  }
+
+  // Trials up to there have all ended. They are sampled one after the other, so that one list, which grows, will do: a copy for each
+  // would be most of what a trial costs from some ten thousand on.
+  private prefixTo(end: number): readonly TrialRecord[] {
+    const past = this.study.spec.past.length;
+    for (let number = this.prefix.length - past; number < end; number++) this.prefix.push(this.trials[number]!);
+    return this.prefix.length === past + end ? this.prefix : this.prefix.slice(0, past + end);
   }
 
   /** How many trials one goes on from whose parent is this. */
