@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "tune/numerics/elementary.h"
+#include "tune/numerics/quasi.h"
 
 namespace athanor::tune {
 namespace {
@@ -63,15 +64,21 @@ void Cma::weigh() {
   }
 }
 
+// The first try of a trial is a point of a scrambled Sobol sequence, so that those of a generation lie evenly around its mean (Teytaud and
+// Gelly, "DCMA: yet another derandomization in covariance-matrix-adaptation", 2007).
 Reals Cma::draw(const Draws& draws, int attempt) const {
-  Reals x, y(static_cast<std::size_t>(d_));
+  Reals x, y(static_cast<std::size_t>(d_)), even;
+  if (attempt == 0) even = sobol_point(draws.seed, draws.number, d_);
   for (int redraw = 0; redraw < kMostRedraws; ++redraw) {
     const std::uint64_t first =
         (static_cast<std::uint64_t>(attempt) * kMostRedraws + static_cast<std::uint64_t>(redraw)) *
         static_cast<std::uint64_t>(d_);
     Reals z;
-    for (int i = 0; i < d_; ++i)
-      z.push_back(draws.normal(first + static_cast<std::uint64_t>(i)) * scales_[static_cast<std::size_t>(i)]);
+    for (int i = 0; i < d_; ++i) {
+      const double normal = even.empty() || redraw > 0 ? draws.normal(first + static_cast<std::uint64_t>(i))
+                                                       : normal_quantile(even[static_cast<std::size_t>(i)]);
+      z.push_back(normal * scales_[static_cast<std::size_t>(i)]);
+    }
     if (options_.separable)
       y = z;
     else

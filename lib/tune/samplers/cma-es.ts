@@ -27,7 +27,8 @@ const kinds = ["none", "ipop", "bipop"] as const;
 
 /**
  * Covariance matrix adaptation evolution strategy (Hansen, arXiv 1604.00772), with negative weights, a margin for integers
- * (arXiv 2205.13482) and restarts: for numeric parameters and several hundred trials or more. Choices, and parameters that exist only in a
+ * (arXiv 2205.13482), draws from a scrambled Sobol sequence, so that a generation lies evenly around its mean (Teytaud and Gelly 2007),
+ * and restarts: for numeric parameters and several hundred trials or more. Choices, and parameters that exist only in a
  * branch, are chosen by {@link tpe}, given the others. It has no state of its own: generations are the complete trials of the study in
  * their order. Several objectives: the first counts.
  *
