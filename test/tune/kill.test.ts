@@ -66,8 +66,7 @@ describe.each(places)("%s", (_, place) => {
       }
       expect(await Promise.all(workers.map(ended))).toEqual([0, 0, 0]);
       const study = await tune.load(job.place, job.name);
-      const strip = (table: unknown[]) => table;
-      expect(strip(tableOf(study))).toEqual(strip(await aloneTable(job)));
+      expect(tableOf(study)).toEqual(await aloneTable(job));
       expect(kills).toBeGreaterThan(2);
       expect(stepsOf(job).again).toBeLessThanOrEqual(kills);
     },
@@ -79,7 +78,7 @@ describe.each(places)("%s", (_, place) => {
     async () => {
       const job = jobOf(place(), { trials: 10, delay: 100 });
       const [paused, other] = [start(job), start(job)];
-      while (!logOf(job).includes(` ${paused.pid}\n`)) await pause(20);
+      while (!logOf(job).includes(` ${paused.pid} `)) await pause(20);
       paused.kill("SIGSTOP");
       await pause(1500);
       paused.kill("SIGCONT");
@@ -97,7 +96,7 @@ it.skipIf(postgres === undefined)(
     try {
       const job = jobOf(server.address, { trials: 16, delay: 80, lease: 20 });
       const workers = [start(job), start(job)];
-      while (!workers.every(({ pid }) => logOf(job).includes(` ${pid}\n`))) await pause(20);
+      while (!workers.every(({ pid }) => logOf(job).includes(` ${pid} `))) await pause(20);
       await server.stop();
       await pause(1500);
       await server.start();

@@ -14,8 +14,10 @@ export interface Job {
   readonly delay: number;
   readonly lease: number;
   readonly checkpoints: string;
-  /** A line for every step that is begun. */
+  /** A line for every step that is begun: trial, step, process, time. */
   readonly log: string;
+  /** When no more trials are to begin, in milliseconds since 1970; such a worker tells on stderr of leases that it lost. */
+  readonly until?: number | undefined;
 }
 
 export const space = { x: tune.uniform(0, 1), k: tune.choice(["a", "b", "c"]) };
@@ -29,7 +31,7 @@ export const search = (job: Job) =>
       mkdirSync(trial.folder!, { recursive: true });
       let state = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { step: number; value: number }) : { step: 0, value: 1 }; // prettier-ignore
       while (state.step < job.steps) {
-        appendFileSync(job.log, `${trial.number} ${state.step} ${process.pid}\n`);
+        appendFileSync(job.log, `${trial.number} ${state.step} ${process.pid} ${Date.now()}\n`);
         await pause(Math.random() * job.delay);
         signal.throwIfAborted();
         state = { step: state.step + 1, value: state.value * (params.x + Math.sin(state.step + params.k.length)) };
@@ -54,6 +56,7 @@ export const search = (job: Job) =>
       checkpoints: job.checkpoints,
       pruner: tune.asha({ factor: 2 }),
       losses: 1000,
+      ...(job.until === undefined ? {} : { timeout: Math.max(1, job.until - Date.now()) / 1000, progress: true }),
     },
   );
 
