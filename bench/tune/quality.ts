@@ -1,6 +1,6 @@
 // Athanor's samplers on the functions and the conditional problems: one JSON line a run, as Optuna's side prints it.
 //   node --import tsx bench/tune/quality.ts --sampler tpe,gp --trials 200 --at 50,100,200 --seeds 0-19 [--function branin,…]
-//   node --import tsx bench/tune/quality.ts --conditional --sampler gp,tpe,auto --seeds 0-19
+//   node --import tsx bench/tune/quality.ts --conditional --sampler gp,tpe,auto --seeds 0-19 [--problem optimizer,…]
 import { parseArgs } from "node:util";
 import { cpuUsage } from "node:process";
 import type { FlatSpace, Params } from "../../lib/tune/space/index.js";
@@ -18,6 +18,7 @@ const { values: options } = parseArgs({
     at: { type: "string", default: "50,100,200" },
     seeds: { type: "string", default: "0-19" },
     conditional: { type: "boolean", default: false },
+    problem: { type: "string", default: Object.keys(conditionals).join() },
   },
 });
 
@@ -82,7 +83,8 @@ async function onFunctions(sampler: string): Promise<void> {
 }
 
 async function onConditionals(sampler: string): Promise<void> {
-  for (const [problem, { space, f, isRight }] of Object.entries(conditionals)) {
+  for (const problem of options.problem.split(",")) {
+    const { space, f, isRight } = conditionals[problem]!;
     for (const seed of seeds) {
       const { records } = await study(samplers[sampler]!(), space, f, { seed, trials: 200 });
       const best = records.reduce((a, b) => (b.values![0]! < a.values![0]! ? b : a));

@@ -1,6 +1,6 @@
 // Puts rows of both sides together: node bench/tune/summary.mjs --out bench/results/tune FILE.jsonl …
-// Writes FILE.json with medians and quartiles, and FILE.md with the tables.
-import { readFileSync, writeFileSync } from "node:fs";
+// Writes FILE.json with medians and quartiles, and FILE.md with the tables. What FILE.json has and no row is about stays.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import { parseArgs } from "node:util";
 
@@ -59,10 +59,44 @@ const fronts = grouped(
   const [system, sampler, name] = key.split("|");
   return { system, sampler, function: name, ...spread(list.map((row) => row.hypervolume)) };
 });
-const cost = rows.filter((row) => row.history !== undefined);
-
-const machine = `${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, node ${process.versions.node}; ${new Date().toISOString().slice(0, 10)}; load ${os.loadavg()[0].toFixed(1)}`;
-writeFileSync(`${options.out}.json`, `${JSON.stringify({ machine, cells, conditional, fronts, cost }, null, 1)}\n`);
+const before = existsSync(`${options.out}.json`) ? JSON.parse(readFileSync(`${options.out}.json`, "utf8")) : {};
+const kept = (part, made, key) => {
+  const own = new Set(made.map(key));
+  return [...(before[part] ?? []).filter((row) => !own.has(key(row))), ...made];
+};
+const date = new Date().toISOString().slice(0, 10);
+const machine = `${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, node ${process.versions.node}`;
+const load = Number(os.loadavg()[0].toFixed(1));
+const merged = {
+  ...before,
+  machine: before.machine ?? `${machine}; ${date}; load ${load}`,
+  cells: kept("cells", cells.map((cell) => ({ ...cell, load })), (c) => `${c.sampler}|${c.function}|${c.trials}`), // prettier-ignore
+  conditional: kept("conditional", conditional.map((row) => ({ ...row, load })), (c) => `${c.system}|${c.sampler}|${c.problem}`), // prettier-ignore
+  fronts: kept("fronts", fronts, (c) => `${c.system}|${c.sampler}|${c.function}`),
+  cost: kept("cost", rows.filter((row) => row.history !== undefined && row.cpuMs !== undefined), (c) => `${c.system}|${c.sampler}|${c.history}`), // prettier-ignore
+  storage: kept("storage", rows.filter((row) => row.perSecond !== undefined), (c) => `${c.storage}|${c.processes}|${c.slots}`), // prettier-ignore
+  growth: kept(
+    "growth",
+    rows.filter((row) => row.growth !== undefined),
+    (c) => c.growth,
+  ),
+  loop: kept(
+    "loop",
+    rows.filter((row) => row.loop !== undefined),
+    (c) => c.history,
+  ),
+  throughput: kept(
+    "throughput",
+    rows.filter((row) => row.throughput !== undefined),
+    (c) => c.throughput,
+  ),
+  kills: kept(
+    "kills",
+    rows.filter((row) => row.takeover !== undefined),
+    (c) => c.storage,
+  ),
+};
+writeFileSync(`${options.out}.json`, `${JSON.stringify(merged, null, 1)}\n`);
 
 const verdict = ({ athanor, optuna }) =>
   !athanor || !optuna ? "" : athanor.median <= optuna.median + 1e-4 * Math.abs(optuna.median) ? "at most" : athanor.median <= optuna.quartiles[1] ? "within its quartiles" : "worse"; // prettier-ignore
@@ -70,19 +104,36 @@ const table = (head, lines) => [`| ${head.join(" | ")} |`, `|${head.map(() => "-
 const md = [
   "# Search beside Optuna 5",
   "",
-  `${machine}. Medians over seeds, quartiles in brackets; the value without noise of the best trial. CPU time of the sampler alone.`,
+  `${merged.machine}; rows with a load of their own were made later. Medians over seeds, quartiles in brackets; the value without noise of the best trial. CPU time of the sampler alone.`,
   "",
   "## Best value",
   "",
-  ...table(["sampler", "function", "trials", "Athanor", "Optuna", "seeds", "Athanor is"], cells.map((c) => [c.sampler, c.function, c.trials, c.athanor ? shown(c.athanor) : "", c.optuna ? shown(c.optuna) : "", `${c.athanor?.seeds ?? 0}, ${c.optuna?.seeds ?? 0}`, verdict(c)])), // prettier-ignore
+  ...table(["sampler", "function", "trials", "Athanor", "Optuna", "seeds", "Athanor is"], merged.cells.map((c) => [c.sampler, c.function, c.trials, c.athanor ? shown(c.athanor) : "", c.optuna ? shown(c.optuna) : "", `${c.athanor?.seeds ?? 0}, ${c.optuna?.seeds ?? 0}`, verdict(c)])), // prettier-ignore
   "## Conditional and mixed spaces: share of runs that end in the right branch (200 trials)",
   "",
-  ...table(["system", "sampler", "problem", "right", "best value", "seeds"], conditional.map((c) => [c.system, c.sampler, c.problem, c.right.toFixed(2), shown(c), c.seeds])), // prettier-ignore
+  ...table(["system", "sampler", "problem", "right", "best value", "seeds"], merged.conditional.map((c) => [c.system, c.sampler, c.problem, c.right.toFixed(2), shown(c), c.seeds])), // prettier-ignore
   "## Hypervolume on ZDT1 after 500 trials (ideal 0.877 in 6-D, 5.667 in 30-D)",
   "",
-  ...table(["system", "sampler", "problem", "hypervolume", "seeds"], fronts.map((c) => [c.system, c.sampler, c.function, shown(c), c.seeds])), // prettier-ignore
+  ...table(["system", "sampler", "problem", "hypervolume", "seeds"], merged.fronts.map((c) => [c.system, c.sampler, c.function, shown(c), c.seeds])), // prettier-ignore
   "## CPU milliseconds a trial, six numbers",
   "",
-  ...table(["system", "sampler", "past trials", "ms", "first question"], cost.map((c) => [c.system, c.sampler, c.history, short(c.cpuMs), c.firstMs === undefined ? "" : short(c.firstMs)])), // prettier-ignore
+  ...table(["system", "sampler", "past trials", "ms", "first question"], merged.cost.map((c) => [c.system, c.sampler, c.history, short(c.cpuMs), c.firstMs === undefined ? "" : short(c.firstMs)])), // prettier-ignore
+  "## Storages: trials a second of processes that start together, milliseconds of an ask and of the longest operation",
+  "",
+  "The disk's own rate is of 4 KiB in place and fdatasync, one after the other, in the same run (bench/tune/disk.ts). Load above 2 is work of others.",
+  "",
+  ...table(["storage", "processes × slots", "trials", "reports", "trials/s", "ask p50", "p99", "longest", "failed, missing, doubled", "syncs/s of the disk", "load"], merged.storage.map((c) => [c.storage, `${c.processes} × ${c.slots}`, c.trials, c.reports, c.perSecond, c.ask.p50, c.ask.p99, c.wait, [c.failed, c.missing, c.doubled].join(", "), c.disk?.perSecond ?? "", c.load])), // prettier-ignore
+  "## Growth: CPU milliseconds and bytes a trial, by quarters of the search",
+  "",
+  ...table(["search", "trials", "ms", "bytes"], merged.growth.map((c) => [c.growth, c.trials, c.cpuMs.join(", "), c.bytes.join(", ")])), // prettier-ignore
+  "## The event loop while a Gaussian process is fitted (delay in ms; idle beside)",
+  "",
+  ...table(["trials", "p50", "p99", "most", "idle p99"], merged.loop.map((c) => [c.history, c.fitting.p50, c.fitting.p99, c.fitting.max, c.idle.p99])), // prettier-ignore
+  "## Deterministic order: its share of the free order's trials a second",
+  "",
+  ...table(["workers", "ratio", "least", "pairs", "load"], merged.throughput.map((c) => [c.throughput, c.ratio, c.least, c.pairs, c.load])), // prettier-ignore
+  "## Killed workers (npm run test:tune-kills): ms from a kill to the next step of its trial",
+  "",
+  ...table(["storage", "minutes", "trials", "kills", "stops", "restarts", "late writes refused", "same table", "p50", "p90", "most", "lease", "load"], merged.kills.map((c) => [c.storage, c.minutes, c.trials, c.kills, c.stops, c.restarts, c.refused, c.same, c.takeover.p50, c.takeover.p90, c.takeover.most, c.lease * 1000, c.load])), // prettier-ignore
 ];
 writeFileSync(`${options.out}.md`, `${md.join("\n")}`);

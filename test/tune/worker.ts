@@ -30,17 +30,22 @@ export const search = (job: Job) =>
       const file = join(trial.folder!, "state.json");
       mkdirSync(trial.folder!, { recursive: true });
       let state = existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { step: number; value: number }) : { step: 0, value: 1 }; // prettier-ignore
-      while (state.step < job.steps) {
-        appendFileSync(job.log, `${trial.number} ${state.step} ${process.pid} ${Date.now()}\n`);
-        await pause(Math.random() * job.delay);
-        signal.throwIfAborted();
-        state = { step: state.step + 1, value: state.value * (params.x + Math.sin(state.step + params.k.length)) };
-        trial.report(state.step, state.value);
+      const report = (): void => {
         // What is reported is written with the next heartbeat or at the end: a worker that goes on reports it again.
         for (let step = 1, value = 1; step <= state.step; step++) {
           value *= params.x + Math.sin(step - 1 + params.k.length);
           trial.report(step, value);
         }
+      };
+      report();
+      // The worker before may have been killed between its last step and the verdict on it.
+      if (trial.shouldPrune()) trial.prune();
+      while (state.step < job.steps) {
+        appendFileSync(job.log, `${trial.number} ${state.step} ${process.pid} ${Date.now()}\n`);
+        await pause(Math.random() * job.delay);
+        signal.throwIfAborted();
+        state = { step: state.step + 1, value: state.value * (params.x + Math.sin(state.step + params.k.length)) };
+        report();
         writeFileSync(`${file}.${process.pid}`, JSON.stringify(state));
         renameSync(`${file}.${process.pid}`, file);
         if (trial.shouldPrune()) trial.prune();

@@ -105,7 +105,7 @@ export interface BranchTurn {
 
 // Trials of a branch that spread over it, after which every second turn does, and those below which its turns are frequent.
 const spread = 16;
-const enough = 30;
+const enough = 40;
 
 /** What to fix for this trial: the request's own values, with those of a branch where its turn has come. */
 export function branchTurn(request: SampleRequest): BranchTurn {
@@ -121,7 +121,7 @@ export function branchTurn(request: SampleRequest): BranchTurn {
   const fewest = branches.filter((_, i) => counts[i] === least);
   const branch = fewest[new Draws(seed, number, "branch").below(fewest.length)]!;
   const chosen = { ...branch, ...fixed };
-  if (least >= spread && least % 2 === 0) return { fixed: chosen };
+  if (least >= spread && least % 4 !== 3) return { fixed: chosen };
   const own = new Draws(seed, branches.indexOf(branch), "branch sequence").bits();
   return { fixed: chosen, point: quasiParams("sobol", { ...request, seed: own, number: least, fixed: chosen }) };
 }
