@@ -29,7 +29,8 @@ export interface Replay {
  *   trials: 30, mode: "free", concurrency: 4, sampler: tune.tpe(),
  * });
  * const { same, different } = await tune.replay(study, tune.tpe());
- * console.log(same, different.length); // 30 0
+ * same; // 30
+ * different.length; // 0
  */
 export async function replay<P>(
   study: Pick<Study<P>, "records" | "spec">,
