@@ -29,7 +29,7 @@ import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
  *   cannot run the model.
  * @example
  * const served = await artifact.load("out/digits", { padBatches: true }); // for a service
- * const scores = await served.predict(array(pixels, [1, 1, 28, 28]));
+ * const scores = await served.predict(array(image, [1, 28, 28]));
  * served.dispose(); // or, in TypeScript and from Node 24 on: using served = …
  */
 export function load<Result extends Results = NdArray>(

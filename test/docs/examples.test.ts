@@ -1,9 +1,11 @@
-// The examples in docstrings: all compile, and a line that ends in "// value" has that value.
-import { readdirSync, readFileSync } from "node:fs";
+// The examples in docstrings: all compile and run, and a line that ends in "// value" has that value.
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { chdir, cwd } from "node:process";
 import { transformSync } from "esbuild";
 import ts from "typescript";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import * as artifact from "../../lib/artifact/index.js";
 import * as data from "../../lib/data/index.js";
 import * as device from "../../lib/device/index.js";
 import * as distill from "../../lib/distill/index.js";
@@ -13,31 +15,44 @@ import * as nn from "../../lib/nn/index.js";
 import * as ops from "../../lib/ops/index.js";
 import * as optim from "../../lib/optim/index.js";
 import { prune } from "../../lib/prune/index.js";
+import { quantize } from "../../lib/quantize/index.js";
 import * as report from "../../lib/report/index.js";
+import { unknownOption } from "../../lib/errors.js";
+import { unawaited } from "../../lib/guidance/unawaited.js";
+import { got } from "../../lib/names/got.js";
+import * as parallel from "../../lib/parallel/index.js";
 import * as train from "../../lib/train/index.js";
+import { progress } from "../../lib/train/run/progress.js";
 import * as schedule from "../../lib/schedule/index.js";
 import { array, compile, grad, Parameter, valueAndGrad } from "../../lib/tensor/index.js";
 import { tune } from "../../lib/tune/index.js";
+import { exampleValues, makeExampleFiles } from "./example-files.js";
 
 const lib = resolve(import.meta.dirname, "../../lib");
-const rooms = [
-  "device",
-  "tensor",
-  "ops",
-  "nn",
-  "loss",
-  "optim",
-  "schedule",
-  "data",
-  "metrics",
-  "report",
-  "train",
-  "prune",
-  "distill",
-  "tune",
-];
 const engine = { array, compile, grad, Parameter, valueAndGrad };
-const scope = { ...engine, data, device, distill, loss, metrics, nn, ops, optim, prune, report, schedule, train, tune };
+const scope = {
+  ...engine,
+  artifact,
+  data,
+  device,
+  distill,
+  loss,
+  metrics,
+  nn,
+  ops,
+  optim,
+  prune,
+  quantize,
+  report,
+  schedule,
+  train,
+  tune,
+  parallel,
+  unknownOption,
+  unawaited,
+  got,
+  progress,
+};
 
 // What an example may take for granted, beside the package itself.
 const prelude = `
@@ -54,11 +69,16 @@ import * as ops from "../ops/index.js";
 import * as optim from "../optim/index.js";
 import { prune } from "../prune/index.js";
 import { quantize } from "../quantize/index.js";
+import * as parallel from "../parallel/index.js";
 import * as report from "../report/index.js";
 import * as schedule from "../schedule/index.js";
 import * as train from "../train/index.js";
 import { tune, type ParamsOf, type Study, type Trial } from "../tune/index.js";
+import { unknownOption } from "../errors.js";
+import { unawaited } from "../guidance/unawaited.js";
+import { got } from "../names/got.js";
 import { progress, type StepProgress } from "../train/run/progress.js";
+declare const image: Float32Array;
 declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];
 declare const set: { train: data.Dataset };
@@ -80,11 +100,7 @@ function examplesOf(file: string): Example[] {
   }));
 }
 
-const files = rooms.flatMap((room) =>
-  readdirSync(join(lib, room), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
-    .map((name) => join(room, name)),
-);
+const files = readdirSync(lib, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
 const examples = files.flatMap(examplesOf);
 
 /** What the compiler has to say of each example, each a module of its own in a folder that is only in memory. */
@@ -134,8 +150,19 @@ describe("examples in docstrings", () => {
 
   // "expression; // value", the value a number or an array of them.
   const valued = /^(.*); \/\/ ([[\d][-\d.e, \]]*)$/gm;
-  const runnable = examples.filter(({ code }) => code.match(valued));
-  it.each(runnable.map((example) => [example.place, example] as const))("%s", async (_, { code }) => {
+  const former = cwd();
+  let folder = "";
+  let values: Record<string, unknown> = {};
+  beforeAll(async () => {
+    chdir((folder = await makeExampleFiles()));
+    values = await exampleValues();
+  }, 120_000);
+  afterAll(() => {
+    chdir(former);
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each(examples.map((example) => [example.place, example] as const))("%s", async (_, { code }) => {
     const checks = code.replace(valued, "expect($1, $2);");
     const { code: script } = transformSync(`var example = async () => {\n${checks}\n};`, {
       loader: "ts",
@@ -145,10 +172,10 @@ describe("examples in docstrings", () => {
       if (typeof want === "number") expect(got).toBeCloseTo(want, 12);
       else expect(got).toEqual(want);
     };
-    const names = Object.keys(scope);
+    const all = { ...scope, ...values };
     const body = `${script}\nreturn example();`;
     // The text comes from this repository's own comments.
-    const example = new Function(...names, "expect", body) as (...values: unknown[]) => Promise<void>; // eslint-disable-line @typescript-eslint/no-implied-eval
-    await example(...Object.values(scope), check);
+    const example = new Function(...Object.keys(all), "expect", body) as (...values: unknown[]) => Promise<void>; // eslint-disable-line @typescript-eslint/no-implied-eval
+    await example(...Object.values(all), check);
   });
 });
