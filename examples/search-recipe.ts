@@ -153,7 +153,7 @@ say(
   `${((performance.now() - begun) / 1e3).toFixed(0)} s; open ${join(flags.out, "report.html")}, or athanor dashboard ${join(flags.out, "study.db")}`,
 );
 
-async function accuracyOf(model: artifact.Served, { x, y }: data.Dataset): Promise<number> {
+async function accuracyOf(model: artifact.LoadedModel, { x, y }: data.Dataset): Promise<number> {
   const accuracy = metrics.accuracy().start();
   accuracy.update(await model.predict(x), y);
   return accuracy.result();

@@ -6,7 +6,7 @@ import { artifact, data, metrics, report } from "athanor";
 
 const [folder, reference, ...names] = process.argv.slice(2) as [string, string, ...string[]];
 const { test } = await data.mnist();
-const models = new Map<string, artifact.Served>();
+const models = new Map<string, artifact.LoadedModel>();
 for (const name of names) models.set(name, await artifact.load(join(folder, name)));
 
 const found = [];
@@ -21,7 +21,7 @@ const results = found.map(({ name, summary, ...rest }) => ({
 console.log(JSON.stringify(results));
 for (const model of models.values()) model.dispose();
 
-async function evaluated(model: artifact.Served) {
+async function evaluated(model: artifact.LoadedModel) {
   const batch = 500;
   const accuracy = metrics.accuracy().start();
   const confusion = metrics.confusionMatrix().start();

@@ -3,7 +3,7 @@ export { load, loadModel } from "./load.js";
 export type { LoadOptions } from "./batches.js";
 export { SavedModel } from "./model.js";
 export { save, type SaveOptions } from "./save.js";
-export { Served, type ClassifyOptions, type PredictOptions, type Results } from "./served.js";
+export { LoadedModel, type ClassifyOptions, type PredictOptions, type Results } from "./loaded-model.js";
 export type { ClassProbability } from "./classify.js";
 export type { InputBatch, PredictInput } from "./inputs.js";
 export type { InfoOptions, ModelInfo, OutputInfo, ProvenanceStep } from "../info/index.js";

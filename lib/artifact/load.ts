@@ -16,7 +16,7 @@ import { unpackedMask } from "./masks.js";
 import { PackedParts } from "./packed-parts.js";
 import { allNodes } from "./training.js";
 import { checkLoadOptions, type BuildProgram, type LoadOptions } from "./batches.js";
-import { Served, type Results } from "./served.js";
+import { LoadedModel, type Results } from "./loaded-model.js";
 import { SavedModel } from "./model.js";
 import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
 
@@ -35,11 +35,11 @@ import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
 export function load<Result extends Results = NdArray>(
   path: string | URL,
   options: LoadOptions = {},
-): Promise<Served<Result>> {
-  return unawaited("artifact.load", servedNames, loadServed<Result>(path, options));
+): Promise<LoadedModel<Result>> {
+  return unawaited("artifact.load", loadedNames, loadForUse<Result>(path, options));
 }
 
-const servedNames = [
+const loadedNames = [
   "predict",
   "predictSync",
   "classify",
@@ -53,13 +53,16 @@ const servedNames = [
   Symbol.dispose,
 ];
 
-async function loadServed<Result extends Results>(path: string | URL, options: LoadOptions): Promise<Served<Result>> {
+async function loadForUse<Result extends Results>(
+  path: string | URL,
+  options: LoadOptions,
+): Promise<LoadedModel<Result>> {
   const where = "artifact.load";
   checkOptions(where, options, ["maxPrograms", "padBatches", "device"]);
   checkLoadOptions(where, options);
   const device = deviceName(where, options.device);
   const { manifest, variables, build, bytes, first } = await open(where, path, device);
-  return new Served<Result>(manifest, variables, build, first, { ...options, where, bytes });
+  return new LoadedModel<Result>(manifest, variables, build, first, { ...options, where, bytes });
 }
 
 /**

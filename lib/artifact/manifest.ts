@@ -13,7 +13,7 @@ export const formatVersion = 2;
 export interface SavedWeight {
   readonly name: string;
   readonly shape: readonly number[];
-  /** Its element type, or the kind of its form: "f32", "int8", "sparse". */
+  /** Its element type, or the kind of its parametrization: "f32", "int8", "sparse". */
   readonly kind: string;
   /** Elements that are not zero. */
   readonly nonzero: number;
@@ -49,7 +49,7 @@ export interface Manifest {
   readonly nodes: readonly SavedNode[];
   /** What it computes in training, where that is something else. */
   readonly training?: SavedTraining | NoTraining;
-  /** The parameters as the model's layers see them, whatever form they are held in. */
+  /** The parameters as the model's layers see them, whatever parametrization they are held in. */
   readonly weights?: readonly SavedWeight[];
   /** What is known of the model beside its graph and weights. */
   readonly info: ModelInfo;

@@ -1,13 +1,13 @@
 // A saved model as a module: its forward plays the saved graph into the trace at hand, for whatever batch size comes. Products and
-// convolutions with a parameter go the way that layers go, so that a parameter's form is used here too.
+// convolutions with a parameter go the way that layers go, so that a parameter's parametrization is used here too.
 import { ShapeError } from "../errors.js";
 import type { NativeVariable } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import { replaceInfo } from "../info/index.js";
-import { init, Module, Statistic, type ForwardResult } from "../nn/index.js";
+import { init, Module, Buffer, type ForwardResult } from "../nn/index.js";
 import { correlate } from "../ops/image.js";
 import type { DType } from "../tensor/dtype.js";
-import type { Conv2dGeometry } from "../tensor/form.js";
+import type { Conv2dGeometry } from "../tensor/parametrization.js";
 import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Parameter, viewOf } from "../tensor/parameter.js";
 import { noteInputs } from "../tensor/signature.js";
@@ -164,7 +164,7 @@ function requireVariance(x: Tensor): void {
 function parameterOf(node: SavedNode, values: NdArray, mask: Uint8Array | undefined, isStatistic: boolean): Parameter {
   const { dtype } = values;
   const parameter = isStatistic
-    ? new Statistic(values.shape, init.zeros())
+    ? new Buffer(values.shape, init.zeros())
     : new Parameter(values.shape, { dtype, trainable: dtype === "f32" && node.frozen !== true });
   parameter.write(values);
   if (mask) parameter.setMask(mask);

@@ -44,8 +44,8 @@ export class PackedParts {
 export async function requireFiniteParts(where: string, model: unknown): Promise<void> {
   if (!(model instanceof Module)) return;
   const parts = model.namedWeights().flatMap(({ name, parameter }) =>
-    parameter.form?.packed
-      ? Object.entries(parameter.form.parts)
+    parameter.parametrization?.packed
+      ? Object.entries(parameter.parametrization.parts)
           .filter(([part]) => ["scale", "table", "act"].includes(part))
           .map(([part, held]) => ({ name: `${name}.${part}`, parameter: held }))
       : [],

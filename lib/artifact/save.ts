@@ -96,7 +96,7 @@ function resultsOf({ nodes, outputs }: Description) {
 function parametersOf(model: ModelLike, trace: Trace): readonly Parameter[] {
   const used = new Set(trace.usedParameters());
   if (!(model instanceof Module)) return [...used];
-  const parts = ({ form }: Parameter) => Object.values(form?.parts ?? {});
+  const parts = ({ parametrization }: Parameter) => Object.values(parametrization?.parts ?? {});
   return model
     .namedWeights()
     .map(({ parameter }) => parameter)

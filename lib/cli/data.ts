@@ -2,7 +2,7 @@
 // for; only `train` makes a new one.
 import { open, stat } from "node:fs/promises";
 import { Option, type Command } from "commander";
-import type { ModelInfo, Served } from "../artifact/index.js";
+import type { ModelInfo, LoadedModel } from "../artifact/index.js";
 import { csv, fromArrays, idx, images, mnist, type ColumnOptions, type CsvOptions, type Dataset, type Table } from "../data/index.js"; // prettier-ignore
 import { ArgumentError, FileError } from "../errors.js";
 import { allocate } from "../tensor/dtype.js";
@@ -67,7 +67,7 @@ export function withTable(command: Command): Command {
  * @param columns how a new model is to read a table.
  * @throws ArgumentError, FileError, CorruptFileError
  */
-export async function loadData(where: string, options: DataOptions, model?: Served, columns?: ColumnsOptions): Promise<Parts> {
+export async function loadData(where: string, options: DataOptions, model?: LoadedModel, columns?: ColumnsOptions): Promise<Parts> {
   const { data, rows } = options;
   if (data === undefined || data.trim() === "") {
     throw new ArgumentError(`${where}: say which data, with --data <set>: ${kinds}`);
@@ -101,7 +101,7 @@ interface Facts {
   readonly width: number;
 }
 
-function factsOf(where: string, model: Served): Facts {
+function factsOf(where: string, model: LoadedModel): Facts {
   const { inputs, outputs, info } = model;
   if (inputs.length > 1 || outputs.length > 1) {
     throw new ArgumentError(`${where}: the model has the inputs ${inputs.map(({ name }) => name).join(", ")} and the outputs ${outputs.join(", ")}; the command line takes models with one of each`); // prettier-ignore

@@ -1,6 +1,6 @@
 // athanor eval: how good and how fast artifacts are, timed in turns.
 import { Command } from "commander";
-import { load, type Served } from "../artifact/index.js";
+import { load, type LoadedModel } from "../artifact/index.js";
 import type { Dataset } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import { textTable, compareSpeed } from "../report/index.js";
@@ -35,7 +35,7 @@ export function evalCommand(context: Context): Command {
 
 async function evaluate(given: readonly string[], options: EvalOptions, { signal }: Context): Promise<void> {
   const paths = [...new Set(given)];
-  const models: Served[] = [];
+  const models: LoadedModel[] = [];
   const sets: Dataset[] = [];
   const qualities: Quality[] = [];
   try {

@@ -1,6 +1,6 @@
 // athanor predict: raw rows or images in, classes with probabilities or numbers out. Rows are read and answered a chunk at a time.
 import { Command, Option } from "commander";
-import { load, type Served } from "../artifact/index.js";
+import { load, type LoadedModel } from "../artifact/index.js";
 import { ArgumentError } from "../errors.js";
 import { percent } from "../report/figures.js";
 import { textTable } from "../tensor/text-table.js";
@@ -50,7 +50,7 @@ export function predictCommand(context: Context): Command {
   });
 }
 
-async function answersOf(model: Served, { x }: Chunk, top: number, { signal }: Context): Promise<Answer[]> {
+async function answersOf(model: LoadedModel, { x }: Chunk, top: number, { signal }: Context): Promise<Answer[]> {
   if (await classifies(model, x, signal)) {
     const ranked = await model.classify(x as NdArray, { top, signal });
     return ranked.map((classes) => Object.assign({}, ...classes.map((one, i) => (i === 0 ? { class: one.class, probability: round(one.probability) } : { [`class ${i + 1}`]: one.class, [`probability ${i + 1}`]: round(one.probability) }))) as Answer); // prettier-ignore
@@ -68,8 +68,8 @@ async function answersOf(model: Served, { x }: Chunk, top: number, { signal }: C
 const round = (probability: number): number => Number(probability.toPrecision(6));
 
 // A model that does not say gives classes if it gives several scores.
-const kinds = new WeakMap<Served, boolean>();
-async function classifies(model: Served, x: Chunk["x"], signal: AbortSignal): Promise<boolean> {
+const kinds = new WeakMap<LoadedModel, boolean>();
+async function classifies(model: LoadedModel, x: Chunk["x"], signal: AbortSignal): Promise<boolean> {
   const { task, classes } = model.info;
   const known = classes !== undefined || task === "classification" || (task === "regression" ? false : kinds.get(model)); // prettier-ignore
   if (known !== undefined) return known;

@@ -1,7 +1,7 @@
 // What a model is worth on the test part: accuracy for classes, R² for numbers, beside what knowing nothing would reach. Commands
 // that change a model compare it before and after, and say so loudly when it lost more than --max-drop.
 import type { Command } from "commander";
-import type { Served } from "../artifact/index.js";
+import type { LoadedModel } from "../artifact/index.js";
 import type { Dataset } from "../data/index.js";
 import { ArgumentError, ShapeError } from "../errors.js";
 import { percent } from "../report/figures.js";
@@ -32,7 +32,7 @@ interface Numbers {
 }
 
 /** Measures a model on a data set. @throws ShapeError if they do not fit; AbortedError */
-export async function qualityOf(where: string, model: Served, test: Dataset, signal: AbortSignal, batch = 256): Promise<Quality> {
+export async function qualityOf(where: string, model: LoadedModel, test: Dataset, signal: AbortSignal, batch = 256): Promise<Quality> {
   if (test.length === 0) throw new ArgumentError(`${where}: the test part of the data set is empty`);
   const tally = test.y.dtype === "f32" || test.y.dtype === "f64" ? new NumberTally() : new ClassTally();
   for (let start = 0; start < test.length; start += batch) {

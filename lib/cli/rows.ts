@@ -3,7 +3,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { text as textOf } from "node:stream/consumers";
-import type { Served } from "../artifact/index.js";
+import type { LoadedModel } from "../artifact/index.js";
 import { csvRows, type TableRow } from "../data/index.js";
 import { ArgumentError, CorruptFileError, FileError } from "../errors.js";
 import { countOf, NdArray } from "../tensor/nd-array.js";
@@ -25,7 +25,7 @@ export interface RowOptions {
 const CHUNK = 1024;
 
 /** Reads inputs for a model, a chunk at a time. @throws ArgumentError, FileError, CorruptFileError naming file and line */
-export async function* readInputs(model: Served, inputs: readonly string[], options: RowOptions): AsyncGenerator<Chunk> {
+export async function* readInputs(model: LoadedModel, inputs: readonly string[], options: RowOptions): AsyncGenerator<Chunk> {
   const files: string[] = [];
   for (const input of inputs) files.push(...(await imagesIn(input)));
   if (files.length > 0 && files.every(isImage)) {
@@ -51,7 +51,7 @@ async function imagesIn(input: string): Promise<string[]> {
   return inside.map((name) => join(input, name));
 }
 
-async function* readImages(model: Served, files: readonly string[]): AsyncGenerator<Chunk> {
+async function* readImages(model: LoadedModel, files: readonly string[]): AsyncGenerator<Chunk> {
   const { shape, dtype } = model.input;
   for (let start = 0; start < files.length; start += CHUNK) {
     const names = files.slice(start, start + CHUNK);
@@ -117,7 +117,7 @@ function numberRows(input: string, text: string, options: RowOptions): number[][
   );
 }
 
-function asArray(model: Served, input: string, rows: readonly unknown[], start: number): NdArray {
+function asArray(model: LoadedModel, input: string, rows: readonly unknown[], start: number): NdArray {
   const { shape, dtype } = model.input;
   const size = countOf(shape);
   const flat = rows.flatMap((row, i): number[] => {

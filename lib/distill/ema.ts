@@ -33,7 +33,7 @@ export class EmaTeacher {
         `${where}: distill.ema follows a student over steps, which takes train.fit or train.step`,
       );
     }
-    const average = trace.step.companion(this, () => copyOf(student));
+    const average = trace.step.auxiliary(this, () => copyOf(student));
     return trace.frozen(() => {
       this.follow(trace, student, average);
       return capture(average, inputFor(average, x));

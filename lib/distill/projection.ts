@@ -56,5 +56,5 @@ export function projected(where: string, student: Tensor, teacher: Tensor, kind:
       `${where}: a projection is learned, which takes train.fit or train.step; features of one width need none`,
     );
   }
-  return step.companion(key, (seed, index) => new Projection(from, to, image, seed, index)).forward(student);
+  return step.auxiliary(key, (seed, index) => new Projection(from, to, image, seed, index)).forward(student);
 }

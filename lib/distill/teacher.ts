@@ -3,7 +3,7 @@
 import { ArgumentError } from "../errors.js";
 import { got } from "../names/got.js";
 import { infoOf, type ModelInfo } from "../info/index.js";
-import { Served } from "../artifact/index.js";
+import { LoadedModel } from "../artifact/index.js";
 import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
 import { Tensor } from "../tensor/tensor.js";
 import { CachedTeacher } from "./cache/cached.js";
@@ -23,7 +23,7 @@ export class FedTeacher {
  * A teacher. A module or function runs within the student's program, frozen and as in use (no dropout, running statistics). A
  * loaded artifact is run once per sample, its scores kept in memory.
  */
-export type Teacher = ModuleLike | Served | CachedTeacher | EmaTeacher | FedTeacher;
+export type Teacher = ModuleLike | LoadedModel | CachedTeacher | EmaTeacher | FedTeacher;
 
 /**
  * A teacher whose scores come with the batch, for loops of your own: `step.run({ x, y, scores })` with `distill.fed("scores")`.
@@ -47,7 +47,7 @@ export function fed(column: string): FedTeacher {
 
 /** @throws ArgumentError unless `value` can teach. */
 export function checkTeacher(where: string, value: unknown): asserts value is Teacher {
-  const known = [Module, Served, CachedTeacher, EmaTeacher, FedTeacher];
+  const known = [Module, LoadedModel, CachedTeacher, EmaTeacher, FedTeacher];
   if (typeof value === "function" || known.some((kind) => value instanceof kind)) return;
   const what = value === null || value === undefined ? String(value) : typeof value;
   throw new ArgumentError(
@@ -57,17 +57,17 @@ export function checkTeacher(where: string, value: unknown): asserts value is Te
 
 /** What a teacher knows beside its weights. */
 export function knownBy(teacher: Teacher): ModelInfo {
-  if (teacher instanceof Served) return teacher.info;
+  if (teacher instanceof LoadedModel) return teacher.info;
   if (teacher instanceof CachedTeacher) return teacher.info;
   return infoOf(teacher);
 }
 
-const served = new WeakMap<Served, CachedTeacher>();
+const served = new WeakMap<LoadedModel, CachedTeacher>();
 
 /** The scores that are kept of a teacher, if they are kept. */
 export function cacheOf(teacher: Teacher): CachedTeacher | undefined {
   if (teacher instanceof CachedTeacher) return teacher;
-  if (!(teacher instanceof Served)) return undefined;
+  if (!(teacher instanceof LoadedModel)) return undefined;
   const known = served.get(teacher);
   if (known) return known;
   const made = new CachedTeacher(teacher, {});

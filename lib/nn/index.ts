@@ -34,5 +34,5 @@ export { batchNorm, BatchNorm, layerNorm, LayerNorm, rmsNorm, RmsNorm } from "./
 export type { BatchNormOptions, NormOptions } from "./norm.js";
 export { Summary, type LayerSummary, type SummaryOptions } from "./summary.js";
 export type { LoadStateOptions, StateDict } from "./state-dict.js";
-export { Statistic } from "./statistic.js";
+export { Buffer } from "./buffer.js";
 export type { NamedParameter } from "./named-parameter.js";

@@ -57,7 +57,7 @@ export class Linear extends Module {
     const rows = x.rank === 1 ? x.reshape([1, -1]) : x;
     const product = rows.matmul(this.weight, { transB: true }); // […, out]
     const { bias } = this;
-    const y = bias ? (bias.form?.addTo?.(product, bias.master()) ?? product.add(bias)) : product;
+    const y = bias ? (bias.parametrization?.addTo?.(product, bias.master()) ?? product.add(bias)) : product;
     return x.rank === 1 ? y.reshape([this.outFeatures]) : y;
   }
 

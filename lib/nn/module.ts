@@ -19,7 +19,7 @@ import { methodsElsewhere, moduleInstead, resultInstead } from "./instead.js";
 import { selectParameters, type ParameterMatches } from "./match.js";
 import type { NamedParameter } from "./named-parameter.js";
 import { loadState, stateOf, type LoadStateOptions, type StateDict } from "./state-dict.js";
-import { Statistic } from "./statistic.js";
+import { Buffer } from "./buffer.js";
 
 /** A module with its place in a model; "" is the model itself. */
 export interface NamedModule {
@@ -122,12 +122,12 @@ export abstract class Module<Result extends ForwardResult = Tensor> {
   }
 
   /**
-   * All parameters with their names, in the order of definition; a shared one once, under its first name. A parameter with a form
+   * All parameters with their names, in the order of definition; a shared one once, under its first name. A parameter with a parametrization
    * is followed by the parts of it, `<name>.<part>`, and a packed one is replaced by them.
    */
   namedParameters(): NamedParameter[] {
     return this.namedWeights().flatMap(({ name, parameter }) => {
-      const parts = Object.entries(parameter.form?.parts ?? {}).map(([part, held]) => ({
+      const parts = Object.entries(parameter.parametrization?.parts ?? {}).map(([part, held]) => ({
         name: join(name, part),
         parameter: held,
       }));
@@ -170,7 +170,7 @@ export abstract class Module<Result extends ForwardResult = Tensor> {
   }
 
   /**
-   * A copy of the whole model with parameters of its own, masks and forms included; what is shared within stays shared. Plain
+   * A copy of the whole model with parameters of its own, masks and parametrizations included; what is shared within stays shared. Plain
    * functions among the layers are the same ones. A class with private `#fields` must override it.
    *
    * @throws UnsupportedError if `forward` is a property instead of a method.
@@ -242,7 +242,7 @@ export abstract class Module<Result extends ForwardResult = Tensor> {
   }
 
   private matching(where: string, match: ParameterMatches | undefined): Parameter[] {
-    const all = this.namedParameters().filter(({ parameter }) => !(parameter instanceof Statistic));
+    const all = this.namedParameters().filter(({ parameter }) => !(parameter instanceof Buffer));
     const picked = match === undefined ? all : selectParameters(where, "match", match, all);
     return picked.map(({ parameter }) => parameter);
   }

@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import * as init from "./init.js";
 import { Module } from "./module.js";
 import { requireSizes } from "./sizes.js";
-import { Statistic } from "./statistic.js";
+import { Buffer } from "./buffer.js";
 
 /** Options of {@link layerNorm} and {@link rmsNorm}. */
 export interface NormOptions {
@@ -137,8 +137,8 @@ export class BatchNorm extends Module {
   readonly momentum: number;
   weight: Parameter;
   bias: Parameter;
-  runningMean: Statistic;
-  runningVar: Statistic;
+  runningMean: Buffer;
+  runningVar: Buffer;
 
   constructor(channels: number, options: BatchNormOptions = {}) {
     super();
@@ -150,8 +150,8 @@ export class BatchNorm extends Module {
     requireWithin("batchNorm", "momentum", this.momentum, 0, 1);
     this.weight = new Parameter([channels], { fill: init.ones() });
     this.bias = new Parameter([channels], { fill: init.zeros() });
-    this.runningMean = new Statistic([channels], init.zeros());
-    this.runningVar = new Statistic([channels], init.ones());
+    this.runningMean = new Buffer([channels], init.zeros());
+    this.runningVar = new Buffer([channels], init.ones());
   }
 
   get channels(): number {
@@ -187,7 +187,7 @@ export class BatchNorm extends Module {
     return y;
   }
 
-  private follow(x: Tensor, running: Statistic, now: Tensor): void {
+  private follow(x: Tensor, running: Buffer, now: Tensor): void {
     const before = x.operand(running).mul(1 - this.momentum);
     x.trace.update(running, before.add(now.mul(this.momentum)));
   }

@@ -3,14 +3,14 @@ import { requireFiniteParameters, requireFiniteParametersSync } from "../tensor/
 import type { Parameter } from "../tensor/parameter.js";
 import type { Module } from "./module.js";
 import type { NamedParameter } from "./named-parameter.js";
-import { Statistic } from "./statistic.js";
+import { Buffer } from "./buffer.js";
 
 // What was trained or gathered, and what is to be compressed; fixed parameters beside may be infinite, as additive masks are.
 function looked(model: Module, compressed: readonly Parameter[]): NamedParameter[] {
   const picked = new Set(compressed);
   return model
     .namedParameters()
-    .filter(({ parameter }) => parameter.trainable || parameter instanceof Statistic || picked.has(parameter))
+    .filter(({ parameter }) => parameter.trainable || parameter instanceof Buffer || picked.has(parameter))
     .map(({ name, parameter }) => ({ name: `"${name}"`, parameter }));
 }
 

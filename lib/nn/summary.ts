@@ -40,7 +40,7 @@ export interface LayerSummary {
   /** Those that a mask keeps at zero. */
   readonly masked: number;
   /** How its weights are held, such as "int8"; undefined for plain numbers. */
-  readonly form: string | undefined;
+  readonly parametrization: string | undefined;
   /** Of one forward pass: a multiplication and an addition each count one; undefined if it was not traced. */
   readonly flops: number | undefined;
 }
@@ -54,7 +54,7 @@ export class Summary {
   readonly masked: number;
   /** Of a forward pass over the batch; undefined if the input is not known. */
   readonly flops: number | undefined;
-  /** Bytes of parameters, masks and packed forms in the engine. */
+  /** Bytes of parameters, masks and packed parametrizations in the engine. */
   readonly weightBytes: number;
   /** Bytes planned for the values of a forward pass over the batch, in use; undefined if the input is not known. */
   readonly activationBytes: number | undefined;
@@ -191,7 +191,9 @@ function layerSummary(
   traced: Traced | undefined,
 ): LayerSummary {
   const total = (of: (parameter: Parameter) => number) => own.reduce((sum, parameter) => sum + of(parameter), 0);
-  const forms = new Set(own.flatMap(({ form }) => (form ? [form.kind] : [])));
+  const parametrizations = new Set(
+    own.flatMap(({ parametrization }) => (parametrization ? [parametrization.kind] : [])),
+  );
   const compound = module !== undefined && module.children().length > 0;
   return {
     name,
@@ -200,7 +202,7 @@ function layerSummary(
     parameters: total(({ size }) => size),
     trainable: total(({ size, trainable }) => (trainable ? size : 0)),
     masked: total((parameter) => parameter.readMask()?.reduce((sum, kept) => sum + (kept === 0 ? 1 : 0), 0) ?? 0),
-    form: forms.size === 0 ? undefined : [...forms].join(", "),
+    parametrization: parametrizations.size === 0 ? undefined : [...parametrizations].join(", "),
     flops: traced && (traced.flops.get(name) ?? 0),
   };
 }
@@ -218,7 +220,7 @@ function ownParameters(module: Module, seen: Set<Parameter>): Parameter[] {
 }
 
 function bytesOf(parameter: Parameter): number {
-  const parts = Object.values(parameter.form?.parts ?? {}).reduce((sum, part) => sum + bytesOf(part), 0);
+  const parts = Object.values(parameter.parametrization?.parts ?? {}).reduce((sum, part) => sum + bytesOf(part), 0);
   const plain = parameter.packed ? 0 : parameter.size * sizeOf[parameter.dtype];
   return plain + parts + (parameter.mask ? parameter.size : 0);
 }
@@ -241,11 +243,11 @@ function stateOf({
   parameters,
   trainable,
   masked,
-  form,
-}: Pick<LayerSummary, "parameters" | "trainable" | "masked" | "form">): string {
-  const parts = form === undefined ? [] : [form];
+  parametrization,
+}: Pick<LayerSummary, "parameters" | "trainable" | "masked" | "parametrization">): string {
+  const parts = parametrization === undefined ? [] : [parametrization];
   if (masked > 0) parts.push(`${((100 * masked) / parameters).toFixed(0)} % masked`);
-  if (parameters > 0 && trainable === 0 && form === undefined) parts.push("frozen");
+  if (parameters > 0 && trainable === 0 && parametrization === undefined) parts.push("frozen");
   else if (trainable > 0 && trainable < parameters) parts.push(`${whole(trainable)} trainable`);
   return parts.join(", ");
 }

@@ -1,6 +1,6 @@
 // Convolution and pooling of images [N, C, H, W].
 import { checkOptions } from "../errors.js";
-import type { Conv2dGeometry } from "../tensor/form.js";
+import type { Conv2dGeometry } from "../tensor/parametrization.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { pairOf, sidesOf, type Padding, type Pair, type Window } from "./geometry.js";
@@ -50,7 +50,8 @@ export function conv2d(x: Tensor, weight: Weight, options: Conv2dOptions = {}): 
 
 /** @internal conv2d by its plain attributes; a weight with a form of its own is used as that form says. */
 export function correlate(x: Tensor, weight: Weight, geometry: Conv2dGeometry): Tensor {
-  const formed = weight instanceof Parameter ? weight.form?.conv2d?.(x, weight.master(), geometry) : undefined;
+  const formed =
+    weight instanceof Parameter ? weight.parametrization?.conv2d?.(x, weight.master(), geometry) : undefined;
   return formed ?? x.trace.apply("conv2d", [x, x.operand(weight)], { ...geometry });
 }
 

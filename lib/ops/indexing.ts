@@ -16,7 +16,7 @@ import { requireCount, requireTensor, type Weight } from "./require.js";
 export function embedding(table: Weight, index: Tensor): Tensor {
   requireTensor("embedding", "index", index);
   const numbers = wholeNumbers(index, "embedding: indices");
-  const formed = table instanceof Parameter ? table.form?.rows?.(numbers, table.master()) : undefined;
+  const formed = table instanceof Parameter ? table.parametrization?.rows?.(numbers, table.master()) : undefined;
   return formed ?? index.trace.apply("embedding", [index.operand(table), numbers]);
 }
 

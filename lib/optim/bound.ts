@@ -153,8 +153,8 @@ export class BoundOptimizer {
 
 // Parameters that ranks have parts of: the norm of the gradient is that of the whole.
 function partsOf(parameters: readonly Parameter[]) {
-  const group = parameters.find(({ form }) => form?.part)?.form?.part?.group;
-  return group && { group, divided: parameters.map(({ form }) => form?.part !== undefined) };
+  const group = parameters.find(({ parametrization }) => parametrization?.part)?.parametrization?.part?.group;
+  return group && { group, divided: parameters.map(({ parametrization }) => parametrization?.part !== undefined) };
 }
 
 /**

@@ -47,7 +47,7 @@ export type {
   OneShotOptions,
   PruningSchedule,
 } from "./schedule.js";
-export type { SparseForm, SparseParts } from "./sparse-form.js";
+export type { SparseParametrization, SparseParts } from "./sparse-parametrization.js";
 export type { LayerSparsity, Sparsity } from "./sparsity.js";
 export type { Structure } from "./structure.js";
 export type { Amount } from "./targets.js";

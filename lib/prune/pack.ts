@@ -9,8 +9,8 @@ import { compile } from "../tensor/compile.js";
 import { array } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import { currentTrace } from "../tensor/trace.js";
-import { ZeroForm } from "../tensor/zero-form.js";
-import { SparseForm } from "./sparse-form.js";
+import { ZeroParametrization } from "../tensor/zero-parametrization.js";
+import { SparseParametrization } from "./sparse-parametrization.js";
 import { matrixOf } from "./structure.js";
 
 const where = "prune.pack";
@@ -24,7 +24,7 @@ const where = "prune.pack";
  * @example
  * const pruned = await prune(nn.linear(64, 32), { amount: 0.9 });
  * const packed = await prune.pack(pruned);
- * packed.weight.form?.parts.values?.size; // 205
+ * packed.weight.parametrization?.parts.values?.size; // 205
  */
 export async function pack<M extends Module>(model: M): Promise<M> {
   if (!(model instanceof Module)) throw new ArgumentError(`${where}: expected a module, got ${typeof model}`);
@@ -55,7 +55,7 @@ async function packWeight(parameter: Parameter): Promise<void> {
   const kept = await keptPositions(mask);
   const [rows, inputs] = matrixOf(parameter.shape);
   if (kept.length === 0) {
-    parameter.setForm(new ZeroForm(parameter.shape));
+    parameter.setParametrization(new ZeroParametrization(parameter.shape));
     return;
   }
   const stride = Math.ceil(inputs / 8);
@@ -76,5 +76,5 @@ async function packWeight(parameter: Parameter): Promise<void> {
   } finally {
     program.dispose();
   }
-  parameter.setForm(new SparseForm(parameter.shape, { bitmap, values }));
+  parameter.setParametrization(new SparseParametrization(parameter.shape, { bitmap, values }));
 }

@@ -67,9 +67,9 @@ export async function sparsity(model: Module): Promise<Sparsity> {
   if (counted.length === 0) return new Sparsity([]);
   const described = await describeWeights(counted.map(({ parameter }) => parameter));
   return new Sparsity(
-    counted.map(({ name, parameter: { shape, size, mask, form } }, i) => {
+    counted.map(({ name, parameter: { shape, size, mask, parametrization } }, i) => {
       const { nonzero } = described[i]!;
-      const masked = mask !== undefined || form?.parts.bitmap !== undefined;
+      const masked = mask !== undefined || parametrization?.parts.bitmap !== undefined;
       return { name, shape, size, nonzero, sparsity: 1 - nonzero / size, masked };
     }),
   );

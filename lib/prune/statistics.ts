@@ -8,13 +8,13 @@ import type { Loss } from "../loss/index.js";
 import { feed } from "../nn/input.js";
 import type { Module } from "../nn/module.js";
 import { Cancellation } from "../train/run/cancellation.js";
-import { Pace } from "../train/step/pace.js";
+import { ChunkSizer } from "../train/step/chunk-sizer.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import { aborted, Program } from "../tensor/program.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
-import { withTaps } from "./tap.js";
+import { withTaps } from "./hook.js";
 
 /** What is gathered, by its name in {@link CriterionInputs}. */
 export type StatisticName = "gradient" | "gradientSquare" | "movement" | "inputNorm";
@@ -118,15 +118,15 @@ export class Statistics {
     if (wanted.length === 0) return;
     for (const name of wanted) this.clear(name);
     this.parts ??= this.compile(new Set(wanted));
-    const pace = new Pace(0.05);
+    const chunkSizer = new ChunkSizer(0.05);
     let row = 0;
     for (const { loop, batch } of this.parts) {
       const until = row + Math.floor((this.calibration!.samples.length - row) / batch) * batch;
       while (row < until) {
-        const steps = pace.next((until - row) / batch);
+        const steps = chunkSizer.next((until - row) / batch);
         const request = { seed: 0, epoch: 0, shuffle: false, firstRow: row, steps, firstStep: row };
         const result = await callAsync(() => loop.run(request, cancellation.native), this.where);
-        pace.note(result.steps, result.seconds);
+        chunkSizer.note(result.steps, result.seconds);
         if (result.cancelled) throw aborted(this.where, cancellation.signal ?? AbortSignal.abort());
         row += result.steps * batch;
       }

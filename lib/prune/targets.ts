@@ -60,15 +60,15 @@ function weightsOf(model: Module, all: readonly NamedParameter[]): NamedParamete
       parameter.shape.length >= 2 &&
       parameter.dtype === "f32" &&
       parameter.trainable &&
-      !parameter.form &&
+      !parameter.parametrization &&
       !tables.has(parameter),
   );
 }
 
-function requirePrunable(where: string, name: string, { shape, dtype, form }: Parameter): void {
-  if (form) {
+function requirePrunable(where: string, name: string, { shape, dtype, parametrization }: Parameter): void {
+  if (parametrization) {
     throw new ArgumentError(
-      `${where}: "${name}" is held as ${form.kind} already; prune the model first, then quantize or pack it`,
+      `${where}: "${name}" is held as ${parametrization.kind} already; prune the model first, then quantize or pack it`,
     );
   }
   if (dtype === "f32" && shape.length >= 1) return;

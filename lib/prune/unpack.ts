@@ -22,7 +22,7 @@ type Node = SavedModel["manifest"]["nodes"][number];
  */
 export function unpack<M extends Module>(model: M): M {
   if (!(model instanceof SavedModel)) {
-    const packed = model.namedWeights().find(({ parameter }) => parameter.form?.kind === "sparse");
+    const packed = model.namedWeights().find(({ parameter }) => parameter.parametrization?.kind === "sparse");
     if (!packed) return model;
     throw new ArgumentError(`${where}: "${packed.name}" was packed in this process; take the model that prune gave, before prune.pack`); // prettier-ignore
   }

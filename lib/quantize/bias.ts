@@ -6,7 +6,7 @@ import { array, type NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { overUses, type CalibrationSource, type Use } from "./calibrate.js";
-import type { PackedForm } from "./packed-form.js";
+import type { PackedParametrization } from "./packed-parametrization.js";
 import { exactResult, packedResult } from "./results.js";
 import { biasOf, type Target } from "./targets.js";
 
@@ -21,7 +21,7 @@ interface Sums {
 export async function correctBiases(
   source: CalibrationSource,
   model: Module,
-  packed: ReadonlyMap<Target, PackedForm>,
+  packed: ReadonlyMap<Target, PackedParametrization>,
 ): Promise<ReadonlySet<Target>> {
   const targets = [...packed.keys()].filter(({ parameter }) => biasOf(model, parameter) !== undefined);
   const found = new Map<Target, Sums>();
@@ -56,8 +56,8 @@ export async function correctBiases(
 }
 
 // Quantized minus float result, the mean over all but samples and outputs, [samples, O].
-function errorOf(use: Use, parameter: Parameter, form: PackedForm): Tensor {
-  const error = packedResult(use, form).sub(exactResult(use, parameter));
+function errorOf(use: Use, parameter: Parameter, parametrization: PackedParametrization): Tensor {
+  const error = packedResult(use, parametrization).sub(exactResult(use, parameter));
   if (use.geometry) return error.mean([2, 3]);
   return error.rank === 2 ? error : error.reshape([error.shape[0]!, -1, error.shape.at(-1)!]).mean(1);
 }

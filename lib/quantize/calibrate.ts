@@ -7,7 +7,7 @@ import type { Module } from "../nn/index.js";
 import { feed } from "../nn/input.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
-import type { Conv2dGeometry, Form } from "../tensor/form.js";
+import type { Conv2dGeometry, Parametrization } from "../tensor/parametrization.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -20,8 +20,8 @@ export interface Use {
   readonly rowsFirst: boolean;
 }
 
-/** A form that leaves everything as it is and remembers what the weight met. */
-class Tap implements Form {
+/** A parametrization that leaves everything as it is and remembers what the weight met. */
+class Tap implements Parametrization {
   readonly kind = "tap";
   readonly packed = false;
   readonly parts = {};
@@ -85,7 +85,9 @@ export async function overUses(
 ): Promise<void> {
   const x = inputsOf(where, samples);
   const taps = new Map(parameters.map((parameter) => [parameter, new Tap()] as const));
-  const forms = new Map([...taps].map(([parameter, tap]) => [parameter, parameter.exchangeForm(tap)] as const));
+  const parametrizations = new Map(
+    [...taps].map(([parameter, tap]) => [parameter, parameter.exchangeParametrization(tap)] as const),
+  );
   const run = compile(
     (batch: Tensor) => {
       for (const tap of taps.values()) tap.uses.length = 0;
@@ -107,7 +109,7 @@ export async function overUses(
     }
   } finally {
     run.dispose();
-    for (const [parameter, form] of forms) parameter.exchangeForm(form);
+    for (const [parameter, parametrization] of parametrizations) parameter.exchangeParametrization(parametrization);
   }
 }
 

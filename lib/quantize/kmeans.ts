@@ -3,19 +3,23 @@
 import type { NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import { currentTrace } from "../tensor/trace.js";
-import type { FakeForm } from "./fake-form.js";
+import type { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
 import { groupScales } from "./grid.js";
 import { grouped, ungrouped } from "./layout.js";
 import type { Target } from "./targets.js";
 
 /** The table f32 [entries] of a target's weight, ascending, in units of the scale. */
-export async function learnTable(where: string, target: Target, form: FakeForm): Promise<NdArray> {
+export async function learnTable(
+  where: string,
+  target: Target,
+  parametrization: FakeQuantizedParametrization,
+): Promise<NdArray> {
   const { scheme, layout, parameter } = target;
   const { grid } = scheme;
   if (grid.kind !== "learned") throw new TypeError("the scheme has a table of its own");
   const find = compile(
     () => {
-      const blocks = grouped(form.scaled(currentTrace(where).parameter(parameter)), layout); // (N, G, group)
+      const blocks = grouped(parametrization.scaled(currentTrace(where).parameter(parameter)), layout); // (N, G, group)
       const scale = groupScales(blocks, layout, scheme); // (N, G, 1)
       const weight = scale.div(scale.max()).square().broadcastTo(blocks.shape);
       const flat = [blocks.div(scale), weight].map((t) => ungrouped(t, layout).reshape([-1]));

@@ -1,14 +1,14 @@
-// From a fake-quantized weight to its packed form, in one compiled program off the event loop: the same steps, the same integers.
+// From a fake-quantized weight to its packed parametrization, in one compiled program off the event loop: the same steps, the same integers.
 import { keptElements, keptPositions, packBits, packMask } from "../ops/bits.js";
 import { array, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
-import type { FakeForm } from "./fake-form.js";
+import type { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
 import { codesOf, type Steps } from "./grid.js";
 import type { Layout } from "./layout.js";
-import { PackedForm, type PackedParts } from "./packed-form.js";
+import { PackedParametrization, type PackedParts } from "./packed-parametrization.js";
 import { float8Bytes, float8Table } from "./tables.js";
 
 /** Whether a mask hides all of a weight. */
@@ -31,24 +31,24 @@ function holding(values: NdArray): Parameter {
   return parameter;
 }
 
-/** The packed form of a weight that is used as `form` says. Neither is changed. */
+/** The packed parametrization of a weight that is used as `parametrization` says. Neither is changed. */
 export async function pack(
   where: string,
   parameter: Parameter,
-  form: FakeForm,
+  parametrization: FakeQuantizedParametrization,
   options: { readonly rounding?: Rounding | undefined; readonly signal?: AbortSignal | undefined } = {},
-): Promise<PackedForm> {
-  const { scheme, layout } = form;
+): Promise<PackedParametrization> {
+  const { scheme, layout } = parametrization;
   const kept = await keptOf(parameter, layout, scheme.storage);
-  const parts = await emptyParts(form, kept?.length);
+  const parts = await emptyParts(parametrization, kept?.length);
   const program = compile(
     () => {
       const trace = currentTrace(where);
-      const w = form.scaled(trace.parameter(parameter));
-      const steps = form.steps(w);
+      const w = parametrization.scaled(trace.parameter(parameter));
+      const steps = parametrization.steps(w);
       const codes = options.rounding ? options.rounding(w, steps) : codesOf(w, layout, scheme, steps);
       const column = (t: Tensor) => (layout.whole ? t.slice([0, 1]) : t).reshape(parts.scale.shape);
-      const stored = storedCodes(codes, form);
+      const stored = storedCodes(codes, parametrization);
       if (kept) {
         const inRows = keptElements(stored, kept).reshape([1, -1]);
         trace.update(parts.q, packBits(inRows, scheme.storage).reshape([-1]));
@@ -68,7 +68,7 @@ export async function pack(
   } finally {
     program.dispose();
   }
-  return new PackedForm(scheme, parameter.shape, layout, parts);
+  return new PackedParametrization(scheme, parameter.shape, layout, parts);
 }
 
 // The elements that a mask keeps, where a bitmap and their codes alone take less room than all codes.
@@ -80,7 +80,10 @@ async function keptOf(parameter: Parameter, { rows, inner }: Layout, storage: nu
   return sparse < (rows * inner * storage) / 8 ? kept : undefined;
 }
 
-async function emptyParts({ scheme, layout, parts: own }: FakeForm, kept: number | undefined): Promise<Parts> {
+async function emptyParts(
+  { scheme, layout, parts: own }: FakeQuantizedParametrization,
+  kept: number | undefined,
+): Promise<Parts> {
   const { grid, storage, per } = scheme;
   const { rows, inner, groups } = layout;
   const each = layout.whole ? [1, 1] : [rows, groups];
@@ -103,7 +106,7 @@ async function emptyParts({ scheme, layout, parts: own }: FakeForm, kept: number
 }
 
 // An 8-bit float is stored as its own byte, the number of its entry in the ascending table turned into sign and magnitude.
-function storedCodes(codes: Tensor, { scheme: { grid } }: FakeForm): Tensor {
+function storedCodes(codes: Tensor, { scheme: { grid } }: FakeQuantizedParametrization): Tensor {
   if (grid.kind !== "table" || !grid.float8) return codes;
   const { zero } = float8Table(grid.float8);
   const offset = codes.cast("f32").sub(zero);

@@ -4,13 +4,13 @@ import { withCalibration } from "../data/sources/in-memory.js";
 import { recordStep } from "../info/index.js";
 import type { Module } from "../nn/index.js";
 import { requireSound } from "../nn/sound.js";
-import { ZeroForm } from "../tensor/zero-form.js";
-import { FakeForm } from "./fake-form.js";
+import { ZeroParametrization } from "../tensor/zero-parametrization.js";
+import { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
 import { isHidden, pack } from "./pack.js";
-import { PackedForm } from "./packed-form.js";
+import { PackedParametrization } from "./packed-parametrization.js";
 import {
-  formsFor,
-  formsOf,
+  parametrizationsFor,
+  parametrizationsOf,
   planFor,
   requireModel,
   requireSoundInputs,
@@ -51,8 +51,8 @@ export async function prepare<Model extends Module>(
   const work = model.clone().assignNames();
   try {
     const targets = targetsOf(where, work, choice, options);
-    const { forms } = await formsFor(planFor(where, work, rest), targets, { lsq });
-    for (const [target, form] of forms) target.parameter.setForm(form);
+    const { parametrizations } = await parametrizationsFor(planFor(where, work, rest), targets, { lsq });
+    for (const [target, parametrization] of parametrizations) target.parameter.setParametrization(parametrization);
     recordStep(work, "fakeQuantize", { schemes: schemesOf(targets), lsq });
     return work;
   } catch (thrown) {
@@ -73,19 +73,19 @@ export async function convert<Model extends Module>(
   const where = "quantize.convert";
   requireModel(where, model);
   checkOptions(where, options, ["signal"]);
-  if (formsOf(model, FakeForm).length === 0) {
-    const packed = formsOf(model, PackedForm).length > 0;
+  if (parametrizationsOf(model, FakeQuantizedParametrization).length === 0) {
+    const packed = parametrizationsOf(model, PackedParametrization).length > 0;
     throw new ArgumentError(
       `${where}: the model has ${packed ? "packed weights already" : "no fake-quantized weight"}; give it what quantize.prepare(model, scheme) returned`,
     );
   }
-  const fake = formsOf(model, FakeForm);
+  const fake = parametrizationsOf(model, FakeQuantizedParametrization);
   await requireSound(where, model, fake.flatMap(([parameter, { parts }]) => [parameter, ...Object.values(parts)])); // prettier-ignore
   const work = model.clone();
   try {
-    for (const [parameter, form] of formsOf(work, FakeForm)) {
-      const packed = (await isHidden(parameter)) ? new ZeroForm(parameter.shape) : await pack(where, parameter, form, options); // prettier-ignore
-      parameter.setForm(packed);
+    for (const [parameter, parametrization] of parametrizationsOf(work, FakeQuantizedParametrization)) {
+      const packed = (await isHidden(parameter)) ? new ZeroParametrization(parameter.shape) : await pack(where, parameter, parametrization, options); // prettier-ignore
+      parameter.setParametrization(packed);
     }
     // The integers are those that training saw: its figures hold.
     recordStep(work, "quantize", {}, work.info.metrics);

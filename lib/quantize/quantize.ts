@@ -10,11 +10,11 @@ import { requireFiniteSamples } from "../tensor/finite.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { aborted } from "../tensor/program.js";
-import { ZeroForm } from "../tensor/zero-form.js";
+import { ZeroParametrization } from "../tensor/zero-parametrization.js";
 import { correctBiases } from "./bias.js";
 import { inputsOf, type CalibrationSource } from "./calibrate.js";
-import type { FakeForm } from "./fake-form.js";
-import { fakeForm } from "./forms.js";
+import type { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
+import { fakeQuantized } from "./parametrizations.js";
 import type { Method } from "./methods.js";
 import { inputRanges } from "./moments.js";
 import { inputSteps, minMax, type Observer } from "./observers.js";
@@ -83,15 +83,15 @@ export function requireModel(where: string, model: unknown): asserts model is Mo
 
 /** Forms by target, and what there is to say of each. */
 export interface Forms {
-  readonly forms: Map<Target, FakeForm>;
+  readonly parametrizations: Map<Target, FakeQuantizedParametrization>;
   readonly notes: ReadonlyMap<Target, string>;
 }
 
 /**
- * The forms that the weights of `work` get, with channels scaled by `smooth`; the model's own forms are untouched. Static inputs that
+ * The parametrizations that the weights of `work` get, with channels scaled by `smooth`; the model's own parametrizations are untouched. Static inputs that
  * were 0 in all samples have no range: they are scaled row by row.
  */
-export async function formsFor(
+export async function parametrizationsFor(
   { where, source, observer }: Plan,
   targets: readonly Target[],
   { lsq = false, smooth = new Map<Target, NdArray>() } = {},
@@ -104,16 +104,19 @@ export async function formsFor(
       ? new Map<Target, never>()
       : await inputRanges(source(undefined, "static activations"), statics, smooth, observer);
   for (const target of statics) if (!ranges.has(target)) refuseStatic(where, target);
-  const forms = new Map<Target, FakeForm>();
+  const parametrizations = new Map<Target, FakeQuantizedParametrization>();
   for (const target of targets) {
     const range = ranges.get(target);
     const scheme =
       range && range[0] === range[1] ? ({ ...target.scheme, activations: "dynamic" } as const) : target.scheme;
     if (scheme !== target.scheme) notes.set(target, "its inputs were 0 in all samples, so they have no range and are scaled row by row (dynamic)"); // prettier-ignore
     const input = scheme.activations === "static" ? inputSteps(range!, isAffineInput(scheme)) : undefined;
-    forms.set(target, await fakeForm(where, { ...target, scheme }, { input, smooth: smooth.get(target) }, lsq));
+    parametrizations.set(
+      target,
+      await fakeQuantized(where, { ...target, scheme }, { input, smooth: smooth.get(target) }, lsq),
+    );
   }
-  return { forms, notes };
+  return { parametrizations, notes };
 }
 
 function refuseStatic(where: string, { name }: Target): never {
@@ -153,7 +156,7 @@ export async function quantizeModel<Model extends Module>(
     const plan = planFor(where, work, options);
     const { hidden, targets } = await hide(targetsOf(where, work, choice, options));
     const outcomes = await solve(plan, work, targets);
-    for (const [target, { form }] of outcomes) target.parameter.setForm(form);
+    for (const [target, { parametrization }] of outcomes) target.parameter.setParametrization(parametrization);
     keepReport(work, [...hidden, ...[...outcomes].map(([target, outcome]) => layerReport(target, outcome))]);
     const methods = plan.methods.map(({ name }) => name);
     recordStep(work, "quantize", { schemes: schemesOf(targets), ...(methods.length > 0 && { methods }) });
@@ -169,8 +172,8 @@ export const schemesOf = (targets: readonly Target[]): string[] => [
   ...new Set(targets.map(({ scheme }) => scheme.name)),
 ];
 
-const layerReport = ({ name }: Target, { form, ...rest }: Outcome): LayerReport => {
-  return { name, scheme: describeScheme(form.scheme), ...rest };
+const layerReport = ({ name }: Target, { parametrization, ...rest }: Outcome): LayerReport => {
+  return { name, scheme: describeScheme(parametrization.scheme), ...rest };
 };
 
 /** @throws NonFiniteError for weights or samples that are NaN or infinite. */
@@ -197,7 +200,7 @@ async function hide(all: readonly Target[]): Promise<{ hidden: LayerReport[]; ta
       targets.push(target);
       continue;
     }
-    parameter.setForm(new ZeroForm(parameter.shape));
+    parameter.setParametrization(new ZeroParametrization(parameter.shape));
     hidden.push({ name, scheme: "zeros", methods: [], notes: ["its mask hides all of it: nothing is kept"] });
   }
   return { hidden, targets };
@@ -211,16 +214,20 @@ async function solve(plan: Plan, work: Module, targets: readonly Target[]): Prom
     return method && { method, source: source(method.calibrate, method.name) };
   };
   const [tuning, shift] = [{ scaling: by("scaling"), compensation: by("compensate") }, by("shiftBias")];
-  const { forms, notes } = await formsFor(plan, targets);
-  const plain = await packNearest({ where, signal }, forms);
-  for (const form of forms.values()) form.dispose();
-  const outcomes = await tune(tuning, plain, async (smooth) => (await formsFor(plan, targets, { smooth })).forms);
+  const { parametrizations, notes } = await parametrizationsFor(plan, targets);
+  const plain = await packNearest({ where, signal }, parametrizations);
+  for (const parametrization of parametrizations.values()) parametrization.dispose();
+  const outcomes = await tune(
+    tuning,
+    plain,
+    async (smooth) => (await parametrizationsFor(plan, targets, { smooth })).parametrizations,
+  );
   for (const [target, note] of notes) {
     const outcome = outcomes.get(target)!;
     outcomes.set(target, { ...outcome, notes: [note, ...outcome.notes] });
   }
   if (!shift) return outcomes;
-  const packed = new Map([...outcomes].map(([target, { form }]) => [target, form] as const));
+  const packed = new Map([...outcomes].map(([target, { parametrization }]) => [target, parametrization] as const));
   const corrected = await correctBiases(shift.source, work, packed);
   for (const [target, outcome] of outcomes) {
     const { methods: used, notes: said } = outcome;
@@ -232,8 +239,10 @@ async function solve(plan: Plan, work: Module, targets: readonly Target[]): Prom
   return outcomes;
 }
 
-/** Parameters by the form that they have. */
-export const formsOf = <Kind>(model: Module, kind: new (...args: never[]) => Kind): [Parameter, Kind][] =>
+/** Parameters by the parametrization that they have. */
+export const parametrizationsOf = <Kind>(model: Module, kind: new (...args: never[]) => Kind): [Parameter, Kind][] =>
   model
     .namedWeights()
-    .flatMap(({ parameter }) => (parameter.form instanceof kind ? [[parameter, parameter.form]] : []));
+    .flatMap(({ parameter }) =>
+      parameter.parametrization instanceof kind ? [[parameter, parameter.parametrization]] : [],
+    );

@@ -2,7 +2,7 @@
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { overUses, type CalibrationSource, type Use } from "./calibrate.js";
-import type { PackedForm } from "./packed-form.js";
+import type { PackedParametrization } from "./packed-parametrization.js";
 import type { Target } from "./targets.js";
 
 /** The float layer's result for one use, without its bias. */
@@ -14,24 +14,24 @@ export function exactResult({ x, geometry }: Use, parameter: Parameter): Tensor 
 }
 
 /** The same with a packed weight. */
-export function packedResult({ x, geometry }: Use, form: PackedForm): Tensor {
-  return geometry ? form.conv2d(x, undefined, geometry)! : form.matmul(x, undefined, true)!;
+export function packedResult({ x, geometry }: Use, parametrization: PackedParametrization): Tensor {
+  return geometry ? parametrization.conv2d(x, undefined, geometry)! : parametrization.matmul(x, undefined, true)!;
 }
 
 /** Squared errors of a layer's result over calibration. */
 export interface ResultErrors {
-  /** Σ (y − y exact)² of each form, in their order. */
+  /** Σ (y − y exact)² of each parametrization, in their order. */
   readonly errors: readonly number[];
   /** Σ y² of the exact result. */
   readonly size: number;
 }
 
-/** The errors that packed forms of each target make; targets that no product met are left out. */
+/** The errors that packed parametrizations of each target make; targets that no product met are left out. */
 export async function resultErrors(
   source: CalibrationSource,
-  forms: ReadonlyMap<Target, readonly PackedForm[]>,
+  parametrizations: ReadonlyMap<Target, readonly PackedParametrization[]>,
 ): Promise<Map<Target, ResultErrors>> {
-  const targets = [...forms.keys()];
+  const targets = [...parametrizations.keys()];
   const sums = new Map<Target, number[]>();
   const measure = (uses: ReadonlyMap<Parameter, readonly Use[]>) =>
     Object.fromEntries(
@@ -40,7 +40,9 @@ export async function resultErrors(
         if (met.length === 0) return [];
         const parts = met.map((use) => {
           const exact = exactResult(use, target.parameter);
-          const each = forms.get(target)!.map((form) => packedResult(use, form).sub(exact).square().sum());
+          const each = parametrizations
+            .get(target)!
+            .map((parametrization) => packedResult(use, parametrization).sub(exact).square().sum());
           return [exact.square().sum(), ...each];
         });
         const total = parts.reduce((a, b) => a.map((sum, j) => sum.add(b[j]!)));

@@ -6,7 +6,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { CalibrationSource } from "./calibrate.js";
 import { fakeQuantize, fixedTable, stepsOf } from "./grid.js";
 import { learnTable } from "./kmeans.js";
-import { FakeForm } from "./fake-form.js";
+import { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
 import type { Method } from "./methods.js";
 import { channelStatistics, secondMoments, type ChannelStatistics } from "./moments.js";
 import { columnPeaks, scaleColumns } from "./smoothing.js";
@@ -124,5 +124,5 @@ async function tableFor(where: string, target: Target, inverse: NdArray): Promis
   if (scheme.grid.kind !== "learned") return fixedTable(scheme.grid) ?? array([0]);
   using smooth = new Parameter(inverse.shape, { trainable: false });
   smooth.write(inverse);
-  return await learnTable(where, target, new FakeForm(scheme, layout, { smooth }));
+  return await learnTable(where, target, new FakeQuantizedParametrization(scheme, layout, { smooth }));
 }

@@ -12,8 +12,14 @@ import { countOf, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { inputsOf } from "./calibrate.js";
-import { PackedForm } from "./packed-form.js";
-import { formsOf, quantizeModel, requireModel, requireSoundInputs, type QuantizeOptions } from "./quantize.js";
+import { PackedParametrization } from "./packed-parametrization.js";
+import {
+  parametrizationsOf,
+  quantizeModel,
+  requireModel,
+  requireSoundInputs,
+  type QuantizeOptions,
+} from "./quantize.js";
 import { describeScheme, requireScheme, type Scheme } from "./scheme.js";
 import { targetsOf } from "./targets.js";
 import { alignedRows } from "../tensor/text-table.js";
@@ -125,7 +131,10 @@ async function tried(model: Module, name: string, scheme: Scheme, trial: Trial):
   const quantized = await quantizeModel(model, only, rest);
   try {
     const got = await resultsOf(quantized, calibrate, options);
-    const bytes = formsOf(quantized, PackedForm).reduce((sum, [, form]) => sum + form.bytes, 0);
+    const bytes = parametrizationsOf(quantized, PackedParametrization).reduce(
+      (sum, [, parametrization]) => sum + parametrization.bytes,
+      0,
+    );
     const parts = got.map((y, i) => squaredError(y, wanted[i]!));
     const count = got.reduce((sum, y) => sum + countOf(y.shape), 0);
     return { name, scheme, bytes, error: parts.reduce((a, b) => a + b, 0) / count };

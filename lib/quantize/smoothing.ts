@@ -1,6 +1,6 @@
 // Scaling of a layer's input channels, undone in its weights: (x / s) · (s w). SmoothQuant (Xiao et al. 2022) chooses s so that
 // outliers of the inputs move into the weights, AWQ (Lin et al. 2023) so that weights of large inputs keep more precision.
-// A form keeps 1 / s, f32 [C], for the inputs.
+// A parametrization keeps 1 / s, f32 [C], for the inputs.
 import type { Tensor } from "../tensor/tensor.js";
 
 /** Inputs [N, C, H, W] of a convolution, or […, C], times a vector [C]. */

@@ -1,6 +1,6 @@
 // Which parameters are quantized: the weights of products and convolutions, picked by name where the caller wants.
 import { ArgumentError } from "../errors.js";
-import { Embedding, Module, Statistic, type ParameterMatches } from "../nn/index.js";
+import { Embedding, Module, Buffer, type ParameterMatches } from "../nn/index.js";
 import { selectParameters } from "../nn/match.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
@@ -41,9 +41,12 @@ export interface Target {
 export function targetsOf(where: string, model: Module, choice: SchemeChoice, selection: Selection): Target[] {
   if (typeof choice !== "function" || schemeMakers.has(choice)) requireScheme(where, choice);
   const embeddings = new Set(model.namedModules().flatMap(({ module }) => (module instanceof Embedding ? [module.weight] : []))); // prettier-ignore
-  const named = model.namedWeights().filter(({ parameter }) => !(parameter instanceof Statistic));
+  const named = model.namedWeights().filter(({ parameter }) => !(parameter instanceof Buffer));
   const isWeight = (parameter: Parameter) =>
-    !parameter.form && parameter.dtype === "f32" && parameter.shape.length >= 2 && countOf(parameter.shape) > 0;
+    !parameter.parametrization &&
+    parameter.dtype === "f32" &&
+    parameter.shape.length >= 2 &&
+    countOf(parameter.shape) > 0;
   const { match, keep, integers = "faster" } = selection;
   requireOneOf(where, "integers", integers, ["faster", "all"]);
   const kept = new Set(keep === undefined ? [] : selectParameters(where, "keep", keep, named));
@@ -95,9 +98,9 @@ function refuseIntegers(where: string, name: string, { activations }: Scheme, { 
 }
 
 function refuse(where: string, name: string, parameter: Parameter): never {
-  if (parameter.form) {
+  if (parameter.parametrization) {
     throw new ArgumentError(
-      `${where}: "${name}" is held as ${parameter.form.kind} already; quantize the model that it was made from, or leave it out by keep`,
+      `${where}: "${name}" is held as ${parameter.parametrization.kind} already; quantize the model that it was made from, or leave it out by keep`,
     );
   }
   throw new ArgumentError(

@@ -5,22 +5,22 @@ import type { NdArray } from "../tensor/nd-array.js";
 import { gatherRows } from "../data/rows.js";
 import { inputsOf, type CalibrationSource } from "./calibrate.js";
 import { compensated } from "./compensate.js";
-import type { FakeForm } from "./fake-form.js";
+import type { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
 import type { Method } from "./methods.js";
 import { channelStatistics } from "./moments.js";
 import { pack } from "./pack.js";
-import type { PackedForm } from "./packed-form.js";
+import type { PackedParametrization } from "./packed-parametrization.js";
 import { resultErrors, type ResultErrors } from "./results.js";
 import { scalings } from "./scalings.js";
 import type { Target } from "./targets.js";
 
 type ByTarget<T> = Map<Target, T>;
 
-/** Forms for targets with scaled channels; made by `formsFor`. */
-export type MakeForms = (smooth: ByTarget<NdArray>) => Promise<ByTarget<FakeForm>>;
+/** Forms for targets with scaled channels; made by `parametrizationsFor`. */
+export type MakeForms = (smooth: ByTarget<NdArray>) => Promise<ByTarget<FakeQuantizedParametrization>>;
 
-const disposeAll = (forms: Iterable<{ dispose(): void }>) => {
-  for (const form of forms) form.dispose();
+const disposeAll = (parametrizations: Iterable<{ dispose(): void }>) => {
+  for (const parametrization of parametrizations) parametrization.dispose();
 };
 
 /** Every other row from the first or second on. */
@@ -30,13 +30,14 @@ function half(source: CalibrationSource, first: 0 | 1): CalibrationSource {
   return { ...source, samples: gatherRows(x, rows), sampleOf: (row) => rows[row]! };
 }
 
-/** The packed forms of targets rounded to nearest. */
+/** The packed parametrizations of targets rounded to nearest. */
 export async function packNearest(
   { where, signal }: Pick<CalibrationSource, "where" | "signal">,
-  forms: ReadonlyMap<Target, FakeForm>,
-): Promise<ByTarget<PackedForm>> {
-  const packed: ByTarget<PackedForm> = new Map();
-  for (const [target, form] of forms) packed.set(target, await pack(where, target.parameter, form, { signal }));
+  parametrizations: ReadonlyMap<Target, FakeQuantizedParametrization>,
+): Promise<ByTarget<PackedParametrization>> {
+  const packed: ByTarget<PackedParametrization> = new Map();
+  for (const [target, parametrization] of parametrizations)
+    packed.set(target, await pack(where, target.parameter, parametrization, { signal }));
   return packed;
 }
 
@@ -44,22 +45,24 @@ export async function packNearest(
 export async function provenScalings(
   source: CalibrationSource,
   method: Method,
-  plain: ReadonlyMap<Target, PackedForm>,
-  makeForms: MakeForms,
+  plain: ReadonlyMap<Target, PackedParametrization>,
+  makeParametrizations: MakeForms,
 ): Promise<ByTarget<NdArray>> {
   if (inputsOf(source.where, source.samples).shape[0]! < 2) return new Map();
   const halves = [half(source, 0), half(source, 1)] as const;
   const gains = new Map<Target, number>();
   for (const [found, tried] of [halves, [halves[1], halves[0]]] as const) {
-    const forms = await makeForms(await scalings(found, [...plain.keys()], method));
-    const packed = await packNearest(source, forms);
+    const parametrizations = await makeParametrizations(await scalings(found, [...plain.keys()], method));
+    const packed = await packNearest(source, parametrizations);
     try {
-      const pairs = new Map([...plain].map(([target, form]) => [target, [form, packed.get(target)!]] as const));
+      const pairs = new Map(
+        [...plain].map(([target, parametrization]) => [target, [parametrization, packed.get(target)!]] as const),
+      );
       for (const [target, { errors }] of await resultErrors(tried, pairs)) {
         gains.set(target, (gains.get(target) ?? 0) + errors[0]! - errors[1]!);
       }
     } finally {
-      disposeAll(forms.values());
+      disposeAll(parametrizations.values());
       disposeAll(packed.values());
     }
   }
@@ -67,19 +70,22 @@ export async function provenScalings(
   return better.length === 0 ? new Map() : await scalings(source, better, method);
 }
 
-/** Packed forms rounded by GPTQ; those of targets that no product met are rounded to nearest. */
+/** Packed parametrizations rounded by GPTQ; those of targets that no product met are rounded to nearest. */
 export async function packCompensated(
   source: CalibrationSource,
   { compensate }: Method,
-  forms: ReadonlyMap<Target, FakeForm>,
+  parametrizations: ReadonlyMap<Target, FakeQuantizedParametrization>,
   smooth: ByTarget<NdArray>,
-): Promise<ByTarget<PackedForm>> {
+): Promise<ByTarget<PackedParametrization>> {
   const { where, signal } = source;
-  const roundings = await compensated(source, [...forms.keys()], smooth, compensate!);
+  const roundings = await compensated(source, [...parametrizations.keys()], smooth, compensate!);
   try {
-    const packed: ByTarget<PackedForm> = new Map();
-    for (const [target, form] of forms) {
-      packed.set(target, await pack(where, target.parameter, form, { rounding: roundings.for(target), signal }));
+    const packed: ByTarget<PackedParametrization> = new Map();
+    for (const [target, parametrization] of parametrizations) {
+      packed.set(
+        target,
+        await pack(where, target.parameter, parametrization, { rounding: roundings.for(target), signal }),
+      );
     }
     return packed;
   } finally {
@@ -92,7 +98,7 @@ export const unseen = (peaks: Float64Array): number => peaks.filter((peak) => pe
 
 /** What came of a target's methods. */
 export interface Outcome {
-  readonly form: PackedForm;
+  readonly parametrization: PackedParametrization;
   readonly methods: readonly string[];
   readonly error?: number;
   readonly plainError?: number;
@@ -105,23 +111,28 @@ export interface Tuning {
   readonly compensation?: { readonly method: Method; readonly source: CalibrationSource } | undefined;
 }
 
-/** The better of two forms for every target: `plain`, rounded to nearest, or what the methods make of it. The other is disposed of. */
+/** The better of two parametrizations for every target: `plain`, rounded to nearest, or what the methods make of it. The other is disposed of. */
 export async function tune(
   { scaling, compensation }: Tuning,
-  plain: ReadonlyMap<Target, PackedForm>,
-  makeForms: MakeForms,
+  plain: ReadonlyMap<Target, PackedParametrization>,
+  makeParametrizations: MakeForms,
 ): Promise<ByTarget<Outcome>> {
   const judge = compensation ?? scaling;
-  if (!judge) return new Map([...plain].map(([target, form]) => [target, { form, methods: [], notes: [] }]));
+  if (!judge)
+    return new Map(
+      [...plain].map(([target, parametrization]) => [target, { parametrization, methods: [], notes: [] }]),
+    );
   const smooth: ByTarget<NdArray> = scaling
-    ? await provenScalings(scaling.source, scaling.method, plain, makeForms)
+    ? await provenScalings(scaling.source, scaling.method, plain, makeParametrizations)
     : new Map<Target, NdArray>();
-  const forms = await makeForms(smooth);
+  const parametrizations = await makeParametrizations(smooth);
   try {
     const tuned = compensation
-      ? await packCompensated(compensation.source, compensation.method, forms, smooth)
-      : await packNearest(judge.source, forms);
-    const pairs = new Map([...plain].map(([target, form]) => [target, [form, tuned.get(target)!]] as const));
+      ? await packCompensated(compensation.source, compensation.method, parametrizations, smooth)
+      : await packNearest(judge.source, parametrizations);
+    const pairs = new Map(
+      [...plain].map(([target, parametrization]) => [target, [parametrization, tuned.get(target)!]] as const),
+    );
     const errors = await resultErrors(judge.source, pairs);
     const seen = await channelStatistics(judge.source, [...plain.keys()]);
     const outcomes: ByTarget<Outcome> = new Map();
@@ -132,12 +143,12 @@ export async function tune(
     }
     return outcomes;
   } finally {
-    disposeAll(forms.values());
+    disposeAll(parametrizations.values());
   }
 }
 
 interface Trial {
-  readonly pair: readonly [plain: PackedForm, tuned: PackedForm];
+  readonly pair: readonly [plain: PackedParametrization, tuned: PackedParametrization];
   readonly names: { readonly scaling: string | undefined; readonly compensation: string | undefined };
   readonly scaled: boolean;
   readonly found: ResultErrors | undefined;
@@ -146,9 +157,13 @@ interface Trial {
 
 function judged({ pair: [plain, tuned], names, scaled, found, peaks }: Trial): Outcome {
   const rounded = "the weight is rounded to nearest";
-  const keep = (form: PackedForm, other: PackedForm, rest: Omit<Outcome, "form">): Outcome => {
+  const keep = (
+    parametrization: PackedParametrization,
+    other: PackedParametrization,
+    rest: Omit<Outcome, "parametrization">,
+  ): Outcome => {
     other.dispose();
-    return { form, ...rest };
+    return { parametrization, ...rest };
   };
   if (!found || !peaks) return keep(plain, tuned, { methods: [], notes: [`no product x · wᵀ or convolution met it in calibration: ${rounded}`] }); // prettier-ignore
   const [plainError, error] = found.errors.map((sum) => (found.size > 0 ? sum / found.size : 0)) as [number, number];

@@ -1,7 +1,7 @@
 // How fast loaded models are beside each other. They take turns, A B C, A B C, …: what slows the machine down for a while slows all
 // of them, and a ratio within one round is worth more than two medians from different minutes. Each round begins one model later.
 import { setImmediate } from "node:timers/promises";
-import type { Served } from "../artifact/index.js";
+import type { LoadedModel } from "../artifact/index.js";
 import { AbortedError, ArgumentError, checkOptions } from "../errors.js";
 import { requireCount } from "../ops/require.js";
 import { NdArray } from "../tensor/nd-array.js";
@@ -10,7 +10,7 @@ import { quantile, spreadOf, type Spread } from "./spread.js";
 /** A model that takes part in {@link compareSpeed}. */
 export interface Contender {
   readonly name: string;
-  readonly model: Served;
+  readonly model: LoadedModel;
   /** Samples `[n, …]`: the first is what latency is measured with, up to `batch` of them throughput. */
   readonly x: NdArray;
 }

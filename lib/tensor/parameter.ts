@@ -1,11 +1,11 @@
 // State of a model that lives in the engine: weights, running statistics.
-// Long because it holds its values, its mask and its form, and each can be read, written, copied and freed.
+// Long because it holds its values, its mask and its parametrization, and each can be read, written, copied and freed.
 import { ArgumentError, DTypeError, DisposedError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import { addon, call, type NativeVariable } from "../native/index.js";
 import { requireExact } from "./conversion.js";
 import { requireDType, type DType, type HostData } from "./dtype.js";
-import type { Form } from "./form.js";
+import type { Parametrization } from "./parametrization.js";
 import { NdArray, checkShape, countOf, showShape, type Shape } from "./nd-array.js";
 import { inspect, printArray } from "./print.js";
 import { Program } from "./program.js";
@@ -59,7 +59,7 @@ export class Parameter {
   private optimized: boolean;
   private held: NativeVariable | undefined;
   private maskHeld: NativeVariable | undefined;
-  private formHeld: Form | undefined;
+  private parametrizationHeld: Parametrization | undefined;
   private disposed = false;
 
   constructor(shape: Shape, options: ParameterOptions = {}) {
@@ -77,7 +77,7 @@ export class Parameter {
     }
   }
 
-  /** Extents, whatever its form. */
+  /** Extents, whatever its parametrization. */
   get shape(): Shape {
     return this.extents;
   }
@@ -96,7 +96,7 @@ export class Parameter {
     if (this.held) return this.held;
     this.requireLife();
     throw new ArgumentError(
-      `parameter${this.quoted}: it is held as ${this.formHeld?.kind}, so its own numbers are gone; read() gives them back`,
+      `parameter${this.quoted}: it is held as ${this.parametrizationHeld?.kind}, so its own numbers are gone; read() gives them back`,
     );
   }
 
@@ -109,7 +109,8 @@ export class Parameter {
     this.requireLife();
     this.label = name;
     if (this.held) this.held.name = name;
-    for (const [part, parameter] of Object.entries(this.formHeld?.parts ?? {})) parameter.name = `${name}.${part}`;
+    for (const [part, parameter] of Object.entries(this.parametrizationHeld?.parts ?? {}))
+      parameter.name = `${name}.${part}`;
   }
 
   /** Number of elements. */
@@ -118,30 +119,30 @@ export class Parameter {
   }
 
   /** How its values are held and used; undefined for plain numbers. */
-  get form(): Form | undefined {
-    return this.formHeld;
+  get parametrization(): Parametrization | undefined {
+    return this.parametrizationHeld;
   }
 
-  /** Whether its own numbers are gone, and the parts of its form stand for them. */
+  /** Whether its own numbers are gone, and the parts of its parametrization stand for them. */
   get packed(): boolean {
-    return this.formHeld?.packed ?? false;
+    return this.parametrizationHeld?.packed ?? false;
   }
 
   /**
-   * Holds it in another form; the former one is freed. A packed form frees the numbers as well, and stays.
+   * Holds it in another parametrization; the former one is freed. A packed parametrization frees the numbers as well, and stays.
    *
    * @throws ArgumentError if it is packed; DisposedError
    */
-  setForm(form: Form | undefined): void {
+  setParametrization(parametrization: Parametrization | undefined): void {
     this.requireLife();
     if (this.packed) {
       throw new ArgumentError(
-        `parameter${this.quoted}: it is held as ${this.formHeld!.kind} already; start from the model that was not packed`,
+        `parameter${this.quoted}: it is held as ${this.parametrizationHeld!.kind} already; start from the model that was not packed`,
       );
     }
-    this.formHeld?.dispose();
-    this.formHeld = form;
-    if (form?.packed) {
+    this.parametrizationHeld?.dispose();
+    this.parametrizationHeld = parametrization;
+    if (parametrization?.packed) {
       this.setMask(undefined);
       this.held?.dispose();
       this.held = undefined;
@@ -150,12 +151,12 @@ export class Parameter {
   }
 
   /**
-   * @internal Puts another form in place for a while, to look at what it meets; the one that was there is handed out unharmed, and
+   * @internal Puts another parametrization in place for a while, to look at what it meets; the one that was there is handed out unharmed, and
    * put back by the same way.
    */
-  exchangeForm(form: Form | undefined): Form | undefined {
-    const former = this.formHeld;
-    this.formHeld = form;
+  exchangeParametrization(parametrization: Parametrization | undefined): Parametrization | undefined {
+    const former = this.parametrizationHeld;
+    this.parametrizationHeld = parametrization;
     return former;
   }
 
@@ -204,12 +205,12 @@ export class Parameter {
     return held;
   }
 
-  /** Its value in the function being traced, as its form gives it. @throws ArgumentError outside of a trace. */
+  /** Its value in the function being traced, as its parametrization gives it. @throws ArgumentError outside of a trace. */
   tensor(): Tensor {
     return currentTrace("parameter").value(this);
   }
 
-  /** Its own numbers in the function being traced, from which its form starts; undefined when it is packed. */
+  /** Its own numbers in the function being traced, from which its parametrization starts; undefined when it is packed. */
   master(): Tensor | undefined {
     return currentTrace("parameter").master(this);
   }
@@ -261,7 +262,8 @@ export class Parameter {
   /** @internal Takes values of another shape, as structured pruning gives; what was compiled before keeps the former ones. */
   become(values: NdArray): void {
     const { name } = this.native;
-    if (this.formHeld) throw new ArgumentError(`parameter${this.quoted}: it has the form ${this.formHeld.kind}`);
+    if (this.parametrizationHeld)
+      throw new ArgumentError(`parameter${this.quoted}: it has the parametrization ${this.parametrizationHeld.kind}`);
     this.setMask(undefined);
     this.held?.dispose();
     this.extents = Object.freeze([...values.shape]);
@@ -273,7 +275,7 @@ export class Parameter {
   [inspect](): string {
     const states = [
       ...(this.disposed ? ["disposed"] : []),
-      ...(this.formHeld ? [this.formHeld.kind] : []),
+      ...(this.parametrizationHeld ? [this.parametrizationHeld.kind] : []),
       ...(this.maskHeld ? ["masked"] : []),
       ...(this.optimized || this.disposed ? [] : ["frozen"]),
     ];
@@ -281,7 +283,7 @@ export class Parameter {
     return this.disposed || this.packed || this.size > MOST_SHOWN ? head : printArray(this.readSync(), head);
   }
 
-  /** A copy with its own values, mask and form. */
+  /** A copy with its own values, mask and parametrization. */
   clone(): Parameter {
     this.requireLife();
     const copy = Object.create(Object.getPrototypeOf(this) as object) as Parameter;
@@ -289,7 +291,7 @@ export class Parameter {
     copy.held = this.held && call(() => this.held!.copy());
     copy.maskHeld = this.maskHeld && call(() => this.maskHeld!.copy());
     copy.applyMask();
-    copy.formHeld = this.formHeld?.clone();
+    copy.parametrizationHeld = this.parametrizationHeld?.clone();
     return copy;
   }
 
@@ -300,7 +302,7 @@ export class Parameter {
     this.held = undefined;
     this.maskHeld?.dispose();
     this.maskHeld = undefined;
-    this.formHeld?.dispose();
+    this.parametrizationHeld?.dispose();
   }
 
   [Symbol.dispose](): void {

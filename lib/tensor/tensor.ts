@@ -9,7 +9,7 @@ import type { OpName } from "../native/operations.js";
 import { centered, clamp, divisorOf, exponentOf, floorDiv, norm, wholeNumbers } from "./composed.js";
 import { requireExact } from "./conversion.js";
 import { requireDType, type DType } from "./dtype.js";
-import type { Form } from "./form.js";
+import type { Parametrization } from "./parametrization.js";
 import { operandInstead, reduceAttrs, requireList, sliceAttrs, tensorMethodsElsewhere } from "./instead.js";
 import { guardAgainstMisuse } from "./misuse.js";
 import { NdArray, showShape, type Shape } from "./nd-array.js";
@@ -24,7 +24,7 @@ export interface Traceable {
   readonly dtype: DType;
   tensor(): Tensor;
   /** How its values are held, if not as plain numbers. */
-  readonly form?: Form | undefined;
+  readonly parametrization?: Parametrization | undefined;
   /** Its own numbers in the trace; undefined when it is packed. */
   master?(): Tensor | undefined;
 }
@@ -267,8 +267,8 @@ export class Tensor {
 
   /** Matrix product over the last two dimensions, leading ones broadcast. (…, M, K) · (…, K, N) → (…, M, N) */
   matmul(other: Tensor | Traceable | NdArray, options: { transA?: boolean; transB?: boolean } = {}): Tensor {
-    if (typeof other === "object" && "form" in other && !options.transA) {
-      const product = other.form?.matmul?.(this, other.master?.(), options.transB ?? false);
+    if (typeof other === "object" && "parametrization" in other && !options.transA) {
+      const product = other.parametrization?.matmul?.(this, other.master?.(), options.transB ?? false);
       if (product) return product;
     }
     return this.trace.apply("matmul", [this, this.operand(other)], {

@@ -36,11 +36,11 @@ export type StepNumber = (step: number, total: number) => number;
 /** What a training run lends to every trace of its step. */
 export interface StepScope {
   /** State that belongs to the run: made when `key` is first asked for, with the run's seed; the same in all of its traces. */
-  companion<T extends Companion>(key: object, make: (seed: number, index: number) => T): T;
+  auxiliary<T extends AuxiliaryModule>(key: object, make: (seed: number, index: number) => T): T;
 }
 
 /** What a run keeps beside its model. */
-export interface Companion {
+export interface AuxiliaryModule {
   dispose(): void;
 }
 
@@ -75,7 +75,7 @@ export class Trace {
   private readonly scopes: string[] = [];
   private readonly captures: { readonly depth: number; readonly layers: Map<string, Tensor> }[] = [];
   private readonly parameters = new Map<Parameter, Tensor>();
-  private readonly formed = new Map<Parameter, Tensor>();
+  private readonly parametrized = new Map<Parameter, Tensor>();
   private readonly used = new Set<Parameter>();
   private readonly updates = new Map<Parameter, Tensor>();
   /** Tensors that were gathered from the ranks of a group, and what they were gathered from. */
@@ -101,18 +101,18 @@ export class Trace {
     return this.handle(call(() => this.graph.input(name, dtype, shape)));
   }
 
-  /** What a parameter stands for, as its form gives it; the same tensor however often it is asked for. */
+  /** What a parameter stands for, as its parametrization gives it; the same tensor however often it is asked for. */
   value(parameter: Parameter): Tensor {
-    const { form } = parameter;
-    if (!form) return this.parameter(parameter);
-    const known = this.formed.get(parameter);
+    const { parametrization } = parameter;
+    if (!parametrization) return this.parameter(parameter);
+    const known = this.parametrized.get(parameter);
     if (known) return known;
-    const tensor = form.tensor(this, this.master(parameter));
-    this.formed.set(parameter, tensor);
+    const tensor = parametrization.tensor(this, this.master(parameter));
+    this.parametrized.set(parameter, tensor);
     return tensor;
   }
 
-  /** A parameter's own numbers, which a form starts from; undefined when it is packed. */
+  /** A parameter's own numbers, which a parametrization starts from; undefined when it is packed. */
   master(parameter: Parameter): Tensor | undefined {
     return parameter.packed ? undefined : this.parameter(parameter);
   }

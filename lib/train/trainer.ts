@@ -8,14 +8,14 @@ import { WeightAverage } from "./averaging.js";
 import { Best } from "./run/best.js";
 import type { Cancellation } from "./run/cancellation.js";
 import type { Checkpointer, CheckpointCost, CheckpointMoment } from "./run/checkpointer.js";
-import { Companions } from "./step/companions.js";
+import { AuxiliaryModules } from "./step/auxiliary-modules.js";
 import { interrupted, withBestWeights } from "./run/endings.js";
 import type { Feed } from "./data/feed.js";
 import type { FitPlan } from "./fit-options.js";
 import type { EpochRecord, Figures, FitResult, StepEvent, ValidationRecord } from "./run/records.js";
 import { Guard, mayRewind, type BadStep } from "./run/guard.js";
 import type { FitHooks } from "./run/hooks.js";
-import { Pace } from "./step/pace.js";
+import { ChunkSizer } from "./step/chunk-sizer.js";
 import { Position } from "./run/position.js";
 import { compareRuns, shareWeights } from "./ranks/rank-checks.js";
 import { progress, type Progress } from "./run/progress.js";
@@ -38,9 +38,9 @@ export class Trainer {
   private readonly cancellation: Cancellation;
   private readonly context: RunContext<StepEvent>;
   private readonly hooks: FitHooks;
-  private readonly pace = new Pace();
+  private readonly chunkSizer = new ChunkSizer();
   private readonly display: Progress;
-  private readonly companions: Companions;
+  private readonly auxiliary: AuxiliaryModules;
   private readonly feed: Feed;
   private readonly loops: Loops;
   private readonly validation: Validation | undefined;
@@ -72,7 +72,7 @@ export class Trainer {
     const { dataset, model, validate } = plan;
     const rows = plan.batchSize * plan.accumulate;
     const types = { ...typesOfData(dataset), ...typesOf(columns) };
-    this.companions = new Companions(plan.seed);
+    this.auxiliary = new AuxiliaryModules(plan.seed);
     this.feed = feedOf(dataset, { ...plan, where, cancellation, rows, keepTargets: false, columns });
     const { stepsPerEpoch } = this.feed;
     this.position = new Position(hooks.firstStep ?? 0, stepsPerEpoch);
@@ -83,7 +83,7 @@ export class Trainer {
         this.average?.follow(trace);
       },
     };
-    const source = { where, plan, columns: types, companions: this.companions, hooks: plan.average ? extended : hooks };
+    const source = { where, plan, columns: types, auxiliary: this.auxiliary, hooks: plan.average ? extended : hooks };
     this.loops = plan.parallel?.kind === "data" ? new ShardedLoops(source, plan.parallel) : new StepLoops(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
@@ -210,14 +210,14 @@ export class Trainer {
 
   /** A native call's worth of steps, at most up to step `until`; none at the end of the epoch, or when the reader has left. */
   private async chunk(until: number): Promise<"steps" | "ended" | "left" | "rewound" | "diverged"> {
-    const { cancellation, position, pace, feed } = this;
+    const { cancellation, position, chunkSizer, feed } = this;
     const { step, epoch, inEpoch } = position;
-    const stretch = await feed.next(epoch, inEpoch, pace.next(until - step));
+    const stretch = await feed.next(epoch, inEpoch, chunkSizer.next(until - step));
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
     if (!stretch) return cancellation.isRaised ? "left" : "ended";
     const ran = await this.loops.run(stretch, epoch, step, cancellation.native);
     if (ran.taken.length > 0) this.best.trained();
-    if (stretch.rows === feed.rowsOfSteps[0]) pace.note(ran.taken.length, ran.seconds);
+    if (stretch.rows === feed.rowsOfSteps[0]) chunkSizer.note(ran.taken.length, ran.seconds);
     const { good, bad } = eventsOf(ran, stretch.rows, position);
     await this.tell(good);
     const met = bad && (await this.meet({ spike: bad.spike, error: notFinite(where, ran, bad) }));
@@ -305,19 +305,19 @@ export class Trainer {
 
   /** Opens checkpoints and log, and goes on where there is something to go on from; the steps that were taken then. */
   private async open(): Promise<number | undefined> {
-    const { plan, hooks, loops, companions, feed } = this;
+    const { plan, hooks, loops, auxiliary, feed } = this;
     if (!plan.checkpoint && plan.resume === false && !plan.log && !plan.parallel) return undefined;
     const graph = loops.program(feed.rowsOfSteps[0]!).graph();
     const [position, best] = [this.position.participant(plan.steps), this.best.participant()];
     const average = this.average?.participant();
     const told = (step: number, cost: CheckpointCost) => this.log?.checkpoint(step, this.position.epoch, cost);
-    const parts = { where, plan, hooks, loops, companions, position, best, average, graph, told };
+    const parts = { where, plan, hooks, loops, auxiliary, position, best, average, graph, told };
     const identity = await identityOfRun(parts);
     if (plan.parallel) {
       await compareRuns(where, identity);
-      const beside = companions.namedParameters();
+      const beside = auxiliary.namedParameters();
       const all = [...parametersIn(plan, loops), ...beside].map(({ parameter }) => parameter);
-      await shareWeights(all.filter(({ form }) => !form?.part));
+      await shareWeights(all.filter(({ parametrization }) => !parametrization?.part));
     }
     this.checkpointer = openCheckpoints(parts, identity);
     const resumed = (await this.checkpointer?.resume()) ? this.position.step : undefined;
@@ -336,7 +336,7 @@ export class Trainer {
     this.validation?.dispose();
     this.best?.dispose();
     this.average?.dispose();
-    this.companions.dispose();
+    this.auxiliary.dispose();
     this.feed.dispose();
   }
 }

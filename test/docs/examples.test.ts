@@ -83,7 +83,7 @@ declare const [pixels, labels]: [Float32Array, number[]];
 declare const [scores, truth]: [NdArray, NdArray];
 declare const set: { train: data.Dataset };
 declare const run: AsyncIterable<StepProgress>;
-declare const [dense, pruned]: [artifact.Served, artifact.Served];
+declare const [dense, pruned]: [artifact.LoadedModel, artifact.LoadedModel];
 `;
 
 interface Example {

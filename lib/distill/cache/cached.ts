@@ -3,7 +3,7 @@
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { infoOf, type ModelInfo } from "../../info/index.js";
-import { Served } from "../../artifact/index.js";
+import { LoadedModel } from "../../artifact/index.js";
 import { fingerprint } from "../../data/fingerprint.js";
 import { rowsOf } from "../../data/rows.js";
 import { requireModule, type ModuleLike } from "../../nn/module.js";
@@ -35,19 +35,19 @@ const where = "distill.cached";
 
 /** A teacher with its scores kept; made by {@link cached}. */
 export class CachedTeacher {
-  private readonly model: ModuleLike | Served;
+  private readonly model: ModuleLike | LoadedModel;
   private readonly options: CacheOptions;
   private readonly held = new Map<string, NdArray>();
 
   /** @internal See {@link cached}. */
-  constructor(model: ModuleLike | Served, options: CacheOptions) {
+  constructor(model: ModuleLike | LoadedModel, options: CacheOptions) {
     this.model = model;
     this.options = options;
   }
 
   /** @internal What the teacher knows beside its weights. */
   get info(): ModelInfo {
-    return this.model instanceof Served ? this.model.info : infoOf(this.model);
+    return this.model instanceof LoadedModel ? this.model.info : infoOf(this.model);
   }
 
   /**
@@ -63,7 +63,7 @@ export class CachedTeacher {
       throw new ArgumentError(`${where}: expected samples [n, …] made by array(values, shape), at least one`);
     }
     if (signal?.aborted) throw aborted(where, signal);
-    const model = this.model instanceof Served ? ofServed(this.model) : ofModel(this.model, x);
+    const model = this.model instanceof LoadedModel ? ofServed(this.model) : ofModel(this.model, x);
     const data = await fingerprint(where, x, signal);
     const name = `${model} ${data}`;
     const known = this.held.get(name);
@@ -114,7 +114,7 @@ export class CachedTeacher {
   private async predict(x: NdArray, signal: AbortSignal | undefined, first = 0): Promise<NdArray> {
     const { batchSize = 256 } = this.options;
     const scores =
-      this.model instanceof Served
+      this.model instanceof LoadedModel
         ? await predictServed(this.model, x, batchSize, signal)
         : await predict(this.model, x, { batchSize, signal });
     if (scores.dtype !== "f32") throw new DTypeError(`${where}: the teacher must give f32 scores, got ${scores.dtype}`);
@@ -137,7 +137,7 @@ export class CachedTeacher {
 }
 
 async function predictServed(
-  served: Served,
+  served: LoadedModel,
   x: NdArray,
   batchSize: number,
   signal: AbortSignal | undefined,
@@ -172,9 +172,9 @@ async function predictServed(
  * });
  * await run;
  */
-export function cached(teacher: ModuleLike | Served, options: CacheOptions = {}): CachedTeacher {
+export function cached(teacher: ModuleLike | LoadedModel, options: CacheOptions = {}): CachedTeacher {
   checkOptions(where, options, ["folder", "values", "topK", "batchSize"]);
-  if (!(teacher instanceof Served)) requireModule(where, teacher);
+  if (!(teacher instanceof LoadedModel)) requireModule(where, teacher);
   const { folder, values, topK, batchSize } = options;
   if (folder !== undefined && (typeof folder !== "string" || folder === "")) {
     throw new ArgumentError(`${where}: folder must be a path, got ${got(folder)}`);

@@ -4,7 +4,7 @@ import { feed, type ModuleLike } from "../../nn/index.js";
 import { call } from "../../native/index.js";
 import type { NdArray } from "../../tensor/nd-array.js";
 import { Trace, within } from "../../tensor/trace.js";
-import type { Served } from "../../artifact/index.js";
+import type { LoadedModel } from "../../artifact/index.js";
 
 /** Of a model as it is now, for samples like those of x. @throws what tracing throws */
 export function ofModel(model: ModuleLike, x: NdArray): string {
@@ -27,7 +27,7 @@ export function ofModel(model: ModuleLike, x: NdArray): string {
 }
 
 /** Of a loaded artifact. */
-export function ofServed(served: Served): string {
+export function ofServed(served: LoadedModel): string {
   const hash = createHash("sha256");
   update(hash, served.graph);
   for (const { name, dtype, shape } of served.weights) {

@@ -70,11 +70,13 @@ export function partOf<M extends Module>(parts: PlanParts<M>): M {
         own.become(cutArray(where, own.readSync(), own.shape, cut));
       }
       const { shape } = parameter;
-      own.setForm(new TensorForm(role, group, { group: group.native, shape, axis, places: ranks }, parts.sequence));
+      own.setParametrization(
+        new TensorForm(role, group, { group: group.native, shape, axis, places: ranks }, parts.sequence),
+      );
     }
   }
   for (const { parameter } of parts.sequence ? part.namedParameters() : []) {
-    if (!parameter.form) parameter.setForm(new TokenForm(group));
+    if (!parameter.parametrization) parameter.setParametrization(new TokenForm(group));
   }
   return part;
 }
@@ -92,7 +94,7 @@ export async function wholeOf<M extends Module>(parts: PlanParts<M>, part: M): P
       const outputs = named.flatMap(({ name, parameter }, i): [string, Tensor][] => {
         if (!places.has(parameter)) return [];
         const divided = own[i]!.parameter;
-        return [[name, joined(trace.parameter(divided), divided.form!.part!)]];
+        return [[name, joined(trace.parameter(divided), divided.parametrization!.part!)]];
       });
       trace.setOutputs(Object.fromEntries(outputs));
     });

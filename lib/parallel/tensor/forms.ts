@@ -1,7 +1,7 @@
 // How a rank's part of a weight is used: the collectives of tensor parallelism stand where a layer multiplies by its weight, adds its
 // bias or looks up its rows, so that a model of any make is divided without exchanging its layers (Megatron-LM, Shoeybi et al. 2019).
 import { UnsupportedError } from "../../errors.js";
-import type { Conv2dGeometry, Form, PartOf } from "../../tensor/form.js";
+import type { Conv2dGeometry, Parametrization, PartOf } from "../../tensor/parametrization.js";
 import { array } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { Trace } from "../../tensor/trace.js";
@@ -28,7 +28,7 @@ function sharedBy(group: RankGroup, x: Tensor): Tensor {
 }
 
 /** A rank's part of a parameter. */
-export class TensorForm implements Form {
+export class TensorForm implements Parametrization {
   readonly kind = "a part of a tensor";
   readonly parts = {};
   readonly packed = false;
@@ -129,7 +129,7 @@ export class TensorForm implements Form {
 }
 
 /** A whole parameter that each rank uses for its tokens alone: its gradient is the sum over all tokens. */
-export class TokenForm implements Form {
+export class TokenForm implements Parametrization {
   readonly kind = "used token by token";
   readonly parts = {};
   readonly packed = false;

@@ -266,7 +266,7 @@ class Chooser {
       const own = this.names.get(parameter)!;
       if (known !== undefined) return `"${own}" is divided with ${known} already`;
       if (this.keep !== undefined && matchesAny(this.keep, { name: own, parameter })) return `keep names "${own}"`;
-      if (parameter.form) return `"${own}" is held as ${parameter.form.kind}`;
+      if (parameter.parametrization) return `"${own}" is held as ${parameter.parametrization.kind}`;
       if (parameter.mask) return `"${own}" is pruned`;
     }
     return undefined;

@@ -61,8 +61,8 @@ export function analyse(where: string, model: Module, input: InputSignature): An
 function ownParameter(units: Units, axesOf: Map<Parameter, Axis[]>, parameter: Parameter): Value {
   let axes = axesOf.get(parameter);
   if (!axes) axesOf.set(parameter, (axes = parameter.shape.map((extent) => units.fresh(extent))));
-  if (parameter.form) {
-    const reason = `the weight is held as ${parameter.form.kind}; prune the structure first, then quantize or pack`;
+  if (parameter.parametrization) {
+    const reason = `the weight is held as ${parameter.parametrization.kind}; prune the structure first, then quantize or pack`;
     for (const axis of axes) units.pinAxis(axis, reason);
   }
   return { axes, zero: axes.map(() => true), weight: true };

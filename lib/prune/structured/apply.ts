@@ -59,9 +59,9 @@ export function shrink<M extends Module>(source: ShrinkSource<M>): M {
 }
 
 function requirePlain(where: string, parameter: Parameter, { axesOf }: Analysis): void {
-  if (parameter.form) {
+  if (parameter.parametrization) {
     throw new ArgumentError(
-      `${where}: "${parameter.name}" is held as ${parameter.form.kind}, which cannot be cut; prune the structure first, then quantize or pack`,
+      `${where}: "${parameter.name}" is held as ${parameter.parametrization.kind}, which cannot be cut; prune the structure first, then quantize or pack`,
     );
   }
   if (axesOf.get(parameter)!.every(({ length }, axis) => length === parameter.shape[axis])) return;

@@ -1,7 +1,7 @@
 // How much every unit matters: the criterion's scores of all weights that go with it, added up. The sums over slices run in the
 // engine; what comes out of it is one number for every place along an axis.
 import { ArgumentError, NonFiniteError } from "../../errors.js";
-import { Statistic } from "../../nn/index.js";
+import { Buffer } from "../../nn/index.js";
 import { compile } from "../../tensor/compile.js";
 import { showShape } from "../../tensor/nd-array.js";
 import type { Parameter } from "../../tensor/parameter.js";
@@ -21,7 +21,7 @@ export interface ScoreJob {
 export function scoredParameters(groups: readonly UnitGroup[]): Parameter[] {
   const members = groups.flatMap((group) => group.members.map(({ parameter }) => parameter));
   return [...new Set(members)].filter(
-    (parameter) => !(parameter instanceof Statistic) && parameter.trainable && parameter.dtype === "f32",
+    (parameter) => !(parameter instanceof Buffer) && parameter.trainable && parameter.dtype === "f32",
   );
 }
 

@@ -16,7 +16,7 @@ import { Trace, within } from "../../tensor/trace.js";
 import type { Cancellation } from "../run/cancellation.js";
 import { COUNT, countsOf, kindOfLoss, LossTotal, type LossKind } from "../step/loss-total.js";
 import type { Feed, Stretch } from "../data/feed.js";
-import { Pace } from "../step/pace.js";
+import { ChunkSizer } from "../step/chunk-sizer.js";
 import { feedOf, typesOfData, type RunData } from "../data/run-data.js";
 import { typesOf } from "../step/step-loops.js";
 
@@ -63,7 +63,7 @@ export class Evaluator {
   private readonly types: Readonly<Record<string, SampleType>>;
   private readonly feed: Feed;
   private readonly parts = new Map<number, Part>();
-  private readonly pace = new Pace(0.04);
+  private readonly chunkSizer = new ChunkSizer(0.04);
 
   /** @throws ShapeError, DTypeError where model, data and loss do not fit. */
   constructor(source: EvaluatorSource) {
@@ -127,7 +127,7 @@ export class Evaluator {
   // Steps of the next stretch: no more than the JavaScript thread copies in a millisecond.
   private most(): number {
     const { prediction } = this.part(this.feed.rowsOfSteps[0]!);
-    return Math.min(this.pace.next(Infinity), Math.max(1, Math.floor(MOST_BYTES / bytesOf(prediction))));
+    return Math.min(this.chunkSizer.next(Infinity), Math.max(1, Math.floor(MOST_BYTES / bytesOf(prediction))));
   }
 
   private async take({ samples, firstRow, rows, steps, y }: Stretch, row: number, total: LossTotal, block?: Block) {
@@ -136,7 +136,7 @@ export class Evaluator {
     const loop = this.loop(part, samples);
     const request = { seed: 0, epoch: 0, shuffle: false, firstRow, steps, firstStep: row };
     const result = await callAsync(() => loop.run(request, cancellation.native), where);
-    this.pace.note(result.steps, result.seconds);
+    this.chunkSizer.note(result.steps, result.seconds);
     if (result.cancelled) throw aborted(where, cancellation.signal ?? AbortSignal.abort());
     const { records } = result;
     const width = 1 + countsOf(part.kind);

@@ -9,7 +9,7 @@ import type { BoundOptimizer, Optimizer } from "../../optim/index.js";
 import { planFit } from "../fit-options.js";
 import { fit } from "../fit.js";
 import { typesOfData } from "../data/run-data.js";
-import { Companions } from "../step/companions.js";
+import { AuxiliaryModules } from "../step/auxiliary-modules.js";
 import { passesOf } from "../step/step-loops.js";
 import { bindModel, compileStep } from "../step/step-program.js";
 
@@ -98,13 +98,13 @@ type Planner = (rows: number) => number;
 // The planned bytes of a compiled step over so many rows.
 function planner(model: Module, dataset: Samples | BatchSource, loss: Loss, optimizer: Optimizer): Planner {
   const plan = planFit(model, dataset, { loss, optimizer, batchSize: 1, steps: 1 });
-  const companions = new Companions(0);
+  const auxiliary = new AuxiliaryModules(0);
   let bound: BoundOptimizer | undefined;
   return (rows) => {
-    const source = { where, plan, columns: typesOfData(plan.dataset), companions, hooks: {} };
+    const source = { where, plan, columns: typesOfData(plan.dataset), auxiliary, hooks: {} };
     const step = compileStep({
       ...passesOf(source, rows),
-      bound: (trace) => (bound ??= bindModel(model, optimizer, trace, companions)),
+      bound: (trace) => (bound ??= bindModel(model, optimizer, trace, auxiliary)),
     });
     const { arenaBytes } = step.program.report();
     step.dispose();

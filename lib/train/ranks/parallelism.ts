@@ -43,7 +43,8 @@ export function checkedParallelism(
   value: unknown,
   { validate, checkpoint, model }: RunClocks,
 ): Parallelism | undefined {
-  const divided = model instanceof Module && model.namedParameters().some(({ parameter }) => parameter.form?.part);
+  const divided =
+    model instanceof Module && model.namedParameters().some(({ parameter }) => parameter.parametrization?.part);
   if (divided && checkpoint?.every.kind === "time") {
     throw new ArgumentError(
       `${where}: checkpoint: ranks do not share a clock, so that they cannot keep a divided model by time together; give every as a number of steps, or "epoch"`,

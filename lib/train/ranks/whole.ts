@@ -1,7 +1,7 @@
 // Tensors of which every rank of a group has a part, as whole ones: what checkpoints keep, so that any number of ranks can go on.
 import { addon, call, type NativeVariable } from "../../native/index.js";
 import type { NamedParameter } from "../../nn/index.js";
-import type { PartOf } from "../../tensor/form.js";
+import type { PartOf } from "../../tensor/parametrization.js";
 import type { NdArray } from "../../tensor/nd-array.js";
 import { Program } from "../../tensor/program.js";
 import type { Tensor } from "../../tensor/tensor.js";
@@ -50,7 +50,7 @@ export class WholeTensors {
     this.where = where;
     this.parts = new Map(
       parameters.flatMap(({ name, parameter }) => {
-        const part = parameter.form?.part;
+        const part = parameter.parametrization?.part;
         return part ? [[name, { part, shape: String(parameter.shape) }] as const] : [];
       }),
     );

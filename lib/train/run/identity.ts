@@ -26,7 +26,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
   const { where, plan, parameters, bound, graph, further } = source;
   const { dataset, validate, signal, steps, stepsPerEpoch, batchSize, seed, shuffle, stopping } = plan;
   const { optimizer } = bound;
-  const divided = parameters.some(({ parameter }) => parameter.form?.part);
+  const divided = parameters.some(({ parameter }) => parameter.parametrization?.part);
   const rates: Record<string, Json> = {};
   for (let step = 0; step < steps; step = Math.max(1, step * 4)) {
     rates[`${sampled}${step}`] = [...(bound.hyperAt(step, steps).data as Float64Array)];
@@ -35,7 +35,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
     model: Object.fromEntries(
       parameters.map(({ name, parameter }) => [
         name,
-        `${parameter.dtype} [${(parameter.form?.part?.shape ?? parameter.shape).join(", ")}]${parameter.trainable ? "" : " frozen"}`,
+        `${parameter.dtype} [${(parameter.parametrization?.part?.shape ?? parameter.shape).join(", ")}]${parameter.trainable ? "" : " frozen"}`,
       ]),
     ),
     data: await ofData(where, dataset, signal),

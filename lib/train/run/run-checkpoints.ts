@@ -2,7 +2,7 @@
 import { RunState, type Identity, type Participant } from "../../checkpoint/index.js";
 import { Module, type NamedParameter } from "../../nn/index.js";
 import { Checkpointer, type CheckpointCost } from "./checkpointer.js";
-import type { Companions } from "../step/companions.js";
+import type { AuxiliaryModules } from "../step/auxiliary-modules.js";
 import type { FitPlan } from "../fit-options.js";
 import type { FitHooks } from "./hooks.js";
 import { identityOf } from "./identity.js";
@@ -17,7 +17,7 @@ export interface RunParts {
   readonly plan: FitPlan;
   readonly hooks: FitHooks;
   readonly loops: Loops;
-  readonly companions: Companions;
+  readonly auxiliary: AuxiliaryModules;
   /** How far the run has come. */
   readonly position: Participant;
   readonly best: Participant;
@@ -38,7 +38,7 @@ export function identityOfRun({ where, plan, hooks, loops, graph }: RunParts): P
 
 /** The checkpoints that a run was asked to keep or to go on from; undefined for none. */
 export function openCheckpoints(parts: RunParts, identity: Identity | undefined): Checkpointer | undefined {
-  const { where, plan, hooks, loops, companions, position, best, average, told } = parts;
+  const { where, plan, hooks, loops, auxiliary, position, best, average, told } = parts;
   const { checkpoint, resume, allow } = plan;
   if (!identity || (!checkpoint && resume === false)) return undefined;
   const named = () => parametersIn(plan, loops);
@@ -47,8 +47,8 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     .add("model", parametersOf(named))
     .add("optimizer", optimizerOf(loops.bound))
     .add(
-      "companions",
-      parametersOf(() => companions.namedParameters()),
+      "auxiliary",
+      parametersOf(() => auxiliary.namedParameters()),
     )
     .add("best", best)
     .add("average", average ?? {})

@@ -5,7 +5,7 @@ import type { BoundOptimizer } from "../../optim/index.js";
 import type { NdArray } from "../../tensor/nd-array.js";
 import type { Participant } from "../../checkpoint/index.js";
 import { GradientSums } from "./accumulation.js";
-import type { Companions } from "./companions.js";
+import type { AuxiliaryModules } from "./auxiliary-modules.js";
 import type { Stretch } from "../data/feed.js";
 import type { FitPlan } from "../fit-options.js";
 import type { FitHooks } from "../run/hooks.js";
@@ -57,7 +57,7 @@ export interface StepLoopsSource {
   readonly plan: FitPlan;
   /** Element type and shape of a sample, by column. */
   readonly columns: Readonly<Record<string, BatchType>>;
-  readonly companions: Companions;
+  readonly auxiliary: AuxiliaryModules;
   readonly hooks: FitHooks;
 }
 
@@ -220,12 +220,12 @@ export class StepLoops implements Loops {
 }
 
 /** The optimizer for what the trace trains. */
-export const bindTo = ({ plan, companions }: StepLoopsSource, trace: Trace): BoundOptimizer =>
-  bindModel(plan.model, plan.optimizer, trace, companions);
+export const bindTo = ({ plan, auxiliary }: StepLoopsSource, trace: Trace): BoundOptimizer =>
+  bindModel(plan.model, plan.optimizer, trace, auxiliary);
 
 /** What the passes over `rows` samples are traced from. */
 export function passesOf(
-  { where, plan, columns, companions }: StepLoopsSource,
+  { where, plan, columns, auxiliary }: StepLoopsSource,
   rows: number,
 ): Omit<StepSource, "bound"> {
   const { model, distill, loss } = plan;
@@ -235,7 +235,7 @@ export function passesOf(
       Object.entries(columns).map(([name, { dtype, shape }]) => [name, { dtype, shape: [rows, ...shape] }]),
     ),
     body: (inputs) => distill?.loss({ model, loss, batch: inputs }) ?? loss(feed(model, inputs.x!), inputs.y!),
-    companions,
+    auxiliary,
     device: plan.device,
   };
 }

@@ -15,7 +15,7 @@ import { Tensor } from "../../tensor/tensor.js";
 import { Trace, within, type StepNumber } from "../../tensor/trace.js";
 import { weighted, weightOf } from "../../ops/batch-weight.js";
 import type { GradientSums } from "./accumulation.js";
-import type { Companions } from "./companions.js";
+import type { AuxiliaryModules } from "./auxiliary-modules.js";
 import { SPIKE, type WatchedLoss } from "./spike-watch.js";
 import { COUNT, kindOfLoss, type LossKind } from "./loss-total.js";
 
@@ -53,7 +53,7 @@ export interface StepSource {
   readonly where: string;
   readonly batch: Readonly<Record<string, BatchType>>;
   readonly body: (inputs: Record<string, Tensor>) => StepOutcome;
-  readonly companions: Companions;
+  readonly auxiliary: AuxiliaryModules;
   /** The optimizer for the parameters of this trace. */
   readonly bound: (trace: Trace) => BoundOptimizer;
   /** Whether the program also gives how many rows the loss counted, as {@link COUNT}, where some may not count. */
@@ -71,11 +71,16 @@ export interface StepSource {
 
 /**
  * The optimizer of a model: of a module's own parameters, or of those that a plain function used while it was traced; and of
- * the run's companions.
+ * the run's auxiliary modules.
  *
  * @throws ArgumentError if there is nothing to train.
  */
-export function bindModel(model: ModuleLike, optimizer: Optimizer, trace: Trace, beside: Companions): BoundOptimizer {
+export function bindModel(
+  model: ModuleLike,
+  optimizer: Optimizer,
+  trace: Trace,
+  beside: AuxiliaryModules,
+): BoundOptimizer {
   const extra = beside.namedParameters();
   for (const { name, parameter } of extra) parameter.name = name;
   if (model instanceof Module) return bind(optimizer, [...model.assignNames().namedParameters(), ...extra]);
@@ -182,8 +187,8 @@ export interface TracedPass {
 }
 
 /** Traces the passes of a step for one signature. @throws what tracing throws, and for a loss that is no number. */
-export function tracePasses({ where, batch, body, companions, bound: bindTo, device }: StepSource): TracedPass {
-  const trace = new Trace({ training: true, device }, companions);
+export function tracePasses({ where, batch, body, auxiliary, bound: bindTo, device }: StepSource): TracedPass {
+  const trace = new Trace({ training: true, device }, auxiliary);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
       ([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const,
@@ -193,7 +198,7 @@ export function tracePasses({ where, batch, body, companions, bound: bindTo, dev
   const loss = figures.loss!;
   const { kind, count } = kindOfLoss(loss);
   const bound = bindTo(trace);
-  checkTrained(where, companions, bound);
+  checkTrained(where, auxiliary, bound);
   checkUsed(where, trace, bound);
   const gradients = trace.gradients(
     loss,
@@ -241,9 +246,9 @@ export function compileStep(source: StepSource): StepProgram {
 const rowsOf = (batch: StepSource["batch"]): number => Object.values(batch)[0]?.shape[0] ?? 1;
 
 // An optimizer that was bound before knows nothing of what the loss brings.
-function checkTrained(where: string, companions: Companions, bound: BoundOptimizer): void {
+function checkTrained(where: string, auxiliary: AuxiliaryModules, bound: BoundOptimizer): void {
   const known = new Set(bound.parameters);
-  const left = companions.namedParameters().find(({ parameter }) => parameter.trainable && !known.has(parameter));
+  const left = auxiliary.namedParameters().find(({ parameter }) => parameter.trainable && !known.has(parameter));
   if (!left) return;
   throw new ArgumentError(
     `${where}: the loss has parameters of its own (${left.name}), which the bound optimizer does not train; give the optimizer unbound`,

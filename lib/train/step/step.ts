@@ -9,10 +9,10 @@ import { BoundOptimizer, type Optimizer } from "../../optim/index.js";
 import { isArrayOf, NdArray, showShape } from "../../tensor/nd-array.js";
 import { Chain } from "../../tensor/program.js";
 import { defaultPrograms, ProgramCache } from "../../tensor/program-cache.js";
-import { oneAhead } from "./ahead.js";
+import { prefetch } from "./prefetch.js";
 import { checkIterable, checkOptimizer, checkSeed } from "./checks.js";
 import { checkCount, checkObject } from "../evaluate/metric-pass.js";
-import { Companions } from "./companions.js";
+import { AuxiliaryModules } from "./auxiliary-modules.js";
 import type { Batch, BatchTensors, StepFigures, TrainStepOptions, XY } from "./step-types.js";
 import { optimizerOf, parametersOf } from "../run/participants.js";
 import {
@@ -37,7 +37,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   private readonly programs: ProgramCache<StepProgram>;
   private disposed = false;
   private recent: { readonly types: Readonly<Record<string, BatchType>>; readonly made: StepProgram } | undefined;
-  private readonly companions: Companions;
+  private readonly auxiliary: AuxiliaryModules;
   private held: BoundOptimizer | undefined;
   private taken = 0;
   /** The step that was begun last. */
@@ -59,7 +59,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     this.total = options.steps ?? Infinity;
     this.device = deviceName("train.step", options.device);
     this.programs = new ProgramCache(options.maxPrograms ?? defaultPrograms);
-    this.companions = new Companions(this.seed);
+    this.auxiliary = new AuxiliaryModules(this.seed);
     if (optimizer instanceof BoundOptimizer) this.held = optimizer;
     this.taken = this.held?.steps ?? 0;
   }
@@ -111,7 +111,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   ): AsyncGenerator<StepFigures<Outcome>, void, void> {
     checkIterable(batches);
     const chain = new Chain(REPORT);
-    return oneAhead(batches, (batch) => this.take(batch, options.signal, chain));
+    return prefetch(batches, (batch) => this.take(batch, options.signal, chain));
   }
 
   /** @internal The model, for what is kept of it. */
@@ -140,8 +140,8 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     );
     if (this.held) state.add("optimizer", optimizerOf(this.held));
     return state.add(
-      "companions",
-      parametersOf(() => this.companions.namedParameters()),
+      "auxiliary",
+      parametersOf(() => this.auxiliary.namedParameters()),
     );
   }
 
@@ -193,7 +193,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     this.disposed = true;
     this.programs.dispose();
     this.recent = undefined;
-    this.companions.dispose();
+    this.auxiliary.dispose();
     if (!(this.optimizer instanceof BoundOptimizer)) {
       this.held?.dispose();
       this.held = undefined;
@@ -233,8 +233,8 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
       where,
       batch: batch as Batch,
       body: (inputs) => this.body(inputs as unknown as Inputs),
-      bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace, this.companions)),
-      companions: this.companions,
+      bound: (trace) => (this.held ??= bindModel(this.model, this.optimizer as Optimizer, trace, this.auxiliary)),
+      auxiliary: this.auxiliary,
       device: this.device,
     });
     // A program that makes room may be the one used last.

@@ -115,7 +115,7 @@ describe("a masked model in an artifact", () => {
     expect(after[0]).toEqual(before[0]);
     expect(after[2]!.every((kept, i) => kept <= before[2]![i]!)).toBe(true);
     const packed = await prune.pack(second);
-    expect(packed.namedWeights().map(({ parameter }) => parameter.form?.kind)).toContain("sparse");
+    expect(packed.namedWeights().map(({ parameter }) => parameter.parametrization?.kind)).toContain("sparse");
   });
 
   it("has bitmaps that anyone can read", async () => {

@@ -61,8 +61,10 @@ describe("a weight that is masked wholly", () => {
         seed(4);
         const { model, x } = make();
         const small = await compress(model, x);
-        const weight = small.namedWeights().find(({ parameter }) => parameter.form?.kind === "zeros")!.parameter;
-        expect(weight.form!.parts).toEqual({});
+        const weight = small
+          .namedWeights()
+          .find(({ parameter }) => parameter.parametrization?.kind === "zeros")!.parameter;
+        expect(weight.parametrization!.parts).toEqual({});
         expect((await weight.read()).data.every((value) => value === 0)).toBe(true);
         const run = async (m: nn.Module) => (await compile((t: Tensor) => m.forward(t)).run(x)).data;
         const [want, got] = [await run(model), await run(small)];

@@ -12,7 +12,7 @@ const model = () => {
 const calibrate = array(Float32Array.from({ length: 64 }, (_, i) => Math.sin(i)), [8, 8]); // prettier-ignore
 const input = { dtype: "f32", shape: [8] } as const;
 
-const formed = (m: nn.Module) => m.namedWeights().flatMap(({ name, parameter }) => (parameter.form ? [name] : [])); // prettier-ignore
+const formed = (m: nn.Module) => m.namedWeights().flatMap(({ name, parameter }) => (parameter.parametrization ? [name] : [])); // prettier-ignore
 const masked = (m: nn.Module) => m.namedWeights().flatMap(({ name, parameter }) => (parameter.mask ? [name] : [])); // prettier-ignore
 
 /** Options by what they leave out of "0.weight", "2.weight" and "4.weight". */

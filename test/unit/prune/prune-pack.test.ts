@@ -34,7 +34,9 @@ describe("prune.pack", () => {
   it("holds the same weights, and gives the same results", async () => {
     const pruned = await prune(cnn(), { amount: 0.8 });
     const packed = await prune.pack(pruned);
-    const kinds = packed.namedWeights().map(({ name, parameter }) => `${name} ${parameter.form?.kind ?? "f32"}`);
+    const kinds = packed
+      .namedWeights()
+      .map(({ name, parameter }) => `${name} ${parameter.parametrization?.kind ?? "f32"}`);
     expect(kinds).toEqual([
       "0.weight sparse",
       "0.bias f32",
@@ -48,7 +50,7 @@ describe("prune.pack", () => {
     expect(valuesOf(packed)).toEqual(valuesOf(pruned));
     const [dense, sparse] = [await train.predict(pruned, x), await train.predict(packed, x)];
     expect(gap([...sparse.data], [...dense.data])).toBeLessThan(1e-6);
-    expect(pruned.namedWeights().some(({ parameter }) => parameter.form)).toBe(false);
+    expect(pruned.namedWeights().some(({ parameter }) => parameter.parametrization)).toBe(false);
   });
 
   it("packs the bits as the format says", async () => {
@@ -56,7 +58,7 @@ describe("prune.pack", () => {
     layer.weight.write(array([1, 0, 3, 0, 0, 0, 0, 8, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 22], [2, 11]));
     layer.weight.setMask(Uint8Array.from(layer.weight.readSync().data, (v) => Number(v !== 0)));
     const { weight } = await prune.pack(layer);
-    const { bitmap, values } = weight.form!.parts;
+    const { bitmap, values } = weight.parametrization!.parts;
     expect([...bitmap!.readSync().data]).toEqual([0b10000101, 0b10, 0, 0b100]);
     expect([...values!.readSync().data]).toEqual([1, 3, 8, 10, 22]);
     expect([bitmap!.trainable, values!.trainable]).toEqual([false, true]);
@@ -92,7 +94,7 @@ describe("prune.pack", () => {
   it("counts what is left, and leaves masks that would save nothing", async () => {
     const pruned = await prune(cnn(), { amount: { "0.weight": 0.01, "5.weight": 0.5 } });
     const packed = await prune.pack(pruned);
-    const kinds = packed.namedWeights().map(({ parameter }) => parameter.form?.kind);
+    const kinds = packed.namedWeights().map(({ parameter }) => parameter.parametrization?.kind);
     expect([kinds[0], kinds[4]]).toEqual([undefined, "sparse"]);
     const [was, is] = [await prune.sparsity(pruned), await prune.sparsity(packed)];
     expect(is.layers).toEqual(was.layers);
@@ -101,7 +103,7 @@ describe("prune.pack", () => {
   it("leaves tables alone, and refuses a model without masks", async () => {
     const table = await prune(nn.sequential(nn.embedding(16, 8)), { amount: 0.9, match: "0" });
     const packed = await prune.pack(table);
-    expect(packed.namedWeights()[0]!.parameter.form).toBeUndefined();
+    expect(packed.namedWeights()[0]!.parameter.parametrization).toBeUndefined();
     await expect(prune.pack(cnn())).rejects.toThrow(/prune\.pack: no weight of the model has a mask; prune it first/);
     await expect(prune.pack(((t: Tensor) => t) as never)).rejects.toThrow(/prune\.pack: expected a module/);
   });

@@ -74,7 +74,7 @@ export function maskedCopy<M extends nn.Module>(model: M, plan: StructuredPlan):
   const places = placesOf(plan);
   for (const { name, parameter } of copy.namedParameters()) {
     const kept = places.get(name);
-    if (!kept || parameter instanceof nn.Statistic) continue;
+    if (!kept || parameter instanceof nn.Buffer) continue;
     const mask = new Uint8Array(parameter.size);
     for (const place of kept) mask[place] = 1;
     parameter.setMask(mask);

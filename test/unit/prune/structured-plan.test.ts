@@ -6,7 +6,7 @@ import { attention } from "../../../lib/ops/index.js";
 import * as optim from "../../../lib/optim/index.js";
 import { prune } from "../../../lib/prune/index.js";
 import { planStructured, sliceStates, type StructuredPlan } from "../../../lib/prune/structured/index.js";
-import type { Form } from "../../../lib/tensor/form.js";
+import type { Parametrization } from "../../../lib/tensor/parametrization.js";
 import { array, type Parameter, type Tensor } from "../../../lib/tensor/index.js";
 import { Net, outputOf, planOf, uniform } from "./structured-models.js";
 
@@ -175,7 +175,7 @@ describe("what is refused", () => {
 
   it("is a weight that is held in another form", () => {
     const model = nn.sequential(nn.linear(3, 4), nn.relu(), nn.linear(4, 4), nn.relu(), nn.linear(4, 2));
-    const form: Form = {
+    const form: Parametrization = {
       kind: "fake-int4",
       parts: {},
       packed: false,
@@ -184,7 +184,7 @@ describe("what is refused", () => {
       dispose: () => undefined,
     };
     const late = planOf(model, [3]);
-    model.parameters()[4]!.setForm(form);
+    model.parameters()[4]!.setParametrization(form);
     const plan = planOf(model, [3]);
     expect(plan.groups.map(({ name }) => name)).toEqual(["0"]);
     const reason = "the weight is held as fake-int4; prune the structure first, then quantize or pack";

@@ -61,7 +61,7 @@ describe.each(Object.entries(makers))("a packed weight, %s", (name, make) => {
 
   it("is not saved with one", async () => {
     const small = await make();
-    const { scale } = small.namedWeights().at(-2)!.parameter.form!.parts;
+    const { scale } = small.namedWeights().at(-2)!.parameter.parametrization!.parts;
     const broken = scale!.readSync();
     broken.data[0] = scale!.dtype === "bf16" ? 0x7fc0 : NaN;
     scale!.write(broken);

@@ -32,7 +32,7 @@ function distance(a: NdArray, b: NdArray): number {
   return Math.sqrt(error / size);
 }
 
-const formOf = ({ form }: Parameter) => form?.kind;
+const formOf = ({ parametrization: form }: Parameter) => form?.kind;
 
 describe("quantize", () => {
   it("takes all projections of a transformer block, whatever the rank of its input", async () => {

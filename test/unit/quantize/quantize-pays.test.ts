@@ -1,7 +1,7 @@
 // Integer inputs are taken where they are faster than floats, and nowhere else unless asked.
 import { describe, expect, it } from "vitest";
 import { array, nn, quantize, seed, train, type NdArray, type Scheme } from "../../../lib/index.js";
-import { PackedForm } from "../../../lib/quantize/packed-form.js";
+import { PackedParametrization } from "../../../lib/quantize/packed-parametrization.js";
 import { random } from "../../ops/value.js";
 
 const normals = (seed: number, ...shape: number[]): NdArray => {
@@ -13,7 +13,9 @@ const normals = (seed: number, ...shape: number[]): NdArray => {
 const inputsOf = (model: nn.Module) =>
   model
     .namedWeights()
-    .flatMap(({ parameter: { form } }) => (form instanceof PackedForm ? [form.scheme.activations] : []));
+    .flatMap(({ parameter: { parametrization: form } }) =>
+      form instanceof PackedParametrization ? [form.scheme.activations] : [],
+    );
 
 interface Case {
   readonly layer: () => nn.Module;

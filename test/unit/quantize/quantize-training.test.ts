@@ -14,7 +14,7 @@ import {
   type NdArray,
   type Tensor,
 } from "../../../lib/index.js";
-import { FakeForm } from "../../../lib/quantize/fake-form.js";
+import { FakeQuantizedParametrization } from "../../../lib/quantize/fake-quantized-parametrization.js";
 import { currentTrace } from "../../../lib/tensor/trace.js";
 import { random } from "../../ops/value.js";
 
@@ -30,7 +30,7 @@ const halfEven = (x: number): number => {
 
 /** d(Σ c · weight) with respect to the master copy and to the parts, by name. */
 async function gradientsOf(layer: nn.Linear, c: NdArray): Promise<Record<string, NdArray>> {
-  const named = { weight: layer.weight, ...layer.weight.form!.parts };
+  const named = { weight: layer.weight, ...layer.weight.parametrization!.parts };
   const f = compile((factor: Tensor) => {
     const trace = currentTrace("test");
     const loss = layer.weight.tensor().mul(factor).sum();
@@ -65,7 +65,7 @@ describe("gradients", () => {
   it("of LSQ steps are g Σ c (round(w/s) − w/s), and g Σ c q at the bounds (Esser et al. 2020)", async () => {
     seed(4);
     const layer = await quantize.prepare(nn.linear(K, N), quantize.intN(4), { lsq: true });
-    const { step } = layer.weight.form!.parts as { step: nn.Statistic };
+    const { step } = layer.weight.parametrization!.parts as { step: nn.Buffer };
     // A smaller step, so that some weights lie beyond the last code.
     const steps = (await step.read()).data.map((s) => s * 0.6);
     step.write(array(Float32Array.from(steps), [N, 1]));
@@ -270,6 +270,6 @@ describe("refusals", () => {
     const held = await quantize(new Reversed(), quantize.int8());
     const y = await train.predict(held, normals(3, 4));
     expect(y.shape).toEqual([3, 8]);
-    expect(held.inner.weight.form).not.toBeInstanceOf(FakeForm);
+    expect(held.inner.weight.parametrization).not.toBeInstanceOf(FakeQuantizedParametrization);
   });
 });

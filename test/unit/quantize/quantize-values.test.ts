@@ -14,7 +14,7 @@ async function packed(w: NdArray, scheme: Scheme) {
   const layer = nn.linear(K, N, { bias: false });
   layer.weight.write(w);
   const small = await quantize(layer, scheme);
-  const parts = small.weight.form!.parts;
+  const parts = small.weight.parametrization!.parts;
   const read = (name: string) => parts[name]?.readSync().data;
   return { read, values: (await small.weight.read()).data };
 }
@@ -188,7 +188,7 @@ describe("masked weights", () => {
       const dense = (await quantize(layer, scheme, { keep: () => false })).weight;
       const values = (await dense.read()).data;
       mask.forEach((kept, i) => kept === 0 && expect(Math.abs(values[i]!)).toBe(0));
-      expect(dense.form!.parts.bitmap).toBeDefined();
+      expect(dense.parametrization!.parts.bitmap).toBeDefined();
       const unmasked = nn.linear(24, 5, { bias: false });
       unmasked.weight.write(await layer.weight.read());
       expect((await (await quantize(unmasked, scheme)).weight.read()).data.map((v) => v + 0)).toEqual(values.map((v) => v + 0)); // prettier-ignore

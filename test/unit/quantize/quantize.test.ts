@@ -2,8 +2,8 @@
 // integers, and what is refused.
 import { describe, expect, it } from "vitest";
 import { array, compile, nn, quantize, seed, type NdArray, type Scheme, type Tensor } from "../../../lib/index.js";
-import { FakeForm } from "../../../lib/quantize/fake-form.js";
-import { PackedForm } from "../../../lib/quantize/packed-form.js";
+import { FakeQuantizedParametrization } from "../../../lib/quantize/fake-quantized-parametrization.js";
+import { PackedParametrization } from "../../../lib/quantize/packed-parametrization.js";
 import { random } from "../../ops/value.js";
 
 const draw = random(11);
@@ -81,8 +81,8 @@ describe("training and packed weights agree", () => {
             .namedWeights()
             .map(({ parameter }, i) => [parameter, packed.namedWeights()[i]!.parameter] as const);
           for (const [fake, real] of pairs) {
-            if (!(fake.form instanceof FakeForm)) continue;
-            expect(real.form).toBeInstanceOf(PackedForm);
+            if (!(fake.parametrization instanceof FakeQuantizedParametrization)) continue;
+            expect(real.parametrization).toBeInstanceOf(PackedParametrization);
             const value = compile(() => fake.tensor());
             // + 0: the sign of a zero is no value.
             expect((await real.read()).data.map((v) => v + 0)).toEqual((await value.run()).data.map((v) => v + 0));

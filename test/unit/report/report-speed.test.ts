@@ -7,8 +7,8 @@ import { array, artifact, nn, report } from "athanor";
 
 const x = array(Float32Array.from({ length: 64 * 16 }, (_, i) => Math.sin(i)), [64, 16]); // prettier-ignore
 let folder: string;
-let small: artifact.Served;
-let large: artifact.Served;
+let small: artifact.LoadedModel;
+let large: artifact.LoadedModel;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "speed-"));

@@ -27,7 +27,7 @@ const takenStep = () => {
 };
 type Step = ReturnType<typeof takenStep>;
 type Compiled = ReturnType<typeof compile<[Tensor], Tensor>>;
-type Served = artifact.Served;
+type LoadedModel = artifact.LoadedModel;
 type Use<T> = readonly [string, (thing: T) => unknown];
 interface Kind<T extends { dispose(): void }> {
   readonly make: () => T | Promise<T>;
@@ -51,7 +51,7 @@ const modelUses: readonly Use<nn.Module>[] = [
 const kinds: Record<string, Kind<never>> = {
   Module: kind<nn.Module>(() => nn.sequential(nn.linear(2, 2)), modelUses),
   SavedModel: kind<nn.Module>(() => artifact.loadModel(join(folder, "model")), modelUses),
-  Served: kind<Served>(
+  LoadedModel: kind<LoadedModel>(
     () => artifact.load(join(folder, "model")),
     [
       ["predict", (served) => served.predict(x)],
@@ -142,7 +142,7 @@ describe("what is exported", () => {
     const known = new Set(Object.keys(kinds));
     const layers = [...classes].filter((name) => !known.has(name) && !(name in athanor.nn));
     expect(layers).toEqual([]);
-    for (const found of ["Compiled", "Program", "Parameter", "Served", "SavedModel", "TrainStep"]) expect(classes).toContain(found); // prettier-ignore
+    for (const found of ["Compiled", "Program", "Parameter", "LoadedModel", "SavedModel", "TrainStep"]) expect(classes).toContain(found); // prettier-ignore
   });
 
   it("a data set, which holds no memory of the engine, is used after all that trained on it is gone", async () => {

@@ -17,12 +17,12 @@ import {
   type Tensor,
   train,
 } from "athanor";
-import type { Form } from "../../../lib/tensor/form.js";
+import type { Parametrization } from "../../../lib/tensor/parametrization.js";
 import { Trace } from "../../../lib/tensor/trace.js";
 import { reseal } from "../artifact/reseal.js";
 
 // Values are the negative of what the parts hold: tells from plain numbers at a glance.
-class Negated implements Form {
+class Negated implements Parametrization {
   readonly kind = "negated";
   readonly packed: boolean;
   readonly parts: { readonly hidden: Parameter };
@@ -33,7 +33,7 @@ class Negated implements Form {
   tensor(trace: Trace): Tensor {
     return trace.value(this.parts.hidden).neg();
   }
-  clone(): Form {
+  clone(): Parametrization {
     return new Negated(this.parts.hidden.clone(), this.packed);
   }
   dispose(): void {
@@ -96,7 +96,7 @@ describe("a form", () => {
   test("stands for the parameter in a trace, is saved by its parts and read through", async () => {
     const model = nn.sequential(nn.linear(2, 3, { bias: false }));
     const [weight] = model.parameters();
-    weight!.setForm(new Negated(filled([1, 2, 3, 4, 5, 6], [3, 2]), true));
+    weight!.setParametrization(new Negated(filled([1, 2, 3, 4, 5, 6], [3, 2]), true));
     expect(model.namedParameters().map(({ name }) => name)).toEqual(["0.weight.hidden"]);
     expect((await weight!.read()).toArray()).toEqual([
       [-1, -2],
@@ -106,19 +106,19 @@ describe("a form", () => {
     const f = compile((x: Tensor) => model.forward(x));
     expect((await f.run(array([1, 10], [1, 2]))).toArray()).toEqual([[-21, -43, -65]]);
     expect(() => weight!.native).toThrow('parameter "0.weight": it is held as negated, so its own numbers are gone');
-    expect(() => weight!.setForm(undefined)).toThrow("it is held as negated already");
+    expect(() => weight!.setParametrization(undefined)).toThrow("it is held as negated already");
     model.dispose();
   });
 
   test("that keeps the numbers lets both be trained", async () => {
     const model = nn.linear(2, 1, { bias: false });
-    model.weight.setForm(new Negated(filled([1, 1], [1, 2]), false));
+    model.weight.setParametrization(new Negated(filled([1, 1], [1, 2]), false));
     const names = model.namedParameters().map(({ name }) => name);
     expect(names).toEqual(["weight", "weight.hidden"]);
     const step = train.step(model, optim.sgd({ lr: 0.5 }), ({ x }) => model.forward(x).sum());
     const x = array([1, 2], [1, 2]);
     await step.run({ x, y: x });
-    expect(model.weight.form!.parts.hidden!.readSync().toArray()).toEqual([[1.5, 2]]);
+    expect(model.weight.parametrization!.parts.hidden!.readSync().toArray()).toEqual([[1.5, 2]]);
   });
 });
 
@@ -155,9 +155,9 @@ describe("clone", () => {
   test("a look at what a form meets leaves it unharmed", async () => {
     const layer = nn.linear(2, 2, { bias: false });
     const form = new Negated(filled([1, 2, 3, 4], [2, 2]), false);
-    layer.weight.setForm(form);
-    expect(layer.weight.exchangeForm(undefined)).toBe(form);
-    expect(layer.weight.exchangeForm(form)).toBeUndefined();
+    layer.weight.setParametrization(form);
+    expect(layer.weight.exchangeParametrization(undefined)).toBe(form);
+    expect(layer.weight.exchangeParametrization(form)).toBeUndefined();
     const f = compile((x: Tensor) => layer.forward(x));
     expect((await f.run(array([1, 0], [1, 2]))).toArray()).toEqual([[-1, -3]]);
   });
@@ -165,10 +165,10 @@ describe("clone", () => {
   test("takes masks and forms along", () => {
     const model = nn.linear(2, 2, { bias: false });
     model.weight.setMask(Uint8Array.of(1, 0, 0, 1));
-    model.weight.setForm(new Negated(filled([1, 2, 3, 4], [2, 2]), false));
+    model.weight.setParametrization(new Negated(filled([1, 2, 3, 4], [2, 2]), false));
     const copy = model.clone();
     expect([...copy.weight.readMask()!]).toEqual([1, 0, 0, 1]);
-    expect(copy.weight.form).not.toBe(model.weight.form);
+    expect(copy.weight.parametrization).not.toBe(model.weight.parametrization);
     model.weight.setMask(Uint8Array.of(0, 0, 0, 0));
     expect([...copy.weight.readMask()!]).toEqual([1, 0, 0, 1]);
   });
@@ -200,7 +200,7 @@ test("artifacts of models with packed parts load without the code", async () => 
   const folder = await mkdtemp(join(tmpdir(), "form-"));
   try {
     const model = nn.sequential(nn.linear(2, 3, { bias: false }));
-    model.parameters()[0]!.setForm(new Negated(filled([1, 2, 3, 4, 5, 6], [3, 2]), true));
+    model.parameters()[0]!.setParametrization(new Negated(filled([1, 2, 3, 4, 5, 6], [3, 2]), true));
     await artifact.save(model, join(folder, "m"), { input: { dtype: "f32", shape: [2] } });
     using served = await artifact.load(join(folder, "m"));
     expect(served.weights.map(({ name }) => name)).toEqual(["0.weight.hidden"]);

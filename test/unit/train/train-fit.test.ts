@@ -149,7 +149,7 @@ describe("train.fit", () => {
     const net = nn.sequential(nn.batchNorm(2), nn.linear(2, 1));
     const run = train.fit(net, set, { ...recipe, optimizer: optim.sgd({ lr: 1e38 }), epochs: 50 });
     await expect(run).rejects.toMatchObject({ code: "ERR_ATHANOR_NONFINITE" });
-    const statistics = net.parameters().filter((parameter) => parameter instanceof nn.Statistic);
+    const statistics = net.parameters().filter((parameter) => parameter instanceof nn.Buffer);
     expect(statistics.length).toBeGreaterThan(0);
     for (const { data } of statistics.map((statistic) => statistic.readSync())) {
       expect([...data].every(Number.isFinite)).toBe(true);

@@ -1,7 +1,7 @@
 // How a run is read, left and failed; how long a native call is; copies of the weights.
 import { describe, expect, it, vi } from "vitest";
 import { array, nn, Parameter } from "../../../lib/index.js";
-import { Pace } from "../../../lib/train/step/pace.js";
+import { ChunkSizer } from "../../../lib/train/step/chunk-sizer.js";
 import { Run } from "../../../lib/train/run/run.js";
 import { Snapshot } from "../../../lib/train/run/snapshot.js";
 
@@ -179,19 +179,19 @@ async function leftAtOnce(run: Run<number, unknown>): Promise<void> {
   await run[Symbol.asyncIterator]().return?.();
 }
 
-describe("pace", () => {
+describe("chunk sizer", () => {
   it("grows towards its share of time and never asks for more than is left", () => {
-    const pace = new Pace(0.1, 512);
-    expect(pace.next(1000)).toBe(1);
-    pace.note(1, 0.001);
-    expect(pace.next(1000)).toBe(8); // 100 would fit, but one step is little to judge by
-    pace.note(8, 0.008);
-    expect(pace.next(1000)).toBe(64);
-    pace.note(64, 0.064);
-    expect(pace.next(1000)).toBe(100);
-    expect(pace.next(7)).toBe(7);
-    pace.note(100, 100);
-    expect(pace.next(1000)).toBe(1);
+    const chunkSizer = new ChunkSizer(0.1, 512);
+    expect(chunkSizer.next(1000)).toBe(1);
+    chunkSizer.note(1, 0.001);
+    expect(chunkSizer.next(1000)).toBe(8); // 100 would fit, but one step is little to judge by
+    chunkSizer.note(8, 0.008);
+    expect(chunkSizer.next(1000)).toBe(64);
+    chunkSizer.note(64, 0.064);
+    expect(chunkSizer.next(1000)).toBe(100);
+    expect(chunkSizer.next(7)).toBe(7);
+    chunkSizer.note(100, 100);
+    expect(chunkSizer.next(1000)).toBe(1);
   });
 });
 

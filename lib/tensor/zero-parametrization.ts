@@ -1,13 +1,13 @@
 // A weight of zeros alone, as a mask that hides all of it leaves behind: nothing is kept of it, and its products are zeros.
-import type { Conv2dGeometry, Form } from "./form.js";
+import type { Conv2dGeometry, Parametrization } from "./parametrization.js";
 import type { Shape } from "./nd-array.js";
 import type { Tensor } from "./tensor.js";
 import type { Trace } from "./trace.js";
 
 const zeros = (trace: Trace, shape: Shape): Tensor => trace.scalar(0, "f32").broadcastTo(shape);
 
-/** See {@link Form}. */
-export class ZeroForm implements Form {
+/** See {@link Parametrization}. */
+export class ZeroParametrization implements Parametrization {
   readonly kind = "zeros";
   readonly packed = true;
   readonly parts = {};
@@ -35,8 +35,8 @@ export class ZeroForm implements Form {
     return zeros(x.trace, [N, O, extent(H + top + bottom, KH, 0), extent(W + left + right, KW, 1)]);
   }
 
-  clone(): ZeroForm {
-    return new ZeroForm(this.shape);
+  clone(): ZeroParametrization {
+    return new ZeroParametrization(this.shape);
   }
 
   dispose(): void {

@@ -1,6 +1,6 @@
 // A masked weight without its zeros: a bitmap of what is left and the values of it, which the engine's sparse operations read. The
 // pattern is fixed; the values are trained.
-import type { Conv2dGeometry, Form } from "../tensor/form.js";
+import type { Conv2dGeometry, Parametrization } from "../tensor/parametrization.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -15,8 +15,8 @@ export interface SparseParts {
   readonly values: Parameter;
 }
 
-/** A sparse weight; see {@link Form}. */
-export class SparseForm implements Form {
+/** A sparse weight; see {@link Parametrization}. */
+export class SparseParametrization implements Parametrization {
   readonly kind = "sparse";
   readonly packed = true;
   readonly shape: Shape;
@@ -44,9 +44,9 @@ export class SparseForm implements Form {
     return x.trace.apply("sparse_conv2d", [x, ...this.operands(x.trace)], { ...geometry, kernel });
   }
 
-  clone(): SparseForm {
+  clone(): SparseParametrization {
     const { bitmap, values } = this.parts;
-    return new SparseForm(this.shape, { bitmap: bitmap.clone(), values: values.clone() });
+    return new SparseParametrization(this.shape, { bitmap: bitmap.clone(), values: values.clone() });
   }
 
   dispose(): void {

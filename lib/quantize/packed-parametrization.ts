@@ -1,5 +1,5 @@
 // A parameter in few bits: its codes, scales and what else they need, executed by the engine's quantized operations.
-import type { Conv2dGeometry, Form } from "../tensor/form.js";
+import type { Conv2dGeometry, Parametrization } from "../tensor/parametrization.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { NativeAttrs } from "../native/index.js";
 import { unpackBits } from "../ops/bits.js";
@@ -30,8 +30,8 @@ export interface PackedParts {
   readonly smooth?: Parameter;
 }
 
-/** A quantized weight; see {@link Form}. */
-export class PackedForm implements Form {
+/** A quantized weight; see {@link Parametrization}. */
+export class PackedParametrization implements Parametrization {
   readonly kind: string;
   readonly packed = true;
   readonly scheme: Scheme;
@@ -75,9 +75,14 @@ export class PackedForm implements Form {
     return this.apply("quantized_conv2d", x, { ...geometry, window: this.shape.slice(2) });
   }
 
-  clone(): PackedForm {
+  clone(): PackedParametrization {
     const parts = Object.entries(this.parts).map(([name, part]) => [name, part.clone()] as const);
-    return new PackedForm(this.scheme, this.shape, this.layout, Object.fromEntries(parts) as unknown as PackedParts);
+    return new PackedParametrization(
+      this.scheme,
+      this.shape,
+      this.layout,
+      Object.fromEntries(parts) as unknown as PackedParts,
+    );
   }
 
   dispose(): void {

@@ -1,10 +1,10 @@
-// Fake-quantized forms made for the weights of a model: their fixed parts, and those that LSQ trains.
+// Fake-quantized parametrizations made for the weights of a model: their fixed parts, and those that LSQ trains.
 import { array } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import { Parameter } from "../tensor/parameter.js";
 import { currentTrace } from "../tensor/trace.js";
 import type { NdArray } from "../tensor/nd-array.js";
-import { FakeForm, type FakeParts } from "./fake-form.js";
+import { FakeQuantizedParametrization, type FakeParts } from "./fake-quantized-parametrization.js";
 import { stepsOf, tableOf } from "./grid.js";
 import { learnTable } from "./kmeans.js";
 import type { Target } from "./targets.js";
@@ -25,8 +25,13 @@ function holding(values: NdArray, trainable: boolean): Parameter {
   return parameter;
 }
 
-/** The form of a target. With `lsq` its scale (and the scale of static inputs) is trained, from where it stands now. */
-export async function fakeForm(where: string, target: Target, known: Known, lsq: boolean): Promise<FakeForm> {
+/** The parametrization of a target. With `lsq` its scale (and the scale of static inputs) is trained, from where it stands now. */
+export async function fakeQuantized(
+  where: string,
+  target: Target,
+  known: Known,
+  lsq: boolean,
+): Promise<FakeQuantizedParametrization> {
   const { scheme, layout } = target;
   const parts: Parts = {};
   if (known.smooth) parts.smooth = holding(known.smooth, false);
@@ -35,10 +40,13 @@ export async function fakeForm(where: string, target: Target, known: Known, lsq:
     parts.inputZero = holding(array(Float32Array.of(known.input.zero)), false);
   }
   if (scheme.grid.kind === "learned") {
-    parts.table = holding(await learnTable(where, target, new FakeForm(scheme, layout, parts)), lsq);
+    parts.table = holding(
+      await learnTable(where, target, new FakeQuantizedParametrization(scheme, layout, parts)),
+      lsq,
+    );
   }
-  if (!lsq) return new FakeForm(scheme, layout, parts);
-  const first = new FakeForm(scheme, layout, parts);
+  if (!lsq) return new FakeQuantizedParametrization(scheme, layout, parts);
+  const first = new FakeQuantizedParametrization(scheme, layout, parts);
   const start = compile(
     () => {
       const w = first.scaled(currentTrace(where).parameter(target.parameter));
@@ -56,5 +64,5 @@ export async function fakeForm(where: string, target: Target, known: Known, lsq:
   } finally {
     start.dispose();
   }
-  return new FakeForm(scheme, layout, parts);
+  return new FakeQuantizedParametrization(scheme, layout, parts);
 }

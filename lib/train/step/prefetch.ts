@@ -4,7 +4,7 @@
  * Results of `begin` in the order of the items. An item is asked for and begun before the result of the one before it is given;
  * what has begun ends before the reader leaves or is told of an error, and nothing begins once it is known that one failed.
  */
-export async function* oneAhead<Item, Result>(
+export async function* prefetch<Item, Result>(
   items: Iterable<Item> | AsyncIterable<Item>,
   begin: (item: Item) => Promise<Result>,
 ): AsyncGenerator<Result, void, void> {

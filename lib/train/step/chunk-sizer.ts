@@ -1,7 +1,7 @@
 // How many steps go into one native call: enough that crossing costs nothing, few enough that events and aborts come promptly.
 
 /** Picks chunks of steps that take about `seconds` each, from the time that the last ones took. */
-export class Pace {
+export class ChunkSizer {
   private perStep: number | undefined;
   private last = 1;
   private readonly seconds: number;

@@ -12,13 +12,13 @@ import { rankedClasses, type ClassProbability } from "./classify.js";
 import { arraysOf, arraysOfAsync, isOneRow, requireFit, type PredictInput } from "./inputs.js";
 import type { Manifest, SavedInput, SavedWeight } from "./manifest.js";
 
-/** Options of {@link Served.predict}. */
+/** Options of {@link LoadedModel.predict}. */
 export interface PredictOptions {
   /** Gives the prediction up; the promise rejects with `AbortedError`. */
   readonly signal?: AbortSignal;
 }
 
-/** Options of {@link Served.classify}. */
+/** Options of {@link LoadedModel.classify}. */
 export interface ClassifyOptions extends PredictOptions {
   /** How many classes, the most probable first. Default: the best alone. */
   readonly top?: number | undefined;
@@ -33,7 +33,7 @@ export type Results = NdArray | Readonly<Record<string, NdArray>>;
  * A model loaded from an artifact. A program is compiled for every batch size that it meets, and kept for those used last; see
  * `maxPrograms` and `padBatches` of `artifact.load`.
  */
-export class Served<Result extends Results = NdArray> {
+export class LoadedModel<Result extends Results = NdArray> {
   /** One sample of each input: name, element type and shape without the batch dimension. */
   readonly inputs: readonly SavedInput[];
   /** What is known of the model: task, classes, preprocessing, metrics, provenance. */
@@ -85,7 +85,7 @@ export class Served<Result extends Results = NdArray> {
     return [...this.variables.values()].map((variable) => ({ name: variable.name, ...variable.type }));
   }
 
-  /** The model's parameters as its layers see them, whatever form they are held in: what tables show. */
+  /** The model's parameters as its layers see them, whatever parametrization they are held in: what tables show. */
   get layout(): readonly SavedWeight[] {
     if (this.disposed && !this.described) this.refuse("layout");
     // An artifact of a version that did not say is looked through once.

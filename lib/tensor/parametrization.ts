@@ -1,5 +1,5 @@
 // How a parameter's values are held and used, when that is not as plain numbers: quantized, sparse, or numbers that are rounded
-// on their way in. Every use of a parameter in a trace goes through its form, so that a model of any make is compressed without
+// on their way in. Every use of a parameter in a trace goes through its parametrization, so that a model of any make is compressed without
 // exchanging its layers.
 import type { NativeRankGroup } from "../native/ranks.js";
 import type { Shape } from "./nd-array.js";
@@ -27,8 +27,8 @@ export interface PartOf {
   readonly places: readonly (readonly number[])[];
 }
 
-/** What {@link Parameter.setForm} takes; made by `prune` and `quantize`. */
-export interface Form {
+/** What {@link Parameter.setParametrization} takes; made by `prune` and `quantize`. */
+export interface Parametrization {
   /** What it is, such as "int8" or "sparse". */
   readonly kind: string;
   /** What lives in the engine; saved as `<parameter>.<part>`, and optimized where trainable. */
@@ -48,7 +48,7 @@ export interface Form {
   /** Where the numbers are one rank's part of a larger parameter. */
   readonly part?: PartOf | undefined;
   /** The same with copies of the parts. */
-  clone(): Form;
+  clone(): Parametrization;
   /** Frees the parts. */
   dispose(): void;
 }

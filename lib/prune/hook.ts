@@ -1,8 +1,8 @@
-// What goes into a weight, read off while a model is traced: a form that notes the inputs and then steps aside.
+// What goes into a weight, read off while a model is traced: a parametrization that notes the inputs and then steps aside.
 //
 // A weight w of y = x · wᵀ, or of a convolution, multiplies for every output and position one value of x. The sum of their squares is
 // the gradient of Σ op(x², w) by w: it has the weight's shape, and stride, padding and groups need no second thought.
-import type { Form } from "../tensor/form.js";
+import type { Parametrization } from "../tensor/parametrization.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -21,15 +21,17 @@ export function withTaps(parameters: readonly Parameter[], forward: () => Tensor
     const [term] = y.trace.gradients(y.sum(), [master]);
     squares[i] = squares[i]?.add(term!) ?? term;
   };
-  const forms = parameters.map((parameter, i) => parameter.exchangeForm(tap((y, master) => note(i, y, master))));
+  const parametrizations = parameters.map((parameter, i) =>
+    parameter.exchangeParametrization(tap((y, master) => note(i, y, master))),
+  );
   try {
     return { result: forward(), inputSquares: squares };
   } finally {
-    parameters.forEach((parameter, i) => parameter.exchangeForm(forms[i]));
+    parameters.forEach((parameter, i) => parameter.exchangeParametrization(parametrizations[i]));
   }
 }
 
-function tap(note: (y: Tensor, master: Tensor) => void): Form {
+function tap(note: (y: Tensor, master: Tensor) => void): Parametrization {
   return {
     kind: "tap",
     parts: {},

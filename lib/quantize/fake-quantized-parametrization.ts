@@ -1,7 +1,7 @@
 // A parameter that is trained in floats but used as it will be once packed: its f32 master copy is rounded on the way into every
 // product, and so are the layer's inputs where the scheme says so. Steps are worked out from the weights at every use, or trained
 // (LSQ, Esser et al. 2020).
-import type { Conv2dGeometry, Form } from "../tensor/form.js";
+import type { Conv2dGeometry, Parametrization } from "../tensor/parametrization.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
@@ -27,8 +27,8 @@ export interface FakeParts {
   readonly smooth?: Parameter;
 }
 
-/** A fake-quantized weight; see {@link Form}. */
-export class FakeForm implements Form {
+/** A fake-quantized weight; see {@link Parametrization}. */
+export class FakeQuantizedParametrization implements Parametrization {
   readonly kind: string;
   readonly packed = false;
   readonly scheme: Scheme;
@@ -78,9 +78,9 @@ export class FakeForm implements Form {
     return x.trace.apply("conv2d", [this.input(x, true), this.rounded(master!)], { ...geometry });
   }
 
-  clone(): FakeForm {
+  clone(): FakeQuantizedParametrization {
     const parts = Object.entries(this.parts).map(([name, part]) => [name, part.clone()] as const);
-    return new FakeForm(this.scheme, this.layout, Object.fromEntries(parts));
+    return new FakeQuantizedParametrization(this.scheme, this.layout, Object.fromEntries(parts));
   }
 
   dispose(): void {

@@ -3,7 +3,7 @@ import { Parameter, type Fill } from "../tensor/parameter.js";
 import type { Shape } from "../tensor/nd-array.js";
 
 /** A parameter that no optimizer changes, frozen or not; it is saved and loaded with the model like any other. */
-export class Statistic extends Parameter {
+export class Buffer extends Parameter {
   constructor(shape: Shape, fill: Fill) {
     super(shape, { fill, trainable: false });
   }
