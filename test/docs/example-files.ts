@@ -70,7 +70,7 @@ export async function makeExampleFiles(): Promise<string> {
     ...columns.map((name) => ({ name, data: rows.map((row) => row[name]) })),
     { name: "tags", data: rows.map(() => "new") },
   ];
-  writeFileSync(at("customers.parquet"), Buffer.from(parquetWriteBuffer({ columnData } as never)));
+  writeFileSync(at("customers.parquet"), Buffer.from(parquetWriteBuffer({ columnData })));
   return folder;
 }
 
