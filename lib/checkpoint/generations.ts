@@ -23,7 +23,7 @@ export interface Opened<Content> extends Generation {
   /** The names of its tensors. */
   readonly tensors: readonly string[];
   /** Reads the tensors into variables: all of them, or none. @throws CorruptFileError, ShapeError */
-  read(tensors: ReadonlyMap<string, NativeVariable>): Promise<void>;
+  read(tensors: ReadonlyMap<string, NativeVariable>, isElsewhere?: (name: string) => boolean): Promise<void>;
 }
 
 interface Envelope<Content> {
@@ -95,8 +95,8 @@ export class Generations<Content> {
   async open({ step, path }: Generation): Promise<Opened<Content>> {
     const text = await callAsync(() => addon.readState(path, this.where));
     const envelope = this.parse(path, text);
-    const read = async (tensors: ReadonlyMap<string, NativeVariable>): Promise<void> => {
-      const strange = envelope.tensors.find((name) => !tensors.has(name));
+    const read: Opened<Content>["read"] = async (tensors, isElsewhere = () => false) => {
+      const strange = envelope.tensors.find((name) => !tensors.has(name) && !isElsewhere(name));
       if (strange !== undefined) {
         throw new ArgumentError(
           `${this.where}: the checkpoint "${path}" holds "${strange}", which this run does not have`,

@@ -15,6 +15,8 @@ export interface Participant {
   tensors?(): Iterable<NamedVariable>;
   /** Takes back what `state()` gave and makes room for the tensors, which are read into `tensors()` after it. */
   restore?(saved: Json): void;
+  /** Whether a tensor of the state, which is not among `tensors()` here, is another rank's. */
+  isElsewhere?(name: string): boolean;
   /** Called when everybody's tensors are in place. */
   restored?(): void;
 }
@@ -48,6 +50,13 @@ export class RunState {
       }
     }
     return all;
+  }
+
+  /** Whether another rank takes a tensor, by its full name. */
+  isElsewhere(full: string): boolean {
+    return [...this.participants].some(
+      ([owner, each]) => full.startsWith(`${owner}.`) && each.isElsewhere?.(full.slice(owner.length + 1)) === true,
+    );
   }
 
   /**

@@ -9,6 +9,7 @@ import { doctorCommand } from "./doctor.js";
 import { evalCommand } from "./eval.js";
 import { inspectCommand } from "./inspect.js";
 import { launchCommand } from "./launch.js";
+import { planParallelCommand } from "./plan-parallel.js";
 import { predictCommand } from "./predict.js";
 import { pruneCommand } from "./prune.js";
 import { quantizeCommand } from "./quantize.js";
@@ -35,7 +36,7 @@ export function commands(signal: AbortSignal): Command {
     .showHelpAfterError("(athanor --help, or athanor <command> --help, says more)")
     .enablePositionalOptions() // `launch` passes on what follows its program
     .exitOverride();
-  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, dashboardCommand, runsCommand, doctorCommand, launchCommand]; // prettier-ignore
+  const all = [trainCommand, predictCommand, inspectCommand, evalCommand, pruneCommand, quantizeCommand, distillCommand, tuneCommand, dashboardCommand, runsCommand, doctorCommand, launchCommand, planParallelCommand]; // prettier-ignore
   for (const make of all) {
     program.addCommand(make(context).exitOverride().showHelpAfterError("(add --help to see all options)"));
   }

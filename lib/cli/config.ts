@@ -65,7 +65,8 @@ async function packageOf(path: string): Promise<Pick<typeof athanor, "train" | "
   }
 }
 
-async function configOf(path: string, settings: Readonly<Record<string, unknown>>): Promise<TrainConfig> {
+/** What a config gives. @throws ArgumentError, FileError */
+export async function configOf(path: string, settings: Readonly<Record<string, unknown>>): Promise<TrainConfig> {
   await access(path).catch((cause: unknown) => {
     throw new FileError(`${where}: there is no file "${path}"`, { cause });
   });
@@ -92,7 +93,7 @@ async function configOf(path: string, settings: Readonly<Record<string, unknown>
 }
 
 /** `--set batchSize=64 --set optimizer.lr=0.01` as a record. @throws ArgumentError */
-function settingsOf(pairs: readonly string[]): Record<string, unknown> {
+export function settingsOf(pairs: readonly string[]): Record<string, unknown> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const at = pair.indexOf("=");

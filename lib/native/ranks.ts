@@ -4,6 +4,7 @@ import type {
   NativeDataset,
   NativeLoopRequest,
   NativeLoopResult,
+  NativeOptimizer,
   NativeProgram,
   NativeVariable,
 } from "./index.js";
@@ -40,7 +41,43 @@ export interface NativeShardedLoopConfig {
   gradientBuckets: number;
 }
 
-/** What native/bindings/parallel.cc exports. */
+/** native/bindings/pipeline.cc: many steps of pipeline parallelism in one call. */
+export interface NativePipelineLoop {
+  run(request: NativeLoopRequest, cancel?: NativeCancel): Promise<NativeLoopResult>;
+  /** Of the last step, a row each: number of the instruction, start and end in seconds. Not while it runs. */
+  spans(): Float64Array;
+  dispose(): void;
+}
+
+/** What a rank does in a step, one after the other; see native/train/pipeline_loop.h. */
+export type NativePipelineInstruction =
+  | { kind: "run"; shard: number; program: number; exchange: number; feeds: number[]; results: number[] }
+  | { kind: "send" | "receive"; slots: number[]; peer: number; channel: number; detail: string }
+  | { kind: "skip"; shard: number; exchange: number };
+
+/** What it is made of. */
+export interface NativePipelineConfig {
+  pipelines: readonly (readonly number[])[];
+  told: readonly (readonly [first: number, count: number])[];
+  dataset: NativeDataset;
+  rows: number;
+  shards: number;
+  hyper: readonly string[];
+  hyperCounts: readonly number[];
+  kind: "rows" | "count" | "sum";
+  programs: readonly NativeProgram[];
+  slots: readonly number[];
+  instructions: readonly NativePipelineInstruction[];
+  exchanges: readonly { exchange: NativeExchange; gradients: boolean; tensors: readonly (readonly string[])[] }[];
+  update: NativeProgram | undefined;
+  optimizer: NativeOptimizer | undefined;
+  maxNorm: number | undefined;
+  sizes: readonly number[];
+  owners: readonly number[];
+  shared: readonly { variable: NativeVariable; from: number; to: readonly number[] }[];
+}
+
+/** What native/bindings/parallel.cc and pipeline.cc export. */
 export interface RanksAddon {
   /** What has started this process as a rank; name "" for nothing. */
   launcher(): { name: string; rank: number; size: number };
@@ -50,6 +87,8 @@ export interface RanksAddon {
   gatherTexts(text: string, what: string): Promise<string[]>;
   /** Every rank gets the values of rank `root`. */
   broadcastVariables(variables: readonly NativeVariable[], root: number): Promise<void>;
+  /** One rank's values become another's; for these two alone. */
+  moveVariables(variables: readonly NativeVariable[], from: number, to: number): Promise<void>;
   /** Tells all ranks that this one cannot go on. */
   failRanks(operation: string, step: number, sentence: string): void;
   /** Why the ranks can work together no longer. */
@@ -65,5 +104,6 @@ export interface RanksAddon {
     buckets: readonly { elements: readonly number[]; detail: string }[],
     group?: NativeRankGroup,
   ) => NativeExchange;
+  PipelineLoop: new (config: NativePipelineConfig) => NativePipelineLoop;
   ShardedLoop: new (config: NativeShardedLoopConfig) => NativeShardedLoop;
 }

@@ -34,21 +34,34 @@ export class BoundOptimizer {
   private readonly where: string;
   private held: NativeOptimizer | undefined;
 
-  /** @internal See {@link bind}. */
-  constructor(optimizer: Optimizer, groups: readonly BoundGroup[]) {
+  /** @internal See {@link bind}. `later`: states are made by {@link keepOnly}. */
+  constructor(optimizer: Optimizer, groups: readonly BoundGroup[], later = false) {
     this.optimizer = optimizer;
     this.groups = groups;
     this.where = `optim.${optimizer.name}`;
     this.parameters = groups.flatMap(({ members }) => members.map(({ parameter }) => parameter));
     this.hyperShape = [groups.length, hypersOf(optimizer.rule).length];
-    const native = groups.map(({ hyper, members }) => ({
-      variables: members.map(({ parameter }) => parameter.native),
-      hyper: Float64Array.from(memoryRow(optimizer.rule, hyper)),
+    if (!later) this.held = this.make(optimizer.clipNorm, () => true);
+  }
+
+  /**
+   * @internal Makes states for some of the parameters, where other ranks step the others; clipping by the norm of all gradients is the
+   * caller's. Returns them in the order in which the engine's side takes their gradients.
+   */
+  keepOnly(isOwn: (parameter: Parameter) => boolean): Parameter[] {
+    this.held = this.make(undefined, isOwn);
+    return this.parameters.filter(isOwn);
+  }
+
+  private make(clipNorm: number | undefined, isOwn: (parameter: Parameter) => boolean): NativeOptimizer {
+    const { rule, clipValue } = this.optimizer;
+    const native = this.groups.map(({ hyper, members }) => ({
+      variables: members.filter(({ parameter }) => isOwn(parameter)).map(({ parameter }) => parameter.native),
+      hyper: Float64Array.from(memoryRow(rule, hyper)),
     }));
-    const { clipNorm, clipValue } = optimizer;
-    this.held = call(
+    return call(
       () =>
-        new addon.Optimizer(optimizer.rule, native, {
+        new addon.Optimizer(rule, native, {
           ...(clipNorm === undefined ? {} : { maxNorm: clipNorm, skipNonfinite: true }),
           ...(clipValue === undefined ? {} : { clipValue }),
           ...partsOf(this.parameters),
@@ -169,6 +182,14 @@ function partsOf(parameters: readonly Parameter[]) {
  * bound.dispose();
  */
 export function bind(optimizer: Optimizer, parameters: readonly NamedParameter[]): BoundOptimizer {
+  return bindGroups(optimizer, parameters, false);
+}
+
+/** @internal {@link bind} without states, for those who hold some of them alone. */
+export const bindLater = (optimizer: Optimizer, parameters: readonly NamedParameter[]): BoundOptimizer =>
+  bindGroups(optimizer, parameters, true);
+
+function bindGroups(optimizer: Optimizer, parameters: readonly NamedParameter[], later: boolean): BoundOptimizer {
   const where = `optim.${optimizer.name}`;
   const trainable = parameters.filter(({ parameter }) => parameter.trainable);
   if (trainable.length === 0) {
@@ -188,5 +209,6 @@ export function bind(optimizer: Optimizer, parameters: readonly NamedParameter[]
   return new BoundOptimizer(
     optimizer,
     [rest, ...groups].filter(({ members }) => members.length > 0),
+    later,
   );
 }

@@ -43,14 +43,22 @@ export function data(options: DataOptions = {}): DataParallelism {
   if (shards !== undefined && !(Number.isSafeInteger(shards) && shards >= 1 && shards <= 4096)) {
     throw new ArgumentError(`${where}: shards must be a whole number from 1 to 4096, got ${got(shards)}`);
   }
-  if (!(typeof deadline === "number" && deadline > 0 && deadline <= 86_400)) {
-    throw new ArgumentError(`${where}: deadline must be seconds above 0, at most 86,400, got ${got(deadline)}`);
-  }
-  if (!(Number.isSafeInteger(bucketBytes) && bucketBytes >= 1)) {
-    throw new ArgumentError(`${where}: bucketBytes must be a whole number from 1 on, got ${got(bucketBytes)}`);
-  }
+  checkedDeadline(where, deadline);
+  checkedBytes(where, bucketBytes);
   if (group !== undefined && !(group instanceof RankGroup)) {
     throw new ArgumentError(`${where}: group must be made by parallel.group or parallel.mesh, got ${got(group)}`);
   }
   return Object.freeze({ kind: "data", shards, deadline, bucketBytes, group: group?.native });
+}
+
+/** @throws ArgumentError */
+export function checkedDeadline(where: string, deadline: unknown): void {
+  if (typeof deadline === "number" && deadline > 0 && deadline <= 86_400) return;
+  throw new ArgumentError(`${where}: deadline must be seconds above 0, at most 86,400, got ${got(deadline)}`);
+}
+
+/** @throws ArgumentError */
+export function checkedBytes(where: string, bucketBytes: unknown): void {
+  if (Number.isSafeInteger(bucketBytes) && (bucketBytes as number) >= 1) return;
+  throw new ArgumentError(`${where}: bucketBytes must be a whole number from 1 on, got ${got(bucketBytes)}`);
 }

@@ -24,7 +24,12 @@ import type { Optimizer } from "../optim/index.js";
 import { got } from "../names/got.js";
 import { checkAveraging, type WeightAveraging } from "./averaging.js";
 import { checkLossTerms, type LossTerms } from "./distillation.js";
-import { checkedParallelism, type DataParallelism, type Parallelism } from "./ranks/parallelism.js";
+import {
+  checkedParallelism,
+  type DataParallelism,
+  type Parallelism,
+  type PipelineParallelism,
+} from "./ranks/parallelism.js";
 import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./run/early-stopping.js";
 import { checkCount, checkMetrics, checkObject } from "./evaluate/metric-pass.js";
 import type { ProgressStream } from "./run/progress.js";
@@ -75,8 +80,9 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** Leave out the samples that do not fill a batch. Default false. */
   readonly dropLast?: boolean | undefined;
   readonly validate?: ValidateOptions<Metrics> | undefined;
-  /** How the run is divided among the ranks that `mpirun` or `srun` has started: `parallel.data()`. Default not at all. */
-  readonly parallel?: DataParallelism | undefined;
+  /** How the run is divided among the ranks that `mpirun` or `srun` has started: `parallel.data()` or
+   * `parallel.pipeline()`. Default not at all. */
+  readonly parallel?: DataParallelism | PipelineParallelism | undefined;
   /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
   readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;

@@ -26,8 +26,9 @@ import { feedOf, typesOfData } from "./data/run-data.js";
 import { RunLog, statusOf } from "./run/run-log.js";
 import { checkStatistics } from "./run/statistics.js";
 import { eventsOf, notFinite } from "./run/step-events.js";
+import { PipelineLoops } from "./ranks/pipeline-loops.js";
 import { ShardedLoops } from "./ranks/sharded-loops.js";
-import { StepLoops, typesOf, type Loops } from "./step/step-loops.js";
+import { StepLoops, typesOf, type Loops, type StepLoopsSource } from "./step/step-loops.js";
 import { Validation } from "./evaluate/validation.js";
 
 const where = "train.fit";
@@ -84,7 +85,7 @@ export class Trainer {
       },
     };
     const source = { where, plan, columns: types, auxiliary: this.auxiliary, hooks: plan.average ? extended : hooks };
-    this.loops = plan.parallel?.kind === "data" ? new ShardedLoops(source, plan.parallel) : new StepLoops(source);
+    this.loops = loopsOf(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
       this.validation =
@@ -124,6 +125,7 @@ export class Trainer {
         position.ended = stopped;
         await this.checkpointer?.conclude(this.moment(false));
       }
+      await this.loops.gather?.();
       await this.average?.enter(position.step);
       await this.best.restore();
       checkStatistics(where, this.plan.model);
@@ -237,6 +239,7 @@ export class Trainer {
 
   /** Runs `body` with the average in the place of the weights. */
   private async averaged<T>(body: () => Promise<T>): Promise<T> {
+    if (this.validation || this.plan.stopping) await this.loops.gather?.(); // else nobody looks at weights
     if (!this.average) return body();
     await this.average.enter(this.position.step);
     try {
@@ -315,6 +318,7 @@ export class Trainer {
     const identity = await identityOfRun(parts);
     if (plan.parallel) {
       await compareRuns(where, identity);
+      await loops.prepare?.();
       const beside = auxiliary.namedParameters();
       const all = [...parametersIn(plan, loops), ...beside].map(({ parameter }) => parameter);
       await shareWeights(all.filter(({ parametrization }) => !parametrization?.part));
@@ -339,4 +343,10 @@ export class Trainer {
     this.auxiliary.dispose();
     this.feed.dispose();
   }
+}
+
+function loopsOf(source: StepLoopsSource): Loops {
+  const { parallel } = source.plan;
+  if (parallel?.kind === "data") return new ShardedLoops(source, parallel);
+  return parallel?.kind === "pipeline" ? new PipelineLoops(source, parallel) : new StepLoops(source);
 }

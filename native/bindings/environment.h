@@ -37,7 +37,7 @@ class Environment final : public Napi::Addon<Environment> {
   void report_memory(Napi::Env env);
 
   Napi::FunctionReference variable, graph, program, optimizer, dataset, loop, cancel, exchange, sharded_loop,
-      rank_group;
+      rank_group, pipeline_loop;
 
  private:
   struct Completion;

@@ -86,39 +86,6 @@ Napi::Value gather_texts_of(const Napi::CallbackInfo& info) {
   });
 }
 
-void broadcast_variables(const std::vector<std::shared_ptr<Variable>>& variables, int root) {
-  const auto world = connected();
-  std::vector<std::vector<std::byte>> copies;
-  std::vector<comm::Communicator::Ticket> tickets;
-  for (const auto& variable : variables) {
-    copies.emplace_back(static_cast<std::size_t>(variable->type().bytes()));
-    if (world->rank() == root) variable->read(copies.back().data());
-  }
-  for (std::size_t i = 0; i < copies.size(); ++i) {
-    const Index bytes = variables[i]->type().bytes();
-    tickets.push_back(world->start(world->world(), {"broadcast", "\"" + variables[i]->name() + "\"", bytes, -1},
-                                   comm::broadcast(world->rank(), world->size(), root, copies[i].data(), bytes)));
-  }
-  for (const auto& ticket : tickets) world->wait(ticket);
-  for (std::size_t i = 0; i < copies.size(); ++i) {
-    if (world->rank() != root) variables[i]->write(copies[i].data());
-  }
-}
-
-// broadcastVariables(variables, root): Promise<void>
-Napi::Value broadcast_variables_of(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const Napi::Array list = info[0].As<Napi::Array>();
-    std::vector<std::shared_ptr<Variable>> variables;
-    for (std::uint32_t i = 0; i < list.Length(); ++i)
-      variables.push_back(unwrap<AddonVariable>(list.Get(i), Environment::of(info.Env()).variable, "parameter").get());
-    const int root = static_cast<int>(to_index(info[1], "a rank"));
-    return submit(
-        info.Env(), [=] { broadcast_variables(variables, root); },
-        [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
-  });
-}
-
 // failRanks(operation, step, sentence): void — this rank cannot go on; all are told
 Napi::Value fail_ranks(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -172,10 +139,10 @@ Napi::Value note_exit(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void define_ranks(Napi::Env env, Napi::Object exports) {
+  define_rank_variables(env, exports);
   exports.Set("launcher", Napi::Function::New(env, launcher, "launcher"));
   exports.Set("connect", Napi::Function::New(env, connect, "connect"));
   exports.Set("gatherTexts", Napi::Function::New(env, gather_texts_of, "gatherTexts"));
-  exports.Set("broadcastVariables", Napi::Function::New(env, broadcast_variables_of, "broadcastVariables"));
   exports.Set("failRanks", Napi::Function::New(env, fail_ranks, "failRanks"));
   exports.Set("ranksFailure", Napi::Function::New(env, ranks_failure, "ranksFailure"));
   exports.Set("ranksLedger", Napi::Function::New(env, ranks_ledger, "ranksLedger"));

@@ -42,5 +42,6 @@ class AddonShardedLoop final : public Napi::ObjectWrap<AddonShardedLoop> {
 
 // The functions on ranks, as they stand in the addon.
 void define_ranks(Napi::Env env, Napi::Object exports);
+void define_rank_variables(Napi::Env env, Napi::Object exports);
 
 }  // namespace athanor::bindings

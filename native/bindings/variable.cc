@@ -1,6 +1,7 @@
 // new Variable(dtype, shape, name), Cancel, and the registration of all classes.
 #include "bindings/classes.h"
 #include "bindings/parallel.h"
+#include "bindings/pipeline.h"
 #include "bindings/values.h"
 #include "runtime/fill.h"
 
@@ -21,6 +22,7 @@ void define_classes(Environment& environment, Napi::Env env, Napi::Object export
   define("RankGroup", environment.rank_group, AddonRankGroup::define(env));
   define("Exchange", environment.exchange, AddonExchange::define(env));
   define("ShardedLoop", environment.sharded_loop, AddonShardedLoop::define(env));
+  define("PipelineLoop", environment.pipeline_loop, AddonPipelineLoop::define(env));
   define_ranks(env, exports);
 }
 

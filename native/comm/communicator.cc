@@ -29,6 +29,7 @@ Communicator::~Communicator() { close(0); }
 
 std::shared_ptr<Group> Communicator::split(const std::vector<std::vector<int>>& groups) {
   const std::lock_guard lock(mutex_);
+  if (const auto known = known_groups_.find(groups); known != known_groups_.end()) return known->second;
   const int number = ++groups_;
   check(number < 15, Code::argument, [] { return "parallel: at most 14 groups of ranks"; });
   std::shared_ptr<Group> found;
@@ -44,6 +45,7 @@ std::shared_ptr<Group> Communicator::split(const std::vector<std::vector<int>>& 
       if (member == rank()) found = std::make_shared<Group>(ranks, static_cast<int>(place), number);
     }
   }
+  known_groups_.emplace(groups, found);
   return found;
 }
 

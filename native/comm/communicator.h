@@ -76,7 +76,8 @@ class Communicator {
   // same order.
   std::shared_ptr<Group> group(std::vector<int> ranks) { return split({std::move(ranks)}); }
 
-  // Several groups without a common member, which take one number among those that there are; the one that this rank is in.
+  // Several groups without a common member, which take one number among those that there are; the one that this rank is in. The same
+  // groups asked for again are the same group.
   std::shared_ptr<Group> split(const std::vector<std::vector<int>>& groups);
 
   void set_deadline(std::chrono::milliseconds deadline) { deadline_ = deadline; }
@@ -110,7 +111,7 @@ class Communicator {
   void take_given(Transport& transport);
   bool advance_all();
   void heed_notices(NoticeBoard& board);
-  void check_waiting(const NoticeBoard& board);
+  void check_waiting(NoticeBoard& board);
   void note_failure(Failure failure, bool tell);
   void end_all();
   void leave(Transport& transport, NoticeBoard& board, int exit_code);
@@ -120,6 +121,7 @@ class Communicator {
   std::shared_ptr<Group> world_;
   std::atomic<std::chrono::milliseconds> deadline_;
   int groups_ = 0;
+  std::map<std::vector<std::vector<int>>, std::shared_ptr<Group>> known_groups_;
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -132,7 +134,8 @@ class Communicator {
 
   // Of the thread alone.
   std::vector<Ticket> active_;
-  std::vector<Ticket> broken_;  // messages of theirs may still come
+  std::vector<Ticket> broken_;            // messages of theirs may still come
+  std::vector<Clock::time_point> lived_;  // when each rank last said that it lives
   std::exception_ptr could_not_begin_;
   std::atomic<int> begun_{0};  // 0 not yet, 1 there, 2 not to be had
   std::thread thread_;

@@ -29,15 +29,18 @@ void NoticeBoard::open(int rank) {
 
 void NoticeBoard::tell_all(const Notice& notice) {
   for (int rank = 0; rank < transport_.size(); ++rank) {
-    if (rank == transport_.rank()) continue;  // one that has left listens until all have
-    Outgoing& out = outgoing_.emplace_back();
-    out.wire.kind = static_cast<std::int32_t>(notice.kind);
-    out.wire.code = notice.code;
-    out.wire.step = notice.step;
-    put(out.wire.operation, sizeof out.wire.operation, notice.operation);
-    put(out.wire.sentence, sizeof out.wire.sentence, notice.sentence);
-    transport_.send(rank, kTag, &out.wire, sizeof out.wire, out.message);
+    if (rank != transport_.rank()) tell(rank, notice);  // one that has left listens until all have
   }
+}
+
+void NoticeBoard::tell(int rank, const Notice& notice) {
+  Outgoing& out = outgoing_.emplace_back();
+  out.wire.kind = static_cast<std::int32_t>(notice.kind);
+  out.wire.code = notice.code;
+  out.wire.step = notice.step;
+  put(out.wire.operation, sizeof out.wire.operation, notice.operation);
+  put(out.wire.sentence, sizeof out.wire.sentence, notice.sentence);
+  transport_.send(rank, kTag, &out.wire, sizeof out.wire, out.message);
 }
 
 bool NoticeBoard::next(Notice& notice, int& from) {

@@ -1,4 +1,4 @@
-// What ranks tell one another beside the collectives: that one failed, or left. Every rank has a receive open for each other one.
+// What ranks tell one another beside the collectives: that one failed, or left, or waits and asks whether the other still lives. Every rank has a receive open for each other one.
 #pragma once
 #include <cstdint>
 #include <deque>
@@ -10,7 +10,7 @@
 namespace athanor::comm {
 
 struct Notice {
-  enum class Kind : std::int32_t { failed, left };
+  enum class Kind : std::int32_t { failed, left, asks, lives };
   Kind kind = Kind::failed;
   std::int32_t code = 0;  // left: the exit code
   std::int64_t step = -1;
@@ -22,6 +22,7 @@ class NoticeBoard {
   NoticeBoard(Transport& transport);
 
   void tell_all(const Notice& notice);
+  void tell(int rank, const Notice& notice);
   // The next notice that has come, with the rank that it is from; false when there is none. Moves sends on too.
   bool next(Notice& notice, int& from);
   bool has_left(int rank) const { return left_[static_cast<std::size_t>(rank)]; }

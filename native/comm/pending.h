@@ -12,6 +12,7 @@ struct Communicator::Pending {
   int tag = 0;
   std::optional<Port> port;
   Clock::time_point begun, last_moved;
+  std::optional<Clock::time_point> asked;  // when the rank that it waits for was asked whether it lives
   std::uint64_t moved = 0;
   std::atomic<int> state{0};  // 1 done, 2 failed
 

@@ -13,6 +13,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kGrace = 1s;       // for the others to say why they end, before the job is aborted
+constexpr auto kAnswer = 500ms;   // for a rank to say that it lives
 constexpr auto kIdleLook = 20ms;  // between two looks at notices when nothing is under way
 
 std::string seconds_of(std::chrono::milliseconds time) {
@@ -67,6 +68,7 @@ void Communicator::exchange_hosts(Transport& transport) {
 
 void Communicator::loop(Transport& transport) {
   NoticeBoard board(transport);
+  lived_.resize(static_cast<std::size_t>(transport.size()));
   unsigned rounds = 0;
   for (;;) {
     std::optional<int> closing;
@@ -154,6 +156,8 @@ void Communicator::heed_notices(NoticeBoard& board) {
   int from = 0;
   try {
     while (board.next(notice, from)) {
+      if (notice.kind == Notice::Kind::asks) board.tell(from, {Notice::Kind::lives, 0, -1, "", ""});
+      if (notice.kind == Notice::Kind::lives) lived_[static_cast<std::size_t>(from)] = Clock::now();
       if (notice.kind != Notice::Kind::failed) continue;
       note_failure({from, hosts_[static_cast<std::size_t>(from)], notice.operation, notice.step, notice.sentence},
                    false);
@@ -163,10 +167,12 @@ void Communicator::heed_notices(NoticeBoard& board) {
   }
 }
 
-// For whom an operation waits in vain: a rank that has left, or one that has not moved within the deadline.
-void Communicator::check_waiting(const NoticeBoard& board) {
+// For whom an operation waits in vain: a rank that has left, or one that has not moved within the deadline. A rank that waits itself, such as
+// a stage of a pipeline for the one behind it, answers that it lives: then the one that it waits for is blamed by it. One that lives
+// and still does nothing has the deadline once more.
+void Communicator::check_waiting(NoticeBoard& board) {
   if (active_.empty()) return;
-  const Pending& pending = *active_.front();
+  Pending& pending = *active_.front();
   const int waits_for = pending.operation->waits_for();
   if (waits_for < 0) return;
   const int other = pending.port->world_rank(waits_for);
@@ -180,7 +186,14 @@ void Communicator::check_waiting(const NoticeBoard& board) {
     return;
   }
   const auto deadline = deadline_.load();
-  if (Clock::now() - pending.last_moved < deadline) return;
+  const auto now = Clock::now();
+  if (now - pending.last_moved < deadline) return;
+  if (!pending.asked || *pending.asked < pending.last_moved) {
+    pending.asked = now;
+    board.tell(other, {Notice::Kind::asks, 0, -1, "", ""});
+  }
+  const bool lives = lived_[static_cast<std::size_t>(other)] >= *pending.asked;
+  if (lives ? now - pending.last_moved < 2 * deadline : now - *pending.asked < kAnswer) return;
   blame(named_rank(*this, other) + " did not answer " + named_rank(*this, rank()) + " within " + seconds_of(deadline) +
         " in " + to_string(pending.label) +
         ": it hangs, its host or link is down, or it is busy with something else; a longer deadline: "

@@ -1,6 +1,6 @@
 // Trainings whose every bit must not depend on how many ranks take part.
 import { createHash } from "node:crypto";
-import { array, data, loss, nn, optim, parallel, schedule, seed, train, type FitOptions } from "athanor";
+import { array, data, loss, nn, optim, parallel, schedule, seed, train, type FitOptions, type Tensor } from "athanor";
 
 /** What a training came to. */
 export interface Outcome {
@@ -11,7 +11,10 @@ export interface Outcome {
 }
 
 /** How it is divided; undefined for `fit` as it is without ranks. */
-export type Division = { readonly shards: number; readonly bucketBytes?: number } | undefined;
+export type Division =
+  | { readonly shards: number; readonly bucketBytes?: number }
+  | { readonly pipeline: parallel.PipelineOptions }
+  | undefined;
 
 function samples(count: number, features: number, classes: number, seed: number) {
   let state = seed;
@@ -24,6 +27,29 @@ function samples(count: number, features: number, classes: number, seed: number)
 function table(count = 61, seed = 3) {
   const { x, y } = samples(count, 20, 5, seed);
   return data.fromArrays({ x: array(x, [count, 20]), y: array(y, [count]) });
+}
+
+class Skips extends nn.Module {
+  first = nn.linear(20, 24);
+  second = nn.linear(24, 24);
+  third = nn.linear(24, 24);
+  last = nn.linear(24, 5);
+  override forward(x: Tensor): Tensor {
+    const a = this.first.forward(x).relu();
+    const b = this.second.forward(a).tanh();
+    const c = this.third.forward(b).add(a).relu();
+    return this.last.forward(c.mul(b));
+  }
+}
+
+class Tied extends nn.Module {
+  embedding = nn.embedding(12, 8);
+  hidden = nn.linear(8, 16);
+  back = nn.linear(16, 8);
+  override forward(x: Tensor): Tensor {
+    const h = this.back.forward(this.hidden.forward(this.embedding.forward(x)).relu());
+    return h.matmul(this.embedding.weight, { transB: true });
+  }
 }
 
 const scenarios = {
@@ -88,6 +114,37 @@ const scenarios = {
       earlyStopping: { monitor: "loss", patience: 2 },
     },
   },
+  // A value that skips layers, so that it goes over several boundaries.
+  skips: {
+    model: () => new Skips(),
+    data: () => table(35),
+    options: {
+      loss: loss.crossEntropy(),
+      optimizer: optim.adam({ lr: 3e-3, clipNorm: 0.3 }),
+      batchSize: 16,
+      steps: 12,
+    },
+  },
+  // Vectors at several places, d = 16 wherever the model is cut.
+  sequences: {
+    model: () =>
+      nn.sequential(nn.linear(16, 16), nn.gelu(), nn.layerNorm(16), nn.linear(16, 16), nn.gelu(), nn.linear(16, 16)),
+    data: () => {
+      const { x } = samples(8 * 6, 16, 2, 31);
+      return data.fromArrays({ x: array(x, [8, 6, 16]), y: array(x.map(Math.abs), [8, 6, 16]) });
+    },
+    options: { loss: loss.mse(), optimizer: optim.adam({ lr: 1e-3 }), batchSize: 8, steps: 3 },
+  },
+  // One weight on the first and the last stage.
+  tied: {
+    model: () => new Tied(),
+    data: () => {
+      const { y } = samples(48, 1, 12, 21);
+      const { y: next } = samples(48, 1, 12, 22);
+      return data.fromArrays({ x: array(y, [12, 4]), y: array(next, [12, 4]) });
+    },
+    options: { loss: loss.crossEntropy(), optimizer: optim.adamW({ lr: 1e-2, clipNorm: 1 }), batchSize: 8, steps: 12 },
+  },
 } satisfies Record<string, { model: () => nn.Module; data: () => data.Dataset; options: FitOptions }>;
 
 /** Their names. */
@@ -95,16 +152,19 @@ export type Scenario = keyof typeof scenarios;
 export const names = Object.keys(scenarios) as Scenario[];
 
 /** Trains one. */
-export async function run(name: Scenario, division: Division): Promise<Outcome> {
+export async function run(name: Scenario, division: Division, more: Partial<FitOptions> = {}): Promise<Outcome> {
   const { model: make, data: set, options } = scenarios[name];
   seed(1);
   const model = make();
   const losses: number[] = [];
   const { history } = await train.fit(model, set(), {
     ...(options as FitOptions),
+    ...more,
     seed: 17,
     callbacks: { onStep: ({ loss: value }) => void losses.push(value) },
-    ...(division && { parallel: parallel.data(division) }),
+    ...(division && {
+      parallel: "pipeline" in division ? parallel.pipeline(division.pipeline) : parallel.data(division),
+    }),
   });
   const hash = createHash("sha256");
   for (const { parameter } of model.namedParameters()) {

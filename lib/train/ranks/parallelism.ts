@@ -4,6 +4,13 @@ import { got } from "../../names/got.js";
 import type { NativeRankGroup } from "../../native/ranks.js";
 import { Module } from "../../nn/index.js";
 import { lastDeadline } from "./ranks.js";
+import type {
+  PipelineSchedule,
+  PipelineScheduleName,
+  PipelineSimulation,
+  StageCost,
+  TimedAction,
+} from "../../pipeline/index.js";
 
 /** Division of every batch among ranks; made by `parallel.data`. */
 export interface DataParallelism {
@@ -24,8 +31,44 @@ export interface TensorParallelism {
   readonly deadline: number;
 }
 
-/** Either. */
-export type Parallelism = DataParallelism | TensorParallelism;
+/** A model cut in stages among ranks; made by `parallel.pipeline`. */
+export interface PipelineParallelism {
+  readonly kind: "pipeline";
+  /** Ranks of one pipeline; undefined for all. */
+  readonly stages: number | undefined;
+  /** Micro-batches of a batch, over all copies of the model; undefined for the default. */
+  readonly microBatches: number | undefined;
+  readonly schedule: PipelineScheduleName | PipelineSchedule;
+  /** Stages on each rank. */
+  readonly chunks: number;
+  /** Whether stages are cut by the time that layers take here, or by their operations. */
+  readonly balance: "measured" | "flops";
+  readonly deadline: number;
+  readonly bucketBytes: number;
+  readonly onPlan: ((plan: PipelinePlan) => void) | undefined;
+  readonly onTimeline: ((timeline: readonly TimedAction[]) => void) | undefined;
+}
+
+/** How a model was cut, and what its schedule would come to. */
+export interface PipelinePlan {
+  /** Of every stage of the model. */
+  readonly stages: readonly {
+    /** The layers that it begins and ends with. */
+    readonly layers: readonly [first: string, last: string];
+    /** Rank in the pipeline. */
+    readonly rank: number;
+    /** Seconds of the passes of a micro-batch, as measured or estimated. */
+    readonly cost: StageCost;
+    /** Bytes that a micro-batch sends to the next stage. */
+    readonly sends: number;
+  }[];
+  readonly simulation: PipelineSimulation;
+  /** Stages and schedule for people. */
+  toString(): string;
+}
+
+/** How a run is divided among ranks. */
+export type Parallelism = DataParallelism | TensorParallelism | PipelineParallelism;
 
 /** The number of shards where none was asked for: the same for 1 to 4 ranks, so that their bits are the same. */
 export const defaultShards = (ranks: number): number => 2 ** Math.max(2, Math.ceil(Math.log2(ranks)));
@@ -37,7 +80,7 @@ export interface RunClocks {
   readonly model: unknown;
 }
 
-/** @throws ArgumentError unless `value` was made by `parallel.data`, and for a validation that goes by a clock. */
+/** @throws ArgumentError unless `value` was made by `parallel.data` or `parallel.pipeline`, and for a validation that goes by a clock. */
 export function checkedParallelism(
   where: string,
   value: unknown,
@@ -55,12 +98,28 @@ export function checkedParallelism(
     if (divided) clock();
     return divided ? { kind: "tensor", deadline: lastDeadline() } : undefined;
   }
-  if (typeof value !== "object" || value === null || (value as Partial<DataParallelism>).kind !== "data") {
+  const kind = typeof value === "object" && value !== null ? (value as Partial<Parallelism>).kind : undefined;
+  if (kind !== "data" && kind !== "pipeline") {
     const way = typeof value === "function" ? "; call it" : "";
-    throw new ArgumentError(`${where}: parallel must be parallel.data(), got ${got(value)}${way}`);
+    throw new ArgumentError(
+      `${where}: parallel must be parallel.data() or parallel.pipeline(), got ${got(value)}${way}`,
+    );
   }
+  if (kind === "pipeline") requirePipeline(where, divided, checkpoint?.every.kind);
   clock();
-  return value as DataParallelism;
+  return value as Parallelism;
+}
+
+function requirePipeline(where: string, isDivided: boolean, checkpoint: string | undefined): void {
+  if (isDivided) {
+    throw new ArgumentError(
+      `${where}: a model that parallel.tensor has divided is not cut in stages yet; use parallel.data(), or give the model undivided`,
+    );
+  }
+  if (checkpoint !== "time") return;
+  throw new ArgumentError(
+    `${where}: checkpoint: the ranks of a pipeline write checkpoints together and do not share a clock; give every as a number of steps, or "epoch"`,
+  );
 }
 
 function requireNoClock(where: string, validation: string | undefined): void {

@@ -65,6 +65,7 @@ export async function throughRanks<T>(where: string | undefined, body: () => Pro
 /** Tells the others why this rank ends a run, unless they know. */
 export function tellRanks(operation: string, step: number, thrown: unknown): void {
   if (typeof thrown === "object" && thrown !== null && agreed.has(thrown)) return;
+  if (joined?.size === 1) return; // nobody waits, and the next run begins anew
   if (thrown instanceof NonFiniteError) return; // every rank has seen the loss and the norm of all
   const sentence = thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : String(thrown);
   addon.failRanks(operation, step, sentence);

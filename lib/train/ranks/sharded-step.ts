@@ -11,7 +11,8 @@ import { COUNT } from "../step/loss-total.js";
 import {
   HYPER,
   REPORT,
-  tracePasses,
+  differentiated,
+  traceForward,
   type StepProgram,
   type StepSource,
   type TracedPass,
@@ -70,7 +71,8 @@ export class ShardedExchange {
 
 const inputName = (bucket: number, index: number): string => `#exchanged${bucket}.${index}`;
 
-function bucketsOf(parameters: readonly Parameter[], bytes: number, what: string): Bucket[] {
+/** Tensors side by side in pieces of at most `bytes`, larger ones alone. */
+export function bucketsOf(parameters: readonly Parameter[], bytes: number, what: string): Bucket[] {
   const groups: Parameter[][] = [];
   let held = Infinity;
   for (const parameter of parameters) {
@@ -85,12 +87,22 @@ function bucketsOf(parameters: readonly Parameter[], bytes: number, what: string
   return groups.map((group, i) => ({ parameters: group, detail: `bucket ${i} of the ${what}` }));
 }
 
+/** The passes over a shard. */
+export interface TracedShard extends TracedPass {
+  /** The forward pass as text: what the run computes, however it is divided. */
+  readonly text: string;
+}
+
 /** The passes over a shard, traced. @throws what tracing throws. */
-export const traceShard = (source: StepSource): TracedPass => tracePasses(source);
+export function traceShard(source: StepSource): TracedShard {
+  const forward = traceForward(source);
+  const text = call(() => forward.trace.graph.print("text"));
+  return { ...differentiated(forward), text };
+}
 
 /** Compiles the passes over a shard: outputs "loss", and {@link COUNT} where the loss does not count every row. */
-export function compileShard(where: string, traced: TracedPass, exchange: ShardedExchange): StepProgram {
-  const { trace, loss, kind, count, bound, gradients } = traced;
+export function compileShard(where: string, traced: TracedShard, exchange: ShardedExchange): StepProgram {
+  const { trace, loss, kind, count, bound, gradients, text } = traced;
   if (kind === "part count" || kind === "part sum") {
     throw new UnsupportedError(
       `${where}: a loss that counts some rows, or sums, beside distillation is not divided among ranks yet; train on one rank, or by a loss that is a mean over all rows`,
@@ -113,8 +125,7 @@ export function compileShard(where: string, traced: TracedPass, exchange: Sharde
     program.dispose();
     trace.graph.dispose();
   };
-  const graph = () => call(() => trace.graph.print("text"));
-  return { program, bound, kind, numbers: trace.stepNumbers(), graph, dispose };
+  return { program, bound, kind, numbers: trace.stepNumbers(), graph: () => text, dispose };
 }
 
 /** The update by what was exchanged. */

@@ -39,6 +39,8 @@ export interface CheckpointSource {
   readonly writes?: boolean | undefined;
   /** Makes whole tensors of those that ranks have parts of. */
   readonly whole?: WholeTensors | undefined;
+  /** What all ranks do before one of them writes. */
+  readonly collect?: (() => Promise<void>) | undefined;
   /** Told of every checkpoint: what it made the run wait for, and what writing it took. */
   readonly told?: ((step: number, cost: CheckpointCost) => void) | undefined;
 }
@@ -88,7 +90,9 @@ export class Checkpointer {
     if (opened) {
       compareIdentity(where, opened.path, opened.content.identity, identity, allow);
       await state.restore(opened.content.values, (tensors) =>
-        whole?.any ? whole.read(tensors, (all) => opened.read(all)) : opened.read(tensors),
+        whole?.any
+          ? whole.read(tensors, (all) => opened.read(all))
+          : opened.read(tensors, (name) => state.isElsewhere(name)),
       );
       this.last = { step: opened.step, at: performance.now() };
     }
@@ -108,8 +112,7 @@ export class Checkpointer {
   /** Writes a checkpoint if one is due; resolves when the state is copied. */
   async offer(moment: CheckpointMoment): Promise<void> {
     const every = this.source.plan?.every;
-    const takesPart = this.source.writes !== false || this.source.whole?.any === true;
-    if (!every || moment.step === this.last.step || !takesPart) return;
+    if (!every || moment.step === this.last.step || !this.takesPart) return;
     const due =
       every.kind === "epoch"
         ? moment.epochEnd
@@ -121,9 +124,9 @@ export class Checkpointer {
 
   /** Writes a checkpoint now and waits until it is on the disk; its path, undefined where none are kept. @throws FileError */
   async finish(moment: CheckpointMoment): Promise<string | undefined> {
-    const { writes, whole } = this.source;
-    if (!this.generations || (writes === false && !whole?.any)) return undefined;
+    if (!this.generations || !this.takesPart) return undefined;
     await this.writing;
+    if (!(await this.collected(moment.step))) return undefined;
     const put = await this.copied(moment);
     return put && resolve((await put()).path);
   }
@@ -152,11 +155,26 @@ export class Checkpointer {
     this.stage.dispose();
   }
 
+  private get takesPart(): boolean {
+    const { writes, whole, collect } = this.source;
+    return writes !== false || whole?.any === true || collect !== undefined;
+  }
+
+  // Whether this rank goes on to write, once it has what the others gave.
+  private async collected(step: number): Promise<boolean> {
+    const { writes, collect } = this.source;
+    if (!collect) return true;
+    await collect();
+    this.last = { step, at: performance.now() };
+    return writes !== false;
+  }
+
   // One at a time: a disk that is slower than the checkpoints come makes the run wait, and memory does not grow.
   private async write(moment: CheckpointMoment): Promise<void> {
     const asked = performance.now();
     await this.writing;
     const free = performance.now();
+    if (!(await this.collected(moment.step))) return;
     const put = await this.copied(moment);
     if (!put) return;
     const copied = performance.now();

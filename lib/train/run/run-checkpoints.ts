@@ -45,7 +45,7 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
   const state = new RunState()
     .add("run", position)
     .add("model", parametersOf(named))
-    .add("optimizer", optimizerOf(loops.bound))
+    .add("optimizer", loops.optimizer?.() ?? optimizerOf(loops.bound))
     .add(
       "auxiliary",
       parametersOf(() => auxiliary.namedParameters()),
@@ -56,7 +56,8 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     .add("hooks", hooks.participant ?? {});
   const writes = !plan.parallel || joinedWorld()!.rank === 0;
   const whole = new WholeTensors(where, named());
-  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes, whole, told });
+  const collect = loops.collect?.bind(loops);
+  return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes, whole, collect, told });
 }
 
 /** All that training changes, by name: parameters and running statistics; of a plain function the parameters that it used. */

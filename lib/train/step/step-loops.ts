@@ -1,9 +1,9 @@
 // The steps of a run in the engine: a program for every size of batch, and its loop over the samples at hand.
 import { addon, call, callAsync, type NativeCancel, type NativeDataset, type NativeLoop } from "../../native/index.js";
 import { feed } from "../../nn/index.js";
-import type { BoundOptimizer } from "../../optim/index.js";
-import type { NdArray } from "../../tensor/nd-array.js";
 import type { Participant } from "../../checkpoint/index.js";
+import type { bind, BoundOptimizer } from "../../optim/index.js";
+import type { NdArray } from "../../tensor/nd-array.js";
 import { GradientSums } from "./accumulation.js";
 import type { AuxiliaryModules } from "./auxiliary-modules.js";
 import type { Stretch } from "../data/feed.js";
@@ -73,6 +73,14 @@ export interface Loops {
   program(rows: number): StepProgram;
   /** Takes the steps of a stretch, up to one at which the engine had to stop. */
   run(stretch: Stretch, epoch: number, firstStep: number, cancel: NativeCancel): Promise<Ran>;
+  /** Makes ready what the ranks have to agree on, after all programs were asked for and before the first step. */
+  prepare?(): Promise<void>;
+  /** Gives every rank all weights, where each steps some of them. */
+  gather?(): Promise<void>;
+  /** Brings all that a checkpoint holds to the rank that writes it. */
+  collect?(): Promise<void>;
+  /** The optimizer's part of a checkpoint, where ranks share it. */
+  optimizer?(): Participant;
   /** Lets go of samples that are to be freed. */
   release(samples: NativeDataset): void;
   dispose(): void;
@@ -220,8 +228,8 @@ export class StepLoops implements Loops {
 }
 
 /** The optimizer for what the trace trains. */
-export const bindTo = ({ plan, auxiliary }: StepLoopsSource, trace: Trace): BoundOptimizer =>
-  bindModel(plan.model, plan.optimizer, trace, auxiliary);
+export const bindTo = ({ plan, auxiliary }: StepLoopsSource, trace: Trace, by?: typeof bind): BoundOptimizer =>
+  bindModel(plan.model, plan.optimizer, trace, auxiliary, by);
 
 /** What the passes over `rows` samples are traced from. */
 export function passesOf(

@@ -1,12 +1,13 @@
 // One training step as a program: forward, gradients, optimizer, statistics. `step` feeds it from JavaScript, `fit` from a
 // native loop.
+// Long because both passes, the update and what goes wrong in them are read from one traced step.
 import type { DeviceOption } from "../../device/index.js";
 import { ArgumentError, DTypeError, ShapeError, UnsupportedError } from "../../errors.js";
 import { uncalled } from "../../guidance/factories.js";
 import { got } from "../../names/got.js";
 import { call } from "../../native/index.js";
 import { Module, type ModuleLike, type NamedParameter } from "../../nn/index.js";
-import { bind, BoundOptimizer, type Optimizer } from "../../optim/index.js";
+import { bind as bindWhole, BoundOptimizer, type Optimizer } from "../../optim/index.js";
 import { Program } from "../../tensor/program.js";
 import { countOf, showShape, type NdArray, type Shape } from "../../tensor/nd-array.js";
 import { inF32, type DType } from "../../tensor/dtype.js";
@@ -80,6 +81,7 @@ export function bindModel(
   optimizer: Optimizer,
   trace: Trace,
   beside: AuxiliaryModules,
+  bind = bindWhole,
 ): BoundOptimizer {
   const extra = beside.namedParameters();
   for (const { name, parameter } of extra) parameter.name = name;
@@ -172,8 +174,8 @@ export function stepFeeds(
   });
 }
 
-/** Forward and backward pass of a step, as traced. */
-export interface TracedPass {
+/** Forward pass of a step, as traced. */
+export interface TracedForward {
   readonly trace: Trace;
   /** The loss and what is reported with it. */
   readonly figures: Record<string, Tensor>;
@@ -182,12 +184,26 @@ export interface TracedPass {
   /** How many rows the loss counted, where some may not count. */
   readonly count: Tensor | undefined;
   readonly bound: BoundOptimizer;
+}
+
+/** Forward and backward pass of a step, as traced. */
+export interface TracedPass extends TracedForward {
   /** By the parameters of the optimizer, in its order. */
   readonly gradients: readonly Tensor[];
 }
 
 /** Traces the passes of a step for one signature. @throws what tracing throws, and for a loss that is no number. */
-export function tracePasses({ where, batch, body, auxiliary, bound: bindTo, device }: StepSource): TracedPass {
+export const tracePasses = (source: StepSource): TracedPass => differentiated(traceForward(source));
+
+/** A forward pass with its backward pass behind it. */
+export function differentiated(traced: TracedForward): TracedPass {
+  const { trace, loss, bound } = traced;
+  const parameters = bound.parameters.map((parameter) => trace.parameter(parameter));
+  return { ...traced, gradients: trace.gradients(loss, parameters) };
+}
+
+/** Traces the forward pass of a step for one signature. @throws what tracing throws, and for a loss that is no number. */
+export function traceForward({ where, batch, body, auxiliary, bound: bindTo, device }: StepSource): TracedForward {
   const trace = new Trace({ training: true, device }, auxiliary);
   const figures = within(trace, () => {
     const inputs = Object.entries(batch).map(
@@ -200,11 +216,7 @@ export function tracePasses({ where, batch, body, auxiliary, bound: bindTo, devi
   const bound = bindTo(trace);
   checkTrained(where, auxiliary, bound);
   checkUsed(where, trace, bound);
-  const gradients = trace.gradients(
-    loss,
-    bound.parameters.map((parameter) => trace.parameter(parameter)),
-  );
-  return { trace, figures, loss, kind, count, bound, gradients };
+  return { trace, figures, loss, kind, count, bound };
 }
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */

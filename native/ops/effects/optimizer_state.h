@@ -34,6 +34,8 @@ class OptimizerState final : public Resource {
 
   // What a device needs to do the step by itself: where states and counter live, and what it is asked to do.
   const optim::StepOptions& options() const { return options_; }
+  // What gradients are multiplied by, such as the factor of a norm that is known from elsewhere. Not while a program runs.
+  void set_grad_scale(double scale) { options_.grad_scale = scale; }
   const std::shared_ptr<Arena>& arena() const { return arena_; }
   Buffer& counter() { return counter_; }  // one Index
   int group_of(int variable) const { return group_of_[static_cast<std::size_t>(variable)]; }

@@ -1,0 +1,97 @@
+// Values of parameters and states from rank to rank.
+#include "bindings/parallel.h"
+#include "bindings/values.h"
+#include "comm/transfers.h"
+#include "comm/world.h"
+
+namespace athanor::bindings {
+namespace {
+
+using Lane = Environment::Lane;
+
+std::shared_ptr<comm::Communicator> connected() {
+  auto world = comm::world();
+  check(world != nullptr, Code::internal, [] { return "parallel: not connected"; });
+  return world;
+}
+
+Napi::Promise submit(Napi::Env env, std::function<void()> work) {
+  return Environment::of(env).submit(Lane::bulk, std::make_shared<std::atomic<bool>>(false), std::move(work),
+                                     [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+}
+
+std::vector<std::shared_ptr<Variable>> to_variables(Napi::Env env, Napi::Value value) {
+  const Napi::Array list = value.As<Napi::Array>();
+  std::vector<std::shared_ptr<Variable>> variables;
+  for (std::uint32_t i = 0; i < list.Length(); ++i)
+    variables.push_back(unwrap<AddonVariable>(list.Get(i), Environment::of(env).variable, "parameter").get());
+  return variables;
+}
+
+void broadcast_variables(const std::vector<std::shared_ptr<Variable>>& variables, int root) {
+  const auto world = connected();
+  std::vector<std::vector<std::byte>> copies;
+  std::vector<comm::Communicator::Ticket> tickets;
+  for (const auto& variable : variables) {
+    copies.emplace_back(static_cast<std::size_t>(variable->type().bytes()));
+    if (world->rank() == root) variable->read(copies.back().data());
+  }
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    const Index bytes = variables[i]->type().bytes();
+    tickets.push_back(world->start(world->world(), {"broadcast", "\"" + variables[i]->name() + "\"", bytes, -1},
+                                   comm::broadcast(world->rank(), world->size(), root, copies[i].data(), bytes)));
+  }
+  for (const auto& ticket : tickets) world->wait(ticket);
+  for (std::size_t i = 0; i < copies.size(); ++i) {
+    if (world->rank() != root) variables[i]->write(copies[i].data());
+  }
+}
+
+// broadcastVariables(variables, root): Promise<void>
+Napi::Value broadcast_variables_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto variables = to_variables(info.Env(), info[0]);
+    const int root = static_cast<int>(to_index(info[1], "a rank"));
+    return submit(info.Env(), [=] { broadcast_variables(variables, root); });
+  });
+}
+
+constexpr int kMoveChannel = 11;
+
+void move_variables(const std::vector<std::shared_ptr<Variable>>& variables, int from, int to) {
+  const auto world = connected();
+  const bool gives = world->rank() == from;
+  if (from == to || (!gives && world->rank() != to)) return;
+  std::vector<std::vector<std::byte>> copies;
+  std::vector<comm::Piece> pieces;
+  Index bytes = 0;
+  for (const auto& variable : variables) {
+    copies.emplace_back(static_cast<std::size_t>(variable->type().bytes()));
+    if (gives) variable->read(copies.back().data());
+    bytes += variable->type().bytes();
+  }
+  for (auto& copy : copies) pieces.push_back({gives ? to : from, copy.data(), static_cast<Index>(copy.size())});
+  auto operation = gives ? comm::transfer(std::move(pieces), {}) : comm::transfer({}, std::move(pieces));
+  world->wait(world->start(world->world(), {gives ? "send" : "receive", "states for a checkpoint", bytes, -1},
+                           std::move(operation), nullptr, kMoveChannel));
+  if (gives) return;
+  for (std::size_t i = 0; i < copies.size(); ++i) variables[i]->write(copies[i].data());
+}
+
+// moveVariables(variables, from, to): Promise<void> — for these two ranks alone
+Napi::Value move_variables_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto variables = to_variables(info.Env(), info[0]);
+    const int from = static_cast<int>(to_index(info[1], "a rank")), to = static_cast<int>(to_index(info[2], "a rank"));
+    return submit(info.Env(), [=] { move_variables(variables, from, to); });
+  });
+}
+
+}  // namespace
+
+void define_rank_variables(Napi::Env env, Napi::Object exports) {
+  exports.Set("broadcastVariables", Napi::Function::New(env, broadcast_variables_of, "broadcastVariables"));
+  exports.Set("moveVariables", Napi::Function::New(env, move_variables_of, "moveVariables"));
+}
+
+}  // namespace athanor::bindings
