@@ -207,7 +207,7 @@ describe("options of the loop", () => {
   it.each([
     [{ accumulate: 0 }, /accumulate must be a whole number from 1 on/],
     [{ average: train.ema }, /average must be train\.ema\(\).*call it/],
-    [{ onNonFinite: "ignore" }, /onNonFinite must be "stop" or "skip"/],
+    [{ onNonFinite: "ignore" }, /onNonFinite must be "stop", "skip" or "rewind"/],
     [{ maxTime: "soon" }, /maxTime must be a time such as/],
     [{ dropLast: true, accumulate: 100 }, /batchSize 32 · accumulate 100 is more than the 512 samples/],
   ])("%j is refused", (options, says) => {
