@@ -1,7 +1,7 @@
 // A search over compression recipes on handwritten digits: how wide, how many zeros and which number format in each layer, and whether a
 // teacher helps. Every trial trains, prunes and quantizes a network, saves it, and measures the saved one: accuracy, bytes on disk, and
 // latency in turns with the uncompressed network. Writes out/recipes/: report.html with the front, trials.csv, the study, and the artifacts
-// of the front. One to two minutes.
+// of the front. One to two minutes; interrupted and started again, it goes on.
 //   node scripts/run-ts.mjs examples/search-recipe.ts [-- --trials N --samples N --seed N --out DIR --quiet]
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -24,7 +24,6 @@ const digits = await data.mnist();
 const training = digits.train.slice(0, Number(flags.samples));
 const validation = digits.train.slice(55_000);
 const samples = validation.take(64).x;
-await rm(flags.out, { recursive: true, force: true });
 await mkdir(flags.out, { recursive: true });
 const begun = performance.now();
 

@@ -2,8 +2,8 @@
 // changes: checkpoints are never written to once they are there, so they are links to the same files; other files are copied, by
 // reference where the file system can.
 import { constants } from "node:fs";
-import { access, copyFile, link, mkdir, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { access, copyFile, link, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { FileError } from "../../errors.js";
 
 const isCheckpoint = (name: string): boolean => /^step-\d{9,15}$/.test(name);
@@ -16,9 +16,9 @@ const isCheckpoint = (name: string): boolean => /^step-\d{9,15}$/.test(name);
  */
 export async function forkFolder(from: string, to: string): Promise<void> {
   if ((await isThere(to)) || !(await isThere(from))) return;
-  const beside = `${to}.fork-${process.pid}`;
+  await mkdir(dirname(to), { recursive: true });
+  const beside = await mkdtemp(`${to}.fork-`);
   try {
-    await rm(beside, { recursive: true, force: true });
     await copyInto(from, beside, false);
     await rename(beside, to);
   } catch (thrown) {
