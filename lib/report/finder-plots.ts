@@ -11,7 +11,10 @@ const size = { width: 520, height: 300, marginLeft: 56, marginRight: 56, marginT
  * An SVG of a learning-rate test: the averaged loss over the rate, and the rate that is suggested.
  *
  * @example
- * await writeFile("rate.svg", await report.plotLearningRate(found)); // of train.findLearningRate
+ * const found = await train.findLearningRate(nn.sequential(nn.flatten(), nn.linear(784, 10)), set.train, {
+ *   loss: loss.crossEntropy(), optimizer: (lr) => optim.adam({ lr }), steps: 30,
+ * });
+ * await writeFile("rate.svg", await report.plotLearningRate(found));
  */
 export async function plotLearningRate({ rates, losses, suggestion }: FoundLearningRate): Promise<string> {
   const canvas = await openCanvas();
@@ -42,7 +45,10 @@ export async function plotLearningRate({ rates, losses, suggestion }: FoundLearn
  * An SVG of a search for the batch size: samples a second (or, where nothing was timed, mebibytes of a step) over the batch size.
  *
  * @example
- * await writeFile("batch.svg", await report.plotBatchSize(found)); // of train.findBatchSize
+ * const found = await train.findBatchSize(nn.sequential(nn.flatten(), nn.linear(784, 10)), set.train, {
+ *   loss: loss.crossEntropy(), optimizer: optim.adam({ lr: 1e-3 }), memory: "64 MiB", steps: 1,
+ * });
+ * await writeFile("batch.svg", await report.plotBatchSize(found));
  */
 export async function plotBatchSize({ tried, largest, suggestion }: FoundBatchSize): Promise<string> {
   const canvas = await openCanvas();

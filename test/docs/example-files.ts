@@ -1,9 +1,11 @@
 // What the examples of docstrings take for granted: values by name, and files in the working folder.
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { tableFromArrays, tableToIPC } from "apache-arrow";
+import Sqlite from "better-sqlite3";
 import { encode } from "fast-png";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import * as artifact from "../../lib/artifact/index.js";
@@ -71,6 +73,14 @@ export async function makeExampleFiles(): Promise<string> {
     { name: "tags", data: rows.map(() => "new") },
   ];
   writeFileSync(at("customers.parquet"), Buffer.from(parquetWriteBuffer({ columnData })));
+  const vectors = Object.fromEntries(columns.map((name) => [name, rows.map((row) => row[name])]));
+  writeFileSync(at("customers.arrow"), tableToIPC(tableFromArrays(vectors), "file"));
+  copyFileSync(new URL("../golden/optuna/studies.db", import.meta.url), at("optuna.db"));
+  const studies = new Sqlite(at("optuna.db"));
+  studies.exec(
+    "UPDATE studies SET study_name = 'digits' WHERE study_name = 'one'; DELETE FROM trial_system_attributes WHERE key LIKE 'constraints%'",
+  );
+  studies.close();
   return folder;
 }
 

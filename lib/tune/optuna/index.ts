@@ -37,7 +37,7 @@ const together = 200;
  * @example
  * const old = await tune.fromOptuna("optuna.db", { name: "digits", storage: "study.db" });
  * const study = await old.resume((trial) => trial.suggest("x", tune.uniform(-2, 2)) ** 2, {
- *   trials: 200, sampler: tune.tpe(), allow: ["sampler", "pruner"],
+ *   trials: 20, sampler: tune.tpe(), allow: ["sampler", "pruner"],
  * });
  * console.log(study.best?.value);
  */
