@@ -41,7 +41,7 @@ export interface ParallelPlan {
 }
 
 /**
- * Predicts memory and time of a run by data parallelism (with ZeRO 1 to 3) and by pipelines, and says when more ranks will not pay. The passes of the
+ * Predicts memory and time of a run by data parallelism and by pipelines, and says when more ranks will not pay. The passes of the
  * model are measured in this process, by `ATHANOR_THREADS` threads; latency and bandwidth are measured where `mpirun` has started several ranks.
  *
  * @param options those of `train.fit`.
@@ -81,10 +81,8 @@ export async function plan(
   const data = counts
     .filter((n) => n <= work.batchSize)
     .map((n) => predictData(work, machine, { ranks: n, shards: Math.min(defaultShards(n), work.batchSize), buckets }));
-  const last = data.at(-1)!.ranks;
-  const zero = ([1, 2, 3] as const).map((z) => predictData(work, machine, { ranks: last, shards: defaultShards(last), buckets, zero: z })); // prettier-ignore
   const pipelines = await predictPipelines(measured, machine, ranks);
-  const predictions = [...data, ...(ranks > 1 ? zero : []), ...pipelines].sort((a, b) => a.seconds - b.seconds);
+  const predictions = [...data, ...pipelines].sort((a, b) => a.seconds - b.seconds);
   const pays = ranksThatPay(data);
   return { predictions, machine, pays, toString: () => textOf(predictions, machine, pays, ranks) };
 }
