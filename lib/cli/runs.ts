@@ -69,7 +69,8 @@ function lastFigures({ records }: RunFolder): Record<string, number> {
   return figures;
 }
 
-const stepOf = ({ records }: RunFolder): number => records.at(-1)?.step ?? 0;
+// What a checkpoint took is told when it is written, which may be after later steps.
+const stepOf = ({ records }: RunFolder): number => records.reduce((most, { step }) => Math.max(most, step), 0);
 
 function list(runs: readonly RunFolder[]): string {
   const rows = runs.map((run) => {

@@ -88,7 +88,7 @@ describe("model.summary", () => {
     const packed = await quantize(net, quantize.int8());
     const { layers, weightBytes, parameters } = packed.summary({ input });
     expect(parameters).toBe(net.summary().parameters);
-    expect(layers[0]).toMatchObject({ form: "int8", flops: 32 * (2 * 64 + 1) });
+    expect(layers[0]).toMatchObject({ parametrization: "int8", flops: 32 * (2 * 64 + 1) });
     expect(weightBytes).toBeLessThan(0.5 * net.summary().weightBytes);
   });
 
