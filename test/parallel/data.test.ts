@@ -79,7 +79,7 @@ describe("fit", () => {
 
   it("names what it was given instead of a division", () => {
     expect(() => train.fit(nn.linear(2, 1), set, { ...options, parallel: parallel.data as never })).toThrow(
-      /parallel must be parallel.data\(\), got .*call it/,
+      /parallel must be parallel.data\(\) or parallel.pipeline\(\), got .*call it/,
     );
     expect(() => parallel.data({ shards: 0 })).toThrow("parallel.data: shards must be a whole number from 1 to 4096");
     expect(() => parallel.data({ shard: 4 } as never)).toThrow('unknown option "shard", did you mean "shards"?');
