@@ -31,7 +31,11 @@ const dir = join(into, "checkpoints");
 const divided = await trained(part, { parallel: mesh.data({ shards: 4 }), checkpoint: { dir, every: 4 } });
 const whole = await plan.gather(part);
 const again = plan.apply();
-const resume = join(dir, readdirSync(dir).sort()[0]!);
+// The checkpoint of step 4; another rank may still be writing the last one.
+const resume = join(
+  dir,
+  readdirSync(dir).find((name) => /^step-0*4$/.test(name))!,
+);
 await trained(again, { parallel: mesh.data({ shards: 4 }), resume });
 const resumed = await plan.gather(again);
 const one = await trained(model, {});

@@ -38,8 +38,12 @@ function difference(a: nn.Module, b: nn.Module): number {
   );
 }
 
-// The checkpoint of step 4.
-const dirAt = (dir: string): string => join(dir, readdirSync(dir).sort()[0]!);
+// The checkpoint of step 4; another rank may still be writing the last one.
+const dirAt = (dir: string): string =>
+  join(
+    dir,
+    readdirSync(dir).find((name) => /^step-0*4$/.test(name))!,
+  );
 
 const calls = (name: string): number => parallel.ledger().find((row) => row.name === name)?.calls ?? 0;
 const bytes = (name: string): number => parallel.ledger().find((row) => row.name === name)?.sent ?? 0;
