@@ -2,7 +2,7 @@
 // full synchronisation syncs the log while it holds the lock, so that all processes together make as many commits a second as the disk
 // makes syncs. Here the log is synced by its own descriptor, off the event loop and after the lock is free: what was committed
 // meanwhile, by whichever process, shares the next sync. A later frame of the log counts only where all before it do, so that
-// nothing is lost of which something later was kept (docs/decisions/0015-group-commit.md).
+// nothing is lost of which something later was kept (docs/decisions/0016-group-commit.md).
 import { open, type FileHandle } from "node:fs/promises";
 import type BetterSqlite3 from "better-sqlite3";
 import { StorageError } from "../../errors.js";
