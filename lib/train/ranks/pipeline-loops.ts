@@ -20,6 +20,7 @@ import { bindTo, passesOf, takenOf, type Loops, type Ran, type StepLoopsSource }
 import { HYPER, stepRows, type StepProgram } from "../step/step-program.js";
 import type { Stretch } from "../data/feed.js";
 import type { PipelineParallelism } from "./parallelism.js";
+import { requireDivisible } from "./divisible.js";
 import { chooseCut, planOf, type Cut } from "./pipeline-cut.js";
 import { PipelineLayout } from "./pipeline-layout.js";
 import { gatherWeights, PipelineStates } from "./pipeline-state.js";
@@ -50,7 +51,7 @@ export class PipelineLoops implements Loops {
   constructor(source: StepLoopsSource, division: PipelineParallelism) {
     this.source = source;
     this.division = division;
-    const { where, hooks, plan } = source;
+    const { where } = source;
     this.layout = new PipelineLayout(where, division);
     this.shards = this.layout.microBatches;
     if (division.chunks > mostChunks) {
@@ -58,16 +59,7 @@ export class PipelineLoops implements Loops {
         `${where}: at most ${mostChunks} stages on a rank, got parallel.pipeline({ chunks: ${division.chunks} })`,
       );
     }
-    if (plan.device !== undefined && plan.device !== "cpu") {
-      throw new UnsupportedError(
-        `${where}: ranks train on the CPU, got device "${plan.device}"; leave out device, or parallel`,
-      );
-    }
-    if (hooks.trace || hooks.pause) {
-      throw new UnsupportedError(
-        `${where}: pruning during training is not divided among ranks yet; train with parallel first, then prune on one rank`,
-      );
-    }
+    requireDivisible(source);
   }
 
   get bound(): BoundOptimizer {

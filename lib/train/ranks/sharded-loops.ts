@@ -1,11 +1,12 @@
 // The steps of a run that is divided among ranks: every batch is cut into a fixed number of shards, each rank takes its part of them,
 // and the sum of all is the same to the bit whatever the number of ranks.
-import { ArgumentError, UnsupportedError } from "../../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { addon, call, type NativeCancel, type NativeDataset } from "../../native/index.js";
 import type { NativeRankGroup, NativeShardedLoop } from "../../native/ranks.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { Program } from "../../tensor/program.js";
 import type { Stretch } from "../data/feed.js";
+import { requireDivisible } from "./divisible.js";
 import { defaultShards, type DataParallelism } from "./parallelism.js";
 import { joinedWorld, throughRanks } from "./ranks.js";
 import { compileShard, compileUpdate, ShardedExchange, traceShard } from "./sharded-step.js";
@@ -32,22 +33,13 @@ export class ShardedLoops implements Loops {
     this.source = source;
     this.shards = shards ?? defaultShards(size);
     this.bucketBytes = bucketBytes;
-    const { where, hooks, plan } = source;
+    const { where } = source;
     if (this.shards < size) {
       throw new ArgumentError(
         `${where}: ${size} ranks need at least as many shards, got parallel.data({ shards: ${this.shards} }); give ${size}, or a multiple of it`,
       );
     }
-    if (plan.device !== undefined && plan.device !== "cpu") {
-      throw new UnsupportedError(
-        `${where}: ranks train on the CPU, got device "${plan.device}"; leave out device, or parallel`,
-      );
-    }
-    if (hooks.trace || hooks.pause) {
-      throw new UnsupportedError(
-        `${where}: pruning during training is not divided among ranks yet; train with parallel first, then prune on one rank`,
-      );
-    }
+    requireDivisible(source);
   }
 
   get bound(): BoundOptimizer {
