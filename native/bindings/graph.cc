@@ -1,7 +1,4 @@
 // new Graph(): a graph being traced. Values are numbers; apply() gives the first of a node's values, the others follow.
-// Long because every way to write a node has its line here.
-#include <cstring>
-
 #include "bindings/classes.h"
 #include "bindings/parallel.h"
 #include "bindings/values.h"
@@ -9,6 +6,8 @@
 #include "graph/cpu_backend.h"
 #include "graph/print.h"
 #include "graph/vjp.h"
+#include "ops/comm/append.h"
+#include "ops/effects/append.h"
 #include "runtime/thread_pool.h"
 
 namespace athanor::bindings {
@@ -123,8 +122,7 @@ Napi::Value AddonGraph::gradients(const Napi::CallbackInfo& info) {
 Napi::Value AddonGraph::assign(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     auto& variable = unwrap<AddonVariable>(info[0], Environment::of(info.Env()).variable, "parameter");
-    const Index slot = get().add_variable(variable.get());
-    get().apply(Op::assign, {to_value(info[1])}, {{"slot", slot}});
+    add_assign(get(), variable.get(), to_value(info[1]));
     return info.Env().Undefined();
   });
 }
@@ -133,25 +131,9 @@ Napi::Value AddonGraph::assign(const Napi::CallbackInfo& info) {
 Napi::Value AddonGraph::optimizer_step(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto& optimizer = unwrap<AddonOptimizer>(info[0], Environment::of(info.Env()).optimizer, "optimizer").get();
-    std::vector<ValueId> inputs = to_values(info[1]);
-    check(inputs.size() == optimizer->variables().size(), Code::argument, [&] {
-      return "optimizerStep: expected " + std::to_string(optimizer->variables().size()) + " gradients, got " +
-             std::to_string(inputs.size());
-    });
-    std::vector<Index> written;
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      check(get().type(inputs[i]) == optimizer->variables()[i]->type(), Code::shape, [&] {
-        return "optimizerStep: the gradient of \"" + optimizer->variables()[i]->name() + "\" must be " +
-               to_string(optimizer->variables()[i]->type()) + ", got " + to_string(get().type(inputs[i]));
-      });
-      written.push_back(get().add_variable(optimizer->variables()[i]));
-    }
-    const bool guard = info[3].IsNumber();
-    if (guard) inputs.push_back(to_value(info[3]));
-    inputs.push_back(to_value(info[2]));
-    const Index resource = get().add_resource(optimizer);
-    return Napi::Number::New(info.Env(), get().apply(Op::optimizer_step, std::move(inputs),
-                                                     {{"resource", resource}, {"written", written}, {"guard", guard}}));
+    OptimizerStepInputs inputs{to_values(info[1]), to_value(info[2]), std::nullopt};
+    if (info[3].IsNumber()) inputs.loss = to_value(info[3]);
+    return Napi::Number::New(info.Env(), add_optimizer_step(get(), optimizer, std::move(inputs)));
   });
 }
 
@@ -160,23 +142,9 @@ Napi::Value AddonGraph::gradient_bucket(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto& exchange = unwrap<AddonExchange>(info[0], Environment::of(info.Env()).exchange, "exchange").get();
     const Index bucket = to_index(info[1], "a bucket");
-    std::vector<ValueId> inputs = to_values(info[2]);
-    const std::vector<Index>& elements = exchange->buckets()[static_cast<std::size_t>(bucket)].elements;
-    check(inputs.size() == elements.size(), Code::internal,
-          [] { return "gradientBucket: one value for every tensor"; });
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      check(get().type(inputs[i]).count() == elements[i], Code::internal,
-            [] { return "gradientBucket: a value of another size than its place"; });
-    }
-    std::string weight = "operand";
-    if (info[3].IsString()) {
-      weight = info[3].As<Napi::String>().Utf8Value();
-    } else {
-      inputs.push_back(to_value(info[3]));
-    }
-    const Index resource = get().add_resource(exchange);
-    get().apply(Op::gradient_bucket, std::move(inputs),
-                {{"resource", resource}, {"bucket", bucket}, {"weight", weight}});
+    const BucketWeight weight = info[3].IsString() ? BucketWeight(info[3].As<Napi::String>().Utf8Value())
+                                                   : BucketWeight(to_value(info[3]));
+    add_gradient_bucket(get(), exchange, bucket, to_values(info[2]), weight);
     return info.Env().Undefined();
   });
 }

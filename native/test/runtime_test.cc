@@ -8,7 +8,7 @@
 #include "base/error.h"
 #include "graph/cpu_backend.h"
 #include "graph/vjp.h"
-#include "ops/effects/optimizer_state.h"
+#include "ops/effects/append.h"
 #include "runtime/fill.h"
 #include "runtime/queue.h"
 #include "runtime/thread_pool.h"
@@ -52,10 +52,8 @@ struct Training {
                      0.25),
              DType::f32);
     const Expr loss_value = mean(apply(Op::cross_entropy, {matmul(h * keep, w[2], false, true) + w[3], y}), {0});
-    auto gradient = gradients(graph, loss_value.id, {w[0].id, w[1].id, w[2].id, w[3].id});
-    gradient.push_back(graph.input("hyper", {DType::f64, {1, 7}}));
-    graph.apply(Op::optimizer_step, gradient,
-                {{"resource", graph.add_resource(optimizer)}, {"written", std::vector<Index>{0, 1, 2, 3}}});
+    const auto gradient = gradients(graph, loss_value.id, {w[0].id, w[1].id, w[2].id, w[3].id});
+    add_optimizer_step(graph, optimizer, {gradient, graph.input("hyper", {DType::f64, {1, 7}}), std::nullopt});
     graph.outputs = {{"loss", loss_value.id}};
     program = cpu().lower(graph, {workers, true});
   }
