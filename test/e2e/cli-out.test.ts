@@ -1,15 +1,13 @@
 // Where commands save to: a variable that is not set, or a way back to the working folder, costs nothing but a sentence.
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { artifact, nn } from "../../lib/index.js";
 
-const main = fileURLToPath(new URL("../../lib/cli/main.ts", import.meta.url));
-const loader = pathToFileURL(createRequire(import.meta.url).resolve("tsx")).href;
+const main = fileURLToPath(new URL("../../dist/cjs/cli/main.js", import.meta.url));
 let root: string;
 let work: string;
 beforeAll(async () => {
@@ -24,7 +22,7 @@ afterAll(() => rm(root, { recursive: true, force: true }));
 
 const athanor = (...args: string[]) =>
   new Promise<{ status: number; err: string }>((settle) => {
-    execFile(process.execPath, ["--import", loader, main, ...args], { cwd: work }, (error, _, err) => {
+    execFile(process.execPath, [main, ...args], { cwd: work }, (error, _, err) => {
       settle({ status: error ? Number(error.code) : 0, err });
     });
   });

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 
 /** The root of the repository. */
 export const root = fileURLToPath(new URL("../..", import.meta.url));
-const main = join(root, "lib/cli/main.ts");
+const main = join(root, "dist/cjs/cli/main.js");
 
 /** What came of a call. */
 export interface Outcome {
@@ -20,7 +20,7 @@ export const athanor = (...args: string[]): Promise<Outcome> => athanorWith("", 
 /** The same with text on standard input. */
 export function athanorWith(input: string, ...args: string[]): Promise<Outcome> {
   return new Promise((settle) => {
-    const child = execFile(process.execPath, ["--import", "tsx", main, ...args], { cwd: root }, (error, out, err) => {
+    const child = execFile(process.execPath, [main, ...args], { cwd: root }, (error, out, err) => {
       settle({ status: error ? Number(error.code) : 0, out, err });
     });
     child.stdin!.end(input);
@@ -29,7 +29,7 @@ export function athanorWith(input: string, ...args: string[]): Promise<Outcome> 
 
 /** Runs a line of the shell in which `$ATHANOR` is the command. */
 export function shell(line: string): Promise<Outcome> {
-  const command = `${process.execPath} --import tsx ${main}`;
+  const command = `${process.execPath} ${main}`;
   return new Promise((settle) => {
     execFile("bash", ["-c", line], { cwd: root, env: { ...process.env, ATHANOR: command } }, (error, out, err) => {
       settle({ status: error ? Number(error.code) : 0, out, err });
@@ -40,7 +40,7 @@ export function shell(line: string): Promise<Outcome> {
 /** Calls `athanor`, and interrupts it once it has said something that matches. */
 export function interruptedAt(pattern: RegExp, ...args: string[]): Promise<Outcome> {
   return new Promise((settle) => {
-    const child = spawn(process.execPath, ["--import", "tsx", main, ...args], { cwd: root });
+    const child = spawn(process.execPath, [main, ...args], { cwd: root });
     let [out, err, told] = ["", "", false];
     child.stdout.on("data", (data: Buffer) => (out += data.toString()));
     child.stderr.on("data", (data: Buffer) => {

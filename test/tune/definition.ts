@@ -1,5 +1,5 @@
 // A search that tests run in worker threads and processes.
-import { tune } from "../../lib/tune/index.js";
+import { tune } from "athanor";
 import { pause } from "./table.js";
 
 export default tune.define(

@@ -8,7 +8,7 @@ import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { isDeepStrictEqual } from "node:util";
-import { tune } from "../../lib/tune/index.js";
+import { tune } from "athanor";
 // @ts-expect-error a script without types
 import { startPostgres } from "../../scripts/postgres.mjs";
 import { pause, tableOf } from "./table.js";

@@ -2,7 +2,7 @@
 // and go on from there. Argument: a Job as JSON.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { tune } from "../../lib/tune/index.js";
+import { tune } from "athanor";
 import { pause } from "./table.js";
 
 export interface Job {

@@ -1,6 +1,6 @@
 // What the tests of workers and processes run: trains until it is stopped, or for `steps` and then posts its weights.
 import { parentPort, workerData } from "node:worker_threads";
-import { array, data, loss, nn, optim, seed, train } from "../../lib/index.js";
+import { array, data, loss, nn, optim, seed, train } from "athanor";
 
 interface Job {
   readonly steps: number;
