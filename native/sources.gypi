@@ -120,6 +120,7 @@
       "native/runtime/fill.cc",
       "native/runtime/memory.cc",
       "native/runtime/queue.cc",
+      "native/runtime/stream_copy.cc",
       "native/runtime/thread_pool.cc",
       "native/runtime/variable.cc",
       "native/sparse/bitmap.cc",

@@ -44,10 +44,7 @@ Napi::Value make_variables(const Napi::CallbackInfo& info) {
     const auto made = std::make_shared<Variables>();
     return Environment::of(info.Env())
         .submit(
-            Lane::files, std::make_shared<std::atomic<bool>>(false),
-            [=] {
-              for (const auto& each : like) made->push_back(std::make_shared<Variable>("", each->type()));
-            },
+            Lane::files, std::make_shared<std::atomic<bool>>(false), [=] { *made = make_copies(like); },
             [made](Napi::Env env) -> Napi::Value {
               const Napi::Array array = Napi::Array::New(env);
               for (const auto& variable : *made) array.Set(array.Length(), AddonVariable::wrap(env, variable));

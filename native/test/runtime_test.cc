@@ -11,6 +11,7 @@
 #include "ops/effects/append.h"
 #include "runtime/fill.h"
 #include "runtime/queue.h"
+#include "runtime/stream_copy.h"
 #include "runtime/thread_pool.h"
 #include "test/test.h"
 
@@ -187,6 +188,21 @@ TEST(first_values_follow_their_distributions) {
   CHECK(std::fabs(normal[0] - 2) < 0.01 && std::fabs(normal[1] - 0.5) < 0.005);
   const auto truncated = moments("truncated", 0, 1);
   CHECK(truncated[2] <= 2.0 && std::fabs(truncated[1] - 0.8796) < 0.01);  // of a normal cut at two deviations
+}
+
+TEST(a_copy_past_the_caches_copies_those_bytes_and_no_others) {
+  std::vector<std::byte> from(5000), to(5000);
+  for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>(i * 37 + i / 256);
+  for (const std::size_t bytes : {0, 1, 63, 64, 65, 127, 128, 191, 1024, 1089, 4096, 4703}) {
+    for (const std::size_t at : {0, 1, 17, 63, 64, 100}) {
+      std::fill(to.begin(), to.end(), std::byte{0xee});
+      stream_copy(to.data() + at, from.data() + 3 * at, bytes);
+      CHECK(std::memcmp(to.data() + at, from.data() + 3 * at, bytes) == 0);
+      const auto untouched = [](std::byte value) { return value == std::byte{0xee}; };
+      CHECK(std::all_of(to.begin(), to.begin() + static_cast<std::ptrdiff_t>(at), untouched));
+      CHECK(std::all_of(to.begin() + static_cast<std::ptrdiff_t>(at + bytes), to.end(), untouched));
+    }
+  }
 }
 
 TEST(memory_is_counted) {

@@ -15,6 +15,7 @@
 #include "base/sentence.h"
 #include "io/artifact_folder.h"
 #include "io/folder.h"
+#include "runtime/stream_copy.h"
 
 namespace athanor {
 namespace {
@@ -43,8 +44,26 @@ struct Piece {
 };
 
 constexpr Index kPieceBytes = Index{1} << 20;
+constexpr std::size_t kMostCached = std::size_t{8} << 20;  // what is copied may stay in caches
 
 }  // namespace
+
+std::vector<std::shared_ptr<Variable>> make_copies(std::span<const std::shared_ptr<Variable>> like) {
+  constexpr Index kAlignment = 64;
+  std::vector<Index> offsets;
+  Index bytes = 0;
+  for (const auto& each : like) {
+    offsets.push_back(bytes);
+    bytes += (each->type().bytes() + kAlignment - 1) / kAlignment * kAlignment;
+  }
+  const auto arena = std::make_shared<Arena>(bytes);
+  std::vector<std::shared_ptr<Variable>> copies;
+  for (std::size_t i = 0; i < like.size(); ++i) {
+    copies.push_back(std::make_shared<Variable>("", like[i]->type()));
+    copies.back()->move_to(arena, offsets[i]);  // writes to every page, which the system gives at the first write
+  }
+  return copies;
+}
 
 void copy_variables(std::span<const std::shared_ptr<Variable>> from, std::span<const std::shared_ptr<Variable>> to,
                     Parallel& parallel) {
@@ -68,9 +87,11 @@ void copy_variables(std::span<const std::shared_ptr<Variable>> from, std::span<c
       read_locks.emplace_back(arena->mutex);
   }
   std::vector<Piece> pieces;
+  std::size_t total = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
     check(from[i]->type() == to[i]->type(), Code::shape,
           [&] { return "copy: " + to_string(from[i]->type()) + " does not fit into " + to_string(to[i]->type()); });
+    total += static_cast<std::size_t>(from[i]->type().bytes());
     for (Index at = 0, bytes = from[i]->type().bytes(); at < bytes; at += kPieceBytes) {
       pieces.push_back(
           {to[i]->data() + at, from[i]->data() + at, static_cast<std::size_t>(std::min(kPieceBytes, bytes - at))});
@@ -78,7 +99,10 @@ void copy_variables(std::span<const std::shared_ptr<Variable>> from, std::span<c
   }
   parallel.run(static_cast<int>(pieces.size()), [&](int task, int) {
     const Piece& piece = pieces[static_cast<std::size_t>(task)];
-    std::memcpy(piece.to, piece.from, piece.bytes);
+    if (total > kMostCached)
+      stream_copy(piece.to, piece.from, piece.bytes);
+    else
+      std::memcpy(piece.to, piece.from, piece.bytes);
   });
   for (const auto& variable : to) variable->touch();
 }

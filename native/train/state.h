@@ -16,6 +16,10 @@ struct NamedVariable {
   std::shared_ptr<Variable> variable;
 };
 
+// Room for copies of variables: side by side in one arena, and all of its memory is there, so that the first copy costs no more than
+// later ones.
+std::vector<std::shared_ptr<Variable>> make_copies(std::span<const std::shared_ptr<Variable>> like);
+
 // to[i] ← from[i], all as of one moment: a step that runs ends first, and none begins meanwhile. Counts and types must agree
 // (Code::shape).
 void copy_variables(std::span<const std::shared_ptr<Variable>> from, std::span<const std::shared_ptr<Variable>> to,

@@ -1,12 +1,13 @@
-// Starts a training process, kills it at random moments until it has been killed often enough, and lets it end.
+// Starts a training process, kills it at a random moment and starts it again, until it has been killed often enough, and lets it end.
 import { fork } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Scenario } from "./scenarios.js";
 
-const child = fileURLToPath(new URL("child.ts", import.meta.url));
+/** What a process runs. */
+export const child = fileURLToPath(new URL("child.ts", import.meta.url));
 
 /** How a run is treated. */
 export interface Treatment {
@@ -14,9 +15,13 @@ export interface Treatment {
   readonly kills: number;
   /** Steps between two checkpoints. */
   readonly every: number;
-  /** Milliseconds that a run takes once it has begun, about: kills fall into twice a share of it. */
+  /** Milliseconds after its beginning until which the first process is killed. */
   readonly span: number;
+  /** Steps of the whole run, as {@link stepsIn} counts them. */
+  readonly steps: number;
   readonly random: () => number;
+  /** {@link child}, or what it was compiled to. */
+  readonly program?: string;
   /** Threads of the engine, another number for every process. */
   readonly threads?: readonly number[];
 }
@@ -26,34 +31,61 @@ export interface Outcome {
   readonly result: string;
   readonly processes: number;
   readonly killed: number;
+  /** Processes that went on from a checkpoint which the one before had not found. */
+  readonly advanced: number;
 }
 
-/** Runs a scenario under kills. */
+/** Steps until the newest checkpoint below a folder; of a run of several trainings, those of all. */
+export function stepsIn(folder: string): number {
+  if (!existsSync(folder)) return 0;
+  let newest = 0;
+  let below = 0;
+  for (const { name } of readdirSync(folder, { withFileTypes: true }).filter((each) => each.isDirectory())) {
+    const step = /^step-(\d+)$/.exec(name)?.[1];
+    if (step !== undefined) newest = Math.max(newest, Number(step));
+    else if (!name.startsWith("aside-")) below += stepsIn(join(folder, name));
+  }
+  return newest + below;
+}
+
+/**
+ * Runs a scenario under kills. A process is killed at any moment of a window of time. The window is longer where the run is behind
+ * its pace, which would have it end soon after the last kill, and shorter where it is ahead: the kills fall all over the run, whatever the
+ * speed of the machine.
+ */
 export async function underKills(treatment: Treatment): Promise<Outcome> {
-  const { scenario, kills, every, span, random, threads = [2] } = treatment;
+  const { scenario, kills, every, span, steps, random, program = child, threads = [2] } = treatment;
   const folder = mkdtempSync(join(tmpdir(), `resume-${scenario}-`));
-  const file = join(folder, "result.json");
-  let killed = 0;
-  let processes = 0;
+  const [file, checkpoints] = [join(folder, "result.json"), join(folder, "checkpoints")];
+  let [killed, processes, advanced, before, window] = [0, 0, 0, 0, span];
   try {
     while (!existsSync(file)) {
       if (processes > 3 * kills + 3) throw new Error(`${scenario}: no end after ${processes} processes`);
-      const wait = killed < kills ? random() * span : undefined;
+      const wait = killed < kills ? random() * window : undefined;
       const env = { ...process.env, ATHANOR_THREADS: String(threads[processes % threads.length]) };
       processes += 1;
-      if (await one([scenario, join(folder, "checkpoints"), String(every), file], env, wait)) killed += 1;
+      if (await one(program, [scenario, checkpoints, String(every), file], env, wait)) killed += 1;
+      const now = stepsIn(checkpoints);
+      if (now > before) advanced += 1;
+      before = now;
+      window *= now / steps > killed / (kills + 1) ? 0.8 : 1.2;
     }
-    return { result: readFileSync(file, "utf8"), processes, killed };
+    return { result: readFileSync(file, "utf8"), processes, killed, advanced };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
 // True if it was killed; it is killed so many milliseconds after its training began.
-async function one(args: readonly string[], env: NodeJS.ProcessEnv, wait: number | undefined): Promise<boolean> {
+async function one(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  wait: number | undefined,
+): Promise<boolean> {
   return new Promise((settle, fail) => {
-    const running = fork(child, args, {
-      execArgv: ["--import", "tsx"],
+    const running = fork(program, args, {
+      execArgv: program === child ? ["--import", "tsx"] : [],
       env,
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
