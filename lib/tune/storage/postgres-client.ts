@@ -58,11 +58,23 @@ export class PostgresClient {
 
   /** The rows of a query. */
   async query<R extends object>(text: string, values: readonly unknown[]): Promise<R[]> {
-    const until = performance.now() + this.patience * 1000;
+    const { rows } = await this.insist(this.patience, () => this.pool.query<R>({ name: nameOf(text), text, values: [...values] })); // prettier-ignore
+    return rows;
+  }
+
+  /**
+   * Makes the tables, once, by whichever process comes first; the others wait for its lock. A database that is away, as one that
+   * starts anew, is asked again for some seconds: fewer than in mid-study, since its address may be wrong.
+   */
+  async migrate(seconds: number): Promise<void> {
+    await this.insist(seconds, () => this.tryMigrate());
+  }
+
+  private async insist<T>(seconds: number, run: () => Promise<T>): Promise<T> {
+    const until = performance.now() + seconds * 1000;
     for (let pause = 20; ; pause = Math.min(1000, pause * 2)) {
       try {
-        const { rows } = await this.pool.query<R>({ name: nameOf(text), text, values: [...values] });
-        return rows;
+        return await run();
       } catch (thrown) {
         if (!isAway(thrown) || performance.now() > until) throw this.failed(thrown);
         await sleep(pause);
@@ -70,11 +82,10 @@ export class PostgresClient {
     }
   }
 
-  /** Makes the tables, once, by whichever process comes first; the others wait for its lock. */
-  async migrate(): Promise<void> {
+  private async tryMigrate(): Promise<void> {
     const text = `SELECT version FROM athanor.version`;
     const known = await this.pool.query<{ version: number }>(text).then(({ rows }) => rows[0]?.version, (thrown: unknown) => {
-      if (isAway(thrown)) throw this.failed(thrown);
+      if (isAway(thrown)) throw thrown;
       return undefined;
     }); // prettier-ignore
     if (known === schemaVersion) return;
@@ -98,16 +109,18 @@ export class PostgresClient {
       await client.query("COMMIT");
     } catch (thrown) {
       await client.query("ROLLBACK").catch(() => undefined);
-      throw thrown instanceof StorageError ? thrown : this.failed(thrown);
+      throw thrown;
     } finally {
       client.release();
     }
   }
 
   private failed(thrown: unknown): StorageError {
+    if (thrown instanceof StorageError) return thrown;
     const { message, code } = thrown as { message?: string; code?: string };
     const why = message === undefined || message === "" ? (code ?? String(thrown)) : message;
-    return new StorageError(`tune: ${this.place}: ${why}`, { cause: thrown });
+    const said = isAway(thrown) ? `the database does not answer (${why}); start it, or correct the address` : why;
+    return new StorageError(`tune: ${this.place}: ${said}`, { cause: thrown });
   }
 }
 

@@ -20,6 +20,8 @@ export interface PostgresOptions {
   readonly connections?: number;
   /** Seconds for which a database that does not answer is asked again. Default 300. */
   readonly patience?: number;
+  /** The same while the storage is opened. Default 15. */
+  readonly openPatience?: number;
 }
 
 /** Keeps studies in PostgreSQL, in the schema `athanor`. */
@@ -43,7 +45,7 @@ export class PostgresStorage implements Storage {
    */
   static async open(address: string, options: PostgresOptions = {}): Promise<PostgresStorage> {
     const { default: pg } = await optional("tune", "a study in PostgreSQL", ["pg"], () => import("pg"));
-    const { connections = 4, patience = 300 } = options;
+    const { connections = 4, patience = 300, openPatience = 15 } = options;
     const int8 = 20;
     const pool = new pg.Pool({
       connectionString: address,
@@ -54,7 +56,7 @@ export class PostgresStorage implements Storage {
     pool.on("error", () => undefined); // of a connection that is not in use: the next query opens another
     const client = new PostgresClient(withoutPassword(address), pool, patience);
     try {
-      await client.migrate();
+      await client.migrate(openPatience);
     } catch (thrown) {
       await pool.end();
       throw thrown;
