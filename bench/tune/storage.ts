@@ -1,6 +1,7 @@
 // Trials a second of a storage with several processes, how long they wait for a trial, and whether every number is there once.
 //   node --import tsx bench/tune/storage.ts --place /tmp/bench.db --processes 8 --trials 4000 --reports 10
 //   node --import tsx bench/tune/storage.ts --place postgres://… --processes 8 --slots 8 --trials 10000
+//   node --import tsx bench/tune/storage.ts --processes 8 --apart    a file for each process: what they wait for is the machine alone
 // An "ask" is all between two objectives: claim, what changed since, sampler, parameters on the disk. "wait" is the longest that a
 // process stood at one operation of its storage. The rate of the disk itself is measured before and after: bench/tune/disk.ts.
 import { fork } from "node:child_process";
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
     trials: { type: "string", default: "4000" },
     reports: { type: "string", default: "10" },
     name: { type: "string", default: `bench ${process.pid}` },
+    apart: { type: "boolean", default: false },
     child: { type: "boolean", default: false },
   },
 });
@@ -56,7 +58,7 @@ async function child(): Promise<void> {
   await once(process, "message");
   const search = async (): Promise<void> => {
     let begun = 0;
-    const storage = await openStorage(options.place);
+    const storage = await openStorage(options.apart ? `${options.place}-${process.pid}` : options.place);
     await tune(
       { x: tune.uniform(0, 1), y: tune.logUniform(1e-5, 1), n: tune.int(1, 8) },
       (trial, { params }) => {
@@ -64,7 +66,7 @@ async function child(): Promise<void> {
         for (let step = 0; step < Number(options.reports); step++) trial.report(step, params.x / (step + 1));
         return params.x;
       },
-      { storage: timed(storage, timing.waits, (at) => (begun = at)), name: options.name, trials, mode: "free", sampler: tune.random() }, // prettier-ignore
+      { storage: timed(storage, timing.waits, (at) => (begun = at)), name: options.name, trials: options.apart ? trials / count : trials, mode: "free", sampler: tune.random() }, // prettier-ignore
     );
     await storage.close();
   };
@@ -89,13 +91,15 @@ async function main(): Promise<void> {
   const all = await Promise.race([Promise.all(timings), codes.then(() => Promise.reject(new Error("a process failed")))]); // prettier-ignore
   const seconds = (performance.now() - begun) / 1000;
   const exits = await codes;
-  const study = await tune.load(options.place, options.name);
-  const numbers = study.trials.map(({ number }) => number);
+  const files = options.apart ? children.map(({ pid }) => `${options.place}-${pid}`) : [options.place];
+  const studies = await Promise.all(files.map((place) => tune.load(place, options.name)));
+  const numbers = studies.flatMap(({ trials: all }, i) => all.map(({ number }) => `${i} ${number}`));
   const [asks, waits] = [all.flatMap((each) => each.asks), all.flatMap((each) => each.waits)];
   const row = {
     storage: isFile ? "sqlite" : "postgres",
     processes: count,
     slots: Number(options.slots),
+    ...(options.apart ? { apart: true } : {}),
     trials,
     reports: Number(options.reports),
     perSecond: round(trials / seconds),
@@ -108,7 +112,8 @@ async function main(): Promise<void> {
     ...(before === undefined ? {} : { disk: before }),
   };
   console.log(JSON.stringify(row));
-  if (isFile) for (const suffix of ["", "-wal", "-shm"]) rmSync(options.place + suffix, { force: true });
+  if (isFile)
+    for (const file of files) for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
 }
 
 await (options.child ? child() : main());

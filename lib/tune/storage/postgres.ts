@@ -153,13 +153,13 @@ export class PostgresStorage implements Storage {
 
   async changes(study: number, since: number): Promise<Changes> {
     const rows = await this.client.query<Row & { at: number; count: number }>(
-      "SELECT s.revision AS at, s.next_number AS count, t.* FROM athanor.studies s LEFT JOIN athanor.trials t ON t.study = s.id AND t.revision > $2 WHERE s.id = $1 ORDER BY t.number",
+      "SELECT s.revision AS at, s.next_number AS count, t.* FROM athanor.studies s LEFT JOIN athanor.trials t ON t.study + 0 = $1 AND t.revision > $2 WHERE s.id = $1",
       [study, since],
     );
     const [first] = rows;
     if (first === undefined) throw gone();
     const trials = rows.filter(({ number }) => number !== null).map((row) => trialOf(row, reportsOf(row)));
-    return { revision: first.at, count: first.count, trials };
+    return { revision: first.at, count: first.count, trials: trials.sort((a, b) => a.number - b.number) };
   }
 
   async settled() {}

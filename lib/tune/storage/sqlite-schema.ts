@@ -3,6 +3,7 @@ import { existsSync, realpathSync } from "node:fs";
 import type BetterSqlite3 from "better-sqlite3";
 import { ArgumentError, StorageError } from "../../errors.js";
 import { schemaVersion, trialColumns, type StudyRow, type TrialRow } from "./sql.js";
+import type { Applied, Begun, End, Given, HeldRow, Queued, Row, Sampled } from "./sqlite-rows.js";
 
 type Db = BetterSqlite3.Database;
 
@@ -38,6 +39,7 @@ export const migrations: readonly string[] = [
      SELECT id, name, spec, attributes, created, next_number, revision, exhausted FROM athanor_studies;
    DROP TABLE athanor_studies;
    ALTER TABLE athanor_studies_2 RENAME TO athanor_studies;`,
+  "", // of PostgreSQL alone
 ];
 
 const clock = "unixepoch('subsec')";
@@ -49,11 +51,12 @@ export function statementsOf(db: Db) {
   // By name: without statistics SQLite would go through all trials of the study by the primary key.
   const unended = `FROM athanor_trials INDEXED BY athanor_open WHERE study = ? AND ended_at IS NULL`;
   const changed = `FROM athanor_trials INDEXED BY athanor_changed WHERE study = ? AND revision > ?`;
+  const said =
+    "reports = coalesce(@reports, reports), attributes = coalesce(@attributes, attributes), params = coalesce(@params, params), suggested = coalesce(@suggested, suggested)";
   const change = <P extends unknown[]>(what: string): Query<[...P, number, number], never> => one<[...P, number, number], never>(`UPDATE athanor_trials SET ${what} WHERE study = ? AND number = ?`); // prettier-ignore
   return {
     begin: one<[], never>("BEGIN IMMEDIATE"),
     commit: one<[], never>("COMMIT"),
-    now: one<[], { now: number }>(`SELECT ${clock} AS now`),
     create: one<[string, string, string, number], never>("INSERT INTO athanor_studies (name, spec, attributes, created) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"), // prettier-ignore
     find: one<[string], StudyRow>("SELECT id, name, spec, attributes, created FROM athanor_studies WHERE name = ?"),
     list: one<[], { name: string; trials: number; created: number }>("SELECT name, next_number AS trials, created FROM athanor_studies ORDER BY id"), // prettier-ignore
@@ -69,58 +72,25 @@ export function statementsOf(db: Db) {
     exhaust: one<[number], never>("UPDATE athanor_studies SET exhausted = 1, revision = revision + 1 WHERE id = ?"),
     back: one<[number], never>("UPDATE athanor_studies SET next_number = next_number - 1 WHERE id = ?"),
     take: one<[number, number], never>("DELETE FROM athanor_trials WHERE study = ? AND number = ?"),
-    number: one<[number], { number: number }>("UPDATE athanor_studies SET next_number = next_number + 1 WHERE id = ? RETURNING next_number - 1 AS number"), // prettier-ignore
-    insert: one<[number, number, string | null, string, number | null], never>("INSERT INTO athanor_trials (study, number, fixed, attributes, parent) VALUES (?, ?, ?, ?, ?)"), // prettier-ignore
-    open: one<[number], TrialRow & { lease_until: number }>(`SELECT number, state, losses, lease_until ${unended} AND (state = 'waiting' OR lease_until < ${clock}) ORDER BY number`), // prettier-ignore
+    number: one<[number], { number: number; revision: number }>("UPDATE athanor_studies SET next_number = next_number + 1, revision = revision + 1 WHERE id = ? RETURNING next_number - 1 AS number, revision"), // prettier-ignore
+    insert: one<[Begun], never>(`INSERT INTO athanor_trials (study, number, state, fence, fixed, attributes, parent, worker, revision, started, lease_until) VALUES (@study, @number, 'running', 1, @fixed, @attributes, @parent, @worker, @revision, @started, ${clock} + @lease)`), // prettier-ignore
+    open: one<[number], Pick<TrialRow, "number" | "state" | "losses">>(`SELECT number, state, losses ${unended} AND (state = 'waiting' OR lease_until < ${clock}) ORDER BY number`), // prettier-ignore
     oldest: one<[number], { number: number }>(`SELECT number ${unended} LIMIT 1`),
     front: one<[number], { first: number | null; unsampled: number }>(`SELECT min(number) AS first, count(*) - count(sampled_at) AS unsampled ${unended}`), // prettier-ignore
-    trial: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${trial} AND number = ?`),
-    changed: one<[number, number], TrialRow>(`SELECT ${trialColumns}, reports, lease_until ${changed} ORDER BY number`), // prettier-ignore
+    trial: one<[number, number], Row>(`SELECT ${trialColumns}, reports ${trial} AND number = ?`),
+    held: one<[number, number], HeldRow>(`SELECT state, fence, attributes, reports ${trial} AND number = ?`),
+    changed: db.prepare<[number, number]>(`SELECT ${trialColumns}, reports ${changed}`).raw(), // in no order: wide rows are slow to sort there
     revision: one<[number], { revision: number }>("SELECT revision FROM athanor_studies WHERE id = ?"),
     touch: one<[number], { revision: number }>("UPDATE athanor_studies SET revision = revision + 1 WHERE id = ? RETURNING revision"), // prettier-ignore
-    mark: change<[number]>("revision = ?"),
     lose: change<[number]>("losses = ?"),
-    sampled: change<[string, number, number, number | null]>(
-      "params = ?, seen = ?, sampled_at = ?, parent = coalesce(?, parent)",
-    ),
-    reports: change<[Buffer]>("reports = ?"),
-    attributes: change<[string]>("attributes = ?"),
-    params: change<[string]>("params = ?"),
-    suggested: change<[string]>("suggested = ?"),
+    sampled: one<[Sampled], never>("UPDATE athanor_trials SET params = @params, seen = @seen, sampled_at = @revision, revision = @revision, parent = coalesce(@parent, parent) WHERE study = @study AND number = @number"), // prettier-ignore
+    apply: one<[Applied], never>(`UPDATE athanor_trials SET ${said}, revision = @revision WHERE study = @study AND number = @number`), // prettier-ignore
     retry: change<[]>("attempt = attempt + 1, reports = NULL"),
     release: change<[]>("state = 'waiting'"),
     give: one<[Given], { fence: number }>(`UPDATE athanor_trials SET state = 'running', worker = @worker, fence = fence + 1, losses = @losses, revision = @revision, started = coalesce(started, @now), lease_until = ${clock} + @lease WHERE study = @study AND number = @number RETURNING fence`), // prettier-ignore
     beat: one<[number, number, number, number], never>(`UPDATE athanor_trials SET lease_until = ${clock} + ? WHERE study = ? AND number = ? AND fence = ? AND state = 'running'`), // prettier-ignore
-    end: one<[End], never>("UPDATE athanor_trials SET state = @state, vals = @vals, constraints = @constraints, error = @error, ended = @now, ended_at = @revision, revision = @revision WHERE study = @study AND number = @number"), // prettier-ignore
+    end: one<[End], never>(`UPDATE athanor_trials SET ${said}, state = @state, vals = @vals, constraints = @constraints, error = @error, ended = @now, ended_at = @revision, revision = @revision WHERE study = @study AND number = @number`), // prettier-ignore
   };
-}
-
-interface Queued {
-  readonly id: number;
-  readonly fixed: string;
-  readonly attributes: string;
-  readonly parent: number | null;
-}
-
-interface Given {
-  readonly worker: string;
-  readonly lease: number;
-  readonly losses: number;
-  readonly revision: number;
-  readonly now: number;
-  readonly study: number;
-  readonly number: number;
-}
-
-interface End {
-  readonly state: string;
-  readonly vals: string | null;
-  readonly constraints: string | null;
-  readonly error: string | null;
-  readonly now: number;
-  readonly revision: number;
-  readonly study: number;
-  readonly number: number;
 }
 
 export type Statements = ReturnType<typeof statementsOf>;

@@ -139,7 +139,7 @@ export class SqliteWriter {
     const until = performance.now() + patience;
     for (let tries = 0; ; tries++) {
       try {
-        this.sql.begin.run();
+        this.tryBegin();
         return;
       } catch (thrown) {
         if (!isBusy(thrown) || performance.now() > until) throw thrown;
@@ -147,6 +147,17 @@ export class SqliteWriter {
         if (tries % 8 < 4) Atomics.wait(napping, 0, 0, 0.1 + 0.2 * Math.random());
         else await new Promise((resolve) => setTimeout(resolve, 1));
       }
+    }
+  }
+
+  // Where the lock is held, the library throws: without the stack of a place that nobody reads, which is most of what a try costs.
+  private tryBegin(): void {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
+    try {
+      this.sql.begin.run();
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
   }
 

@@ -8,12 +8,11 @@ import type { Json, Params } from "../space/index.js";
 import { isEnded } from "../study/record.js";
 import { leaseLost, lostTooOften } from "./lease.js";
 import { mergeReports } from "./merge.js";
+import { newRow, rowOf, type HeldRow, type Queued, type Said } from "./sqlite-rows.js";
 import { prepare, type OpenOptions, type Statements } from "./sqlite-schema.js";
 import { patience, SqliteWriter } from "./sqlite-writer.js";
 import { enqueuedOf, packReports, read, studyOf, trialOf, unpackReports, write, type TrialRow } from "./sql.js";
-import type { Changes, Claim, ClaimRequest, Enqueued, Outcome, Report, Storage, StudyRecord, StudySpec, Ticket } from "./storage.js"; // prettier-ignore
-
-type Row = TrialRow & { readonly reports: Buffer | null; readonly lease_until: number };
+import type { Changes, Claim, ClaimRequest, Enqueued, Failure, Outcome, Report, Storage, StudyRecord, StudySpec, Ticket } from "./storage.js"; // prettier-ignore
 
 /** A change of a trial takes some 16 KiB of the log; whichever process makes the last of so many shortens it. */
 const revisionsOfLog = 1024;
@@ -25,6 +24,8 @@ export class SqliteStorage implements Storage {
   private readonly db: BetterSqlite3.Database;
   private readonly sql: Statements;
   private readonly writer: SqliteWriter;
+  /** What is fixed when a study is made. */
+  private readonly orders = new Map<number, { readonly mode: string; readonly lag: number }>();
   private closed = false;
 
   /** @internal */
@@ -95,10 +96,8 @@ export class SqliteStorage implements Storage {
   claim(study: number, request: ClaimRequest): Promise<Claim> {
     return this.writer.commit((): Claim => {
       const at = this.study(study);
-      const now = this.sql.now.get()!.now;
-      for (const row of this.sql.open.all(study) as Row[]) {
-        const isLost = row.state === "running" && row.lease_until < now;
-        if (row.state !== "waiting" && !isLost) continue;
+      for (const row of this.sql.open.all(study)) {
+        const isLost = row.state === "running";
         const losses = row.losses + (isLost ? 1 : 0);
         if (isLost && losses > request.losses) {
           this.sql.lose.run(losses, study, row.number);
@@ -116,24 +115,21 @@ export class SqliteStorage implements Storage {
       if (!this.mayBegin(study, next)) return { kind: "wait" };
       const queued = this.sql.first.get(study);
       if (queued !== undefined) this.sql.dequeue.run(queued.id);
-      const { number } = this.sql.number.get(study)!;
-      this.sql.insert.run(study, number, queued?.fixed ?? null, queued?.attributes ?? "{}", queued?.parent ?? null);
-      return this.give(study, number, 0, request);
+      return this.begin(study, request, queued);
     });
   }
 
   sampled(ticket: Ticket, params: Params, seen: number, parent?: number) {
     return this.writer.commit(() => {
       this.held(ticket);
-      const revision = this.touch(ticket);
-      this.sql.sampled.run(write(params), seen, revision, parent ?? null, ticket.study, ticket.number);
+      const revision = this.next(ticket.study);
+      this.sql.sampled.run({ params: write(params), seen, revision, parent: parent ?? null, ...placeOf(ticket) });
     });
   }
 
   report(ticket: Ticket, report: Report) {
     return this.writer.commit(() => {
-      this.apply(this.held(ticket), ticket, report);
-      this.touch(ticket);
+      this.apply(this.held(ticket), ticket, report, this.next(ticket.study));
     });
   }
 
@@ -145,20 +141,19 @@ export class SqliteStorage implements Storage {
 
   finish(ticket: Ticket, outcome: Outcome, report: Report) {
     return this.writer.commit(() => {
-      const row = this.row(ticket);
-      if (row?.fence === ticket.fence && isEnded(row.state)) return;
-      this.apply(this.held(ticket), ticket, report);
-      this.end(ticket, outcome);
+      const held = this.sql.held.get(ticket.study, ticket.number);
+      if (held?.fence === ticket.fence && isEnded(held.state)) return;
+      this.end(ticket, outcome, saidBy(report, this.held(ticket, held)));
     });
   }
 
   release(ticket: Ticket, { retry, report = {} }: { readonly retry: boolean; readonly report?: Report }) {
     return this.writer.commit(() => {
-      const row = this.held(ticket);
+      const held = this.held(ticket);
+      const revision = this.next(ticket.study);
       if (retry) this.sql.retry.run(ticket.study, ticket.number);
-      else this.apply(row, ticket, report);
+      this.apply(held, ticket, retry ? {} : report, revision);
       this.sql.release.run(ticket.study, ticket.number);
-      this.touch(ticket);
     });
   }
 
@@ -170,8 +165,7 @@ export class SqliteStorage implements Storage {
       if (this.study(study).next_number === number + 1) {
         this.sql.take.run(study, number);
         this.sql.back.run(study);
-      } else
-        this.end(ticket, { state: "failed", error: { name: "Exhausted", message: "there was nothing left to try" } });
+      } else this.end(ticket, { state: "failed", error: nothingLeft });
     });
   }
 
@@ -179,8 +173,9 @@ export class SqliteStorage implements Storage {
     return this.reading(() => {
       const { revision, next_number: count } = this.study(study);
       if (revision === since) return { revision, count, trials: [] };
-      const rows = this.sql.changed.all(study, since) as Row[];
-      return { revision, count, trials: rows.map((row) => trialOf(row, unpackReports(row.reports))) };
+      const rows = this.sql.changed.all(study, since).map(rowOf);
+      const trials = rows.map((row) => trialOf(row, unpackReports(row.reports)));
+      return { revision, count, trials: trials.sort((a, b) => a.number - b.number) };
     });
   }
 
@@ -218,59 +213,71 @@ export class SqliteStorage implements Storage {
     return row;
   }
 
-  private row({ study, number }: Pick<Ticket, "study" | "number">): Row | undefined {
-    return this.sql.trial.get(study, number) as Row | undefined;
-  }
-
-  private held(ticket: Ticket): Row {
-    const row = this.row(ticket);
+  private held(ticket: Ticket, row = this.sql.held.get(ticket.study, ticket.number)): HeldRow {
     if (row?.fence !== ticket.fence || row.state !== "running") throw leaseLost(ticket, row?.fence);
     return row;
   }
 
   private mayBegin(study: number, next: number): boolean {
-    const { mode, lag } = this.sql.order.get(study)!;
-    if (mode === "free") return true;
+    const order = this.orders.get(study) ?? this.sql.order.get(study)!;
+    this.orders.set(study, order);
+    if (order.mode === "free") return true;
     const { first, unsampled } = this.sql.front.get(study)!;
-    return unsampled === 0 && (first === null || first > next - lag);
+    return unsampled === 0 && (first === null || first > next - order.lag);
+  }
+
+  private begin(study: number, { worker, lease }: ClaimRequest, queued: Queued | undefined): Claim {
+    const { fixed = null, attributes = "{}", parent = null } = queued ?? {};
+    const { number, revision } = this.sql.number.get(study)!;
+    this.watchLog(revision);
+    const row: TrialRow = { ...newRow, number, fixed, attributes, parent, worker, revision, started: Date.now() };
+    this.sql.insert.run({ study, number, fixed, attributes, parent, worker, revision, started: row.started!, lease });
+    return { kind: "trial", ticket: { study, number, fence: row.fence }, trial: trialOf(row, []) };
   }
 
   private give(study: number, number: number, losses: number, { worker, lease }: ClaimRequest): Claim {
     const revision = this.next(study);
     const { fence } = this.sql.give.get({ worker, lease, losses, revision, now: Date.now(), study, number })!;
-    const row = this.row({ study, number })!;
+    const row = this.sql.trial.get(study, number)!;
     return { kind: "trial", ticket: { study, number, fence }, trial: trialOf(row, unpackReports(row.reports)) };
   }
 
-  private apply(row: Row, { study, number }: Ticket, { reports = [], attributes, params, suggested }: Report): void {
-    if (reports.length > 0) {
-      this.sql.reports.run(packReports(mergeReports(unpackReports(row.reports), reports)), study, number);
-    }
-    if (attributes !== undefined) {
-      this.sql.attributes.run(write({ ...(read(row.attributes) as object), ...attributes }), study, number);
-    }
-    if (params !== undefined) this.sql.params.run(write(params), study, number);
-    if (suggested !== undefined) this.sql.suggested.run(write(suggested), study, number);
+  private apply(held: HeldRow, ticket: Ticket, report: Report, revision: number): void {
+    this.sql.apply.run({ ...saidBy(report, held), revision, ...placeOf(ticket) });
   }
 
-  private end({ study, number }: Pick<Ticket, "study" | "number">, outcome: Outcome): void {
-    const { state, values, constraints, error } = outcome;
-    const text = (value: unknown) => (value === undefined ? null : write(value));
-    const revision = this.next(study);
-    this.sql.end.run({ state, vals: text(values), constraints: text(constraints), error: text(error), now: Date.now(), revision, study, number }); // prettier-ignore
+  private end(place: Place, { state, values, constraints, error }: Outcome, said = nothingSaid): void {
+    const revision = this.next(place.study);
+    const [vals, bounds, why] = [textOf(values), textOf(constraints), textOf(error)];
+    this.sql.end.run({ state, vals, constraints: bounds, error: why, now: Date.now(), revision, ...said, ...placeOf(place) }); // prettier-ignore
   }
 
   private next(study: number): number {
     const { revision } = this.sql.touch.get(study)!;
-    if (revision % revisionsOfLog === 0) this.writer.shorten();
+    this.watchLog(revision);
     return revision;
   }
 
-  private touch({ study, number }: Pick<Ticket, "study" | "number">): number {
-    const revision = this.next(study);
-    this.sql.mark.run(revision, study, number);
-    return revision;
+  private watchLog(revision: number): void {
+    if (revision % revisionsOfLog === 0) this.writer.shorten();
   }
 }
 
+type Place = Pick<Ticket, "study" | "number">;
+
+const nothingSaid: Said = { reports: null, attributes: null, params: null, suggested: null };
+
+function saidBy({ reports = [], attributes, params, suggested }: Report, held: HeldRow): Said {
+  return {
+    reports: reports.length > 0 ? packReports(mergeReports(unpackReports(held.reports), reports)) : null,
+    attributes: attributes === undefined ? null : write({ ...(read(held.attributes) as object), ...attributes }),
+    params: textOf(params),
+    suggested: textOf(suggested),
+  };
+}
+
+const nothingLeft: Failure = { name: "Exhausted", message: "there was nothing left to try" };
+
+const placeOf = ({ study, number }: Place): Place => ({ study, number });
+const textOf = (value: unknown): string | null => (value === undefined ? null : write(value));
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
