@@ -32,7 +32,7 @@ export function recipeOf(
   options: TrainingOptions,
   samples: Dataset,
   { signal }: Context,
-): Omit<FitOptions, "validate" | "earlyStopping" | "callbacks"> {
+): Omit<FitOptions, "validate" | "earlyStopping" | "reduceOnPlateau" | "callbacks"> {
   return {
     loss: lossFor(samples),
     optimizer: adamW({ lr: cosine({ peak: options.lr, warmup: 0.05 }), weightDecay: 0.01, clipNorm: 1 }),

@@ -28,8 +28,10 @@ export class BoundOptimizer {
   readonly parameters: readonly Parameter[];
   /** Extents of the hyper-parameters of a step: groups and hyper-parameters of the rule. */
   readonly hyperShape: readonly [groups: number, width: number];
-  /** @internal What all learning rates are multiplied by: below 1 in a run that went back to a checkpoint. */
+  /** @internal What all learning rates are multiplied by: below 1 in a run that went back to a checkpoint, or stood on a plateau. */
   rateScale = 1;
+  /** @internal Steps of an epoch, where the run knows them: what spans such as "3 epochs" are counted in. */
+  stepsPerEpoch: number | undefined;
   private readonly groups: readonly BoundGroup[];
   private readonly where: string;
   private held: NativeOptimizer | undefined;
@@ -85,7 +87,7 @@ export class BoundOptimizer {
   writeHyper(row: Float64Array, step: number, total: number): void {
     const width = this.hyperShape[1];
     this.groups.forEach(({ hyper }, g) =>
-      row.set(rowAt(this.where, this.optimizer.rule, hyper, step, total), g * width),
+      row.set(rowAt(this.where, this.optimizer.rule, hyper, [step, total, this.stepsPerEpoch]), g * width),
     );
     if (this.rateScale === 1) return;
     const lr = hypersOf(this.optimizer.rule).findIndex(({ name }) => name === "lr");
@@ -101,7 +103,9 @@ export class BoundOptimizer {
 
   /** The learning rate of a step, of the parameters that no group took. */
   rateAt(step: number, total = Infinity): number {
-    return scheduleOf(this.optimizer.rule, this.optimizer.hyper, "lr")(step, total) * this.rateScale;
+    return (
+      scheduleOf(this.optimizer.rule, this.optimizer.hyper, "lr")(step, total, this.stepsPerEpoch) * this.rateScale
+    );
   }
 
   /** Copies of all states, for a checkpoint. */

@@ -90,18 +90,26 @@ export function within(value: number, interval: string): boolean {
 
 const bound = (text: string): number => Number(text.replace("inf", "Infinity"));
 
+/** What a schedule is a function of: the step, the length of the run, the steps of an epoch where they are known. */
+export type Moment = readonly [step: number, total: number, stepsPerEpoch: number | undefined];
+
 /**
  * The values of one group at a step, in the order of the rule; flags as 0 and 1. A schedule may fade to less than f32 can hold,
  * which is 0 then, but for `eps`: that would divide by it.
  *
  * @throws ArgumentError if a schedule leaves the range of its hyper-parameter.
  */
-export function rowAt(where: string, rule: RuleName, values: HyperValues, step: number, total: number): number[] {
+export function rowAt(
+  where: string,
+  rule: RuleName,
+  values: HyperValues,
+  [step, total, stepsPerEpoch]: Moment,
+): number[] {
   return hypersOf(rule).map((hyper) => {
     const value = values[hyper.option] ?? hyper.default;
     if (typeof value === "boolean") return value ? 1 : 0;
     if (typeof value === "number") return value;
-    const number = value(step, total);
+    const number = value(step, total, stepsPerEpoch);
     if ("interval" in hyper) checkNumber(where, `${hyper.option} at step ${step}`, number, hyper.interval);
     if (hyper.name === "eps" && number !== 0 && inF32(number) === 0) {
       throw tooSmall(where, `${hyper.option} at step ${step}`, number);

@@ -9,18 +9,21 @@ import { curves } from "./curves.js";
 const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --card: #fff; color: #6e6a61";
 
 /**
- * An SVG of a schedule over a run of `steps` steps.
+ * An SVG of a schedule over a run of `steps` steps; `stepsPerEpoch` is for spans in epochs.
  *
  * @throws ArgumentError if `steps` is not a whole number from 1 on.
  * @example
  * await writeFile("lr.svg", await report.plotSchedule(schedule.cosine({ peak: 1e-3, warmup: 0.05 }), { steps: 4690 }));
  */
-export async function plotSchedule(like: ScheduleLike, { steps }: { readonly steps: number }): Promise<string> {
+export async function plotSchedule(
+  like: ScheduleLike,
+  { steps, stepsPerEpoch }: { readonly steps: number; readonly stepsPerEpoch?: number | undefined },
+): Promise<string> {
   if (!Number.isInteger(steps) || steps < 1) {
     throw new ArgumentError(`report.plotSchedule: steps must be a whole number from 1 on, got ${steps}`);
   }
   const schedule = from(like, "report.plotSchedule");
-  const line = Array.from({ length: steps }, (_, step) => ({ step, value: schedule(step, steps) }));
+  const line = Array.from({ length: steps }, (_, step) => ({ step, value: schedule(step, steps, stepsPerEpoch) }));
   const axis = { label: "Schedule", format: (value: number) => String(Number(value.toPrecision(3))) };
   const { text } = curves(await openCanvas(), [{ name: "schedule", color: "var(--c0)", line }], axis);
   return text

@@ -34,11 +34,11 @@ export function warmup(schedule: ScheduleLike, span: Span, options: WarmupOption
   requireSpan(where, "span", span, 0);
   requireFinite(where, "from", start);
   const spec = { kind: "warmup", schedule: describe(inner), span, from: start } as const;
-  return describeAs(spec, (t, total) => {
-    const w = stepsIn(where, span, total);
+  return describeAs(spec, (t, total, perEpoch) => {
+    const w = stepsIn(where, span, total, perEpoch);
     const left = Math.max(0, total - w);
-    if (t >= w) return inner(t - w, left);
-    return inner(0, left) * (start + ((1 - start) * (t + 1)) / (w + 1));
+    if (t >= w) return inner(t - w, left, perEpoch);
+    return inner(0, left, perEpoch) * (start + ((1 - start) * (t + 1)) / (w + 1));
   });
 }
 
@@ -73,14 +73,14 @@ export function sequence(parts: SequenceParts): DescribedSchedule {
     parts: timed.map(([s, span]) => [describe(s), span] as const),
     last: describe(last),
   } as const;
-  return describeAs(spec, (t, total) => {
+  return describeAs(spec, (t, total, perEpoch) => {
     let start = 0;
     for (const [schedule, span] of timed) {
-      const length = stepsIn(where, span, total);
-      if (t < start + length) return schedule(t - start, length);
+      const length = stepsIn(where, span, total, perEpoch);
+      if (t < start + length) return schedule(t - start, length, perEpoch);
       start += length;
     }
-    return last(t - start, Math.max(0, total - start));
+    return last(t - start, Math.max(0, total - start), perEpoch);
   });
 }
 
@@ -93,7 +93,7 @@ export function sequence(parts: SequenceParts): DescribedSchedule {
 export function scale(schedule: ScheduleLike, by: ScheduleLike): DescribedSchedule {
   const [inner, factor] = [from(schedule, "schedule.scale"), from(by, "schedule.scale")];
   const spec = { kind: "scale", schedule: describe(inner), by: describe(factor) } as const;
-  return describeAs(spec, (t, total) => inner(t, total) * factor(t, total));
+  return describeAs(spec, (t, total, perEpoch) => inner(t, total, perEpoch) * factor(t, total, perEpoch));
 }
 
 /**
@@ -111,7 +111,9 @@ export function chain(parts: readonly ScheduleLike[]): DescribedSchedule {
   }
   const factors = parts.map((part) => from(part, where));
   const spec = { kind: "chain", parts: factors.map((factor) => describe(factor)) } as const;
-  return describeAs(spec, (t, total) => factors.reduce((product, factor) => product * factor(t, total), 1));
+  return describeAs(spec, (t, total, perEpoch) =>
+    factors.reduce((product, factor) => product * factor(t, total, perEpoch), 1),
+  );
 }
 
 /**
@@ -133,7 +135,7 @@ export function clamp(schedule: ScheduleLike, options: ClampOptions): DescribedS
   if (low > high) throw new ArgumentError(`${where}: min must not be above max, got ${low} and ${high}`);
   const bounds = { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) };
   const spec = { kind: "clamp", schedule: describe(inner), ...bounds } as const;
-  return describeAs(spec, (t, total) => Math.min(high, Math.max(low, inner(t, total))));
+  return describeAs(spec, (t, total, perEpoch) => Math.min(high, Math.max(low, inner(t, total, perEpoch))));
 }
 
 /**
@@ -147,8 +149,8 @@ export function repeat(schedule: ScheduleLike, every: Span): DescribedSchedule {
   const where = "schedule.repeat";
   const inner = from(schedule, where);
   requireSpan(where, "every", every, 1);
-  return describeAs({ kind: "repeat", schedule: describe(inner), every }, (t, total) => {
-    const period = Math.max(1, stepsIn(where, every, total));
-    return inner(t % period, period);
+  return describeAs({ kind: "repeat", schedule: describe(inner), every }, (t, total, perEpoch) => {
+    const period = Math.max(1, stepsIn(where, every, total, perEpoch));
+    return inner(t % period, period, perEpoch);
   });
 }

@@ -33,8 +33,8 @@ export function cosineRestarts(options: CosineRestartsOptions): DescribedSchedul
   requireSpan(where, "first", first, 1);
   requireFinite(where, "growth", growth);
   if (growth < 1) throw new ArgumentError(`${where}: growth must be 1 or more, got ${growth}`);
-  return describeAs({ kind: "cosineRestarts", peak, first, growth, final }, (t, total) => {
-    const { begin, length } = period(t, Math.max(1, stepsIn(where, first, total)), growth);
+  return describeAs({ kind: "cosineRestarts", peak, first, growth, final }, (t, total, perEpoch) => {
+    const { begin, length } = period(t, Math.max(1, stepsIn(where, first, total, perEpoch)), growth);
     return blend(final, peak, (1 + Math.cos((Math.PI * (t - begin)) / length)) / 2);
   });
 }
@@ -67,9 +67,9 @@ export function cyclic(options: CyclicOptions): DescribedSchedule {
   requireSpan(where, "fall", fall, 1);
   requireOneOf(where, "height", height, ["constant", "halve", "decay"]);
   requirePositive(where, "factor", factor);
-  return describeAs({ kind: "cyclic", low, high, rise, fall, height, factor }, (t, total) => {
-    const up = Math.max(1, stepsIn(where, rise, total));
-    const down = Math.max(1, stepsIn(where, fall, total));
+  return describeAs({ kind: "cyclic", low, high, rise, fall, height, factor }, (t, total, perEpoch) => {
+    const up = Math.max(1, stepsIn(where, rise, total, perEpoch));
+    const down = Math.max(1, stepsIn(where, fall, total, perEpoch));
     const cycle = Math.floor(t / (up + down));
     const into = t - cycle * (up + down);
     const share = into <= up ? into / up : 1 - (into - up) / down;
@@ -127,8 +127,8 @@ export function oneCycle(options: OneCycleOptions): DescribedSchedule {
   const initial = peak / divide;
   const final = initial / finalDivide;
   const spec = { kind: "oneCycle", peak, rise, divide, finalDivide, anneal, phases, ...given({ steps }) } as const;
-  return describeAs(spec, (t, total) => {
-    const length = decaySteps(where, steps, total);
+  return describeAs(spec, (t, total, perEpoch) => {
+    const length = decaySteps(where, steps, total, perEpoch);
     const top = rise * length - 1;
     const legs: readonly Leg[] =
       phases === 3
@@ -153,8 +153,8 @@ export function oneCycleMomentum(options: OneCycleMomentumOptions = {}): Describ
   requireFinite(where, "high", high);
   requireCycle(where, options);
   const spec = { kind: "oneCycleMomentum", low, high, rise, anneal, phases, ...given({ steps }) } as const;
-  return describeAs(spec, (t, total) => {
-    const length = decaySteps(where, steps, total);
+  return describeAs(spec, (t, total, perEpoch) => {
+    const length = decaySteps(where, steps, total, perEpoch);
     const top = rise * length - 1;
     const end = length - 1;
     const back = phases === 3 ? 2 * rise * length - 2 : end;

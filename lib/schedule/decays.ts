@@ -46,8 +46,8 @@ export function multiStep(options: MultiStepOptions): DescribedSchedule {
   requireFinite(where, "initial", initial);
   requirePositive(where, "factor", factor);
   milestones.forEach((milestone, i) => requireSpan(where, `milestone ${i}`, milestone, 0));
-  return describeAs({ kind: "multiStep", initial, milestones, factor }, (t, total) => {
-    const passed = milestones.filter((milestone) => stepsIn(where, milestone, total) <= t).length;
+  return describeAs({ kind: "multiStep", initial, milestones, factor }, (t, total, perEpoch) => {
+    const passed = milestones.filter((milestone) => stepsIn(where, milestone, total, perEpoch) <= t).length;
     return initial * factor ** passed;
   });
 }
@@ -68,10 +68,10 @@ export function inverseSqrt(options: InverseSqrtOptions): DescribedSchedule {
   requireSpan(where, "warmup", warmup, 0);
   if (timescale !== undefined) requirePositive(where, "timescale", timescale);
   const spec = { kind: "inverseSqrt", peak, warmup, ...(timescale === undefined ? {} : { timescale }) } as const;
-  return describeAs(spec, (t, total) => {
-    const w = stepsIn(where, warmup, total);
+  return describeAs(spec, (t, total, perEpoch) => {
+    const w = stepsIn(where, warmup, total, perEpoch);
     const scale = timescale ?? (w > 0 ? w : 10_000);
-    return withWarmup((s) => peak * Math.sqrt(scale / (scale + s)), w)(t, total);
+    return withWarmup((s) => peak * Math.sqrt(scale / (scale + s)), w)(t, total, perEpoch);
   });
 }
 
@@ -98,15 +98,15 @@ export function warmupStableDecay(options: WarmupStableDecayOptions): DescribedS
   requireSpan(where, "decay", decay, 0);
   requireOneOf(where, "shape", shape, ["linear", "cosine", "sqrt"]);
   const spec = { kind: "warmupStableDecay", peak, warmup, decay, shape, final, ...given({ steps }) } as const;
-  return describeAs(spec, (t, total) => {
-    const length = decaySteps(where, steps, total);
-    const [w, d] = [stepsIn(where, warmup, length), stepsIn(where, decay, length)];
+  return describeAs(spec, (t, total, perEpoch) => {
+    const length = decaySteps(where, steps, total, perEpoch);
+    const [w, d] = [stepsIn(where, warmup, length, perEpoch), stepsIn(where, decay, length, perEpoch)];
     if (w + d > length) {
       throw new ArgumentError(
         `${where}: a warmup of ${w} steps and a decay of ${d} do not fit into ${length} steps; shorten one of them`,
       );
     }
-    if (t < w) return withWarmup(peak, w)(t, length);
+    if (t < w) return withWarmup(peak, w)(t, length, perEpoch);
     const begin = length - d;
     return t < begin ? peak : blend(final, peak, lastStretch[shape](d === 0 ? 1 : progress(t - begin, d)));
   });
@@ -127,8 +127,8 @@ export function tanh(options: TanhOptions): DescribedSchedule {
   requireEnds(where, initial, final, steps);
   requireFinite(where, "lower", lower);
   requireFinite(where, "upper", upper);
-  return describeAs({ kind: "tanh", initial, final, lower, upper, ...given({ steps }) }, (t, total) => {
-    const u = progress(t, decaySteps(where, steps, total));
+  return describeAs({ kind: "tanh", initial, final, lower, upper, ...given({ steps }) }, (t, total, perEpoch) => {
+    const u = progress(t, decaySteps(where, steps, total, perEpoch));
     return blend(final, initial, (1 - Math.tanh(blend(lower, upper, u))) / 2);
   });
 }
@@ -146,8 +146,8 @@ export function rex(options: LinearOptions): DescribedSchedule {
   requireOptions(where, options, ["initial", "final", "steps"]);
   const { initial, final = 0, steps } = options;
   requireEnds(where, initial, final, steps);
-  return describeAs({ kind: "rex", initial, final, ...given({ steps }) }, (t, total) => {
-    const u = progress(t, decaySteps(where, steps, total));
+  return describeAs({ kind: "rex", initial, final, ...given({ steps }) }, (t, total, perEpoch) => {
+    const u = progress(t, decaySteps(where, steps, total, perEpoch));
     return blend(final, initial, (1 - u) / (1 - u / 2));
   });
 }

@@ -38,7 +38,7 @@ export function noise(schedule: ScheduleLike, options: NoiseOptions): DescribedS
     throw new ArgumentError(`${where}: seed must be a whole number, got ${String(seed)}`);
   const spec = { kind: "noise", schedule: describe(inner), amount, distribution, seed } as const;
   const draw = distribution === "normal" ? normal : uniform;
-  return describeAs(spec, (t, total) => inner(t, total) * (1 + amount * draw(seed, t)));
+  return describeAs(spec, (t, total, perEpoch) => inner(t, total, perEpoch) * (1 + amount * draw(seed, t)));
 }
 
 const uniform = (seed: number, step: number): number => 2 * unit(seed, step, 0) - 1;

@@ -1,7 +1,7 @@
 // A schedule is a pure function of the step: value = schedule(step, total), closed form, no state. That makes a run
 // resumable anywhere (the value at step N never depends on how one got there) and composition plain function composition.
 // Spans (warmup, every, steps …) below 1 are fractions of the run and resolve once `total` is known; from 1 on they are
-// whole steps, so 1 means one step.
+// whole steps, so 1 means one step; "3 epochs" resolves where the steps of an epoch are known.
 
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { ScheduleSpec, Span } from "./spec.js";
@@ -11,13 +11,14 @@ import type { ScheduleSpec, Span } from "./spec.js";
  *
  * Learning rate, momentum, weight decay, pruning ratio, temperature: whatever changes over a run takes one. Any function
  * `(step, total) => number` is a schedule; those of this module also carry `toJSON`, the description that a checkpoint keeps.
- * `total` may be `Infinity` where the length of the run is not known; a schedule that needs it then throws `ArgumentError`.
+ * `total` may be `Infinity` where the length of the run is not known, and the steps of an epoch undefined; a schedule that needs them
+ * then throws `ArgumentError`.
  *
  * @example
  * const lr: schedule.Schedule = (step, total) => 1e-3 * (1 - step / total);
  */
 export interface Schedule {
-  (step: number, total: number): number;
+  (step: number, total: number, stepsPerEpoch?: number): number;
   readonly toJSON?: () => ScheduleSpec;
 }
 
@@ -28,7 +29,10 @@ export type DescribedSchedule = Schedule & { readonly toJSON: () => ScheduleSpec
 export type ScheduleLike = number | Schedule;
 
 /** Attaches its description to a schedule. */
-export function describeAs(spec: ScheduleSpec, at: (step: number, total: number) => number): DescribedSchedule {
+export function describeAs(
+  spec: ScheduleSpec,
+  at: (step: number, total: number, stepsPerEpoch?: number) => number,
+): DescribedSchedule {
   return Object.assign(at, { toJSON: () => spec });
 }
 
@@ -52,8 +56,16 @@ export function describe(like: ScheduleLike): ScheduleSpec {
   return schedule.toJSON?.() ?? { kind: "custom", name: schedule.name };
 }
 
-/** Steps in a span, for a run of `total` steps. */
-export function stepsIn(where: string, span: Span, total: number): number {
+const inEpochs = /^(\d+(?:\.\d+)?) epochs?$/;
+
+/** Steps in a span, for a run of `total` steps with so many an epoch. */
+export function stepsIn(where: string, span: Span, total: number, perEpoch: number | undefined): number {
+  if (typeof span === "string") {
+    if (perEpoch !== undefined) return Math.round(Number(inEpochs.exec(span)![1]) * perEpoch);
+    throw new ArgumentError(
+      `${where}: "${span}" needs the number of steps in an epoch, which is not known here; give the span in whole steps`,
+    );
+  }
   if (span >= 1 || span === 0) return span;
   return Math.round(span * knownTotal(where, total));
 }
@@ -73,8 +85,13 @@ export function progress(step: number, steps: number): number {
 }
 
 /** Length of a decay: `steps`, or the whole run. */
-export function decaySteps(where: string, steps: Span | undefined, total: number): number {
-  return steps === undefined ? knownTotal(where, total) : stepsIn(where, steps, total);
+export function decaySteps(
+  where: string,
+  steps: Span | undefined,
+  total: number,
+  perEpoch: number | undefined,
+): number {
+  return steps === undefined ? knownTotal(where, total) : stepsIn(where, steps, total, perEpoch);
 }
 
 /** `a` at u = 0 and `b` at u = 1, exact at both ends (a + (b − a) · 1 need not be b in floating point). */
@@ -114,10 +131,11 @@ export function requireOneOf<T extends string>(where: string, name: string, valu
 export function requireSpan(where: string, name: string, span: unknown, least: 0 | 1): void {
   if (typeof span === "number" && span > 0 && (span < 1 || Number.isInteger(span))) return;
   if (span === 0 && least === 0) return;
+  if (typeof span === "string" && Number(inEpochs.exec(span)?.[1] ?? 0) > 0) return;
   const hint =
     typeof span === "number" && span > 1 && Number.isFinite(span) ? `; did you mean ${Math.round(span)}?` : "";
   throw new ArgumentError(
-    `${where}: ${name} must be a fraction of the run between 0 and 1, or a whole number of steps, got ${nameOf(span)}${hint}`,
+    `${where}: ${name} must be a fraction of the run between 0 and 1, a whole number of steps, or epochs such as "3 epochs", got ${nameOf(span)}${hint}`,
   );
 }
 

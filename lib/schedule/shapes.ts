@@ -54,8 +54,8 @@ export function step(options: StepOptions): DescribedSchedule {
   requireFinite(where, "initial", initial);
   requireSpan(where, "every", every, 1);
   requirePositive(where, "factor", factor);
-  return describeAs({ kind: "step", initial, every, factor }, (t, total) => {
-    const stride = Math.max(1, stepsIn(where, every, total));
+  return describeAs({ kind: "step", initial, every, factor }, (t, total, perEpoch) => {
+    const stride = Math.max(1, stepsIn(where, every, total, perEpoch));
     return initial * factor ** Math.floor(t / stride);
   });
 }
@@ -83,16 +83,16 @@ export function exponential(options: ExponentialOptions): DescribedSchedule {
     const { steps } = options;
     requirePositive(where, "final", final);
     if (steps !== undefined) requireSpan(where, "steps", steps, 1);
-    return describeAs({ kind: "exponential", initial, final, ...given({ steps }) }, (t, total) => {
-      return initial * (final / initial) ** progress(t, decaySteps(where, steps, total));
+    return describeAs({ kind: "exponential", initial, final, ...given({ steps }) }, (t, total, perEpoch) => {
+      return initial * (final / initial) ** progress(t, decaySteps(where, steps, total, perEpoch));
     });
   }
   if (options.steps !== undefined) throw new ArgumentError(`${where}: steps goes with final; with factor, give every`);
   const { every = 1 } = options;
   requirePositive(where, "factor", factor);
   requireSpan(where, "every", every, 1);
-  return describeAs({ kind: "exponential", initial, factor: factor!, every }, (t, total) => {
-    return initial * factor! ** (t / Math.max(1, stepsIn(where, every, total)));
+  return describeAs({ kind: "exponential", initial, factor: factor!, every }, (t, total, perEpoch) => {
+    return initial * factor! ** (t / Math.max(1, stepsIn(where, every, total, perEpoch)));
   });
 }
 
@@ -107,8 +107,8 @@ export function linear(options: LinearOptions): DescribedSchedule {
   requireOptions(where, options, ["initial", "final", "steps"]);
   const { initial, final = 0, steps } = options;
   requireEnds(where, initial, final, steps);
-  return describeAs({ kind: "linear", initial, final, ...given({ steps }) }, (t, total) => {
-    return blend(initial, final, progress(t, decaySteps(where, steps, total)));
+  return describeAs({ kind: "linear", initial, final, ...given({ steps }) }, (t, total, perEpoch) => {
+    return blend(initial, final, progress(t, decaySteps(where, steps, total, perEpoch)));
   });
 }
 
@@ -124,8 +124,8 @@ export function polynomial(options: PolynomialOptions): DescribedSchedule {
   const { initial, final = 0, steps, power = 2 } = options;
   requireEnds(where, initial, final, steps);
   requirePositive(where, "power", power);
-  return describeAs({ kind: "polynomial", initial, final, power, ...given({ steps }) }, (t, total) => {
-    return blend(final, initial, (1 - progress(t, decaySteps(where, steps, total))) ** power);
+  return describeAs({ kind: "polynomial", initial, final, power, ...given({ steps }) }, (t, total, perEpoch) => {
+    return blend(final, initial, (1 - progress(t, decaySteps(where, steps, total, perEpoch))) ** power);
   });
 }
 
@@ -148,8 +148,8 @@ export function cosine(options: CosineOptions): DescribedSchedule {
   if (steps !== undefined) requireSpan(where, "steps", steps, 1);
   const decay = (t: number, n: number) => blend(final, peak, (1 + Math.cos(Math.PI * progress(t, n))) / 2);
   const rise = withWarmup(decay, warmup);
-  return describeAs({ kind: "cosine", peak, warmup, final, ...given({ steps }) }, (t, total) => {
-    return rise(t, decaySteps(where, steps, total));
+  return describeAs({ kind: "cosine", peak, warmup, final, ...given({ steps }) }, (t, total, perEpoch) => {
+    return rise(t, decaySteps(where, steps, total, perEpoch), perEpoch);
   });
 }
 
@@ -172,8 +172,8 @@ export function piecewise(
   }
   requirePoints(where, points);
   const kept = points.map(([position, value]) => [position, value] as const);
-  return describeAs({ kind: "piecewise", points: kept, between }, (t, total) => {
-    const starts = kept.map(([position]) => stepsIn(where, position, total));
+  return describeAs({ kind: "piecewise", points: kept, between }, (t, total, perEpoch) => {
+    const starts = kept.map(([position]) => stepsIn(where, position, total, perEpoch));
     const i = starts.findLastIndex((start) => start <= t);
     const [value, next] = [kept[Math.max(i, 0)]![1], kept[i + 1]?.[1]];
     if (between === "hold" || next === undefined || i < 0) return value;
@@ -193,10 +193,13 @@ function requirePoints(where: string, points: readonly (readonly [Span, number])
       throw new ArgumentError(`${where}: the first point must be at 0, got ${position}; add [0, value] before it`);
     }
     const before = points[i - 1]?.[0] ?? 0;
-    // A fraction and a number of steps compare only once the run's length is known.
-    const comparable = before === 0 || before < 1 === position < 1;
-    if (i > 0 && comparable && position <= before) {
+    // A fraction, a number of steps and epochs compare only once the run's length is known.
+    const comparable = before === 0 || unitOf(before) === unitOf(position);
+    if (i > 0 && comparable && sizeOf(position) <= sizeOf(before)) {
       throw new ArgumentError(`${where}: positions must rise, got ${position} after ${before} at point ${i}`);
     }
   });
 }
+
+const sizeOf = (span: Span): number => (typeof span === "number" ? span : parseFloat(span));
+const unitOf = (span: Span): string => (typeof span === "string" ? "epochs" : span < 1 ? "run" : "steps");

@@ -1,7 +1,7 @@
 // The options of every schedule, and from them its description as plain data, which checkpoints and reports keep.
 
-/** A length of time: a fraction of the run if below 1, a whole number of steps from 1 on. */
-export type Span = number;
+/** A length of time: a fraction of the run if below 1, a whole number of steps from 1 on, or epochs such as "3 epochs" or "0.5 epochs". */
+export type Span = number | `${number} epoch` | `${number} epochs`;
 
 /** Options of {@link step}. */
 export interface StepOptions {

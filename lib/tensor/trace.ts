@@ -31,7 +31,7 @@ export interface TraceOptions {
 }
 
 /** A number that changes from step to step of a training run, as a schedule. */
-export type StepNumber = (step: number, total: number) => number;
+export type StepNumber = (step: number, total: number, stepsPerEpoch?: number) => number;
 
 /** What a training run lends to every trace of its step. */
 export interface StepScope {

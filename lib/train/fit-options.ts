@@ -30,7 +30,9 @@ import {
   type Parallelism,
   type PipelineParallelism,
 } from "./ranks/parallelism.js";
-import { EarlyStopping, monitorsOf, type EarlyStoppingOptions } from "./run/early-stopping.js";
+import { EarlyStopping, type EarlyStoppingOptions } from "./run/early-stopping.js";
+import { monitorsOf } from "./run/monitors.js";
+import { Plateau, type PlateauOptions } from "./run/plateau.js";
 import { checkCount, checkMetrics, checkObject } from "./evaluate/metric-pass.js";
 import type { ProgressStream } from "./run/progress.js";
 import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./run/records.js";
@@ -86,6 +88,8 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
   readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
+  /** Lowers the learning rates when a figure no longer improves, on top of their schedules. Default never. */
+  readonly reduceOnPlateau?: PlateauOptions<Monitor<NoInfer<Metrics>>> | undefined;
   /** Averages the weights, by `train.ema` or `train.swa`: validations and the model at the end are of the average. Default not. */
   readonly average?: WeightAveraging | undefined;
   /** Ends the run after a time such as "2 h", earlier processes of it included. Default never. */
@@ -157,6 +161,7 @@ export interface FitPlan {
   readonly distill: LossTerms | undefined;
   readonly parallel: Parallelism | undefined;
   readonly stopping: EarlyStopping | undefined;
+  readonly plateau: Plateau | undefined;
   readonly checkpoint: CheckpointPlan | undefined;
   readonly resume: Resume;
   readonly allow: readonly Section[];
@@ -187,6 +192,7 @@ const names = [
   "distill",
   "parallel",
   "earlyStopping",
+  "reduceOnPlateau",
   "checkpoint",
   "resume",
   "allow",
@@ -225,6 +231,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkTogether(options, shuffle && isSource(dataset));
   const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, accumulate, dropLast);
   const validate = planValidation(options.validate, Math.max(256, batch));
+  const monitors = monitorsOf(validate?.metrics);
   return {
     model,
     dataset,
@@ -244,9 +251,8 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     validate,
     distill: options.distill,
     parallel: checkedParallelism(where, options.parallel, { validate, checkpoint, model }),
-    stopping:
-      options.earlyStopping &&
-      new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitorsOf(validate?.metrics)),
+    stopping: options.earlyStopping && new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitors),
+    plateau: options.reduceOnPlateau && new Plateau(`${where}: reduceOnPlateau`, options.reduceOnPlateau, monitors),
     checkpoint,
     resume,
     allow,

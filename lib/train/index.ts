@@ -23,6 +23,7 @@ export * as log from "../log/index.js";
 export { ema, swa, type WeightAveraging } from "./averaging.js";
 export type { LogOptions } from "./run/run-log.js";
 export type { GuardPolicy, RewindOptions, SpikeOptions } from "./run/guard.js";
+export type { PlateauOptions } from "./run/plateau.js";
 export type { EarlyStoppingOptions } from "./run/early-stopping.js";
 export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from "./checkpoints.js";
 export type { CheckpointOptions, Resume, Section } from "../checkpoint/index.js";

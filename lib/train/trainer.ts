@@ -88,6 +88,7 @@ export class Trainer {
     this.loops = loopsOf(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
+      this.loops.bound.stepsPerEpoch = stepsPerEpoch;
       this.validation =
         validate &&
         new Validation({
@@ -269,6 +270,13 @@ export class Trainer {
     position.validations.push(record);
     this.log?.validation(record);
     await this.plan.callbacks.onValidate?.(record);
+    this.reduce(figures);
+  }
+
+  // A new figure may lower the learning rates.
+  private reduce(figures: object): void {
+    if (this.hooks.settled?.(this.position.step) === false) return;
+    if (this.plan.plateau?.observe(figures as Readonly<Record<string, unknown>>)) this.guard!.scale();
   }
 
   private async endEpoch(begun: number, isWhole: boolean): Promise<"early" | "diverged" | undefined> {
@@ -280,6 +288,7 @@ export class Trainer {
     this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
     this.log?.epoch(record);
     await this.plan.callbacks.onEpoch?.(record);
+    if (this.plan.plateau?.plan.monitor === "loss") this.reduce(figures);
     const stop = this.best.monitor === "loss" ? await this.averaged(() => this.check()) : undefined;
     position.closeEpoch(isWhole);
     return stop;
@@ -301,7 +310,7 @@ export class Trainer {
   private async begin(): Promise<number | undefined> {
     const resumed = await this.open();
     const { plan, position, loops, checkpointer } = this;
-    this.guard = new Guard({ plan: plan.guard, position, bound: loops.bound, checkpointer });
+    this.guard = new Guard({ plan: plan.guard, position, bound: loops.bound, checkpointer, plateau: plan.plateau });
     if (mayRewind(plan.guard)) await checkpointer!.mark(position.step);
     return resumed;
   }

@@ -2,9 +2,9 @@
 // by check; test/golden/data/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
 // least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
 // then improves; here it is no improvement, as before.
-import type { Metric } from "../../metrics/index.js";
-import { ArgumentError, checkOptions, nearestName } from "../../errors.js";
+import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
+import { finite, monitored, wholeFrom, type Monitors } from "./monitors.js";
 
 /**
  * Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss".
@@ -47,9 +47,6 @@ const options = [
   "restoreBest",
 ];
 
-/** Figures that can be monitored, with the way that is better. */
-export type Monitors = ReadonlyMap<string, "higher" | "lower">;
-
 /** What {@link EarlyStopping} has come to: the best score, values taken in, checks without improvement, checks of rest left. */
 export type EarlyStoppingState = Readonly<Record<"best" | "checks" | "waited" | "resting", number>>;
 
@@ -77,18 +74,13 @@ export class EarlyStopping {
       );
     }
     checkOptions(where, given, options);
-    const better = monitors.get(given.monitor);
-    if (!better) throw unknownMonitor(where, given.monitor, [...monitors.keys()]);
-    const { mode } = given;
-    if (mode !== undefined && mode !== "min" && mode !== "max") {
-      throw new ArgumentError(`${where}: mode must be "min" or "max", got ${got(mode)}`);
-    }
-    this.monitor = given.monitor;
-    this.sign = (mode ?? (better === "higher" ? "max" : "min")) === "max" ? 1 : -1;
+    const { monitor, mode } = monitored(where, given, monitors);
+    this.monitor = monitor;
+    this.sign = mode === "max" ? 1 : -1;
     this.best = this.sign * -Infinity;
-    this.patience = whole(where, "patience", given.patience ?? 5, 1);
-    this.cooldown = whole(where, "cooldown", given.cooldown ?? 0, 0);
-    this.startFrom = whole(where, "startFrom", given.startFrom ?? 0, 0);
+    this.patience = wholeFrom(where, "patience", given.patience ?? 5, 1);
+    this.cooldown = wholeFrom(where, "cooldown", given.cooldown ?? 0, 0);
+    this.startFrom = wholeFrom(where, "startFrom", given.startFrom ?? 0, 0);
     this.minDelta = finite(where, "minDelta", given.minDelta ?? 0);
     if (this.minDelta < 0) throw new ArgumentError(`${where}: minDelta must not be below 0, got ${this.minDelta}`);
     this.baseline = given.baseline === undefined ? undefined : finite(where, "baseline", given.baseline);
@@ -155,57 +147,4 @@ export class EarlyStopping {
   private beats(value: number, other: number): boolean {
     return this.sign * value - this.minDelta > this.sign * other;
   }
-}
-
-function unknownMonitor(where: string, monitor: unknown, known: readonly string[]): ArgumentError {
-  const validates = known.includes("val.loss");
-  if (monitor === undefined) {
-    const all = known.map((name) => `"${name}"`).join(", ");
-    return new ArgumentError(
-      `${where}: monitor is missing, what to watch; write monitor: "${known[1] ?? "loss"}"; known: ${all}`,
-    );
-  }
-  const near = typeof monitor === "string" ? nearestMonitor(monitor, known) : undefined;
-  const asked = got(monitor);
-  const way =
-    typeof monitor === "string" && monitor.startsWith("val.") && !validates
-      ? `; it takes validate: { on: … }`
-      : near
-        ? `, did you mean "${near}"?`
-        : `; known: ${known.map((name) => `"${name}"`).join(", ")}${measured(monitor)}`;
-  return new ArgumentError(`${where}: there is no figure ${asked} to monitor${way}`);
-}
-
-// Keras and Lightning write val_loss and val_acc.
-function nearestMonitor(monitor: string, known: readonly string[]): string | undefined {
-  const dotted = monitor.replace(/^val(?:id|idation)?[_/-]/i, "val.").replace(/\bacc$/, "accuracy");
-  return known.includes(dotted)
-    ? dotted
-    : known.includes(`val.${dotted}`)
-      ? `val.${dotted}`
-      : nearestName(dotted, known);
-}
-
-function measured(monitor: unknown): string {
-  const name = typeof monitor === "string" ? /^(?:val[._])?(\w+)$/.exec(monitor)?.[1] : undefined;
-  return name === undefined ? "" : `; to measure it, validate: { on, metrics: { ${name}: metrics.${name}() } }`;
-}
-
-function whole(where: string, name: string, value: unknown, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
-}
-
-function finite(where: string, name: string, value: unknown): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
-}
-
-/** What a run with these metrics can monitor; undefined without validation. */
-export function monitorsOf(metrics: Readonly<Record<string, Metric>> | undefined): Map<string, "higher" | "lower"> {
-  const monitors = new Map<string, "higher" | "lower">([["loss", "lower"]]);
-  if (!metrics) return monitors;
-  monitors.set("val.loss", "lower");
-  for (const [name, { better }] of Object.entries(metrics)) monitors.set(`val.${name}`, better);
-  return monitors;
 }

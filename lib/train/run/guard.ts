@@ -7,6 +7,7 @@ import { requireWithin } from "../../ops/require.js";
 import { checkCount } from "../evaluate/metric-pass.js";
 import type { SpikeMeasure } from "../step/spike-watch.js";
 import type { Checkpointer } from "./checkpointer.js";
+import type { Plateau } from "./plateau.js";
 import type { Position } from "./position.js";
 
 /** What is done about a step: the run ends, the step is left out, or the run goes back to its last checkpoint. */
@@ -101,6 +102,7 @@ export interface GuardSource {
   readonly position: Position;
   readonly bound: BoundOptimizer;
   readonly checkpointer: Checkpointer | undefined;
+  readonly plateau: Plateau | undefined;
 }
 
 /** Steps that are left out one after the other before a run counts as lost. */
@@ -148,7 +150,9 @@ export class Guard {
     this.scale();
   }
 
-  private scale(): void {
-    this.source.bound.rateScale = this.source.position.rate;
+  /** Multiplies the learning rates by what the run has come to. */
+  scale(): void {
+    const { bound, position, plateau } = this.source;
+    bound.rateScale = position.rate * (plateau?.scale ?? 1);
   }
 }

@@ -24,7 +24,7 @@ export interface IdentitySource {
 /** The identity of a run. @throws AbortedError */
 export async function identityOf(source: IdentitySource): Promise<Identity> {
   const { where, plan, parameters, bound, graph, further } = source;
-  const { dataset, validate, signal, steps, stepsPerEpoch, batchSize, seed, shuffle, stopping } = plan;
+  const { dataset, validate, signal, steps, stepsPerEpoch, batchSize, seed, shuffle, stopping, plateau } = plan;
   const { optimizer } = bound;
   const divided = parameters.some(({ parameter }) => parameter.parametrization?.part);
   const rates: Record<string, Json> = {};
@@ -61,6 +61,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       validation: validate ? { ...(await ofData(where, validate.on, signal)), every: validate.every } : null,
       metrics: validate ? Object.keys(validate.metrics) : null,
       earlyStopping: stopping ? stopping.describe() : null,
+      reduceOnPlateau: plateau && { ...plateau.plan },
       ...further,
     },
   };

@@ -53,6 +53,7 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     .add("best", best)
     .add("average", average ?? {})
     .add("spikes", loops.watch ?? {})
+    .add("plateau", plan.plateau?.participant() ?? {})
     .add("hooks", hooks.participant ?? {});
   const writes = !plan.parallel || joinedWorld()!.rank === 0;
   const whole = new WholeTensors(where, named());

@@ -100,9 +100,9 @@ export function bindModel(
  *
  * @throws ArgumentError for a schedule that gives no finite number.
  */
-export function numbersAt({ numbers }: StepProgram, where: string, step: number, total: number): number[] {
+export function numbersAt({ numbers, bound }: StepProgram, where: string, step: number, total: number): number[] {
   return numbers.map(({ at }) => {
-    const value = at(step, total);
+    const value = at(step, total, bound.stepsPerEpoch);
     if (Number.isFinite(inF32(value))) return value;
     throw new ArgumentError(
       `${where}: a schedule in the loss gives ${value} at step ${step}, expected a number that is finite in f32`,

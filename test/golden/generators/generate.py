@@ -2,7 +2,7 @@
 
     python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 scikit-learn==1.9.1 numpy
     .venv/bin/python test/golden/generators/generate.py [--check] [optimizers models schedules operations distillation pruning
-        early-stopping kmeans metrics special]
+        early-stopping kmeans metrics plateau special]
 
 float32 values depend in the last bits on the instruction set that PyTorch uses, so --check allows 1e-4 relative to
 max(1, |value|) and prints the largest difference.
@@ -20,6 +20,7 @@ import metrics
 import models
 import operations
 import optimizers
+import plateau
 import pruning
 import schedules
 import special
@@ -34,6 +35,7 @@ SETS = {
     "early-stopping": early_stopping,
     "kmeans": kmeans,
     "metrics": metrics,
+    "plateau": plateau,
     "special": special,
 }
 

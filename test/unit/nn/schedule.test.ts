@@ -75,6 +75,44 @@ describe("spans", () => {
     expect(trajectory(schedule.step({ initial: 1, every: 0.01, factor: 0.5 }), 4)).toEqual([1, 0.5, 0.25, 0.125]);
   });
 
+  it("in epochs are what they are in steps, in every kind and composition", () => {
+    const kinds: ((span: (steps: number) => schedule.Span) => schedule.Schedule)[] = [
+      (span) => schedule.step({ initial: 1, every: span(10), factor: 0.5 }),
+      (span) => schedule.multiStep({ initial: 1, milestones: [span(5), span(20)] }),
+      (span) => schedule.exponential({ initial: 1, factor: 0.5, every: span(10) }),
+      (span) => schedule.exponential({ initial: 1, final: 0.5, steps: span(25) }),
+      (span) => schedule.linear({ initial: 1, steps: span(30) }),
+      (span) => schedule.polynomial({ initial: 1, steps: span(30) }),
+      (span) => schedule.cosine({ peak: 1, warmup: span(5), steps: span(30) }),
+      (span) => schedule.cosineRestarts({ peak: 1, first: span(10), growth: 2 }),
+      (span) => schedule.cyclic({ low: 0, high: 1, rise: span(5), fall: span(10) }),
+      (span) => schedule.oneCycle({ peak: 1, steps: span(35) }),
+      (span) => schedule.oneCycleMomentum({ steps: span(35) }),
+      (span) => schedule.inverseSqrt({ peak: 1, warmup: span(5) }),
+      (span) => schedule.warmupStableDecay({ peak: 1, warmup: span(5), decay: span(10), steps: span(35) }),
+      (span) => schedule.tanh({ initial: 1, steps: span(30) }),
+      (span) => schedule.rex({ initial: 1, steps: span(30) }),
+      (span) => schedule.piecewise([[0, 1], [span(5), 2], [span(20), 3]], { between: "linear" }), // prettier-ignore
+      (span) => schedule.warmup(schedule.linear({ initial: 1, steps: span(20) }), span(5)),
+      (span) => schedule.sequence([[schedule.linear({ initial: 0, steps: span(5) }), span(10)], schedule.step({ initial: 1, every: span(5) })]), // prettier-ignore
+      (span) => schedule.scale(schedule.rex({ initial: 1, steps: span(30) }), schedule.linear({ initial: 1, steps: span(20) })), // prettier-ignore
+      (span) => schedule.chain([schedule.warmup(1, span(5)), schedule.step({ initial: 1, every: span(10) })]),
+      (span) => schedule.clamp(schedule.linear({ initial: 1, steps: span(30) }), { min: 0.2 }),
+      (span) => schedule.repeat(schedule.linear({ initial: 1, steps: span(5) }), span(10)),
+      (span) => schedule.noise(schedule.linear({ initial: 1, steps: span(30) }), { amount: 0.1 }),
+    ];
+    for (const [i, kind] of kinds.entries()) {
+      const [steps, epochs] = [kind((n) => n), kind((n) => `${n / 5} epochs`)];
+      const restored = schedule.fromJSON(JSON.parse(JSON.stringify(epochs)) as schedule.ScheduleSpec);
+      for (let t = 0; t <= 40; t++) {
+        expect(epochs(t, 40, 5), `kind ${i}, step ${t}`).toBe(steps(t, 40));
+        expect(restored(t, 40, 5)).toBe(steps(t, 40));
+      }
+      expect(() => epochs(7, 40), `kind ${i}`).toThrow("needs the number of steps in an epoch");
+    }
+    expect(() => schedule.step({ initial: 1, every: "3 weeks" as never })).toThrow('or epochs such as "3 epochs", got "3 weeks"'); // prettier-ignore
+  });
+
   it("in steps need no length of the run", () => {
     expect(schedule.cosine({ peak: 1, steps: 100 })(50, Infinity)).toBeCloseTo(0.5, 12);
     expect(schedule.exponential({ initial: 1, factor: 0.5, every: 10 })(20, Infinity)).toBe(0.25);
@@ -167,11 +205,11 @@ describe("errors name the way out", () => {
   it.each<[string, () => unknown]>([
     ["schedule.cosine: peak must be a finite number, got NaN", () => schedule.cosine({ peak: NaN })],
     [
-      "schedule.cosine: warmup must be a fraction of the run between 0 and 1, or a whole number of steps, got 300.5; did you mean 301?",
+      'schedule.cosine: warmup must be a fraction of the run between 0 and 1, a whole number of steps, or epochs such as "3 epochs", got 300.5; did you mean 301?',
       () => schedule.cosine({ peak: 1, warmup: 300.5 }),
     ],
     [
-      "schedule.step: every must be a fraction of the run between 0 and 1, or a whole number of steps, got 0",
+      'schedule.step: every must be a fraction of the run between 0 and 1, a whole number of steps, or epochs such as "3 epochs", got 0',
       () => schedule.step({ initial: 1, every: 0 }),
     ],
     [
