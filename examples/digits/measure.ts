@@ -1,6 +1,6 @@
 // Run in a process of its own: loads artifacts without the code that built them, evaluates each on the test set, and times them in
 // turns. Prints a JSON array.
-//   measure.ts FOLDER REFERENCE NAME…
+//   measure.ts FOLDER REFERENCE|none NAME…
 import { join } from "node:path";
 import { artifact, data, metrics, report } from "athanor";
 
@@ -12,10 +12,10 @@ for (const name of names) models.set(name, await artifact.load(join(folder, name
 const found = [];
 for (const [name, model] of models) found.push({ name, ...(await evaluated(model)) });
 const contenders = [...models].map(([name, model]) => ({ name, model, x: test.take(256).x }));
-const speeds = await report.compareSpeed(contenders, { reference });
+const speeds = reference === "none" ? undefined : await report.compareSpeed(contenders, { reference });
 const results = found.map(({ name, summary, ...rest }) => ({
   name,
-  summary: { ...summary, ...speeds.get(name) },
+  summary: { ...summary, ...speeds?.get(name) },
   ...rest,
 }));
 console.log(JSON.stringify(results));

@@ -121,17 +121,21 @@ interface Measured {
   readonly mistakes: { pixels: number[]; actual: number; predicted: number; probability: number }[];
 }
 
-/** Adds what a fresh process finds out, as a service would: the artifacts have to stand on their own. */
+/**
+ * Adds what a fresh process finds out, as a service would: the artifacts have to stand on their own.
+ *
+ * @param reference what the times of the others are compared with; undefined to time none.
+ */
 export async function measured(
   study: Study,
   models: readonly report.ModelReport[],
-  reference: string,
+  reference: string | undefined,
 ): Promise<report.ModelReport[]> {
   const script = fileURLToPath(new URL("measure.ts", import.meta.url));
   const names = models.map(({ name }) => name);
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--import", "tsx", script, study.out, reference, ...names],
+    ["--import", "tsx", script, study.out, reference ?? "none", ...names],
     { maxBuffer: 256 * 1024 * 1024, signal: study.signal },
   );
   const found = new Map((JSON.parse(stdout) as Measured[]).map((each) => [each.name, each]));
