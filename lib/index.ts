@@ -63,6 +63,7 @@ export {
   type Host,
   type InputSignature,
   type Operand,
+  type Ordered,
   type ParameterOptions,
   type ReduceOptions,
   type RunOptions,

@@ -1,4 +1,4 @@
-// Everything that is checked without running the library: layout, lint, types, sizes, rooms, generated files. Runs them all,
+// Everything that is checked without running the library: layout, lint, types, sizes, rooms, registries, generated files. Runs them all,
 // says how each ended, fails when one did. `npm run check -- rooms types` runs only those named.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
@@ -17,6 +17,7 @@ const checks = {
   lint: [bin("eslint", "bin/eslint.js"), "."],
   sizes: ["scripts/check-sizes.mjs"],
   rooms: ["scripts/check-imports.mjs"],
+  registries: ["scripts/check-registries.mjs"],
   generated: ["scripts/generate.mjs", "--check"],
 };
 

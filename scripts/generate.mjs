@@ -4,11 +4,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { chdir } from "node:process";
 import { fileURLToPath } from "node:url";
+import { formats } from "./generate/formats.mjs";
+import { operationReference } from "./generate/operation-reference.mjs";
 import { operations } from "./generate/operations.mjs";
 import { rules } from "./generate/rules.mjs";
 import { sources } from "./generate/sources.mjs";
 
-const generators = [sources, operations, rules];
+const generators = [sources, operations, operationReference, rules, formats];
 
 /** Returns the paths that differ from what their generator says; writes them unless `check`. `only` names one path. */
 export async function generate({ check = false, only } = {}) {

@@ -10,6 +10,17 @@ ATHANOR_DEVICE double sigmoid_f64(double x) {
 }
 ATHANOR_DEVICE double normal_cdf_f64(double x) { return 0.5 * (1.0 + ::erf(x * 0.70710678118654752440)); }
 ATHANOR_DEVICE double gelu_tanh_inner_f64(double x) { return 1.5957691216057307117 * (x + 0.044715 * x * x * x); }
+ATHANOR_DEVICE double hardswish_f64(double x) {
+  const double ramp = x + 3.0;
+  return x * ((ramp < 0 ? 0.0 : ramp > 6.0 ? 6.0 : ramp) / 6.0);
+}
+ATHANOR_DEVICE double mish_f64(double x) {
+  const double e = ::exp(x < 40.0 ? x : 40.0), w = e * (e + 2.0);
+  return x * (w / (w + 2.0));
+}
+ATHANOR_DEVICE double selu_f64(double x) {
+  return x > 0 ? 1.0507009873554804934 * x : 1.7580993408473768599 * ::expm1(x);
+}
 ATHANOR_DEVICE double modulo_f64(double x, double y) {
   const double r = ::fmod(x, y);
   return r != 0 && (r < 0) != (y < 0) ? r + y : r;
@@ -46,6 +57,10 @@ struct EwFunctions<double> {
       EW_CASE(gelu_tanh, false, x * sigmoid_f64(gelu_tanh_inner_f64(x)))
       EW_CASE(silu, false, x * sigmoid_f64(x))
       EW_CASE(softplus, false, (x > 0 ? x : x != x ? x : 0.0) + ::log1p(::exp(-fabs(x))))
+      EW_CASE(softsign, false, x / (1.0 + fabs(x)))
+      EW_CASE(hardswish, true, hardswish_f64(x))
+      EW_CASE(mish, false, mish_f64(x))
+      EW_CASE(selu, false, selu_f64(x))
       EW_CASE(floor, true, ::floor(x))
       EW_CASE(ceil, true, ::ceil(x))
       EW_CASE(trunc, true, ::trunc(x))
@@ -84,7 +99,10 @@ struct EwFunctions<double> {
       EW_CASE(logical_xor, true, (x != 0) != (y != 0) ? 1.0 : 0.0)
       EW_CASE(relu_grad, true, y <= 0 ? 0.0 : x)
       EW_CASE(where, true, x != 0 ? y : z)
-      default: return;
+#define EW_OP(name, inputs, types, part) EW_REST_##types##_##part(name)
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
+      return;
     }
   }
 };

@@ -76,6 +76,18 @@ ATHANOR_DEVICE float sign_f32(float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.
 template <class T>
 struct EwFunctions;
 
+// What the switches have besides: instructions that the machine does itself, and in i32 those of floats. An instruction of
+// kernels/elementwise/elementwise.def that a switch forgets does not compile.
+#if !defined(__CUDACC__)
+#pragma GCC diagnostic error "-Wswitch"
+#endif
+#define EW_REST_all_machine(name) case EwOp::name:
+#define EW_REST_floats_machine(name) case EwOp::name:
+#define EW_REST_all_function(name)
+#define EW_REST_all_sum(name)
+#define EW_REST_floats_function(name)
+#define EW_REST_floats_sum(name)
+
 #define EW_CASE(name, cheap, expression)                                             \
   case EwOp::name:                                                                   \
     return visit.template run<inputs_of(EwOp::name), cheap>([](T x, T y, T z) -> T { \
@@ -113,6 +125,10 @@ struct EwFunctions<float> {
       EW_CASE(gelu_tanh, false, m::gelu_tanh(Vec{x}).v)
       EW_CASE(silu, false, m::silu(Vec{x}).v)
       EW_CASE(softplus, false, m::softplus(Vec{x}).v)
+      EW_CASE(softsign, false, m::softsign(Vec{x}).v)
+      EW_CASE(hardswish, true, m::hardswish(Vec{x}).v)
+      EW_CASE(mish, false, m::mish(Vec{x}).v)
+      EW_CASE(selu, false, m::selu(Vec{x}).v)
       EW_CASE(floor, true, floorf(x))
       EW_CASE(ceil, true, ceilf(x))
       EW_CASE(trunc, true, truncf(x))
@@ -145,7 +161,10 @@ struct EwFunctions<float> {
       EW_CASE(add_relu, true, 0.0f > x + y ? 0.0f : x + y)
       EW_CASE(where, true, x != 0.0f ? y : z)
       EW_CASE(fma, true, fmaf(x, y, z))
-      default: return;
+#define EW_OP(name, inputs, types, part) EW_REST_##types##_##part(name)
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
+      return;
     }
   }
 };
@@ -169,6 +188,10 @@ ATHANOR_DEVICE std::int32_t power_i32(std::int32_t x, std::int32_t y) {
   return wrapped(result);
 }
 
+#undef EW_REST_floats_function
+#undef EW_REST_floats_sum
+#define EW_REST_floats_function(name) case EwOp::name:
+#define EW_REST_floats_sum(name) case EwOp::name:
 template <>
 struct EwFunctions<std::int32_t> {
   using T = std::int32_t;
@@ -209,9 +232,16 @@ struct EwFunctions<std::int32_t> {
       EW_CASE(logical_xor, true, (x != 0) != (y != 0))
       EW_CASE(relu_grad, true, y <= 0 ? 0 : x)
       EW_CASE(where, true, x != 0 ? y : z)
-      default: return;
+#define EW_OP(name, inputs, types, part) EW_REST_##types##_##part(name)
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
+      return;
     }
   }
 };
+#undef EW_REST_floats_function
+#undef EW_REST_floats_sum
+#define EW_REST_floats_function(name)
+#define EW_REST_floats_sum(name)
 
 }  // namespace athanor::cuda

@@ -2,7 +2,7 @@
 // says how many are kept, so that a bitmap that was altered is found.
 import { ArgumentError, type CorruptFileError } from "../errors.js";
 import type { StoredTensor } from "../native/index.js";
-import { packMask, unpackBits } from "../ops/bits.js";
+import { packMask, unpackMask } from "../ops/bits.js";
 import { compile } from "../tensor/compile.js";
 import type { TypedArray } from "../tensor/dtype.js";
 import { array, NdArray } from "../tensor/nd-array.js";
@@ -53,7 +53,7 @@ export async function unpackedMask(
     );
   }
   using program = compile((bitmap: Tensor, weight: Tensor) => {
-    const bits = unpackBits(bitmap, 1, 8 * bytes, false); // (1, 8 · bytes)
+    const bits = unpackMask(bitmap); // (1, 8 · bytes)
     const mask = bits.slice(null, [0, values.size]);
     const hidden = mask.eq(0);
     return {

@@ -30,7 +30,7 @@ export function quantizeCommand(context: Context): Command {
   withOut(command, "the quantized model")
     .option(
       "-s, --scheme <name>",
-      "int8, int4, intN (int3, int5, …), nf4, kmeans, apot, fp8-e4m3, fp8-e5m2",
+      "int8, int4, intN (int3, int5, …), nf4, kmeans, apot, fp8-e4m3, fp8-e5m2, mxfp4",
       knownScheme,
       "int8",
     )
@@ -101,9 +101,9 @@ async function run(path: string, options: QuantizeOptions, { signal }: Context):
 }
 
 function knownScheme(name: string): string {
-  if (/^(int[2-8]|nf4|kmeans|apot|fp8-e4m3|fp8-e5m2)$/.test(name)) return name;
+  if (/^(int[2-8]|nf4|kmeans|apot|fp8-e4m3|fp8-e5m2|mxfp4)$/.test(name)) return name;
   throw new InvalidArgumentError(
-    `there is no scheme "${name}"; there are int8, int4, int2 to int7, nf4, kmeans, apot, fp8-e4m3, fp8-e5m2`,
+    `there is no scheme "${name}"; there are int8, int4, int2 to int7, nf4, kmeans, apot, fp8-e4m3, fp8-e5m2, mxfp4`,
   );
 }
 
@@ -124,6 +124,8 @@ function schemeOf({ scheme, group, activations }: QuantizeOptions): Scheme {
       return quantize.fp8("e4m3");
     case "fp8-e5m2":
       return quantize.fp8("e5m2");
+    case "mxfp4":
+      return quantize.mxfp4();
     default:
       return quantize.intN(Number(scheme.slice(3)), { activations, ...per });
   }

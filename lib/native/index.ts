@@ -15,7 +15,7 @@ export type { NativeCsvColumn, NativeCsvRule, NativeCsvRuleHandle } from "./tabl
 /** Instruction sets that the engine may have been built for. */
 export type Isa = "scalar" | "avx2" | "avx512" | "neon";
 
-type NativeDType = "f32" | "f64" | "i32" | "u8" | "bool" | "bf16";
+export type NativeDType = "f32" | "f64" | "i32" | "u8" | "bool" | "bf16";
 type NativeArray = Float32Array | Float64Array | Int32Array | Uint8Array | Uint16Array;
 
 /** A value of a traced graph: its number there. */

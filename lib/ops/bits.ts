@@ -3,11 +3,15 @@ import { array } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { stack } from "./join.js";
 
-/** Codes i32 or f32 [N, K] packed into bytes u8 [N, ⌈K · bits / 8⌉], the first of a byte in its low bits, two's complement. */
-export function packBits(codes: Tensor, bits: 1 | 2 | 4 | 8): Tensor {
+/**
+ * Codes i32 or f32 [N, K] packed into bytes u8 [N, ⌈K · bits / 8⌉], low bits first, over the ends of bytes, in two's complement: as
+ * native/formats/format.h reads them.
+ */
+export function packBits(codes: Tensor, bits: number): Tensor {
   const [rows, inner] = codes.shape as [number, number];
   const unsigned = codes.cast("f32").mod(2 ** bits);
   if (bits === 8) return unsigned.cast("u8");
+  if (8 % bits !== 0) return packBits(bitsOf(unsigned, bits).reshape([rows, inner * bits]), 1);
   const perByte = 8 / bits;
   const bytes = Math.ceil(inner / perByte);
   const rest = bytes * perByte - inner;
@@ -27,27 +31,20 @@ export function packBits(codes: Tensor, bits: 1 | 2 | 4 | 8): Tensor {
     .cast("u8");
 }
 
-/** What {@link packBits} packed, f32 [N, K]; negative again where `signed`. */
-export function unpackBits(bytes: Tensor, bits: 1 | 2 | 4 | 8, inner: number, signed: boolean): Tensor {
-  const rows = bytes.shape[0]!;
-  const numbers = bytes.cast("f32");
-  const perByte = 8 / bits;
-  const column = numbers.reshape([-1]);
-  const places = Array.from({ length: perByte }, (_, i) =>
-    column
-      .div(2 ** (bits * i))
+/** The bits of whole numbers from 0 on, f32 [N, K, bits], low ones first. */
+function bitsOf(numbers: Tensor, bits: number): Tensor {
+  const places = Array.from({ length: bits }, (_, i) =>
+    numbers
+      .div(2 ** i)
       .floor()
-      .mod(2 ** bits),
+      .mod(2),
   );
-  const codes = perByte === 1 ? numbers : stack(places, 1).reshape([rows, -1]).slice(null, [0, inner]);
-  return signed
-    ? codes.sub(
-        codes
-          .ge(2 ** (bits - 1))
-          .cast("f32")
-          .mul(2 ** bits),
-      )
-    : codes;
+  return stack(places, 2);
+}
+
+/** What {@link packMask} packed, f32 [N, 8 · bytes] of 0 and 1. */
+export function unpackMask(bitmap: Tensor): Tensor {
+  return bitsOf(bitmap.cast("f32"), 8).reshape([bitmap.shape[0]!, -1]);
 }
 
 /** A mask of one byte an element [N, K], 0 for the dropped ones, as a bitmap u8 [N, ⌈K / 8⌉], low bits first. */

@@ -6,6 +6,7 @@ export { crossEntropy, type CrossEntropyOptions, type Reduction } from "./cross-
 export type { Padding, Pair } from "./geometry.js";
 export { avgPool2d, conv2d, maxPool2d } from "./image.js";
 export type { AvgPoolOptions, Conv2dOptions, MaxPoolOptions, PoolOptions } from "./image.js";
+export { einsum } from "./einsum.js";
 export { embedding, oneHot } from "./indexing.js";
 export { concat, stack, where } from "./join.js";
 export { batchNorm, layerNorm, normalizeChannels, rmsNorm } from "./norm.js";

@@ -55,7 +55,7 @@ export function where(condition: Tensor, a: Operand, b: Operand): Tensor {
   return condition.where(a, b);
 }
 
-function listOf(name: string, tensors: readonly Tensor[]): readonly Tensor[] {
+export function listOf(name: string, tensors: readonly Tensor[]): readonly Tensor[] {
   const given: unknown = tensors;
   if (!Array.isArray(given) || given.length === 0) {
     const got = Array.isArray(given) ? "none" : typeof given;

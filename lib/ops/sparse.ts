@@ -80,7 +80,7 @@ export interface SparseMatmulOptions {
 export function sparseMatmul(x: Tensor, weight: SparseWeight, options: SparseMatmulOptions = {}): Tensor {
   checkOptions("sparseMatmul", options, ["columns"]);
   requireTensor("sparseMatmul", "x", x);
-  const operands = [x, x.operand(weight.bitmap), x.operand(weight.values)];
+  const operands = [x, x.operand(weight.bitmap), x.operand(weight.values)] as const;
   if (options.columns === undefined) return x.trace.apply("sparse_matmul", operands);
   return x.trace.apply("sparse_matmul_grad_input", operands, { k: options.columns });
 }

@@ -54,7 +54,7 @@ export class SparseParametrization implements Parametrization {
     this.parts.values.dispose();
   }
 
-  private operands(trace: Trace): Tensor[] {
+  private operands(trace: Trace): [bitmap: Tensor, values: Tensor] {
     return [trace.parameter(this.parts.bitmap), trace.parameter(this.parts.values)];
   }
 }

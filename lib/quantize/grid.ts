@@ -4,10 +4,12 @@
 //
 // One order of operations for training and packing, so that both get the same integers:
 //   u = w / scale;  c = clamp(u, low − zero, high − zero);  q = round(c) (halves to even);  code = q + zero;  value = q · scale
+import { formats } from "../native/formats.js";
 import { array, type NdArray } from "../tensor/nd-array.js";
 import type { Operand, Tensor } from "../tensor/tensor.js";
 import { grouped, ungrouped, type Layout } from "./layout.js";
 import type { Granularity, Grid, Scheme } from "./scheme.js";
+import { exponentScales } from "./tables.js";
 
 /** What turns codes into values: f32 [N, G, 1] each, and the table f32 [C] of a table format. */
 export interface Steps {
@@ -36,8 +38,10 @@ function over(blocks: Tensor, layout: Layout, reduce: (x: Tensor, axes?: number)
 }
 
 /** The scale f32 [N, G, 1] of table formats for blocks [N, G, group], with which the largest weight is the table's limit. */
-export function groupScales(blocks: Tensor, layout: Layout, { grid, per }: Scheme): Tensor {
+export function groupScales(blocks: Tensor, layout: Layout, { format, grid, per }: Scheme): Tensor {
   const most = over(blocks.abs(), layout, (x, axes) => x.max(axes));
+  if (formats[format].scale === "e8m0" && grid.kind === "table")
+    return usable(powerBelow(most).div(powerOf(grid.limit)));
   return kept(most.div(grid.kind === "table" ? grid.limit : 1), per);
 }
 
@@ -53,6 +57,16 @@ export function stepsOf(w: Tensor, layout: Layout, scheme: Scheme, table?: Tenso
   const scale = kept(most.sub(least).div(high - low), per);
   return { scale, zero: least.div(scale).neg().round().clamp(low, high) };
 }
+
+/** The largest power of two that is not above x > 0, exactly. */
+function powerBelow(x: Tensor): Tensor {
+  const powers = x.trace.constant(array(Float32Array.from(exponentScales)));
+  // The nearest power is that or the next one.
+  const nearest = entriesAt(powers, nearestEntry(x, powers));
+  return nearest.gt(x).where(nearest.mul(0.5), nearest);
+}
+
+const powerOf = (x: number): number => 2 ** Math.floor(Math.log2(x));
 
 const kept = (scale: Tensor, per: Granularity): Tensor => usable(typeof per === "number" ? toBf16(scale) : scale);
 

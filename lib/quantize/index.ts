@@ -3,7 +3,7 @@ import { awq, biasCorrection, gptq, rtn, smoothQuant } from "./methods.js";
 import { entropy, minMax, movingAverage, mse, percentile } from "./observers.js";
 import { convert, prepare } from "./prepare.js";
 import { quantizeModel } from "./quantize.js";
-import { apot, fp8, int4, int8, intN, kmeans, nf4 } from "./scheme.js";
+import { apot, fp8, int4, int8, intN, kmeans, mxfp4, nf4 } from "./scheme.js";
 import { report } from "./report.js";
 import { search } from "./search.js";
 
@@ -31,7 +31,7 @@ export { describeScheme } from "./scheme.js";
 
 /**
  * A copy of a model with its weights in few bits, executed and saved so; see `quantizeModel`. Its properties are the schemes
- * (`int8`, `int4`, `intN`, `nf4`, `kmeans`, `apot`, `fp8`), methods (`rtn`, `smoothQuant`, `awq`, `gptq`, `biasCorrection`),
+ * (`int8`, `int4`, `intN`, `nf4`, `kmeans`, `apot`, `fp8`, `mxfp4`), methods (`rtn`, `smoothQuant`, `awq`, `gptq`, `biasCorrection`),
  * observers (`minMax`, `movingAverage`, `percentile`, `entropy`, `mse`), `prepare` and `convert` for quantization-aware training,
  * `search` for mixed precision, and `report`, which says what was done.
  *
@@ -48,6 +48,7 @@ export const quantize = Object.assign(quantizeModel, {
   kmeans,
   apot,
   fp8,
+  mxfp4,
   rtn,
   smoothQuant,
   awq,

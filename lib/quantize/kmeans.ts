@@ -2,6 +2,7 @@
 // (native/quant/kmeans.h). An error counts by its size in the weight, so by the square of the scale.
 import type { NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
+import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
 import type { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
 import { groupScales } from "./grid.js";
@@ -22,8 +23,8 @@ export async function learnTable(
       const blocks = grouped(parametrization.scaled(currentTrace(where).parameter(parameter)), layout); // (N, G, group)
       const scale = groupScales(blocks, layout, scheme); // (N, G, 1)
       const weight = scale.div(scale.max()).square().broadcastTo(blocks.shape);
-      const flat = [blocks.div(scale), weight].map((t) => ungrouped(t, layout).reshape([-1]));
-      return blocks.trace.apply("kmeans", flat, { entries: grid.entries });
+      const flat = (t: Tensor) => ungrouped(t, layout).reshape([-1]);
+      return blocks.trace.apply("kmeans", [flat(blocks.div(scale)), flat(weight)], { entries: grid.entries });
     },
     { name: where },
   );

@@ -1,15 +1,16 @@
 // From a fake-quantized weight to its packed parametrization, in one compiled program off the event loop: the same steps, the same integers.
 import { keptElements, keptPositions, packBits, packMask } from "../ops/bits.js";
+import { formats, type NumberFormat } from "../native/formats.js";
 import { array, NdArray } from "../tensor/nd-array.js";
 import { compile } from "../tensor/compile.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
 import type { FakeQuantizedParametrization } from "./fake-quantized-parametrization.js";
-import { codesOf, type Steps } from "./grid.js";
+import { codesOf, nearestEntry, type Steps } from "./grid.js";
 import type { Layout } from "./layout.js";
 import { PackedParametrization, type PackedParts } from "./packed-parametrization.js";
-import { float8Bytes, float8Table } from "./tables.js";
+import { exponentScales, floatCodes, floatTable, signCode } from "./tables.js";
 
 /** Whether a mask hides all of a weight. */
 export async function isHidden(parameter: Parameter): Promise<boolean> {
@@ -39,6 +40,7 @@ export async function pack(
   options: { readonly rounding?: Rounding | undefined; readonly signal?: AbortSignal | undefined } = {},
 ): Promise<PackedParametrization> {
   const { scheme, layout } = parametrization;
+  const exponents = formats[scheme.format].scale === "e8m0";
   const kept = await keptOf(parameter, layout, scheme.storage);
   const parts = await emptyParts(parametrization, kept?.length);
   const program = compile(
@@ -57,7 +59,8 @@ export async function pack(
       } else {
         trace.update(parts.q, packBits(stored, scheme.storage));
       }
-      trace.update(parts.scale, column(steps.scale).cast(parts.scale.dtype));
+      const scale = column(steps.scale);
+      trace.update(parts.scale, exponents ? exponentsOf(scale) : scale.cast(parts.scale.dtype));
       if (parts.zero) trace.update(parts.zero, column(steps.zero!).cast("u8"));
       return {};
     },
@@ -85,16 +88,18 @@ async function emptyParts(
   kept: number | undefined,
 ): Promise<Parts> {
   const { grid, storage, per } = scheme;
+  const format: NumberFormat = formats[scheme.format];
+  const scaleType = format.scale === "e8m0" ? "u8" : typeof per === "number" ? "bf16" : "f32";
   const { rows, inner, groups } = layout;
   const each = layout.whole ? [1, 1] : [rows, groups];
   const bytes = (count: number) => Math.ceil((count * storage) / 8);
   const parts: Parts = {
     q: fixed(kept === undefined ? [rows, bytes(inner)] : [bytes(kept)], "u8"),
     ...(kept !== undefined && { bitmap: fixed([rows, Math.ceil(inner / 8)], "u8") }),
-    scale: fixed(each, typeof per === "number" ? "bf16" : "f32"),
+    scale: fixed(each, scaleType),
   };
-  if (grid.kind === "uniform" && !grid.symmetric) parts.zero = fixed(each, "u8");
-  if (grid.kind === "table") parts.table = holding(array(grid.float8 ? float8Bytes(grid.float8) : Float32Array.from(grid.table))); // prettier-ignore
+  if (format.zero) parts.zero = fixed(each, "u8");
+  if (grid.kind === "table" && format.table === "own") parts.table = holding(array(grid.float ? floatCodes(grid.float) : Float32Array.from(grid.table))); // prettier-ignore
   if (own.table) parts.table = own.table.clone();
   if (own.smooth) parts.smooth = own.smooth.clone();
   if (own.inputStep && own.inputZero) {
@@ -105,10 +110,15 @@ async function emptyParts(
   return parts;
 }
 
-// An 8-bit float is stored as its own byte, the number of its entry in the ascending table turned into sign and magnitude.
+// A float is stored as its own bits, the number of its entry in the ascending table turned into sign and magnitude.
 function storedCodes(codes: Tensor, { scheme: { grid } }: FakeQuantizedParametrization): Tensor {
-  if (grid.kind !== "table" || !grid.float8) return codes;
-  const { zero } = float8Table(grid.float8);
+  if (grid.kind !== "table" || !grid.float) return codes;
+  const { zero } = floatTable(grid.float);
   const offset = codes.cast("f32").sub(zero);
-  return offset.lt(0).where(offset.neg().add(128), offset);
+  return offset.lt(0).where(offset.neg().add(signCode(grid.float)), offset);
+}
+
+/** The bytes of scales that are powers of two, u8. */
+function exponentsOf(scale: Tensor): Tensor {
+  return nearestEntry(scale, scale.trace.constant(array(Float32Array.from(exponentScales)))).cast("u8");
 }

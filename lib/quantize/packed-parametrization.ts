@@ -1,16 +1,16 @@
 // A parameter in few bits: its codes, scales and what else they need, executed by the engine's quantized operations.
 import type { Conv2dGeometry, Parametrization } from "../tensor/parametrization.js";
 import { Parameter } from "../tensor/parameter.js";
-import type { NativeAttrs } from "../native/index.js";
-import { unpackBits } from "../ops/bits.js";
+import type { OpAttrs } from "../native/operations.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
-import { valuesOf } from "./grid.js";
 import type { Layout } from "./layout.js";
 import { isAffineInput, type Activations, type Scheme } from "./scheme.js";
 import { fakeDynamic, fakeStatic } from "./inputs.js";
 import { scaleColumns, scaleInputs } from "./smoothing.js";
+
+type QuantizedAttrs = OpAttrs["quantized_matmul"];
 
 /** Parts of a packed parameter, in the engine. */
 export interface PackedParts {
@@ -65,14 +65,16 @@ export class PackedParametrization implements Parametrization {
     if (x.trace.training) {
       return x.trace.apply("matmul", [this.input(x, false), this.rounded(x.trace)], { trans_a: false, trans_b: true });
     }
-    return this.apply("quantized_matmul", x, {});
+    const { operands, attrs } = this.product(x, false);
+    return x.trace.apply("quantized_matmul", operands, attrs);
   }
 
   conv2d(x: Tensor, _master: Tensor | undefined, geometry: Conv2dGeometry): Tensor | undefined {
     if (x.trace.training) {
       return x.trace.apply("conv2d", [this.input(x, true), this.rounded(x.trace)], { ...geometry });
     }
-    return this.apply("quantized_conv2d", x, { ...geometry, window: this.shape.slice(2) });
+    const { operands, attrs } = this.product(x, true);
+    return x.trace.apply("quantized_conv2d", operands, { ...geometry, window: this.shape.slice(2), ...attrs });
   }
 
   clone(): PackedParametrization {
@@ -91,32 +93,18 @@ export class PackedParametrization implements Parametrization {
 
   // The weight that products take, columns scaled where inputs are.
   private rounded(trace: Trace): Tensor {
-    const { grid, storage } = this.scheme;
-    const { inner } = this.layout;
-    if (this.parts.bitmap) {
-      // Only the engine finds the elements of a bitmap: I · Wᵀ, exact as every sum has one term.
-      const eye = trace.apply("arange", [], { n: inner, start: 0, step: 1, dtype: "i32" });
-      const unit = trace.apply("one_hot", [eye], { classes: inner });
-      return trace
-        .apply("quantized_matmul", [unit, ...this.operands(trace, [])], this.attrs("float", []))
-        .transpose([1, 0])
-        .reshape(this.shape);
-    }
-    const at = (name: string) => this.parts[name] && trace.parameter(this.parts[name]);
-    const column = (name: string) => at(name)?.cast("f32").expandDims(2);
-    const signed = grid.kind === "uniform" && grid.symmetric;
-    const codes = unpackBits(at("q")!, storage, inner, signed);
-    const steps = { scale: column("scale")!, zero: column("zero"), table: at("table") };
-    return valuesOf(codes, this.layout, this.scheme, steps).reshape(this.shape);
+    return trace.apply("dequantize", this.operands(trace, []), this.held([])).reshape(this.shape);
   }
 
-  private apply(op: "quantized_matmul" | "quantized_conv2d", x: Tensor, attrs: NativeAttrs): Tensor {
-    const { trace } = x;
+  // What a product of x with the packed weight takes.
+  private product(x: Tensor, convolution: boolean): { operands: readonly Tensor[]; attrs: QuantizedAttrs } {
     const { smooth, act } = this.parts;
-    const input = smooth ? scaleInputs(x, trace.parameter(smooth), op === "quantized_conv2d") : x;
+    const input = smooth ? scaleInputs(x, x.trace.parameter(smooth), convolution) : x;
     const more = act ? (["act"] as const) : [];
-    const operands = this.operands(trace, more);
-    return trace.apply(op, [input, ...operands], { ...attrs, ...this.attrs(this.scheme.activations, more) });
+    return {
+      operands: [input, ...this.operands(x.trace, more)],
+      attrs: this.attrs(this.scheme.activations, more),
+    };
   }
 
   private present(more: readonly string[]): string[] {
@@ -127,14 +115,15 @@ export class PackedParametrization implements Parametrization {
     return ["q", "scale", ...this.present(more)].map((name) => trace.parameter(this.parts[name]!));
   }
 
-  private attrs(activations: Activations, more: readonly string[]): NativeAttrs {
-    const { grid, storage } = this.scheme;
-    const kind = grid.kind !== "uniform" ? "codebook" : grid.symmetric ? "int" : "uint";
+  private attrs(activations: Activations, more: readonly string[]): QuantizedAttrs {
+    return { ...this.held(more), activations };
+  }
+
+  private held(more: readonly string[]): OpAttrs["dequantize"] {
     return {
-      format: `${kind}${storage}`,
+      format: this.scheme.format,
       group: this.layout.group,
       inner: this.layout.inner,
-      activations,
       ...Object.fromEntries(this.present(more).map((name) => [name, true])),
     };
   }

@@ -1,9 +1,11 @@
 // Schemes: how a weight's values are held in few bits, what shares a scale, and whether the layer's inputs are integers too. Plain
 // objects; everything that acts on them is elsewhere.
+// Long because each maker stands beside its options and its example.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import { requireOneOf } from "../ops/require.js";
-import { additivePowers, float8Limit, float8Table, normalFloat4, type Float8 } from "./tables.js";
+import { formats, type FormatName, type NumberFormat } from "../native/formats.js";
+import { additivePowers, floatLimit, floatTable, normalFloat4, type Float8, type SmallFloat } from "./tables.js";
 
 /** What shares a scale: the whole weight, every output channel, or so many inputs in a row of one output channel. */
 export type Granularity = "tensor" | "channel" | number;
@@ -21,7 +23,7 @@ export type Grid =
       readonly table: readonly number[];
       readonly exact?: readonly number[]; // where the table was rounded for products of integers
       readonly limit: number;
-      readonly float8?: Float8;
+      readonly float?: SmallFloat; // codes are the bits of floats, not numbers of entries
     }
   /** The entries of a table that is found for each weight. */
   | { readonly kind: "learned"; readonly entries: number };
@@ -30,8 +32,10 @@ export type Grid =
 export interface Scheme {
   /** As in the call that makes it, such as `int4`. */
   readonly name: string;
-  /** Bits that a weight takes in memory and on disk: 2, 4 or 8. */
-  readonly storage: 2 | 4 | 8;
+  /** How the codes are stored in memory and on disk, a row of the engine's formats. */
+  readonly format: FormatName;
+  /** Bits that a weight takes in memory and on disk: 2, 4, 5 or 8. */
+  readonly storage: number;
   readonly grid: Grid;
   readonly per: Granularity;
   readonly activations: Activations;
@@ -81,7 +85,19 @@ function checkBits(where: string, bits: unknown): number {
   throw new ArgumentError(`${where}: bits must be a whole number from 2 to 8, got ${String(bits)}`);
 }
 
-const storageOf = (bits: number): 2 | 4 | 8 => (bits <= 2 ? 2 : bits <= 4 ? 4 : 8);
+/** The narrowest format of the engine that holds codes of so many bits. */
+function formatFor(bits: number, kind: NumberFormat["kind"]): Pick<Scheme, "format" | "storage"> {
+  const fitting = (Object.entries(formats) as [FormatName, NumberFormat][]).filter(
+    ([, row]) => row.kind === kind && row.block === 0 && row.bits >= bits,
+  );
+  const [format, { bits: storage }] = fitting.reduce((best, next) => (next[1].bits < best[1].bits ? next : best));
+  return { format, storage };
+}
+
+const integersOf = (bits: number, symmetric: boolean) => ({
+  ...formatFor(bits, symmetric ? "symmetric" : "affine"),
+  grid: uniform(bits, symmetric),
+});
 
 function uniform(bits: number, symmetric: boolean): Grid {
   if (!symmetric) return { kind: "uniform", low: 0, high: 2 ** bits - 1, symmetric };
@@ -103,8 +119,7 @@ export function int8(options: Int8Options = {}): Scheme {
   const { activations = "float", per = "channel", symmetric = true } = options;
   return {
     name: "int8",
-    storage: 8,
-    grid: uniform(8, symmetric),
+    ...integersOf(8, symmetric),
     per: checkPer(where, per),
     activations: checkActivations(where, activations),
   };
@@ -123,8 +138,7 @@ export function int4(options: Int4Options = {}): Scheme {
   const { group = 32, activations = "float", symmetric = true } = options;
   return {
     name: "int4",
-    storage: 4,
-    grid: uniform(4, symmetric),
+    ...integersOf(4, symmetric),
     per: checkPer(where, group),
     activations: checkActivations(where, activations),
   };
@@ -141,11 +155,11 @@ export interface IntNOptions {
 }
 
 /**
- * Integers of 2 to 8 bits, held in 2, 4 or 8.
+ * Integers of 2 to 8 bits, held in 2, 4, 5 or 8.
  *
  * @throws ArgumentError
  * @example
- * quantize.intN(3, { per: 32 }).storage; // 4
+ * quantize.intN(5, { per: 32 }).storage; // 5
  */
 export function intN(bits: number, options: IntNOptions = {}): Scheme {
   const where = "quantize.intN";
@@ -153,8 +167,7 @@ export function intN(bits: number, options: IntNOptions = {}): Scheme {
   const { per = "channel", symmetric = true, activations = "float" } = options;
   return {
     name: `int${checkBits(where, bits)}`,
-    storage: storageOf(bits),
-    grid: uniform(bits, symmetric),
+    ...integersOf(bits, symmetric),
     per: checkPer(where, per),
     activations: checkActivations(where, activations),
   };
@@ -199,7 +212,7 @@ export function kmeans(options: KmeansOptions = {}): Scheme {
   }
   return {
     name: "kmeans",
-    storage: storageOf(Math.ceil(Math.log2(entries))),
+    ...formatFor(Math.ceil(Math.log2(entries)), "codebook"),
     grid: { kind: "learned", entries },
     per: checkPer(where, per),
     activations: "float",
@@ -248,14 +261,27 @@ export function fp8(format: Float8 = "e4m3", options: Fp8Options = {}): Scheme {
   const where = "quantize.fp8";
   requireOneOf(where, "the format", format, ["e4m3", "e5m2"]);
   checkOptions(where, options, ["per"]);
-  const grid: Grid = { kind: "table", table: float8Table(format).table, limit: float8Limit[format], float8: format };
+  const grid: Grid = { kind: "table", table: floatTable(format).table, limit: floatLimit(format), float: format };
   return {
     name: `fp8 ${format}`,
-    storage: 8,
+    ...formatFor(8, "codebook"),
     grid,
     per: checkPer(where, options.per ?? "channel"),
     activations: "float",
   };
+}
+
+/**
+ * 4-bit floats of the OCP's microscaling formats (Rouhani et al. 2023): ±0, 0.5, 1, 1.5, 2, 3, 4 or 6 times a power of two that 32
+ * inputs share, which takes one byte. The largest weight of a block lies between 4 and 8 times its scale; beyond 6 it is clipped.
+ *
+ * @example
+ * quantize.mxfp4().per; // 32
+ */
+export function mxfp4(): Scheme {
+  const { bits: storage, block: per } = formats.mxfp4;
+  const grid: Grid = { kind: "table", table: floatTable("e2m1").table, limit: floatLimit("e2m1"), float: "e2m1" };
+  return { name: "mxfp4", format: "mxfp4", storage, grid, per, activations: "float" };
 }
 
 function table(
@@ -265,12 +291,12 @@ function table(
   per: Granularity,
   activations: Activations,
 ): Scheme {
-  const storage = storageOf(Math.ceil(Math.log2(exact.length)));
   // Products of integers see a table in whole parts of its largest entry / 127, so that is the table then.
   const unit = Math.fround(limit / 127);
   const rounded = exact.map((entry) => Math.fround(unit * Math.round(entry / unit)));
   const entries = activations === "float" ? { table: exact } : { table: rounded, exact };
-  return { name, storage, grid: { kind: "table", ...entries, limit }, per, activations };
+  const held = formatFor(Math.ceil(Math.log2(exact.length)), "codebook");
+  return { name, ...held, grid: { kind: "table", ...entries, limit }, per, activations };
 }
 
 /** Whether static inputs are bytes from 0 to 255 with a zero point; otherwise from -127 to 127 around 0. */
@@ -286,12 +312,12 @@ export function describeScheme({ name, per, grid, activations }: Scheme): string
 }
 
 /** The functions that make schemes, which are not schemes themselves. */
-export const schemeMakers: ReadonlySet<unknown> = new Set<unknown>([int8, int4, intN, nf4, kmeans, apot, fp8]);
+export const schemeMakers: ReadonlySet<unknown> = new Set<unknown>([int8, int4, intN, nf4, kmeans, apot, fp8, mxfp4]);
 
 /** @throws ArgumentError unless `value` is a scheme. */
 export function requireScheme(where: string, value: unknown): asserts value is Scheme {
   const scheme = value as Partial<Scheme> | null | undefined;
-  if (typeof scheme === "object" && scheme?.grid && scheme.storage) return;
+  if (typeof scheme === "object" && scheme?.grid && scheme.format) return;
   const call = typeof value === "function" ? "; call the function that was given" : "";
   throw new ArgumentError(
     `${where}: the scheme must be one of quantize, such as quantize.int8({ activations: "static" })${call}`,

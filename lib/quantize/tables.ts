@@ -39,38 +39,61 @@ export function additivePowers(bits: number): readonly number[] {
 /** Names of the 8-bit floats. */
 export type Float8 = "e4m3" | "e5m2";
 
-/** The largest finite value of an 8-bit float: OCP 8-bit floating point, revision 1.0 (Micikevicius et al. 2022). */
-export const float8Limit: Readonly<Record<Float8, number>> = { e4m3: 448, e5m2: 57_344 };
+/** Names of floats of few bits: a sign, so many bits of exponent and so many of mantissa. */
+export type SmallFloat = Float8 | "e2m1";
 
-// Bytes of the largest finite value.
-const largestByte: Readonly<Record<Float8, number>> = { e4m3: 0x7e, e5m2: 0x7b };
+interface FloatFormat {
+  readonly bits: number;
+  readonly mantissaBits: number;
+  readonly bias: number;
+  /** The code of the largest finite value. */
+  readonly largest: number;
+}
 
-/** The value of a non-negative 8-bit float. */
-function float8Value(format: Float8, byte: number): number {
-  const mantissaBits = format === "e4m3" ? 3 : 2;
-  const bias = format === "e4m3" ? 7 : 15;
-  const exponent = byte >> mantissaBits;
-  const fraction = (byte & ((1 << mantissaBits) - 1)) / 2 ** mantissaBits;
+// OCP 8-bit floating point, revision 1.0 (Micikevicius et al. 2022); OCP microscaling formats, revision 1.0 (Rouhani et al. 2023).
+const floatFormats: Readonly<Record<SmallFloat, FloatFormat>> = {
+  e4m3: { bits: 8, mantissaBits: 3, bias: 7, largest: 0x7e },
+  e5m2: { bits: 8, mantissaBits: 2, bias: 15, largest: 0x7b },
+  e2m1: { bits: 4, mantissaBits: 1, bias: 1, largest: 0x7 },
+};
+
+/** The value of a non-negative code. */
+function floatValue({ mantissaBits, bias }: FloatFormat, code: number): number {
+  const exponent = code >> mantissaBits;
+  const fraction = (code & ((1 << mantissaBits) - 1)) / 2 ** mantissaBits;
   return exponent === 0 ? fraction * 2 ** (1 - bias) : (1 + fraction) * 2 ** (exponent - bias);
 }
 
+/** The largest finite value: 448, 57344 or 6. */
+export const floatLimit = (format: SmallFloat): number =>
+  floatValue(floatFormats[format], floatFormats[format].largest);
+
+/** The code whose sign alone is set. */
+export const signCode = (format: SmallFloat): number => 2 ** (floatFormats[format].bits - 1);
+
 /**
- * All finite values of an 8-bit float, ascending, with the number of 0 even, so that a tie of `nearest_entry`, which goes to the
+ * All finite values of a small float, ascending, with the number of 0 even, so that a tie of `nearest_entry`, which goes to the
  * even number, goes to the even mantissa. What stands before the finite values to that end is out of reach of clamped values.
  */
-export function float8Table(format: Float8): { readonly table: readonly number[]; readonly zero: number } {
-  const positive = Array.from({ length: largestByte[format] + 1 }, (_, byte) => float8Value(format, byte));
+export function floatTable(format: SmallFloat): { readonly table: readonly number[]; readonly zero: number } {
+  const own = floatFormats[format];
+  const positive = Array.from({ length: own.largest + 1 }, (_, code) => floatValue(own, code));
   const negative = positive.slice(1).map((value) => -value);
-  const padding = negative.length % 2 === 0 ? [] : [-2 * float8Limit[format]];
+  const padding = negative.length % 2 === 0 ? [] : [-2 * floatLimit(format)];
   return { table: [...padding, ...negative.reverse(), ...positive], zero: padding.length + negative.length };
 }
 
-/** The value of every byte of an 8-bit float; those that are no number are 0. */
-export function float8Bytes(format: Float8): Float32Array {
-  return Float32Array.from({ length: 256 }, (_, byte) => {
-    const magnitude = byte & 0x7f;
-    if (magnitude > largestByte[format]) return 0;
-    const value = float8Value(format, magnitude);
-    return byte < 128 ? value : -value;
+/** The value of every code of a small float; those that are no number are 0. */
+export function floatCodes(format: SmallFloat): Float32Array {
+  const own = floatFormats[format];
+  const sign = signCode(format);
+  return Float32Array.from({ length: 2 * sign }, (_, code) => {
+    const magnitude = code % sign;
+    if (magnitude > own.largest) return 0;
+    const value = floatValue(own, magnitude);
+    return code < sign ? value : -value;
   });
 }
+
+/** The powers of two that a scale of one byte stands for, by its byte; 255 is no number. */
+export const exponentScales: readonly number[] = Array.from({ length: 255 }, (_, byte) => 2 ** (byte - 127));

@@ -2,7 +2,7 @@
 export { dtypes, type DType, type TypedArray } from "./dtype.js";
 export { array, NdArray, zeros, type Shape } from "./nd-array.js";
 export { Parameter, seed, type Fill, type ParameterOptions } from "./parameter.js";
-export { Tensor, type Axes, type Operand, type ReduceOptions } from "./tensor.js";
+export { Tensor, type Axes, type Operand, type Ordered, type ReduceOptions } from "./tensor.js";
 export { compile, Compiled, explain, type CompileOptions } from "./compile.js";
 export { grad, valueAndGrad } from "./grad.js";
 export { Program, type Arrays, type RunOptions } from "./program.js";

@@ -4,8 +4,8 @@
 import { ArgumentError, DTypeError } from "../errors.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got } from "../names/got.js";
-import type { NativeAttrs, ValueId } from "../native/index.js";
-import type { OpName } from "../native/operations.js";
+import type { ValueId } from "../native/index.js";
+import type { NoAttrs, OpAttrs, operations, OpName } from "../native/operations.js";
 import { centered, clamp, divisorOf, exponentOf, floorDiv, norm, wholeNumbers } from "./composed.js";
 import { requireExact } from "./conversion.js";
 import { requireDType, type DType } from "./dtype.js";
@@ -35,8 +35,19 @@ export interface ReduceOptions {
   readonly keep?: boolean;
 }
 
+/** Values in order, and where along the axis each was, i32. */
+export interface Ordered {
+  readonly values: Tensor;
+  readonly indices: Tensor;
+}
+
 /** Axes to reduce: one, several, or all when left out. Negative ones count from the end. */
 export type Axes = number | readonly number[];
+
+/** Operations of so many operands and no attributes. */
+type PlainOp<Arity extends number> = {
+  [O in OpName]: (typeof operations)[O]["arity"] extends Arity ? (NoAttrs extends OpAttrs[O] ? O : never) : never;
+}[OpName];
 
 /** A value in a graph being traced; see {@link compile}. */
 export class Tensor {
@@ -125,6 +136,22 @@ export class Tensor {
   /** log(1 + e^x) */
   softplus(): Tensor {
     return this.unary("softplus");
+  }
+  /** x / (1 + |x|) */
+  softsign(): Tensor {
+    return this.unary("softsign");
+  }
+  /** x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019); the gradient is 0 up to -3 and 1 from 3 on. */
+  hardswish(): Tensor {
+    return this.unary("hardswish");
+  }
+  /** x tanh(log(1 + e^x)) (Misra 2019). */
+  mish(): Tensor {
+    return this.unary("mish");
+  }
+  /** λ x above 0, λ α (e^x - 1) below, λ ≈ 1.0507 and α ≈ 1.6733 (Klambauer et al. 2017). */
+  selu(): Tensor {
+    return this.unary("selu");
   }
   erf(): Tensor {
     return this.unary("erf");
@@ -254,6 +281,47 @@ export class Tensor {
   /** Index of the first smallest value along an axis, i32. */
   argmin(axis = -1, options?: ReduceOptions): Tensor {
     return this.trace.apply("argmin", [this], { axis, keep: options?.keep ?? false });
+  }
+
+  /**
+   * Running sums along an axis, y[i] = x[0] + … + x[i]; with `reverse` from its end. f32 is summed in f64, i32 wraps.
+   *
+   * @throws DTypeError for other element types than f32, f64 and i32; ShapeError for an axis that is not there.
+   * @example
+   * const running = compile((x: Tensor) => x.cumsum(0));
+   * (await running.run(array([1, 2, 3], [3]))).toArray(); // [1, 3, 6]
+   */
+  cumsum(axis: number, options: { readonly reverse?: boolean } = {}): Tensor {
+    return this.trace.apply("cumsum", [this], { axis, reverse: options.reverse ?? false });
+  }
+
+  /**
+   * The values along an axis in ascending order, or `descending`, and the place of each, i32. Equal values stay in order; NaN is
+   * larger than every number. Gradients flow to the places that the values came from.
+   *
+   * @throws DTypeError for other element types than f32, f64 and i32; ShapeError for an axis that is not there.
+   * @example
+   * const sorted = compile((x: Tensor) => x.sort());
+   * const { values, indices } = await sorted.run(array([3, 1, 2], [3])); // 1, 2, 3 from places 1, 2, 0
+   */
+  sort(axis = -1, options: { readonly descending?: boolean } = {}): Ordered {
+    const attrs = { axis, descending: options.descending ?? false };
+    const [values, indices] = this.trace.applyMany("sort", [this], 2, attrs);
+    return { values: values!, indices: indices! };
+  }
+
+  /**
+   * The `k` largest values along an axis, largest first (with `largest: false` the smallest, smallest first), and the place of
+   * each, i32; of equal values the first ones. NaN is larger than every number.
+   *
+   * @throws ArgumentError for a k below 0 or above the axis' extent; DTypeError for other element types than f32, f64 and i32.
+   * @example
+   * const top = compile((x: Tensor) => x.topk(2));
+   * const { values, indices } = await top.run(array([3, 1, 2], [3])); // 3, 2 from places 0, 2
+   */
+  topk(k: number, axis = -1, options: { readonly largest?: boolean } = {}): Ordered {
+    const [values, indices] = this.trace.applyMany("topk", [this], 2, { k, axis, largest: options.largest ?? true });
+    return { values: values!, indices: indices! };
   }
 
   /** e^x / Σ e^x along an axis. */
@@ -396,15 +464,15 @@ export class Tensor {
     );
   }
 
-  private unary(op: OpName, attrs?: NativeAttrs): Tensor {
-    return this.trace.apply(op, [this], attrs);
+  private unary(op: PlainOp<1>): Tensor {
+    return this.trace.apply(op, [this]);
   }
 
-  private binary(op: OpName, other: Operand): Tensor {
+  private binary(op: PlainOp<2>, other: Operand): Tensor {
     return this.trace.apply(op, [this, this.operand(other, this.dtype, op)]);
   }
 
-  private reduce(op: OpName, axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
+  private reduce(op: "sum" | "mean" | "max" | "min", axes: Axes | undefined, options: ReduceOptions = {}): Tensor {
     return this.trace.apply(op, [this], { ...reduceAttrs(op, axes, options) });
   }
 }

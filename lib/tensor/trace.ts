@@ -13,7 +13,7 @@ import {
   type NativeVariable,
   type ValueId,
 } from "../native/index.js";
-import type { OpName } from "../native/operations.js";
+import type { NoAttrs, OpAttrs, OpName, operations } from "../native/operations.js";
 import type { NativeRankGroup } from "../native/ranks.js";
 import { requireExact } from "./conversion.js";
 import type { DType } from "./dtype.js";
@@ -21,6 +21,20 @@ import type { NdArray } from "./nd-array.js";
 import { Origins } from "./origins.js";
 import type { Parameter } from "./parameter.js";
 import { Tensor } from "./tensor.js";
+
+/** The operands of an operation: as many as its row says. */
+type Operands<O extends OpName> = (typeof operations)[O]["arity"] extends 0
+  ? readonly []
+  : (typeof operations)[O]["arity"] extends 1
+    ? readonly [Tensor]
+    : (typeof operations)[O]["arity"] extends 2
+      ? readonly [Tensor, Tensor]
+      : (typeof operations)[O]["arity"] extends 3
+        ? readonly [Tensor, Tensor, Tensor]
+        : readonly Tensor[];
+
+/** The attributes of an operation, which may be left out where none is required. */
+type Attrs<O extends OpName> = NoAttrs extends OpAttrs[O] ? [attrs?: OpAttrs[O]] : [attrs: OpAttrs[O]];
 
 /** How a trace is to be read by layers that differ between training and use. */
 export interface TraceOptions {
@@ -143,12 +157,12 @@ export class Trace {
   }
 
   /** Appends an operation; its first result. */
-  apply(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): Tensor {
+  apply<O extends OpName>(op: O, inputs: Operands<O>, ...[attrs]: Attrs<O>): Tensor {
     return this.handle(this.node(op, inputs, attrs));
   }
 
   /** Appends an operation; its first `count` results. */
-  applyMany(op: OpName, inputs: readonly Tensor[], count: number, attrs?: NativeAttrs): Tensor[] {
+  applyMany<O extends OpName>(op: O, inputs: Operands<O>, count: number, ...[attrs]: Attrs<O>): Tensor[] {
     const first = this.node(op, inputs, attrs);
     return Array.from({ length: count }, (_, i) => this.handle(first + i));
   }
@@ -310,9 +324,9 @@ export class Trace {
     return call(() => this.graph.compile({ ...options, device: this.device }));
   }
 
-  private node(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs): ValueId {
+  private node(op: OpName, inputs: readonly Tensor[], attrs?: NativeAttrs | OpAttrs[OpName]): ValueId {
     const ids = this.checked(op, inputs);
-    const id = call(() => this.graph.apply(op, ids, attrs));
+    const id = call(() => this.graph.apply(op, ids, attrs as NativeAttrs | undefined));
     this.origins.note(id, op, ids);
     return id;
   }

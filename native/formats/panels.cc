@@ -78,7 +78,7 @@ class PanelWriter {
     const Index at = g * p_.layout.columns + j;
     const float scale = w_.scale_of(n, g);
     if (p_.bf16) {
-      const Bf16 half = to_bf16(scale);  // it was one
+      const Bf16 half = to_bf16(scale);  // it was one, or a power of two
       std::memcpy(to_ + p_.scale_at + at * 2, &half, 2);
     } else {
       std::memcpy(to_ + p_.scale_at + at * 4, &scale, 4);
@@ -116,7 +116,7 @@ Panels panels_of(const Weights& weights, const Layout& layout) {
   p.bits = is_nibble(weights, layout) ? 4 : 8;
   p.lookup = p.bits == 4 && ((layout.is_signed && !layout.f32) || weights.kind() == Kind::codebook);
   p.zeros = weights.kind() == Kind::affine;
-  p.bf16 = weights.scale_bf16 != nullptr;
+  p.bf16 = weights.scale == nullptr;  // powers of two are exact in it
   p.sums = layout.sums;
   if (!layout.is_signed && !p.zeros) p.offset = p.bits == 4 && !p.lookup ? 8 : 128;
   const Index cells = p.padded_k * layout.columns * p.bits / 8;

@@ -102,6 +102,10 @@ void dequantize(const Weights& weights, Index n, Index first, float* out) {
 
 bool is_consistent(const Weights& weights, Index q_bytes) {
   const int bits = weights.bits();
+  const Index scales = weights.scale_e8m0 == nullptr ? 0 : weights.one_scale ? 1 : weights.N * weights.groups();
+  for (Index i = 0; i < scales; ++i) {
+    if (weights.scale_e8m0[i] == kE8M0None) return false;
+  }
   const Index kept = weights.bitmap == nullptr ? 0 : kept_before(weights, weights.N);
   if (weights.bitmap != nullptr && q_bytes != cell_bytes(kept, bits)) return false;
   if (weights.kind() != Kind::codebook || weights.table_size == (Index{1} << bits)) return true;

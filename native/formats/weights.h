@@ -1,7 +1,7 @@
 // A quantized weight [N, K] as it is stored, the same on every processor:
 //   q       u8 [N, ceil(K * bits / 8)], cells of a row low bits first. With a bitmap, u8 [ceil(nnz * bits / 8)]: the cells of the
 //           kept elements alone, row after row without a gap
-//   scale   f32 or bf16 [N, G], group g covers k in [g * group, (g + 1) * group); or [1, 1], one for all
+//   scale   f32, bf16 or (formats of e8m0) u8 [N, G], group g covers k in [g * group, (g + 1) * group); or [1, 1], one for all
 //   zero    u8 [N, G] or [1, 1], the code of 0 (affine formats)
 //   table   f32 [C], C <= 2^bits (codebook formats)
 //   bitmap  u8 [N, ceil(K / 8)], bit k % 8 of byte k / 8 marks a kept element; the others are 0
@@ -18,8 +18,9 @@ struct Weights {
   Format format = Format::int8;
   Index N = 0, K = 0, group = 0;
   const std::uint8_t* q = nullptr;
-  const float* scale = nullptr;  // one of the two
+  const float* scale = nullptr;  // one of the three
   const Bf16* scale_bf16 = nullptr;
+  const std::uint8_t* scale_e8m0 = nullptr;
   bool one_scale = false;
   const std::uint8_t* zero = nullptr;
   bool one_zero = false;
@@ -34,7 +35,7 @@ struct Weights {
 
   float scale_of(Index n, Index g) const {
     const Index at = one_scale ? 0 : n * groups() + g;
-    return scale != nullptr ? scale[at] : to_f32(scale_bf16[at]);
+    return scale != nullptr ? scale[at] : scale_bf16 != nullptr ? to_f32(scale_bf16[at]) : from_e8m0(scale_e8m0[at]);
   }
   int zero_of(Index n, Index g) const { return zero == nullptr ? 0 : zero[one_zero ? 0 : n * groups() + g]; }
 };
@@ -55,7 +56,8 @@ void unpack_codes(const Weights& weights, Index n, Index first, std::int16_t* co
 void integers(const Weights& weights, Index n, Index first, const std::int8_t* rounded_table, std::int16_t* out);
 void dequantize(const Weights& weights, Index n, Index first, float* out);
 
-// Whether the bitmap marks as many elements as q has cells for, and no code is past the table: what a stranger's file must prove.
+// Whether the bitmap marks as many elements as q has cells for, no code is past the table and every scale of one byte is a number: what
+// a stranger's file must prove.
 bool is_consistent(const Weights& weights, Index q_bytes);
 
 }  // namespace athanor::quant

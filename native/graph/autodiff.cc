@@ -1,6 +1,7 @@
 // Reverse mode over the graph: gradients are nodes of the same graph, so they are fused, planned and differentiated again like
 // any others.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/vjp.h"
 
 namespace athanor {
@@ -11,7 +12,7 @@ VjpContext::VjpContext(Graph& graph, const Node& node, std::vector<Expr> dy, std
 namespace {
 
 // The same value under a name of its own: differentiating with respect to it leaves out what else depends on the original.
-Expr renamed(Expr x) { return apply(Op::reshape, {x}, {{"shape", x.shape().to_vector()}}); }
+Expr renamed(Expr x) { return apply(Op::reshape, {x}, attributes::reshape{.shape = x.shape().to_vector()}); }
 
 Expr inner_product(Expr a, Expr b) {
   std::vector<Index> axes;

@@ -127,7 +127,7 @@ class BodyCompiler {
   void emit(int i) {
     const Body::Instruction& instruction = body_.instructions[i];
     pinned_.fill(false);
-    EwInstruction out{info(instruction.op).rule->instruction};
+    EwInstruction out{*info(instruction.op).rule->instruction};
     const auto arg = [&](int k) { return k < instruction.arity ? read(instruction.args[k]) : std::uint8_t{0}; };
     out.a = arg(0);
     out.b = arg(1);

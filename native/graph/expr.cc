@@ -1,4 +1,5 @@
 #include "graph/expr.h"
+#include "graph/attributes.h"
 
 namespace athanor {
 
@@ -25,18 +26,20 @@ Expr operator-(double a, Expr b) { return scalar(b, a) - b; }
 Expr compare(Op op, Expr a, double b) { return apply(op, {a, scalar(a, b)}); }
 
 Expr sum(Expr x, std::vector<Index> axes, bool keep) {
-  return apply(Op::sum, {x}, {{"axes", std::move(axes)}, {"keep", keep}});
+  return apply(Op::sum, {x}, attributes::sum{.axes = std::move(axes), .keep = keep});
 }
 
 Expr mean(Expr x, std::vector<Index> axes, bool keep) {
-  return apply(Op::mean, {x}, {{"axes", std::move(axes)}, {"keep", keep}});
+  return apply(Op::mean, {x}, attributes::mean{.axes = std::move(axes), .keep = keep});
 }
 
 Expr reshape(Expr x, const Shape& shape) {
-  return x.shape() == shape ? x : apply(Op::reshape, {x}, {{"shape", shape.to_vector()}});
+  return x.shape() == shape ? x : apply(Op::reshape, {x}, attributes::reshape{.shape = shape.to_vector()});
 }
 
-Expr transpose(Expr x, std::vector<Index> order) { return apply(Op::transpose, {x}, {{"order", std::move(order)}}); }
+Expr transpose(Expr x, std::vector<Index> order) {
+  return apply(Op::transpose, {x}, attributes::transpose{.order = std::move(order)});
+}
 
 Expr swap_last_two(Expr x) {
   std::vector<Index> order;
@@ -46,15 +49,15 @@ Expr swap_last_two(Expr x) {
 }
 
 Expr broadcast_to(Expr x, const Shape& shape) {
-  return x.shape() == shape ? x : apply(Op::broadcast_to, {x}, {{"shape", shape.to_vector()}});
+  return x.shape() == shape ? x : apply(Op::broadcast_to, {x}, attributes::broadcast_to{.shape = shape.to_vector()});
 }
 
 Expr cast(Expr x, DType dtype) {
-  return x.dtype() == dtype ? x : apply(Op::cast, {x}, {{"dtype", std::string(name_of(dtype))}});
+  return x.dtype() == dtype ? x : apply(Op::cast, {x}, attributes::cast{.dtype = name_of(dtype)});
 }
 
 Expr matmul(Expr a, Expr b, bool trans_a, bool trans_b) {
-  return apply(Op::matmul, {a, b}, {{"trans_a", trans_a}, {"trans_b", trans_b}});
+  return apply(Op::matmul, {a, b}, attributes::matmul{.trans_a = trans_a, .trans_b = trans_b});
 }
 
 Expr sum_to(Expr x, const Shape& shape) {

@@ -5,15 +5,16 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "graph/attributes.h"
 
 namespace athanor {
 
 ValueId Graph::input(const std::string& name, const Type& type) {
   for (const Node& node : nodes_) {
-    check(node.op != Op::input || node.attrs.text("name") != name, Code::argument,
+    check(node.op != Op::input || attributes::input::of(node.attrs).name != name, Code::argument,
           [&] { return "graph: there is an input named \"" + name + "\" already"; });
   }
-  Node node{Op::input, {}, kNoValue, 0, Attrs{{"name", name}}, scope_, nullptr};
+  Node node{Op::input, {}, kNoValue, 0, attributes::input{.name = name}, scope_, nullptr};
   return append(node, {}, std::array{type});
 }
 
@@ -21,9 +22,9 @@ ValueId Graph::parameter(std::shared_ptr<Variable> variable) {
   const Type type = variable->type();
   const Index slot = add_variable(std::move(variable));
   for (const Node& node : nodes_) {
-    if (node.op == Op::parameter && node.attrs.integer("slot") == slot) return node.output();
+    if (node.op == Op::parameter && attributes::parameter::of(node.attrs).slot == slot) return node.output();
   }
-  Node node{Op::parameter, {}, kNoValue, 0, Attrs{{"slot", slot}}, scope_, nullptr};
+  Node node{Op::parameter, {}, kNoValue, 0, attributes::parameter{.slot = slot}, scope_, nullptr};
   return append(node, {}, std::array{type});
 }
 
@@ -34,7 +35,8 @@ ValueId Graph::constant(Constant constant) {
            std::to_string(constant.bytes.size());
   });
   constants_.push_back(std::make_shared<Constant>(std::move(constant)));
-  Node node{Op::constant, {}, kNoValue, 0, Attrs{{"slot", static_cast<Index>(constants_.size()) - 1}}, scope_, nullptr};
+  Node node{Op::constant, {},     kNoValue, 0, attributes::constant{.slot = static_cast<Index>(constants_.size()) - 1},
+            scope_,       nullptr};
   return append(node, {}, std::array{type});
 }
 
@@ -117,6 +119,7 @@ ValueId Graph::apply(Op op, std::vector<ValueId> inputs, Attrs attrs, std::share
     return std::string(row.name) + ": takes " + std::to_string(row.arity) + " operands, got " +
            std::to_string(inputs.size());
   });
+  check_attrs(row, attrs);
   std::vector<Type> types;
   types.reserve(inputs.size());
   for (const ValueId value : inputs) {
@@ -155,10 +158,12 @@ Index Graph::add_variable(std::shared_ptr<Variable> variable) {
 }
 
 const std::shared_ptr<Variable>& Graph::variable_of(const Node& node) const {
-  return variables_[node.attrs.integer("slot")];
+  return variables_[attributes::parameter::of(node.attrs).slot];
 }
 
-const Constant& Graph::constant_of(const Node& node) const { return *constants_[node.attrs.integer("slot")]; }
+const Constant& Graph::constant_of(const Node& node) const {
+  return *constants_[attributes::constant::of(node.attrs).slot];
+}
 
 std::optional<double> Graph::scalar_of(ValueId value) const {
   const Node& node = producer(value);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "graph/attributes.h"
 #include "graph/plan.h"
 #include "graph/print.h"
 
@@ -87,12 +88,12 @@ class Lowering {
     for (const Node& node : graph_->nodes()) {
       if (node.op == Op::input) {
         state_.slot_of[node.output()] = new_slot({Binding::Kind::feed, static_cast<Index>(code_.inputs.size())});
-        code_.inputs.push_back({node.attrs.text("name"), graph_->type(node.output())});
+        code_.inputs.push_back({attributes::input::of(node.attrs).name, graph_->type(node.output())});
       } else if (node.op == Op::parameter) {
-        state_.slot_of[node.output()] = new_slot({Binding::Kind::variable, node.attrs.integer("slot")});
-        state_.fixed[node.output()] = !code_.written[node.attrs.integer("slot")];
+        state_.slot_of[node.output()] = new_slot({Binding::Kind::variable, attributes::parameter::of(node.attrs).slot});
+        state_.fixed[node.output()] = !code_.written[attributes::parameter::of(node.attrs).slot];
       } else if (node.op == Op::constant) {
-        state_.slot_of[node.output()] = new_slot({Binding::Kind::constant, node.attrs.integer("slot")});
+        state_.slot_of[node.output()] = new_slot({Binding::Kind::constant, attributes::constant::of(node.attrs).slot});
         state_.fixed[node.output()] = true;
       } else if (info(node.op).is(kView | kWait)) {
         state_.slot_of[node.output()] = state_.slot_of[node.inputs[0]];
@@ -159,8 +160,9 @@ class Lowering {
 
   // What a node changes: `written` is a list of variable slots, kept by the rule that made the node.
   void mark_written(const Node& node) {
-    for (const Index slot : node.attrs.list("written", {})) code_.written[slot] = true;
-    if (node.op == Op::assign) code_.written[node.attrs.integer("slot")] = true;
+    if (node.op == Op::optimizer_step)
+      for (const Index slot : attributes::optimizer_step::of(node.attrs).written) code_.written[slot] = true;
+    if (node.op == Op::assign) code_.written[attributes::assign::of(node.attrs).slot] = true;
   }
 
   std::vector<Lifetime> lifetimes() {

@@ -1,4 +1,4 @@
-// The "dtype" attribute of operations that choose their result's element type.
+// The name of an element type, as the "dtype" attribute of operations that choose their result's has it.
 #pragma once
 #include <string>
 
@@ -13,10 +13,6 @@ inline DType parse_dtype(const char* operation, const std::string& name) {
   }
   throw Error(Code::argument, std::string(operation) + ": there is no element type \"" + name +
                                   "\"; use f32, f64, i32, u8, bool or bf16");
-}
-
-inline DType dtype_attr(const InferContext& context, DType fallback) {
-  return context.attrs.has("dtype") ? parse_dtype(context.name, context.attrs.text("dtype")) : fallback;
 }
 
 }  // namespace athanor

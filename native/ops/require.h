@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/op.h"
 
 namespace athanor {
@@ -23,7 +24,7 @@ inline void require_type(const InferContext& context, int operand, const char* w
 
 // The "shape" attribute of the adjoint of an image operation: [N, C, H, W] of what it gives.
 inline Type image_attr(const InferContext& context) {
-  const Shape shape(context.attrs.list("shape"));
+  const Shape shape(attributes::reshape::of(context.attrs).shape);
   bool ok = shape.rank() == 4;
   for (const Index extent : shape) ok = ok && extent >= 0;
   check(ok, Code::shape, [&] {

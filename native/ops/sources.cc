@@ -1,5 +1,6 @@
 // Where values come from: feeds, parameters, constants, number ranges and random numbers.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "ops/dtype_attr.h"
 
@@ -11,18 +12,17 @@ namespace {
 }
 
 void infer_arange(InferContext& context) {
-  const Index n = context.attrs.integer("n");
-  check(n >= 0, Code::argument, [&] { return "arange: expected a count of 0 or more, got " + std::to_string(n); });
-  const DType dtype = dtype_attr(context, DType::i32);
+  const auto at = attributes::arange::of(context.attrs);
+  const DType dtype = parse_dtype(context.name, at.dtype);
   check(dtype == DType::i32 || dtype == DType::f32 || dtype == DType::f64, Code::dtype,
         [&] { return std::string("arange: makes i32, f32 or f64, got ") + name_of(dtype) + "; cast it after"; });
-  context.outputs.push_back({dtype, Shape{n}});
+  context.outputs.push_back({dtype, Shape{at.n}});
 }
 
 void lower_arange(LowerContext& context) {
   const Slot y = context.output();
-  const kernels::Range range{nullptr, context.output_type().dtype, context.output_type().count(),
-                             context.attrs().real("start", 0), context.attrs().real("step", 1)};
+  const auto at = attributes::arange::of(context.attrs());
+  const kernels::Range range{nullptr, context.output_type().dtype, at.n, at.start, at.step};
   const auto kernel = context.kernels.movement.range;
   context.emit({}, [=](Execution& run) {
     kernels::Range args = range;
@@ -33,11 +33,11 @@ void lower_arange(LowerContext& context) {
 
 // Uniform in [0, 1), the same for one (seed, step, key, element) whatever computes it. `key` tells the draws of a graph apart.
 void infer_random_uniform(InferContext& context) {
-  context.attrs.integer("key");
-  const DType dtype = dtype_attr(context, DType::f32);
+  const auto at = attributes::random_uniform::of(context.attrs);
+  const DType dtype = parse_dtype(context.name, at.dtype);
   check(dtype == DType::f32 || dtype == DType::f64, Code::dtype,
         [&] { return std::string("random_uniform: makes f32 or f64, got ") + name_of(dtype) + "; cast it after"; });
-  context.outputs.push_back({dtype, Shape(context.attrs.list("shape"))});
+  context.outputs.push_back({dtype, Shape(at.shape)});
 }
 
 }  // namespace

@@ -18,15 +18,11 @@ bool panels_pay(const Weights& weights, Index M) {
   const Index bytes = weights.N * weights.K * 4;
   if (M > kFewRows) return bytes > kStreamed;
   if (bytes > kFar) return true;
-  const bool affine = weights.kind() == Kind::affine, few_bits = weights.bits() < 8;
+  const bool affine = weights.kind() == Kind::affine,
+             few_bits = weights.bits() <= 4;  // nibbles; other codes have a byte in panels
   if (weights.kind() == Kind::codebook || (!affine && !few_bits)) return true;
   if (few_bits) return !affine && M >= 3;  // two operations more a cell: more rows share them
   return M == 1 && bytes > kNear;
-}
-
-void check_float_layout(const std::string& where, const std::string& layout) {
-  check(layout == "auto" || layout == "panels" || layout == "dense", Code::argument,
-        [&] { return where + ": layout is auto, panels or dense, got " + layout; });
 }
 
 bool takes_panels(const Weights& weights, Index M, const std::string& layout) {

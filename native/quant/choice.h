@@ -12,7 +12,6 @@ namespace athanor::quant {
 bool panels_pay(const Weights& weights, Index M);
 
 // By `layout`: "auto" as above, or "panels" or "dense", for tests and measurements; formats without panels are always dense.
-void check_float_layout(const std::string& where, const std::string& layout);
 bool takes_panels(const Weights& weights, Index M, const std::string& layout);
 
 }  // namespace athanor::quant

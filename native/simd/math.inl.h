@@ -259,6 +259,26 @@ ATHANOR_INLINE Vec silu_grad(Vec dy, Vec x) {
   return dy * pair.s * fma(x, pair.complement, Vec::broadcast(1.0f));
 }
 
+ATHANOR_INLINE Vec softsign(Vec x) { return x / (abs(x) + Vec::broadcast(1.0f)); }
+
+ATHANOR_INLINE Vec hardswish(Vec x) {
+  const Vec ramp = min(Vec::broadcast(6.0f), max(Vec::zero(), x + Vec::broadcast(3.0f)));
+  return x * (ramp / Vec::broadcast(6.0f));  // 6 x may be beyond the largest float
+}
+
+// x tanh(log(1 + e)) with e = exp(x) is x w / (w + 2) with w = e (e + 2): no cancellation, and the factor is 1 from 20 on.
+ATHANOR_INLINE Vec mish(Vec x) {
+  const Vec e = exp(min(Vec::broadcast(20.0f), x)), w = e * (e + Vec::broadcast(2.0f));
+  return x * (w / (w + Vec::broadcast(2.0f)));
+}
+
+// Klambauer et al. (2017).
+inline constexpr float kSeluScale = 1.0507009873554804934f, kSeluAlphaScale = 1.7580993408473768599f;
+
+ATHANOR_INLINE Vec selu(Vec x) {
+  return select(x > Vec::zero(), Vec::broadcast(kSeluScale) * x, Vec::broadcast(kSeluAlphaScale) * expm1(x));
+}
+
 // pow in three steps: the logarithm's parts here, the product and the power in double (pow_middle, plain loops that the compiler
 // vectorises), the scaling and the special cases of IEEE 754 here.
 inline constexpr float kPowHuge = 1e30f;  // stands for infinity, so that the double loop needs no branch

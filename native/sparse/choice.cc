@@ -94,13 +94,6 @@ double slots_cycles(const Pattern& p, Index M, int lanes) {
 
 }  // namespace
 
-void check_layout(const std::string& where, const std::string& layout) {
-  const bool known = layout == "auto" || layout == "dense" || layout == "slots" ||
-                     std::count(kNames, kNames + kSparseShapeCount, layout) > 0;
-  check(known, Code::argument,
-        [&] { return where + ": layout is auto, dense, 1x1, 1x4, 4x1, 4x4 or slots, got " + layout; });
-}
-
 Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& layout) {
   using Way = Choice::Way;
   Choice best;
@@ -120,11 +113,6 @@ Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& lay
   }
   if (layout == "auto" && takes_slots(pattern, M) && slots_cycles(pattern, M, lanes) < least) best = {Way::slots, 0, 0};
   return best;
-}
-
-void check_conv_layout(const std::string& where, const std::string& layout) {
-  check(layout == "auto" || layout == "dense" || layout == "1x1" || layout == "4x1", Code::argument,
-        [&] { return where + ": layout is auto, dense, 1x1 or 4x1, got " + layout; });
 }
 
 Choice choose_conv(const Pattern& pattern, const ConvShape& shape, int lanes, const std::string& layout) {

@@ -21,10 +21,6 @@ Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& lay
 // The same for a convolution; `pattern` is [O, C * KH * KW]. Only "1x1" and "4x1" are layouts here.
 Choice choose_conv(const Pattern& pattern, const ConvShape& shape, int lanes, const std::string& layout);
 
-// Throws Code::argument with `where` at the head unless `layout` is one of these.
-void check_layout(const std::string& where, const std::string& layout);
-void check_conv_layout(const std::string& where, const std::string& layout);
-
 // Equal for batches that get the same choice and layout, so that programs share what is prepared for them.
 std::string batch_class(Index M, int lanes);
 

@@ -98,4 +98,24 @@ TEST(shape_errors_are_sentences) {
   CHECK(message == "matmul: inner dimensions must match, got a [2, 3] and b [4, 5] (3 ≠ 4)");
 }
 
+TEST(rows_of_operations_keep_what_they_promise) {
+  for (const OpInfo* row : all_ops()) CHECK(row_fault(*row) == "");
+}
+
+TEST(attributes_that_a_row_does_not_have_are_refused) {
+  Graph graph;
+  const ValueId a = graph.input("a", {DType::f32, {2, 2}});
+  const auto refusal = [&](Attrs attrs) -> std::string {
+    try {
+      graph.apply(Op::matmul, {a, a}, std::move(attrs));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  CHECK(refusal({{"trans_c", true}}) == "matmul: there is no attribute \"trans_c\"; it has trans_a, trans_b");
+  CHECK(refusal({{"trans_a", Index{1}}}) == "matmul: trans_a must be true or false, got 1");
+  CHECK(refusal({{"trans_a", true}}) == "");
+}
+
 }  // namespace athanor

@@ -28,8 +28,8 @@ function parse(lines) {
 
 export const rules = {
   path: "lib/native/rules.ts",
-  async render() {
-    if (!existsSync(source)) return undefined;
+  async render(from = source) {
+    if (!existsSync(from)) return undefined;
     return typescript(
       source,
       [
@@ -43,7 +43,7 @@ export const rules = {
         "",
         "/** Every update rule: hyper-parameters in the order in which they cross the binding, and state slots. */",
         "export const rules = {",
-        ...parse(definitions(source)).map(({ name, hyper, state }) => `${name}: ${JSON.stringify({ hyper, state })},`),
+        ...parse(definitions(from)).map(({ name, hyper, state }) => `${name}: ${JSON.stringify({ hyper, state })},`),
         "} as const satisfies Record<string, { hyper: readonly Hyper[]; state: readonly Slot[] }>;",
         "",
         "/** The name of an update rule. */",

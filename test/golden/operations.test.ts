@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { addon } from "../../lib/native/index.js";
 import * as nn from "../../lib/nn/index.js";
 import * as ops from "../../lib/ops/index.js";
-import { array, compile, type NdArray, type Tensor } from "../../lib/tensor/index.js";
+import { array, compile, type NdArray, type Ordered, type Tensor } from "../../lib/tensor/index.js";
 import { tolerances } from "../tolerances.js";
 import { distance } from "./compare.js";
 import { readGolden, type GoldenTensor, type OperationCase } from "./read.js";
@@ -23,6 +23,8 @@ const poolNames = { kernel_size: "kernel", stride: "stride", padding: "padding",
 const convNames = { stride: "stride", padding: "padding", dilation: "dilation", groups: "groups" };
 const lossNames = { reduction: "reduction", label_smoothing: "labelSmoothing", ignore_index: "ignoreIndex" };
 
+const inOrder = ({ values, indices }: Ordered) => ({ y: values, places: indices });
+
 /** Each operation as its user would write it; the first result is y. */
 const run: Record<string, (inputs: Inputs, options: Options) => Record<string, Tensor>> = {
   gelu: ({ x }, o) => ({ y: x!.gelu(o.approximate === "tanh" ? "tanh" : "erf") }),
@@ -40,6 +42,14 @@ const run: Record<string, (inputs: Inputs, options: Options) => Record<string, T
   attention: ({ q, k, v }, o) => ({
     y: ops.attention(q!, k!, v!, renamed(o, { is_causal: "causal", scale: "scale" })),
   }),
+  softsign: ({ x }) => ({ y: x!.softsign() }),
+  hardswish: ({ x }) => ({ y: x!.hardswish() }),
+  mish: ({ x }) => ({ y: x!.mish() }),
+  selu: ({ x }) => ({ y: x!.selu() }),
+  cumsum: ({ x }, { axis, ...o }) => ({ y: x!.cumsum(axis as number, o) }),
+  sort: ({ x }, { axis, ...o }) => inOrder(x!.sort(axis as number, o)),
+  topk: ({ x }, { axis, k, ...o }) => inOrder(x!.topk(k as number, axis as number, o)),
+  einsum: (inputs, o) => ({ y: ops.einsum(o.equation as string, ...Object.keys(inputs).sort().map((name) => inputs[name]!)) }), // prettier-ignore
   embedding: ({ table, index }) => ({ y: ops.embedding(table!, index!) }),
   gather: ({ x, index }, o) => ({ y: x!.gather(o.axis as number, index as never) }),
   scatterAdd: ({ x, index, source }, o) => ({ y: x!.scatterAdd(o.axis as number, index as never, source!) }),

@@ -84,8 +84,9 @@ for (const [name, [spec, names]] of Object.entries(cases)) {
     }
 
     it("names the layouts that there are", () => {
-      const words = `${names.slice(0, -1).join(", ")} or ${names.at(-1)}`;
-      expect(() => check(op, spec, samples[0]!, "csr", true)).toThrow(`${op}: layout is ${words}, got csr`);
+      expect(() => check(op, spec, samples[0]!, "csr", true)).toThrow(
+        `${op}: layout must be one of ${names.join(", ")}, got csr`,
+      );
     });
   });
 }

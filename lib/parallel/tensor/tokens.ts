@@ -1,7 +1,7 @@
 // Whether every layer of a model works token by token, but for attention whose heads are divided: then ranks can have tokens
 // [batch, tokens, …] among them between the divided layers. What is not known to be so counts as mixing tokens.
 import type { Analysis, AnalysedGraph } from "../../prune/structured/analysis.js";
-import { elementwiseRules } from "../../prune/structured/elementwise.js";
+import { isElementwise } from "../../prune/structured/rules.js";
 import type { TracedNode } from "../../prune/structured/traced.js";
 import { listAttr, placeOf } from "../../prune/structured/value.js";
 import type { Shape } from "../../tensor/nd-array.js";
@@ -57,6 +57,6 @@ function worksByToken(
     case "slice":
       return from!.slice(0, -1).every((extent, axis) => to[axis] === extent);
     default:
-      return node.op in elementwiseRules;
+      return isElementwise(node);
   }
 }

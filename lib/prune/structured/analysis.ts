@@ -5,15 +5,10 @@ import type { Module } from "../../nn/index.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import { countOf, type Shape } from "../../tensor/nd-array.js";
 import type { InputSignature } from "../../tensor/signature.js";
-import { elementwiseRules } from "./elementwise.js";
-import { layerRules, unknown } from "./layers.js";
-import { movementRules } from "./movement.js";
-import { productRules } from "./products.js";
+import { isElementwise, pruningOf, ruleOf } from "./rules.js";
 import { traceModel, type TracedGraph, type TracedNode } from "./traced.js";
 import { Units, type Axis } from "./units.js";
-import { listAttr, placeOf, type Maker, type Rule, type Value } from "./value.js";
-
-const rules: Readonly<Record<string, Rule>> = { ...elementwiseRules, ...layerRules, ...movementRules, ...productRules };
+import { listAttr, placeOf, type Maker, type Value } from "./value.js";
 
 /** A graph with its values, by number. */
 export interface AnalysedGraph {
@@ -42,7 +37,7 @@ export function analyse(where: string, model: Module, input: InputSignature): An
       const inputs = node.inputs.map((id) => values[id]!);
       const results = node.parameter
         ? [ownParameter(units, axesOf, node.parameter)]
-        : (rules[node.op] ?? unknown)({
+        : ruleOf(node)({
             units,
             node,
             inputs,
@@ -108,13 +103,14 @@ function leadsToHeads(consumers: Consumers, id: number, axis: number, steps: num
 
 function axisAfter(node: TracedNode, id: number, axis: number, before: Shape): number | "heads" | undefined {
   const rank = node.types[0]!.shape.length;
-  if (node.op === "attention") return axis === 1 && node.inputs.indexOf(id) < 3 ? "heads" : undefined;
-  if (node.op === "transpose") return listAttr(node, "order")!.indexOf(axis);
-  if (node.op === "slice" || node.op === "concat") return axis;
+  const rule = pruningOf(node);
+  if (rule === "attention") return axis === 1 && node.inputs.indexOf(id) < 3 ? "heads" : undefined;
+  if (rule === "transpose") return listAttr(node, "order")!.indexOf(axis);
+  if (rule === "slice" || rule === "concat") return axis;
   // Products of two values of four dimensions are attention written out: [B, H, T, D].
-  if (node.op === "matmul") return rank === 4 && axis === 1 ? "heads" : undefined;
-  if (node.op === "reshape") return sameAxis(before, node.types[0]!.shape, axis);
-  return node.op in elementwiseRules ? axis : undefined;
+  if (rule === "product") return rank === 4 && axis === 1 ? "heads" : undefined;
+  if (rule === "reshape") return sameAxis(before, node.types[0]!.shape, axis);
+  return isElementwise(node) ? axis : undefined;
 }
 
 // Where an axis is after a reshape that leaves it whole.

@@ -1,6 +1,7 @@
 // What attributes of operations become when units go: groups, heads, shapes, and the places where slices begin and end.
 import type { TracedNode } from "./traced.js";
 import { keptBefore } from "./movement.js";
+import { pruningOf } from "./rules.js";
 import { listAttr, numberAttr, type Value } from "./value.js";
 
 /** What a node counts in its attributes, or by its shapes, after the cut. */
@@ -10,9 +11,10 @@ export function countsOf(
   kept: (unit: number) => boolean,
 ): Readonly<Record<string, number>> {
   const left = (id: number, axis: number) => values[id]!.axes[axis]!.filter(kept).length;
-  if (node.op === "conv2d") return { groups: left(node.inputs[0]!, 1) / left(node.inputs[1]!, 1) };
-  if (node.op === "attention") return { heads: left(node.inputs[0]!, 1), kv_heads: left(node.inputs[1]!, 1) };
-  if (node.op !== "attention_packed") return {};
+  const rule = pruningOf(node);
+  if (rule === "convolution") return { groups: left(node.inputs[0]!, 1) / left(node.inputs[1]!, 1) };
+  if (rule === "attention") return { heads: left(node.inputs[0]!, 1), kv_heads: left(node.inputs[1]!, 1) };
+  if (rule !== "attention_packed") return {};
   const heads = numberAttr(node, "heads", 1);
   const all = heads + 2 * numberAttr(node, "kv_heads", heads);
   const depth = values[node.inputs[0]!]!.axes[2]!.length / all;
@@ -29,7 +31,7 @@ export function attrsOf(
   const attrs: Record<string, unknown> = { ...node.attrs };
   for (const [name, count] of Object.entries(countsOf(node, values, kept))) if (name in attrs) attrs[name] = count;
   if ("shape" in attrs) attrs.shape = values[node.results[0]!]!.axes.map((axis) => axis.filter(kept).length);
-  if (node.op === "slice") {
+  if (pruningOf(node) === "slice") {
     const { axes } = values[node.inputs[0]!]!;
     for (const name of ["start", "stop"]) {
       attrs[name] = listAttr(node, name)!.map((place, axis) => keptBefore(axes[axis]!, kept, place));

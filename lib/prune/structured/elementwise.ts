@@ -1,4 +1,5 @@
 // Elementwise operations: axes are aligned from the last one on, as broadcasting does, and go together index by index.
+import type { PruningRule } from "../../native/operations.js";
 import type { Axis } from "./units.js";
 import type { Context, Rule, Value } from "./value.js";
 
@@ -14,27 +15,6 @@ const bounded =
   (inputs, zeroAt) =>
     zeroAt.every((zero, i) => zero || (inputs[i]!.scalar !== undefined && holds(inputs[i]!.scalar)));
 const chosen: ZeroRule = (inputs, zeroAt) => zeroAt.slice(1).every((zero, i) => zero || inputs[i + 1]!.scalar === 0);
-
-/** Where a result is 0 if its operands are: f(0) = 0. */
-const zeroRules: Readonly<Record<string, ZeroRule>> = {
-  ...Object.fromEntries(
-    [
-      ...["neg", "abs", "sign", "expm1", "log1p", "sqrt", "square", "sin", "tanh", "relu", "gelu", "gelu_tanh", "silu"],
-      ...["erf", "floor", "ceil", "round", "cast", "stop_gradient", "add", "sub", "broadcast_to"],
-    ].map((op) => [op, always]),
-  ),
-  mul: anyFactor,
-  div: first,
-  maximum: bounded((bound) => bound <= 0),
-  minimum: bounded((bound) => bound >= 0),
-  where: chosen,
-  ...Object.fromEntries(
-    [
-      ...["exp", "log", "rsqrt", "reciprocal", "sigmoid", "softplus", "cos", "logical_not", "is_finite", "is_nan"],
-      ...["pow", "mod", "eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor"],
-    ].map((op) => [op, never]),
-  ),
-};
 
 function elementwise(zeroRule: ZeroRule): Rule {
   return ({ units, node, inputs, shape }) => {
@@ -56,7 +36,13 @@ function elementwise(zeroRule: ZeroRule): Rule {
   };
 }
 
-/** Rules by operation. */
-export const elementwiseRules: Readonly<Record<string, Rule>> = Object.fromEntries(
-  Object.entries(zeroRules).map(([op, rule]) => [op, elementwise(rule)]),
-);
+/** Of operations that go element by element, by the name that their rows have. */
+export const elementwiseRules = {
+  zeros: elementwise(always),
+  never: elementwise(never),
+  any_factor: elementwise(anyFactor),
+  first_operand: elementwise(first),
+  bounded_above: elementwise(bounded((bound) => bound <= 0)),
+  bounded_below: elementwise(bounded((bound) => bound >= 0)),
+  chosen: elementwise(chosen),
+} satisfies Partial<Record<PruningRule, Rule>>;

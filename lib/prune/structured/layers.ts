@@ -1,4 +1,5 @@
 // Operations over a dimension as a whole: norms, pooling, reductions, softmax, tables of rows; and what a graph begins with.
+import type { PruningRule } from "../../native/operations.js";
 import { viewOf } from "../../tensor/parameter.js";
 import { fixedResults, listAttr, numberAttr, placeOf, type Context, type Rule, type Value } from "./value.js";
 
@@ -58,23 +59,24 @@ const pool: Rule = ({ units, inputs, shape }) => {
 };
 
 // A sum does not miss what is 0; everything else (means, maxima) does.
-const reduction: Rule = ({ units, node, inputs }) => {
-  const x = inputs[0]!;
-  const along = listAttr(node, "axes") ?? [numberAttr(node, "axis", -1)];
-  const keep = node.attrs.keep === true;
-  for (const axis of along) {
-    if (node.op !== "sum" || !x.zero[axis]) units.pinAxis(x.axes[axis]!, `${placeOf(node)} runs over it`);
-  }
-  const left = x.axes.map((_, axis) => axis).filter((axis) => keep || !along.includes(axis));
-  const index = node.op.startsWith("arg");
-  return [
-    {
-      axes: left.map((axis) => (along.includes(axis) ? units.fixed(1, "it has one place") : x.axes[axis]!)),
-      zero: left.map((axis) => !index && !along.includes(axis) && x.zero[axis]!),
-      weight: x.weight,
-    },
-  ];
-};
+const reduction =
+  (missesZero: boolean, index = false): Rule =>
+  ({ units, node, inputs }) => {
+    const x = inputs[0]!;
+    const along = listAttr(node, "axes") ?? [numberAttr(node, "axis", -1)];
+    const keep = node.attrs.keep === true;
+    for (const axis of along) {
+      if (!missesZero || !x.zero[axis]) units.pinAxis(x.axes[axis]!, `${placeOf(node)} runs over it`);
+    }
+    const left = x.axes.map((_, axis) => axis).filter((axis) => keep || !along.includes(axis));
+    return [
+      {
+        axes: left.map((axis) => (along.includes(axis) ? units.fixed(1, "it has one place") : x.axes[axis]!)),
+        zero: left.map((axis) => !index && !along.includes(axis) && x.zero[axis]!),
+        weight: x.weight,
+      },
+    ];
+  };
 
 const softmax: Rule = ({ units, node, inputs }) => {
   const x = inputs[0]!;
@@ -92,26 +94,25 @@ const embedding: Rule = (context) => {
   ];
 };
 
-/** Rules by operation. */
-export const layerRules: Readonly<Record<string, Rule>> = {
+/** By the name that the operations' rows have. */
+export const layerRules = {
   input,
   parameter,
   constant,
-  arange,
-  random_uniform: random,
+  counted: arange,
+  random,
   batch_norm: batchNorm,
-  layer_norm: rowNorm,
-  rms_norm: rowNorm,
-  max_pool2d: pool,
-  avg_pool2d: pool,
-  ...Object.fromEntries(["sum", "mean", "max", "min", "argmax", "argmin"].map((op) => [op, reduction])),
+  row_norm: rowNorm,
+  pool,
+  sum: reduction(true),
+  reduction: reduction(false),
+  index: reduction(false, true),
   softmax,
-  log_softmax: softmax,
-  embedding,
-};
+  table: embedding,
+} satisfies Partial<Record<PruningRule, Rule>>;
 
-/** An operation that is not known: everything that it touches must stay. */
-export const unknown: Rule = (context: Context) => {
+/** Nothing is known of the operation: everything that it touches must stay. */
+export const opaque: Rule = (context: Context) => {
   const reason = `${placeOf(context.node)} is an operation that structured pruning does not see through`;
   for (const { axes } of context.inputs) for (const axis of axes) context.units.pinAxis(axis, reason);
   return fixedResults(context, reason);

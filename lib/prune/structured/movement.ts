@@ -1,6 +1,7 @@
 // Operations that move elements. A reshape cuts its extents into the smallest runs of equal product, such as [C, H, W] → [C·H·W]:
 // where axes are made one, the units of the only free axis stand at whole blocks of the new one; where one is cut apart, one of
 // the parts carries the units (heads, or else the outermost), and what it holds together goes together.
+import type { PruningRule } from "../../native/operations.js";
 import { countOf, type Shape } from "../../tensor/nd-array.js";
 import type { Axis, Units } from "./units.js";
 import { listAttr, numberAttr, placeOf, shapeOf, type Rule, type Value } from "./value.js";
@@ -139,8 +140,8 @@ const pad: Rule = ({ units, node, inputs, shape }) => {
   return [{ axes, zero: x.zero.map((zero) => zero && kept), weight: x.weight }];
 };
 
-/** Rules by operation. */
-export const movementRules: Readonly<Record<string, Rule>> = { reshape, transpose, concat, slice, pad };
+/** By the name that the operations' rows have. */
+export const movementRules = { reshape, transpose, concat, slice, pad } satisfies Partial<Record<PruningRule, Rule>>;
 
 /** Kept places of an axis before a place of the old one: what a slice that starts there starts at afterwards. */
 export function keptBefore(axis: Axis, kept: (unit: number) => boolean, place: number): number {

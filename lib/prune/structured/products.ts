@@ -1,5 +1,6 @@
 // Products: units of the contracted dimension go from both operands at once, those of the others pass through. What a sum runs
 // over may only go where one side is 0 for it, else the smaller model would compute something else than the masked one.
+import type { PruningRule } from "../../native/operations.js";
 import type { Axis, Units } from "./units.js";
 import { numberAttr, placeOf, type Rule, type Value } from "./value.js";
 
@@ -154,10 +155,10 @@ const attention: Rule = (context) => {
   return [{ axes: q.axes, zero: [false, v.zero[1]!, false, false], weight: false }];
 };
 
-/** Rules by operation. */
-export const productRules: Readonly<Record<string, Rule>> = {
-  matmul,
-  conv2d,
+/** By the name that the operations' rows have. */
+export const productRules = {
+  product: matmul,
+  convolution: conv2d,
   attention,
   attention_packed: attentionPacked,
-};
+} satisfies Partial<Record<PruningRule, Rule>>;

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "device/rules/rules.h"
+#include "graph/attributes.h"
 #include "ops/elementwise/checked_name.h"
 #include "ops/sentences.h"
 
@@ -32,7 +33,8 @@ void lower_exact_i32(DeviceContext& context) {
 
 void lower_checked_i32(DeviceContext& context) {
   CheckedI32 checked;
-  checked.n = context.output_type().count(), checked.nonzero = context.attrs().text("rule") == "nonzero";
+  checked.n = context.output_type().count(),
+  checked.nonzero = attributes::checked_i32::of(context.attrs()).rule == "nonzero";
   checked.check.node = context.id();
   const Slot x = context.input(0), y = context.output();
   context.on_bad_data([where = checked_name(context), nonzero = checked.nonzero](const RunRecord& run) {

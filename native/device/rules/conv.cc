@@ -1,5 +1,6 @@
 // Convolution and its gradients, with what is fused into them.
 #include "device/rules/elementwise.h"
+#include "graph/attributes.h"
 #include "ops/conv/conv_geometry.h"
 
 namespace athanor::device {
@@ -17,7 +18,8 @@ void lower_conv2d(DeviceContext& context) {
 
 void lower_conv2d_grad_input(DeviceContext& context) {
   ConvGradInput grad;
-  grad.args.shape = conv_shape(Shape(context.attrs().list("shape")), context.input_type(1).shape, context.attrs());
+  grad.args.shape = conv_shape(Shape(attributes::conv2d_grad_input::of(context.attrs()).shape),
+                               context.input_type(1).shape, context.attrs());
   const auto epilogue = epilogue_of(context);
   const Slot dy = context.input(0), w = context.input(1), dx = context.output();
   context.launch(context.launchers().conv_grad_input, grad, {conv_flops(grad.args.shape), 0},
@@ -30,7 +32,8 @@ void lower_conv2d_grad_input(DeviceContext& context) {
 
 void lower_conv2d_grad_weight(DeviceContext& context) {
   ConvGradWeight grad;
-  grad.args.shape = conv_shape(context.input_type(0).shape, Shape(context.attrs().list("shape")), context.attrs());
+  grad.args.shape = conv_shape(context.input_type(0).shape,
+                               Shape(attributes::conv2d_grad_input::of(context.attrs()).shape), context.attrs());
   const Slot x = context.input(0), dy = context.input(1), dw = context.output();
   context.launch(context.launchers().conv_grad_weight, grad, {conv_flops(grad.args.shape), 0},
                  [=](ConvGradWeight& now, const Addresses& at) {

@@ -1,5 +1,6 @@
 // Assignment to a variable: does nothing once the run has met bad data.
 #include "device/rules/rules.h"
+#include "graph/attributes.h"
 
 namespace athanor::device {
 
@@ -13,7 +14,7 @@ void lower_assign(DeviceContext& context) {
   assign.bytes = variable->type().bytes();
   assign.check.node = context.id();
   const Slot from = context.input(0);
-  const Index number = context.attrs().integer("slot");
+  const Index number = attributes::assign::of(context.attrs()).slot;
   context.launch(context.launchers().assign, assign, {0, 2.0 * static_cast<double>(assign.bytes)},
                  [=](Assign& now, const Addresses& at) {
                    now.to = at.variable(number), now.from = at.at(from), now.check.run = at.run;

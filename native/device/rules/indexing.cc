@@ -1,5 +1,6 @@
 // Reading and adding by index. An index out of range claims the run's record; the sentence is the CPU's.
 #include "device/rules/rules.h"
+#include "graph/attributes.h"
 #include "ops/indexing/indexing_args.h"
 #include "ops/sentences.h"
 
@@ -79,7 +80,7 @@ void lower_one_hot(DeviceContext& context) {
   const Slot at_index = context.input(0), y = context.output();
   OneHot one_hot{};
   one_hot.args.dtype = context.output_type().dtype, one_hot.args.index_dtype = index.dtype;
-  one_hot.args.rows = index.count(), one_hot.args.classes = context.attrs().integer("classes");
+  one_hot.args.rows = index.count(), one_hot.args.classes = attributes::one_hot::of(context.attrs()).classes;
   one_hot.args.on = 1;
   one_hot.check.node = context.id();
   report_indices(context, one_hot.args.classes);

@@ -1,5 +1,6 @@
 // Moving elements: every operation is one strided copy an operand, a pad a fill before it.
 #include "device/rules/rules.h"
+#include "graph/attributes.h"
 #include "ops/movement/movement_copies.h"
 
 namespace athanor::device {
@@ -17,8 +18,8 @@ void launch_copy(DeviceContext& context, const PlacedCopy& placed, Slot x, Slot 
 
 void lower_arange(DeviceContext& context) {
   const Slot y = context.output();
-  const Range range{{nullptr, context.output_type().dtype, context.output_type().count(),
-                     context.attrs().real("start", 0), context.attrs().real("step", 1)}};
+  const auto given = attributes::arange::of(context.attrs());
+  const Range range{{nullptr, context.output_type().dtype, given.n, given.start, given.step}};
   context.launch(context.launchers().range, range, {}, [=](Range& now, const Addresses& at) { now.args.y = at.at(y); });
 }
 

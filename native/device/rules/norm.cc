@@ -1,5 +1,6 @@
 // Norms over rows, and over the batch.
 #include "device/rules/rules.h"
+#include "graph/attributes.h"
 
 namespace athanor::device {
 namespace {
@@ -11,7 +12,8 @@ void lower_norm(DeviceContext& context, NormKind kind) {
   const Shape& shape = context.input_type(0).shape;
   Norm norm;
   norm.args.kind = kind, norm.args.rows = rows_of(shape), norm.args.cols = shape.back();
-  norm.args.eps = static_cast<float>(context.attrs().real("eps", layer ? 1e-5 : 1e-6));
+  norm.args.eps = static_cast<float>(layer ? attributes::layer_norm::of(context.attrs()).eps
+                                           : attributes::rms_norm::of(context.attrs()).eps);
   const Slot x = context.input(0), gamma = context.input(1), beta = context.input(layer ? 2 : 1), y = context.output(0);
   const Slot mean = context.output(layer ? 1 : 0), rstd = context.output(layer ? 2 : 1);
   context.launch(context.launchers().norm, norm, {8.0 * static_cast<double>(shape.count()), 0},
@@ -51,7 +53,7 @@ void lower_batch_norm(DeviceContext& context) {
   const Shape& shape = context.input_type(0).shape;
   BatchNorm norm;
   norm.args.n = shape[0], norm.args.c = shape[1], norm.args.l = shape.count(2);
-  norm.args.eps = static_cast<float>(context.attrs().real("eps", 1e-5));
+  norm.args.eps = static_cast<float>(attributes::batch_norm::of(context.attrs()).eps);
   const Slot x = context.input(0), gamma = context.input(1), beta = context.input(2);
   const Slot y = context.output(0), mean = context.output(1), var = context.output(2), rstd = context.output(3);
   context.launch(context.launchers().batch_norm, norm, {8.0 * static_cast<double>(shape.count()), 0},

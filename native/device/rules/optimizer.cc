@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "device/rules/rules.h"
+#include "graph/attributes.h"
 #include "ops/effects/optimizer_state.h"
 #include "runtime/buffer.h"
 
@@ -97,11 +98,11 @@ OptimStep options_of(const OptimizerState& optimizer) {
 }  // namespace
 
 void lower_optimizer_step(DeviceContext& context) {
-  const auto optimizer =
-      std::dynamic_pointer_cast<OptimizerState>(context.graph.resources()[context.attrs().integer("resource")]);
+  const auto optimizer = std::dynamic_pointer_cast<OptimizerState>(
+      context.graph.resources()[attributes::optimizer_step::of(context.attrs()).resource]);
   check(optimizer != nullptr, Code::internal, [] { return "optimizer_step: its resource is no optimizer"; });
   const int count = static_cast<int>(optimizer->variables().size());
-  const bool guarded = context.attrs().flag("guard");
+  const bool guarded = attributes::optimizer_step::of(context.attrs()).guard;
   check(count + (guarded ? 2 : 1) == context.input_count(), Code::internal,
         [] { return "optimizer_step: one gradient for every parameter"; });
   std::vector<Slot> gradients;

@@ -1,5 +1,6 @@
 // Pooling and its gradients.
 #include "device/rules/elementwise.h"
+#include "graph/attributes.h"
 #include "ops/pool/pool_geometry.h"
 
 namespace athanor::device {
@@ -18,7 +19,7 @@ PoolTaps taps_at(const Addresses& at, Slot slot, bool narrow) {
 void lower_forward(DeviceContext& context, bool max) {
   Pool pool;
   pool.max = max, pool.shape = pool_shape(context.input_type(0).shape, context.attrs());
-  pool.count_padding = context.attrs().flag("count_padding", true);
+  pool.count_padding = attributes::avg_pool2d::of(context.attrs()).count_padding;
   const bool keep = max && context.is_used(1), narrow = pool.shape.taps_fit_u8();
   const Slot x = context.input(0), y = context.output(), taps = context.output(max ? 1 : 0);
   context.launch(context.launchers().pool, pool, {}, [=](Pool& now, const Addresses& at) {
@@ -30,7 +31,7 @@ void lower_forward(DeviceContext& context, bool max) {
 void lower_backward(DeviceContext& context, bool max) {
   PoolGrad grad;
   grad.max = max, grad.shape = pool_shape(context.output_type().shape, context.attrs());
-  grad.count_padding = context.attrs().flag("count_padding", true);
+  grad.count_padding = attributes::avg_pool2d::of(context.attrs()).count_padding;
   const bool narrow = grad.shape.taps_fit_u8();
   const auto epilogue = epilogue_of(context);
   const Slot dy = context.input(0), taps = context.input(max ? 1 : 0), dx = context.output();

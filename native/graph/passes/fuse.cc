@@ -3,6 +3,7 @@
 #include <map>
 #include <set>
 
+#include "graph/attributes.h"
 #include "graph/passes/grouping.h"
 #include "graph/passes/passes.h"
 #include "graph/rewrite.h"
@@ -57,7 +58,7 @@ class BodyBuilder {
     Body::Instruction instruction{node.op, graph_.type(node.output()).dtype};
     instruction.arity = static_cast<int>(node.inputs.size());
     for (int i = 0; i < instruction.arity; ++i) instruction.args[i] = argument(node.inputs[i]);
-    if (node.op == Op::random_uniform) instruction.key = node.attrs.integer("key");
+    if (node.op == Op::random_uniform) instruction.key = attributes::random_uniform::of(node.attrs).key;
     instruction_of_[node.output()] = static_cast<int>(body->instructions.size());
     body->instructions.push_back(instruction);
   }

@@ -142,12 +142,6 @@ bool is_row_friendly(const Shape& operand, const Shape& shape, bool planes) {
 
 }  // namespace
 
-// Whether a segment of the operation's result runs along its last axis, and not along its last two.
-static bool gives_rows(Op op) {
-  return op == Op::matmul || op == Op::sparse_matmul || op == Op::sparse_matmul_grad_input ||
-         op == Op::quantized_matmul;
-}
-
 void find_anchor(const Graph& graph, const Grouping& g, Group& group) {
   const NodeId root = group.members.back();
   const Shape& shape = graph.type(graph.node(root).output()).shape;
@@ -164,7 +158,7 @@ void find_anchor(const Graph& graph, const Grouping& g, Group& group) {
     }
   }
   if (best < 0) return;
-  const bool planes = !gives_rows(graph.node(best).op);
+  const bool planes = !info(graph.node(best).op).is(kRows);
   for (const NodeId member : group.members) {
     for (const ValueId input : graph.node(member).inputs) {
       if (!members.contains(g.producer[input]) && !is_row_friendly(graph.type(input).shape, shape, planes)) return;

@@ -1,6 +1,7 @@
 // Algebra that never changes a result by more than the sign of a zero, and never moves a rounding.
 #include <algorithm>
 
+#include "graph/attributes.h"
 #include "graph/passes/passes.h"
 #include "graph/print.h"
 #include "graph/rewrite.h"
@@ -71,10 +72,10 @@ class Simplifier {
   }
 
   bool chain_transposes(const Node& node) {
-    std::vector<Index> order = node.attrs.list("order");
+    std::vector<Index> order = *attributes::transpose::of(node.attrs).order;
     Expr x = input(node, 0);
     while (producer(x).op == Op::transpose) {
-      const std::vector<Index> inner = producer(x).attrs.list("order");
+      const std::vector<Index> inner = *attributes::transpose::of(producer(x).attrs).order;
       for (Index& axis : order) axis = inner[axis];
       x.id = producer(x).inputs[0];
     }
@@ -89,7 +90,7 @@ class Simplifier {
 
   static bool swaps_last_two(const Node& node) {
     if (node.op != Op::transpose) return false;
-    std::vector<Index> order = node.attrs.list("order");
+    std::vector<Index> order = *attributes::transpose::of(node.attrs).order;
     const std::size_t rank = order.size();
     if (rank < 2) return false;
     std::swap(order[rank - 1], order[rank - 2]);
@@ -101,7 +102,7 @@ class Simplifier {
 
   bool fold_transposes(const Node& node) {
     Expr a = input(node, 0), b = input(node, 1);
-    bool trans_a = node.attrs.flag("trans_a"), trans_b = node.attrs.flag("trans_b");
+    auto [trans_a, trans_b] = attributes::matmul::of(node.attrs);
     bool folded = false;
     const auto fold = [&](Expr& x, bool& transposed) {
       if (!swaps_last_two(producer(x))) return;

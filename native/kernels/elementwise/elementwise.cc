@@ -15,48 +15,6 @@ bool mergeable(const EwArgs& args, int outer, int inner) {
   return true;
 }
 
-bool float_only(EwOp op) {
-  switch (op) {
-    case EwOp::random_uniform:
-    case EwOp::exp:
-    case EwOp::expm1:
-    case EwOp::log:
-    case EwOp::log1p:
-    case EwOp::sqrt:
-    case EwOp::rsqrt:
-    case EwOp::reciprocal:
-    case EwOp::sin:
-    case EwOp::cos:
-    case EwOp::tanh:
-    case EwOp::sigmoid:
-    case EwOp::erf:
-    case EwOp::gelu:
-    case EwOp::gelu_tanh:
-    case EwOp::silu:
-    case EwOp::softplus:
-    case EwOp::tanh_grad:
-    case EwOp::sigmoid_grad:
-    case EwOp::gelu_grad:
-    case EwOp::gelu_tanh_grad:
-    case EwOp::silu_grad: return true;
-    default: return false;
-  }
-}
-
-bool takes_sum(EwOp op) {
-  switch (op) {
-    case EwOp::relu:
-    case EwOp::gelu:
-    case EwOp::gelu_tanh:
-    case EwOp::silu:
-    case EwOp::relu_grad:
-    case EwOp::gelu_grad:
-    case EwOp::gelu_tanh_grad:
-    case EwOp::silu_grad: return true;
-    default: return false;
-  }
-}
-
 // Walks a program with what every register holds: a sum of operands (one for a plain load), or the function of a sum.
 class SumReader {
  public:
@@ -95,7 +53,7 @@ class SumReader {
       }
       default: break;
     }
-    if (!takes_sum(code.op) || a.applied) return false;
+    if (part_of(code.op) != EwPart::sum || a.applied) return false;
     Held result = a;
     if (inputs_of(code.op) == 2) {
       const Held& other = registers_[code.b];
@@ -165,7 +123,8 @@ const char* ew_fault(const EwProgram& program) {
     }
     const bool touches_operand = step.op == EwOp::load || step.op == EwOp::store;
     if (touches_operand && static_cast<int>(step.index) >= program.operands) return "an operand is out of range";
-    if (program.compute == DType::i32 && float_only(step.op)) return "a floating-point instruction in an i32 program";
+    if (program.compute == DType::i32 && types_of(step.op) == EwTypes::floats)
+      return "a floating-point instruction in an i32 program";
     if (step.op == EwOp::store) continue;
     if (step.dst >= kEwMaxRegisters) return "a result register is out of range";
     written |= 1u << step.dst;

@@ -17,23 +17,44 @@
 namespace athanor {
 
 enum class EwOp : std::uint8_t {
-#define EW_OP(name, inputs) name,
+#define EW_OP(name, ...) name,
 #include "kernels/elementwise/elementwise.def"
 #undef EW_OP
 };
 
 constexpr int inputs_of(EwOp op) {
   constexpr int kInputs[] = {
-#define EW_OP(name, inputs) inputs,
+#define EW_OP(name, inputs, ...) inputs,
 #include "kernels/elementwise/elementwise.def"
 #undef EW_OP
   };
   return kInputs[static_cast<int>(op)];
 }
 
+enum class EwTypes : std::uint8_t { all, floats };
+enum class EwPart : std::uint8_t { machine, function, sum };
+
+constexpr EwTypes types_of(EwOp op) {
+  constexpr EwTypes kTypes[] = {
+#define EW_OP(name, inputs, types, part) EwTypes::types,
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
+  };
+  return kTypes[static_cast<int>(op)];
+}
+
+constexpr EwPart part_of(EwOp op) {
+  constexpr EwPart kParts[] = {
+#define EW_OP(name, inputs, types, part) EwPart::part,
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
+  };
+  return kParts[static_cast<int>(op)];
+}
+
 constexpr const char* name_of(EwOp op) {
   constexpr const char* kNames[] = {
-#define EW_OP(name, inputs) #name,
+#define EW_OP(name, ...) #name,
 #include "kernels/elementwise/elementwise.def"
 #undef EW_OP
   };

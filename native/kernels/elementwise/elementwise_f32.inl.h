@@ -6,7 +6,7 @@
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
-// Four vectors in flight: the loop's own instructions would else cost as much as a cheap operation.
+// kUnroll: see F32.
 template <int kUnroll, class F>
 ATHANOR_INLINE void map(float* d, const float* a, Index n, F f) {
   Index i = 0;
@@ -59,82 +59,120 @@ inline void pow_strip(float* d, const float* a, const float* b, Index n) {
 ATHANOR_INLINE Vec truth(Mask m) { return select(m, Vec::broadcast(1.0f), Vec::zero()); }
 ATHANOR_INLINE Mask is_true(Vec x) { return x != Vec::zero(); }
 
-// Everything but sources and sinks. d may be a, b or c.
+// The function of an instruction for a vector. kUnroll vectors are in flight in a strip of its own: the loop's own instructions would
+// else cost as much as a cheap operation; one that is dear fills the processor alone.
+template <EwOp op>
+struct F32 {
+  static_assert(
+      part_of(op) == EwPart::machine,
+      "an instruction of kernels/elementwise/elementwise.def has no f32 function: write its EW_F32 in this file");
+};
+
+#define EW_F32(name, unrolled, inputs, expression)             \
+  template <>                                                  \
+  struct F32<EwOp::name> {                                     \
+    static constexpr int kUnroll = unrolled;                   \
+    static ATHANOR_INLINE Vec of inputs { return expression; } \
+  };
+
+EW_F32(copy, 4, (Vec x), x)
+EW_F32(neg, 4, (Vec x), -x)
+EW_F32(abs, 4, (Vec x), abs(x))
+EW_F32(sign, 1, (Vec x), select((x > Vec::zero()) | (x < Vec::zero()), copysign(Vec::broadcast(1.0f), x), x))
+EW_F32(square, 4, (Vec x), x* x)
+EW_F32(relu, 4, (Vec x), max(Vec::zero(), x))
+EW_F32(logical_not, 1, (Vec x), truth(~is_true(x)))
+EW_F32(exp, 2, (Vec x), exp(x))
+EW_F32(expm1, 1, (Vec x), expm1(x))
+EW_F32(log, 1, (Vec x), log(x))
+EW_F32(log1p, 1, (Vec x), log1p(x))
+EW_F32(sqrt, 1, (Vec x), sqrt(x))
+EW_F32(rsqrt, 1, (Vec x), Vec::broadcast(1.0f) / sqrt(x))
+EW_F32(reciprocal, 1, (Vec x), Vec::broadcast(1.0f) / x)
+EW_F32(sin, 1, (Vec x), sin(x))
+EW_F32(cos, 1, (Vec x), cos(x))
+EW_F32(tanh, 1, (Vec x), tanh(x))
+EW_F32(sigmoid, 1, (Vec x), sigmoid(x))
+EW_F32(erf, 1, (Vec x), erf(x))
+EW_F32(gelu, 2, (Vec x), gelu(x))
+EW_F32(gelu_tanh, 1, (Vec x), gelu_tanh(x))
+EW_F32(silu, 1, (Vec x), silu(x))
+EW_F32(softplus, 1, (Vec x), softplus(x))
+EW_F32(softsign, 1, (Vec x), softsign(x))
+EW_F32(hardswish, 2, (Vec x), hardswish(x))
+EW_F32(mish, 1, (Vec x), mish(x))
+EW_F32(selu, 1, (Vec x), selu(x))
+EW_F32(floor, 1, (Vec x), floor(x))
+EW_F32(ceil, 1, (Vec x), ceil(x))
+EW_F32(trunc, 1, (Vec x), trunc(x))
+EW_F32(round, 1, (Vec x), round_even(x))
+EW_F32(is_finite, 1, (Vec x), truth(abs(x) < Vec::broadcast(__builtin_inff())))
+EW_F32(is_nan, 1, (Vec x), truth(x != x))
+EW_F32(add, 4, (Vec x, Vec y), x + y)
+EW_F32(sub, 4, (Vec x, Vec y), x - y)
+EW_F32(mul, 4, (Vec x, Vec y), x* y)
+EW_F32(div, 1, (Vec x, Vec y), x / y)
+EW_F32(minimum, 1, (Vec x, Vec y), min_nan(x, y))
+EW_F32(maximum, 1, (Vec x, Vec y), max_nan(x, y))
+EW_F32(eq, 1, (Vec x, Vec y), truth(x == y))
+EW_F32(ne, 1, (Vec x, Vec y), truth(x != y))
+EW_F32(lt, 1, (Vec x, Vec y), truth(x < y))
+EW_F32(le, 1, (Vec x, Vec y), truth(x <= y))
+EW_F32(gt, 1, (Vec x, Vec y), truth(x > y))
+EW_F32(ge, 1, (Vec x, Vec y), truth(x >= y))
+EW_F32(logical_and, 1, (Vec x, Vec y), truth(is_true(x) & is_true(y)))
+EW_F32(logical_or, 1, (Vec x, Vec y), truth(is_true(x) | is_true(y)))
+EW_F32(logical_xor, 1, (Vec x, Vec y), truth(is_true(x) ^ is_true(y)))
+EW_F32(relu_grad, 4, (Vec dy, Vec y), select(y <= Vec::zero(), Vec::zero(), dy))
+EW_F32(tanh_grad, 1, (Vec dy, Vec y), dy* fnma(y, y, Vec::broadcast(1.0f)))
+EW_F32(sigmoid_grad, 1, (Vec dy, Vec y), dy * y * (Vec::broadcast(1.0f) - y))
+EW_F32(gelu_grad, 2, (Vec dy, Vec x), gelu_grad(dy, x))
+EW_F32(gelu_tanh_grad, 1, (Vec dy, Vec x), gelu_tanh_grad(dy, x))
+EW_F32(silu_grad, 1, (Vec dy, Vec x), silu_grad(dy, x))
+EW_F32(add_relu, 4, (Vec x, Vec y), max(Vec::zero(), x + y))
+EW_F32(where, 1, (Vec m, Vec x, Vec y), select(is_true(m), x, y))
+EW_F32(fma, 1, (Vec x, Vec y, Vec z), fma(x, y, z))
+
+#undef EW_F32
+
+// Instructions that go over a strip in a way of their own.
+template <>
+struct F32<EwOp::pow> {
+  static void strip(float* d, const EwInputs<float>& in, Index n) { pow_strip(d, in.a, in.b, n); }
+};
+
+template <>
+struct F32<EwOp::mod> {
+  static void strip(float* d, const EwInputs<float>& in, Index n) {
+    for (Index i = 0; i < n; ++i) {
+      const float b = in.b[i], r = __builtin_fmodf(in.a[i], b);
+      d[i] = r != 0.0f && (r < 0.0f) != (b < 0.0f) ? r + b : r;
+    }
+  }
+};
+
+template <EwOp op>
+ATHANOR_INLINE void evaluate_strip(float* d, const EwInputs<float>& in, Index n) {
+  if constexpr (part_of(op) == EwPart::machine) {
+    return;
+  } else if constexpr (requires { &F32<op>::strip; }) {
+    F32<op>::strip(d, in, n);
+  } else if constexpr (inputs_of(op) == 1) {
+    map<F32<op>::kUnroll>(d, in.a, n, [](Vec x) { return F32<op>::of(x); });
+  } else if constexpr (inputs_of(op) == 2) {
+    map<F32<op>::kUnroll>(d, in.a, in.b, n, [](Vec x, Vec y) { return F32<op>::of(x, y); });
+  } else {
+    map(d, in.a, in.b, in.c, n, [](Vec x, Vec y, Vec z) { return F32<op>::of(x, y, z); });
+  }
+}
+
+// Everything but what the interpreter does itself. d may be a, b or c.
 inline void evaluate(EwOp op, float* d, const EwInputs<float>& in, Index n) {
-  const float *a = in.a, *b = in.b, *c = in.c;
-  const Vec zero = Vec::zero(), one = Vec::broadcast(1.0f);
   switch (op) {
-    case EwOp::copy: return map<4>(d, a, n, [](Vec x) { return x; });
-    case EwOp::neg: return map<4>(d, a, n, [](Vec x) { return -x; });
-    case EwOp::abs: return map<4>(d, a, n, [](Vec x) { return abs(x); });
-    case EwOp::sign:
-      return map<1>(d, a, n, [=](Vec x) { return select((x > zero) | (x < zero), copysign(one, x), x); });
-    case EwOp::square: return map<4>(d, a, n, [](Vec x) { return x * x; });
-    case EwOp::relu: return map<4>(d, a, n, [=](Vec x) { return max(zero, x); });
-    case EwOp::logical_not: return map<1>(d, a, n, [](Vec x) { return truth(~is_true(x)); });
-    case EwOp::exp: return map<2>(d, a, n, [](Vec x) { return exp(x); });
-    case EwOp::expm1: return map<1>(d, a, n, [](Vec x) { return expm1(x); });
-    case EwOp::log: return map<1>(d, a, n, [](Vec x) { return log(x); });
-    case EwOp::log1p: return map<1>(d, a, n, [](Vec x) { return log1p(x); });
-    case EwOp::sqrt: return map<1>(d, a, n, [](Vec x) { return sqrt(x); });
-    case EwOp::rsqrt: return map<1>(d, a, n, [=](Vec x) { return one / sqrt(x); });
-    case EwOp::reciprocal: return map<1>(d, a, n, [=](Vec x) { return one / x; });
-    case EwOp::sin: return map<1>(d, a, n, [](Vec x) { return sin(x); });
-    case EwOp::cos: return map<1>(d, a, n, [](Vec x) { return cos(x); });
-    case EwOp::tanh: return map<1>(d, a, n, [](Vec x) { return tanh(x); });
-    case EwOp::sigmoid: return map<1>(d, a, n, [](Vec x) { return sigmoid(x); });
-    case EwOp::erf: return map<1>(d, a, n, [](Vec x) { return erf(x); });
-    case EwOp::gelu: return map<2>(d, a, n, [](Vec x) { return gelu(x); });
-    case EwOp::gelu_tanh: return map<1>(d, a, n, [](Vec x) { return gelu_tanh(x); });
-    case EwOp::silu: return map<1>(d, a, n, [](Vec x) { return silu(x); });
-    case EwOp::softplus: return map<1>(d, a, n, [](Vec x) { return softplus(x); });
-    case EwOp::floor: return map<1>(d, a, n, [](Vec x) { return floor(x); });
-    case EwOp::ceil: return map<1>(d, a, n, [](Vec x) { return ceil(x); });
-    case EwOp::trunc: return map<1>(d, a, n, [](Vec x) { return trunc(x); });
-    case EwOp::round: return map<1>(d, a, n, [](Vec x) { return round_even(x); });
-    case EwOp::is_finite:
-      return map<1>(d, a, n, [](Vec x) { return truth(abs(x) < Vec::broadcast(__builtin_inff())); });
-    case EwOp::is_nan: return map<1>(d, a, n, [](Vec x) { return truth(x != x); });
-
-    case EwOp::add: return map<4>(d, a, b, n, [](Vec x, Vec y) { return x + y; });
-    case EwOp::sub: return map<4>(d, a, b, n, [](Vec x, Vec y) { return x - y; });
-    case EwOp::mul: return map<4>(d, a, b, n, [](Vec x, Vec y) { return x * y; });
-    case EwOp::div: return map<1>(d, a, b, n, [](Vec x, Vec y) { return x / y; });
-    case EwOp::pow: return pow_strip(d, a, b, n);
-    case EwOp::minimum: return map<1>(d, a, b, n, [](Vec x, Vec y) { return min_nan(x, y); });
-    case EwOp::maximum: return map<1>(d, a, b, n, [](Vec x, Vec y) { return max_nan(x, y); });
-    case EwOp::mod:
-      for (Index i = 0; i < n; ++i) {
-        const float r = __builtin_fmodf(a[i], b[i]);
-        d[i] = r != 0.0f && (r < 0.0f) != (b[i] < 0.0f) ? r + b[i] : r;
-      }
-      return;
-    case EwOp::eq: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(x == y); });
-    case EwOp::ne: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(x != y); });
-    case EwOp::lt: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(x < y); });
-    case EwOp::le: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(x <= y); });
-    case EwOp::gt: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(x > y); });
-    case EwOp::ge: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(x >= y); });
-    case EwOp::logical_and: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(is_true(x) & is_true(y)); });
-    case EwOp::logical_or: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(is_true(x) | is_true(y)); });
-    case EwOp::logical_xor: return map<1>(d, a, b, n, [](Vec x, Vec y) { return truth(is_true(x) ^ is_true(y)); });
-
-    case EwOp::relu_grad: return map<4>(d, a, b, n, [=](Vec dy, Vec y) { return select(y <= zero, zero, dy); });
-    case EwOp::tanh_grad: return map<1>(d, a, b, n, [=](Vec dy, Vec y) { return dy * fnma(y, y, one); });
-    case EwOp::sigmoid_grad: return map<1>(d, a, b, n, [=](Vec dy, Vec y) { return dy * y * (one - y); });
-    case EwOp::gelu_grad: return map<2>(d, a, b, n, [](Vec dy, Vec x) { return gelu_grad(dy, x); });
-    case EwOp::gelu_tanh_grad: return map<1>(d, a, b, n, [](Vec dy, Vec x) { return gelu_tanh_grad(dy, x); });
-    case EwOp::silu_grad: return map<1>(d, a, b, n, [](Vec dy, Vec x) { return silu_grad(dy, x); });
-    case EwOp::add_relu: return map<4>(d, a, b, n, [=](Vec x, Vec y) { return max(zero, x + y); });
-
-    case EwOp::where: return map(d, a, b, c, n, [](Vec m, Vec x, Vec y) { return select(is_true(m), x, y); });
-    case EwOp::fma: return map(d, a, b, c, n, [](Vec x, Vec y, Vec z) { return fma(x, y, z); });
-
-    case EwOp::load:
-    case EwOp::store:
-    case EwOp::constant:
-    case EwOp::iota:
-    case EwOp::random_uniform: return;
+#define EW_OP(name, ...) \
+  case EwOp::name: return evaluate_strip<EwOp::name>(d, in, n);
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
   }
 }
 

@@ -2,6 +2,8 @@
 // else. They are for references, indices and masks.
 #include "kernels/elementwise/elementwise_plain.h"
 
+#include <type_traits>
+
 #include "kernels/elementwise/elementwise_machine.inl.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
@@ -23,79 +25,28 @@ inline double sigmoid_f64(double x) {
 }
 inline double normal_cdf_f64(double x) { return 0.5 * (1.0 + __builtin_erf(x * 0.70710678118654752440)); }
 inline double gelu_tanh_inner_f64(double x) { return 1.5957691216057307117 * (x + 0.044715 * x * x * x); }
-
-// False where op is one of those that both types share, below.
-inline bool evaluate_typed(EwOp op, double* d, const EwInputs<double>& in, Index n) {
-#define ATHANOR_CASE(name, expression)                                                           \
-  case EwOp::name:                                                                               \
-    plain_map(d, in, n, [](double x, [[maybe_unused]] double y, double) { return expression; }); \
-    return true;
-  switch (op) {
-    ATHANOR_CASE(exp, __builtin_exp(x))
-    ATHANOR_CASE(expm1, __builtin_expm1(x))
-    ATHANOR_CASE(log, __builtin_log(x))
-    ATHANOR_CASE(log1p, __builtin_log1p(x))
-    ATHANOR_CASE(sqrt, __builtin_sqrt(x))
-    ATHANOR_CASE(rsqrt, 1.0 / __builtin_sqrt(x))
-    ATHANOR_CASE(reciprocal, 1.0 / x)
-    ATHANOR_CASE(sin, __builtin_sin(x))
-    ATHANOR_CASE(cos, __builtin_cos(x))
-    ATHANOR_CASE(tanh, __builtin_tanh(x))
-    ATHANOR_CASE(sigmoid, sigmoid_f64(x))
-    ATHANOR_CASE(erf, __builtin_erf(x))
-    ATHANOR_CASE(gelu, x * normal_cdf_f64(x))
-    ATHANOR_CASE(gelu_tanh, x * sigmoid_f64(gelu_tanh_inner_f64(x)))
-    ATHANOR_CASE(silu, x * sigmoid_f64(x))
-    ATHANOR_CASE(softplus, (x > 0 ? x : x != x ? x : 0.0) + __builtin_log1p(__builtin_exp(-__builtin_fabs(x))))
-    ATHANOR_CASE(floor, __builtin_floor(x))
-    ATHANOR_CASE(ceil, __builtin_ceil(x))
-    ATHANOR_CASE(trunc, __builtin_trunc(x))
-    ATHANOR_CASE(round, __builtin_rint(x))
-    ATHANOR_CASE(is_finite, __builtin_fabs(x) < __builtin_inf() ? 1.0 : 0.0)
-    ATHANOR_CASE(is_nan, x != x ? 1.0 : 0.0)
-    ATHANOR_CASE(sign, x > 0 ? 1.0 : x < 0 ? -1.0 : x)
-    ATHANOR_CASE(neg, -x)
-    ATHANOR_CASE(abs, __builtin_fabs(x))
-    ATHANOR_CASE(square, x * x)
-    ATHANOR_CASE(relu, x < 0 ? 0.0 : x)
-    ATHANOR_CASE(add, x + y)
-    ATHANOR_CASE(sub, x - y)
-    ATHANOR_CASE(mul, x * y)
-    ATHANOR_CASE(div, x / y)
-    ATHANOR_CASE(pow, __builtin_pow(x, y))
-    ATHANOR_CASE(minimum, x != x ? x : x < y ? x : y)
-    ATHANOR_CASE(maximum, x != x ? x : x > y ? x : y)
-    ATHANOR_CASE(tanh_grad, x * (1.0 - y * y))
-    ATHANOR_CASE(sigmoid_grad, x * y * (1.0 - y))
-    ATHANOR_CASE(add_relu, x + y < 0 ? 0.0 : x + y)
-    case EwOp::mod:
-      plain_map(d, in, n, [](double x, double y, double) {
-        const double r = __builtin_fmod(x, y);
-        return r != 0 && (r < 0) != (y < 0) ? r + y : r;
-      });
-      return true;
-    case EwOp::gelu_grad:
-      plain_map(d, in, n, [](double dy, double x, double) {
-        const double density = 0.39894228040143267794 * __builtin_exp(-0.5 * x * x);
-        return dy * (normal_cdf_f64(x) + (density == 0 ? 0.0 : x * density));
-      });
-      return true;
-    case EwOp::gelu_tanh_grad:
-      plain_map(d, in, n, [](double dy, double x, double) {
-        const double s = sigmoid_f64(gelu_tanh_inner_f64(x)), slope = s * sigmoid_f64(-gelu_tanh_inner_f64(x));
-        return dy * (s + (slope == 0 ? 0.0 : x * slope * 1.5957691216057307117 * (1.0 + 3 * 0.044715 * x * x)));
-      });
-      return true;
-    case EwOp::silu_grad:
-      plain_map(d, in, n,
-                [](double dy, double x, double) { return dy * sigmoid_f64(x) * (1.0 + x * sigmoid_f64(-x)); });
-      return true;
-    case EwOp::fma:
-      plain_map(d, in, n, [](double x, double y, double z) { return __builtin_fma(x, y, z); });
-      return true;
-    default: return false;
-  }
-#undef ATHANOR_CASE
+inline double hardswish_f64(double x) {
+  const double ramp = x + 3.0;
+  return x * ((ramp < 0 ? 0.0 : ramp > 6.0 ? 6.0 : ramp) / 6.0);
+}
+inline double mish_f64(double x) {
+  const double e = __builtin_exp(x < 40.0 ? x : 40.0), w = e * (e + 2.0);
+  return x * (w / (w + 2.0));
+}
+inline double selu_f64(double x) {
+  return x > 0 ? 1.0507009873554804934 * x : 1.7580993408473768599 * __builtin_expm1(x);
+}
+inline double modulo_f64(double x, double y) {
+  const double r = __builtin_fmod(x, y);
+  return r != 0 && (r < 0) != (y < 0) ? r + y : r;
+}
+inline double gelu_grad_f64(double dy, double x) {
+  const double density = 0.39894228040143267794 * __builtin_exp(-0.5 * x * x);
+  return dy * (normal_cdf_f64(x) + (density == 0 ? 0.0 : x * density));
+}
+inline double gelu_tanh_grad_f64(double dy, double x) {
+  const double s = sigmoid_f64(gelu_tanh_inner_f64(x)), slope = s * sigmoid_f64(-gelu_tanh_inner_f64(x));
+  return dy * (s + (slope == 0 ? 0.0 : x * slope * 1.5957691216057307117 * (1.0 + 3 * 0.044715 * x * x)));
 }
 
 // Signed arithmetic that wraps is taken unsigned.
@@ -119,66 +70,130 @@ inline std::int32_t power_i32(std::int32_t x, std::int32_t y) {
   return wrapped(result);
 }
 
-inline bool evaluate_typed(EwOp op, std::int32_t* d, const EwInputs<std::int32_t>& in, Index n) {
-#define ATHANOR_CASE(name, expression)                                                                      \
-  case EwOp::name:                                                                                          \
-    plain_map(d, in, n, [](std::int32_t x, [[maybe_unused]] std::int32_t y, std::int32_t) -> std::int32_t { \
-      return expression;                                                                                    \
-    });                                                                                                     \
-    return true;
-  switch (op) {
-    case EwOp::floor:
-    case EwOp::ceil:
-    case EwOp::trunc: ATHANOR_CASE(round, x)
-    case EwOp::is_finite: plain_map(d, in, n, [](std::int32_t, std::int32_t, std::int32_t) { return 1; }); return true;
-    case EwOp::is_nan:
-      plain_map(d, in, n, [](std::int32_t, std::int32_t, std::int32_t) { return 0; });
-      return true;
-      ATHANOR_CASE(sign, (x > 0) - (x < 0))
-      ATHANOR_CASE(neg, wrapped(0u - word(x)))
-      ATHANOR_CASE(abs, wrapped(x < 0 ? 0u - word(x) : word(x)))
-      ATHANOR_CASE(square, wrapped(word(x) * word(x)))
-      ATHANOR_CASE(relu, x < 0 ? 0 : x)
-      ATHANOR_CASE(add, wrapped(word(x) + word(y)))
-      ATHANOR_CASE(sub, wrapped(word(x) - word(y)))
-      ATHANOR_CASE(mul, wrapped(word(x) * word(y)))
-      ATHANOR_CASE(div, divide_i32(x, y))
-      ATHANOR_CASE(pow, power_i32(x, y))
-      ATHANOR_CASE(mod, modulo_i32(x, y))
-      ATHANOR_CASE(minimum, x < y ? x : y)
-      ATHANOR_CASE(maximum, x > y ? x : y)
-      ATHANOR_CASE(add_relu, wrapped(word(x) + word(y)) < 0 ? 0 : wrapped(word(x) + word(y)))
-    case EwOp::fma:
-      plain_map(d, in, n,
-                [](std::int32_t x, std::int32_t y, std::int32_t z) { return wrapped(word(x) * word(y) + word(z)); });
-      return true;
-    default: return false;
-  }
-#undef ATHANOR_CASE
+// The function of an instruction for one element.
+template <EwOp op, class T>
+struct Plain {
+  static_assert(part_of(op) == EwPart::machine,
+                "an instruction of kernels/elementwise/elementwise.def has no f64 or no i32 function: write its EW_F64 "
+                "and EW_I32, "
+                "or its EW_BOTH, in "
+                "this file");
+};
+
+#define EW_PLAIN(name, type, expression)                                            \
+  template <>                                                                       \
+  struct Plain<EwOp::name, type> {                                                  \
+    using T = type;                                                                 \
+    static T of([[maybe_unused]] T x, [[maybe_unused]] T y, [[maybe_unused]] T z) { \
+      return static_cast<T>(expression);                                            \
+    }                                                                               \
+  };
+#define EW_F64(name, expression) EW_PLAIN(name, double, expression)
+#define EW_I32(name, expression) EW_PLAIN(name, std::int32_t, expression)
+#define EW_BOTH(name, expression) EW_F64(name, expression) EW_I32(name, expression)
+
+EW_BOTH(copy, x)
+EW_BOTH(logical_not, x == 0)
+EW_BOTH(eq, x == y)
+EW_BOTH(ne, x != y)
+EW_BOTH(lt, x < y)
+EW_BOTH(le, x <= y)
+EW_BOTH(gt, x > y)
+EW_BOTH(ge, x >= y)
+EW_BOTH(logical_and, x != 0 && y != 0)
+EW_BOTH(logical_or, x != 0 || y != 0)
+EW_BOTH(logical_xor, (x != 0) != (y != 0))
+EW_BOTH(relu_grad, y <= 0 ? T{0} : x)
+EW_BOTH(where, x != 0 ? y : z)
+
+EW_F64(exp, __builtin_exp(x))
+EW_F64(expm1, __builtin_expm1(x))
+EW_F64(log, __builtin_log(x))
+EW_F64(log1p, __builtin_log1p(x))
+EW_F64(sqrt, __builtin_sqrt(x))
+EW_F64(rsqrt, 1.0 / __builtin_sqrt(x))
+EW_F64(reciprocal, 1.0 / x)
+EW_F64(sin, __builtin_sin(x))
+EW_F64(cos, __builtin_cos(x))
+EW_F64(tanh, __builtin_tanh(x))
+EW_F64(sigmoid, sigmoid_f64(x))
+EW_F64(erf, __builtin_erf(x))
+EW_F64(gelu, x* normal_cdf_f64(x))
+EW_F64(gelu_tanh, x* sigmoid_f64(gelu_tanh_inner_f64(x)))
+EW_F64(silu, x* sigmoid_f64(x))
+EW_F64(softplus, (x > 0 ? x : x != x ? x : 0.0) + __builtin_log1p(__builtin_exp(-__builtin_fabs(x))))
+EW_F64(softsign, x / (1.0 + __builtin_fabs(x)))
+EW_F64(hardswish, hardswish_f64(x))
+EW_F64(mish, mish_f64(x))
+EW_F64(selu, selu_f64(x))
+EW_F64(floor, __builtin_floor(x))
+EW_F64(ceil, __builtin_ceil(x))
+EW_F64(trunc, __builtin_trunc(x))
+EW_F64(round, __builtin_rint(x))
+EW_F64(is_finite, __builtin_fabs(x) < __builtin_inf() ? 1.0 : 0.0)
+EW_F64(is_nan, x != x ? 1.0 : 0.0)
+EW_F64(sign, x > 0 ? 1.0 : x < 0 ? -1.0 : x)
+EW_F64(neg, -x)
+EW_F64(abs, __builtin_fabs(x))
+EW_F64(square, x* x)
+EW_F64(relu, x < 0 ? 0.0 : x)
+EW_F64(add, x + y)
+EW_F64(sub, x - y)
+EW_F64(mul, x* y)
+EW_F64(div, x / y)
+EW_F64(pow, __builtin_pow(x, y))
+EW_F64(minimum, x != x ? x : x < y ? x : y)
+EW_F64(maximum, x != x ? x : x > y ? x : y)
+EW_F64(tanh_grad, x * (1.0 - y * y))
+EW_F64(sigmoid_grad, x * y * (1.0 - y))
+EW_F64(add_relu, x + y < 0 ? 0.0 : x + y)
+EW_F64(mod, modulo_f64(x, y))
+EW_F64(gelu_grad, gelu_grad_f64(x, y))
+EW_F64(gelu_tanh_grad, gelu_tanh_grad_f64(x, y))
+EW_F64(silu_grad, x* sigmoid_f64(y) * (1.0 + y * sigmoid_f64(-y)))
+EW_F64(fma, __builtin_fma(x, y, z))
+
+EW_I32(floor, x)
+EW_I32(ceil, x)
+EW_I32(trunc, x)
+EW_I32(round, x)
+EW_I32(sign, (x > 0) - (x < 0))
+EW_I32(neg, wrapped(0u - word(x)))
+EW_I32(abs, wrapped(x < 0 ? 0u - word(x) : word(x)))
+EW_I32(square, wrapped(word(x) * word(x)))
+EW_I32(relu, x < 0 ? 0 : x)
+EW_I32(add, wrapped(word(x) + word(y)))
+EW_I32(sub, wrapped(word(x) - word(y)))
+EW_I32(mul, wrapped(word(x) * word(y)))
+EW_I32(div, divide_i32(x, y))
+EW_I32(pow, power_i32(x, y))
+EW_I32(mod, modulo_i32(x, y))
+EW_I32(minimum, x < y ? x : y)
+EW_I32(maximum, x > y ? x : y)
+EW_I32(add_relu, wrapped(word(x) + word(y)) < 0 ? 0 : wrapped(word(x) + word(y)))
+EW_I32(is_finite, 1)
+EW_I32(is_nan, 0)
+EW_I32(fma, wrapped(word(x) * word(y) + word(z)))
+
+#undef EW_BOTH
+#undef EW_I32
+#undef EW_F64
+#undef EW_PLAIN
+
+template <EwOp op, class T>
+ATHANOR_INLINE void evaluate_strip(T* d, const EwInputs<T>& in, Index n) {
+  if constexpr (part_of(op) != EwPart::machine && (std::is_same_v<T, double> || types_of(op) == EwTypes::all))
+    plain_map(d, in, n, [](T x, T y, T z) { return Plain<op, T>::of(x, y, z); });
 }
 
 template <class T>
 void evaluate(EwOp op, T* d, const EwInputs<T>& in, Index n) {
-  if (evaluate_typed(op, d, in, n)) return;
-#define ATHANOR_CASE(name, expression) \
-  case EwOp::name: return plain_map(d, in, n, [](T x, [[maybe_unused]] T y, T) { return static_cast<T>(expression); });
   switch (op) {
-    ATHANOR_CASE(copy, x)
-    ATHANOR_CASE(logical_not, x == 0)
-    ATHANOR_CASE(eq, x == y)
-    ATHANOR_CASE(ne, x != y)
-    ATHANOR_CASE(lt, x < y)
-    ATHANOR_CASE(le, x <= y)
-    ATHANOR_CASE(gt, x > y)
-    ATHANOR_CASE(ge, x >= y)
-    ATHANOR_CASE(logical_and, x != 0 && y != 0)
-    ATHANOR_CASE(logical_or, x != 0 || y != 0)
-    ATHANOR_CASE(logical_xor, (x != 0) != (y != 0))
-    ATHANOR_CASE(relu_grad, y <= 0 ? T{0} : x)
-    case EwOp::where: return plain_map(d, in, n, [](T m, T x, T y) { return m != 0 ? x : y; });
-    default: return;
+#define EW_OP(name, ...) \
+  case EwOp::name: return evaluate_strip<EwOp::name>(d, in, n);
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
   }
-#undef ATHANOR_CASE
 }
 
 }  // namespace

@@ -45,6 +45,18 @@ ATHANOR_INLINE void sum_row(const SumRow& row, Index n, F f) {
   if (i < n) sum_block<1>(row, i, f, n - i);
 }
 
+// A sum alone is copied.
+template <EwOp op>
+ATHANOR_INLINE void apply_to_sum(const SumRow& row, Index n) {
+  if constexpr (part_of(op) == EwPart::sum || op == EwOp::copy) {
+    constexpr int kVectors = F32<op>::kUnroll < 2 ? 2 : F32<op>::kUnroll;
+    sum_row<kVectors>(row, n, [](Vec x, [[maybe_unused]] Vec other) {
+      if constexpr (inputs_of(op) == 2) return F32<op>::of(x, other);
+      if constexpr (inputs_of(op) == 1) return F32<op>::of(x);
+    });
+  }
+}
+
 void run_sum(const EwSum& sum, void* const* pointers, std::uint32_t scalars, Index n) {
   SumRow row{};
   row.terms = sum.terms;
@@ -58,17 +70,11 @@ void run_sum(const EwSum& sum, void* const* pointers, std::uint32_t scalars, Ind
   }
   row.sum = sum.sum >= 0 ? static_cast<float*>(pointers[sum.sum]) : nullptr;
   row.result = static_cast<float*>(pointers[sum.result]);
-  const Vec zero = Vec::zero();
   switch (sum.function) {
-    case EwOp::relu: return sum_row<4>(row, n, [=](Vec x, Vec) { return max(zero, x); });
-    case EwOp::relu_grad: return sum_row<4>(row, n, [=](Vec x, Vec y) { return select(y <= zero, zero, x); });
-    case EwOp::gelu: return sum_row<2>(row, n, [](Vec x, Vec) { return gelu(x); });
-    case EwOp::gelu_tanh: return sum_row<2>(row, n, [](Vec x, Vec) { return gelu_tanh(x); });
-    case EwOp::silu: return sum_row<2>(row, n, [](Vec x, Vec) { return silu(x); });
-    case EwOp::gelu_grad: return sum_row<2>(row, n, [](Vec dy, Vec x) { return gelu_grad(dy, x); });
-    case EwOp::gelu_tanh_grad: return sum_row<2>(row, n, [](Vec dy, Vec x) { return gelu_tanh_grad(dy, x); });
-    case EwOp::silu_grad: return sum_row<2>(row, n, [](Vec dy, Vec x) { return silu_grad(dy, x); });
-    default: return sum_row<4>(row, n, [](Vec x, Vec) { return x; });
+#define EW_OP(name, ...) \
+  case EwOp::name: return apply_to_sum<EwOp::name>(row, n);
+#include "kernels/elementwise/elementwise.def"
+#undef EW_OP
   }
 }
 

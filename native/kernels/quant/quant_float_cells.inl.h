@@ -18,7 +18,7 @@ constexpr bool is_nibble(Cells cells) { return cells == Cells::s4 || cells == Ce
 constexpr bool has_zeros(Cells cells) { return cells == Cells::u4 || cells == Cells::u8; }
 
 inline quant::Layout float_layout(const quant::Weights& w) {
-  return {kQuantColumns, w.bits() == 8 ? 1 : kFloatStep / 2, kFloatStep, true, false, true};
+  return {kQuantColumns, w.bits() > 4 ? 1 : kFloatStep / 2, kFloatStep, true, false, true};
 }
 
 // of.operator()<cells>() for those of w.

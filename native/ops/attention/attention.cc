@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/attention/attention_operands.h"
@@ -15,14 +16,16 @@ AttentionShape attention_shape(const Shape& q, const Shape& k, const Attrs& attr
   AttentionShape shape;
   shape.batch = q[0], shape.heads = q[1], shape.queries = q[2], shape.depth = q[3];
   shape.kv_heads = k[1], shape.keys = k[2];
-  shape.scale = static_cast<float>(attrs.real("scale", 1.0 / std::sqrt(static_cast<double>(std::max<Index>(1, q[3])))));
-  shape.causal = attrs.flag("causal");
-  shape.causal_offset = attrs.integer("causal_offset", 0);
+  const auto at = attributes::attention::of(attrs);
+  shape.scale = static_cast<float>(at.scale.value_or(1.0 / std::sqrt(static_cast<double>(std::max<Index>(1, q[3])))));
+  shape.causal = at.causal;
+  shape.causal_offset = at.causal_offset;
   return shape;
 }
 
 PackedAttention packed_attention(const Shape& qkv, const Attrs& attrs) {
-  const Index heads = attrs.integer("heads"), kv_heads = attrs.integer("kv_heads", heads);
+  const auto at = attributes::attention_packed::of(attrs);
+  const Index heads = at.heads, kv_heads = at.kv_heads.value_or(heads);
   const Index depth = qkv[2] / (heads + 2 * kv_heads);
   return {attention_shape({qkv[0], heads, qkv[1], depth}, {qkv[0], kv_heads, qkv[1], depth}, attrs), qkv[2]};
 }
@@ -37,7 +40,7 @@ void check_heads(const char* name, Index heads, Index kv_heads) {
 }
 
 void check_operands(const InferContext& context) {
-  const bool masked = context.attrs.flag("mask");
+  const bool masked = attributes::attention::of(context.attrs).mask;
   check(context.inputs.size() >= (masked ? 4U : 3U), Code::argument,
         [&] { return "attention: takes q, k and v" + std::string(masked ? " and a mask" : ""); });
   const Type &q = context.inputs[0], &k = context.inputs[1], &v = context.inputs[2];
@@ -66,7 +69,7 @@ void check_operands(const InferContext& context) {
   }
 }
 
-std::size_t operand_count(const Attrs& attrs) { return attrs.flag("mask") ? 4 : 3; }
+std::size_t operand_count(const Attrs& attrs) { return attributes::attention::of(attrs).mask ? 4 : 3; }
 
 Type lse_of(const Type& q) { return {DType::f32, Shape{q.shape[0], q.shape[1], q.shape[2]}}; }
 
@@ -104,8 +107,9 @@ void infer_grad(InferContext& context) {
 
 // 1 where a query may look at a key, [Tq, Tk].
 Expr causal_keep(Graph& graph, Index queries, Index keys, Index offset) {
-  const Expr row{&graph, graph.apply(Op::arange, {}, {{"n", queries}, {"start", static_cast<double>(offset)}})};
-  const Expr column{&graph, graph.apply(Op::arange, {}, {{"n", keys}})};
+  const Expr row{&graph,
+                 graph.apply(Op::arange, {}, attributes::arange{.n = queries, .start = static_cast<double>(offset)})};
+  const Expr column{&graph, graph.apply(Op::arange, {}, attributes::arange{.n = keys})};
   return cast(apply(Op::le, {column, reshape(row, {queries, 1})}), DType::f32);
 }
 
@@ -126,13 +130,13 @@ Expr unfused_attention(Expr q, Expr k, Expr v, Expr mask, const Attrs& attrs) {
     also(cast(mask, DType::f32));
   }
   if (keep) logits = logits + (1.0 - keep) * kUnseen;
-  Expr p = apply(Op::softmax, {logits}, {{"axis", Index{3}}});
+  Expr p = apply(Op::softmax, {logits}, attributes::softmax{.axis = 3});
   if (keep) p = p * keep;  // a row that sees nothing gives zeros
   return reshape(matmul(reshape(p, {s.batch, s.kv_heads, rows, s.keys}), v), q.shape());
 }
 
 void vjp_grad(VjpContext& context) {
-  const bool masked = context.attrs().flag("mask");
+  const bool masked = attributes::attention::of(context.attrs()).mask;
   const Expr mask = masked ? context.input(3) : Expr{};
   differentiate_unfused(context, {0, 1, 2}, masked ? 6 : 5, [&](std::span<const Expr> in) {
     return unfused_attention(in[0], in[1], in[2], mask, context.attrs());
@@ -141,8 +145,8 @@ void vjp_grad(VjpContext& context) {
 
 void infer_packed(InferContext& context) {
   const Type& qkv = context.inputs[0];
-  const Index heads = context.attrs.integer("heads"), kv_heads = context.attrs.integer("kv_heads", heads);
-  check(heads >= 1, Code::argument, [&] { return "attention: needs one head or more, got " + std::to_string(heads); });
+  const auto at = attributes::attention_packed::of(context.attrs);
+  const Index heads = at.heads, kv_heads = at.kv_heads.value_or(heads);
   check_heads("attention", heads, kv_heads);
   check(qkv.dtype == DType::f32 && qkv.shape.rank() == 3 && qkv.shape[2] % (heads + 2 * kv_heads) == 0, Code::shape,
         [&] {
@@ -171,14 +175,14 @@ void infer_packed_grad(InferContext& context) {
 }
 
 void vjp_packed_grad(VjpContext& context) {
-  const Index heads = context.attrs().integer("heads"), kv_heads = context.attrs().integer("kv_heads", heads);
+  const auto at = attributes::attention_packed::of(context.attrs());
+  const Index heads = at.heads, kv_heads = at.kv_heads.value_or(heads);
   differentiate_unfused(context, {0}, 3, [&](std::span<const Expr> in) {
     const Shape& shape = in[0].shape();
     const Index batch = shape[0], length = shape[1], depth = shape[2] / (heads + 2 * kv_heads);
     const auto part = [&](Index first, Index count) {
       const std::vector<Index> start{0, 0, first * depth}, stop{batch, length, (first + count) * depth};
-      const Expr cut =
-          apply(Op::slice, {in[0]}, {{"start", start}, {"stop", stop}, {"step", std::vector<Index>{1, 1, 1}}});
+      const Expr cut = apply(Op::slice, {in[0]}, attributes::slice{start, stop, {}});
       return transpose(reshape(cut, {batch, length, count, depth}), {0, 2, 1, 3});
     };
     const Expr y =

@@ -1,6 +1,7 @@
 // An attention node as kernels take it: where q, k, v, mask and results lie, whichever of its two forms it has. `forward` and `backward`
 // fill in the addresses of a run: anything with at<T>(slot).
 #pragma once
+#include "graph/attributes.h"
 #include "graph/lowering.h"
 #include "kernels/attention/attention.h"
 
@@ -17,7 +18,8 @@ PackedAttention packed_attention(const Shape& qkv, const Attrs& attrs);
 
 class AttentionOperands {
  public:
-  AttentionOperands(const NodeContext& context, bool packed) : packed_(packed), masked_(context.attrs().flag("mask")) {
+  AttentionOperands(const NodeContext& context, bool packed)
+      : packed_(packed), masked_(attributes::attention::of(context.attrs()).mask) {
     for (int i = 0; i < context.input_count(); ++i) inputs_.push_back(context.input(i));
     for (int i = 0; i < context.node.output_count; ++i) outputs_.push_back(context.output(i));
     if (packed) {

@@ -1,6 +1,7 @@
 // Communication between ranks as nodes of the graph. A node of this kind begins work and does not wait for it; it stands as early
 // as its operands permit (graph/passes/place.cc) and in the same order on every rank.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "ops/comm/gradient_exchange.h"
 
@@ -10,24 +11,19 @@ namespace {
 // Operands: the gradients of one bucket, f32; with weight "operand" then the number, f32 [], that they are weighted by. Weight
 // "share": by the part of the batch that the shard is; "one": as they are.
 void infer_bucket(InferContext& context) {
-  const std::string weight = context.attrs.text("weight");
-  check(weight == "operand" || weight == "share" || weight == "one", Code::internal,
-        [&] { return "gradient_bucket: unknown weight \"" + weight + "\""; });
   for (const Type& input : context.inputs) {
     check(input.dtype == DType::f32, Code::dtype,
           [&] { return std::string("gradient_bucket: takes f32, got ") + name_of(input.dtype); });
   }
-  context.attrs.integer("resource");
-  context.attrs.integer("bucket");
 }
 
 void lower_bucket(LowerContext& context) {
-  const auto exchange =
-      std::dynamic_pointer_cast<GradientExchange>(context.graph.resources()[context.attrs().integer("resource")]);
+  const auto at = attributes::gradient_bucket::of(context.attrs());
+  const auto exchange = std::dynamic_pointer_cast<GradientExchange>(context.graph.resources()[at.resource]);
   check(exchange != nullptr, Code::internal,
         [] { return "gradient_bucket: its resource is no exchange of gradients"; });
-  const int bucket = static_cast<int>(context.attrs().integer("bucket"));
-  const std::string weight = context.attrs().text("weight");
+  const int bucket = static_cast<int>(at.bucket);
+  const std::string weight = at.weight;
   const std::size_t tensors = exchange->buckets()[static_cast<std::size_t>(bucket)].elements.size();
   std::vector<Slot> slots;
   double elements = 0;

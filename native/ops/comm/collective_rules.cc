@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 #include "comm/reduction.h"
+#include "graph/attributes.h"
 #include "graph/vjp.h"
 #include "ops/comm/rank_group.h"
 #include "ops/dtype_attr.h"
@@ -232,7 +233,7 @@ void infer_receive(InferContext& context) {
     check(extent >= 0, Code::argument, [&] { return "receive: a shape has no " + to_string(shape); });
   }
   set_scratch(context, 0);
-  context.outputs.push_back({dtype_attr(context, DType::f32), shape});
+  context.outputs.push_back({parse_dtype(context.name, attributes::receive::of(context.attrs).dtype), shape});
 }
 
 void vjp_receive(VjpContext& context) {

@@ -1,6 +1,7 @@
 // conv2d: x [N, C, H, W], w [O, C / groups, KH, KW] → y [N, O, OH, OW], and its gradients as operations of their own.
 // Attributes: ops/conv/conv_geometry.h.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
 #include "ops/conv/conv_geometry.h"
@@ -91,7 +92,8 @@ void lower_conv(LowerContext& context) {
 
 void lower_grad_input(LowerContext& context) {
   ConvBackwardDataArgs args;
-  args.shape = conv_shape(Shape(context.attrs().list("shape")), context.input_type(1).shape, context.attrs());
+  args.shape = conv_shape(Shape(attributes::conv2d_grad_input::of(context.attrs()).shape), context.input_type(1).shape,
+                          context.attrs());
   const std::shared_ptr<Epilogue> epilogue = Epilogue::of(context, 2, args.shape.c_in);
   args.epilogue = epilogue ? Epilogue::call : nullptr;
   args.epilogue_self = epilogue.get();
@@ -108,7 +110,8 @@ void lower_grad_input(LowerContext& context) {
 
 void lower_grad_weight(LowerContext& context) {
   ConvBackwardWeightsArgs args;
-  args.shape = conv_shape(context.input_type(0).shape, Shape(context.attrs().list("shape")), context.attrs());
+  args.shape = conv_shape(context.input_type(0).shape, Shape(attributes::conv2d_grad_input::of(context.attrs()).shape),
+                          context.attrs());
   const Slot x = context.input(0), dy = context.input(1), dw = context.output();
   const Slot workspace = context.workspace(context.kernels.conv.backward_weights_workspace(args, context.workers));
   const auto kernel = context.kernels.conv.backward_weights;

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 
 namespace athanor {
 namespace {
@@ -21,15 +22,14 @@ void check_list(const char* name, const Attrs& attrs, const char* attr, std::siz
 }  // namespace
 
 ConvShape conv_shape(const Shape& x, const Shape& w, const Attrs& attrs) {
-  const auto stride = attrs.list("stride", {1, 1}), padding = attrs.list("padding", {0, 0, 0, 0});
-  const auto dilation = attrs.list("dilation", {1, 1});
+  const auto [stride, padding, dilation, groups] = attributes::conv2d::of(attrs);
   ConvShape shape;
   shape.n = x[0], shape.c_in = x[1], shape.h = x[2], shape.w = x[3];
   shape.c_out = w[0], shape.kh = w[2], shape.kw = w[3];
   shape.stride_h = stride[0], shape.stride_w = stride[1];
   shape.pad_top = padding[0], shape.pad_bottom = padding[1], shape.pad_left = padding[2], shape.pad_right = padding[3];
   shape.dilation_h = dilation[0], shape.dilation_w = dilation[1];
-  shape.groups = attrs.integer("groups", 1);
+  shape.groups = groups;
   return shape;
 }
 
@@ -45,7 +45,7 @@ void check_conv(const char* name, const Type& x, const Type& w, const Attrs& att
   check_list(name, attrs, "stride", 2, 1);
   check_list(name, attrs, "dilation", 2, 1);
   check_list(name, attrs, "padding", 4, 0);
-  const Index groups = attrs.integer("groups", 1);
+  const Index groups = attributes::conv2d::of(attrs).groups;
   check(groups >= 1 && x.shape[1] % groups == 0 && w.shape[0] % groups == 0, Code::shape, [&] {
     return std::string(name) + ": groups must divide the channels, got " + std::to_string(groups) + " groups for " +
            std::to_string(x.shape[1]) + " input and " + std::to_string(w.shape[0]) + " output channels";
@@ -72,13 +72,7 @@ Type conv_output(const Type& x, const Type& w, const Attrs& attrs) {
   return {DType::f32, Shape{shape.n, shape.c_out, shape.out_h(), shape.out_w()}};
 }
 
-Attrs conv_geometry(const Attrs& attrs) {
-  Attrs kept;
-  for (const auto& [name, value] : attrs.entries()) {
-    if (name == "stride" || name == "padding" || name == "dilation" || name == "groups") kept.set(name, value);
-  }
-  return kept;
-}
+Attrs conv_geometry(const Attrs& attrs) { return attributes::conv2d::of(attrs); }
 
 Attrs conv_geometry(const Attrs& attrs, const Shape& shape) {
   Attrs kept = conv_geometry(attrs);

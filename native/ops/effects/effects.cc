@@ -5,13 +5,14 @@
 #include <limits>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "ops/effects/optimizer_state.h"
 
 namespace athanor {
 namespace {
 
-void infer_assign(InferContext& context) { context.attrs.integer("slot"); }
+void infer_assign(InferContext&) {}
 
 void lower_assign(LowerContext& context) {
   const std::shared_ptr<Variable> variable = context.graph.variable_of(context.node);
@@ -62,11 +63,11 @@ struct StepState {
 
 void lower_step(LowerContext& context) {
   auto state = std::make_shared<StepState>();
-  state->optimizer =
-      std::dynamic_pointer_cast<OptimizerState>(context.graph.resources()[context.attrs().integer("resource")]);
+  state->optimizer = std::dynamic_pointer_cast<OptimizerState>(
+      context.graph.resources()[attributes::optimizer_step::of(context.attrs()).resource]);
   check(state->optimizer != nullptr, Code::internal, [] { return "optimizer_step: its resource is no optimizer"; });
   const auto& variables = state->optimizer->variables();
-  const bool guarded = context.attrs().flag("guard");
+  const bool guarded = attributes::optimizer_step::of(context.attrs()).guard;
   check(static_cast<int>(variables.size()) + (guarded ? 2 : 1) == context.input_count(), Code::internal,
         [] { return "optimizer_step: one gradient for every parameter"; });
   double elements = 0;

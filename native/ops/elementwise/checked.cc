@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "ops/elementwise/checked_name.h"
 #include "ops/sentences.h"
@@ -52,16 +53,13 @@ void infer_checked(InferContext& context) {
   const Type& x = context.inputs[0];
   check(x.dtype == DType::i32, Code::dtype,
         [&] { return std::string("checked_i32: takes i32, got ") + name_of(x.dtype); });
-  const std::string rule = context.attrs.text("rule");
-  check(rule == "nonzero" || rule == "nonnegative", Code::argument,
-        [&] { return "checked_i32: the rule must be nonzero or nonnegative, got \"" + rule + "\""; });
   context.outputs.push_back(x);
 }
 
 void lower_checked(LowerContext& context) {
   const Slot x = context.input(0), y = context.output();
   const Index count = context.output_type().count();
-  const bool nonzero = context.attrs().text("rule") == "nonzero";
+  const bool nonzero = attributes::checked_i32::of(context.attrs()).rule == "nonzero";
   const std::string where = checked_name(context);
   context.emit({static_cast<double>(count), 0}, [=](Execution& run) {
     const std::int32_t* from = run.at<const std::int32_t>(x);

@@ -2,12 +2,13 @@
 #pragma once
 #include <string>
 
+#include "graph/attributes.h"
 #include "graph/lowering.h"
 
 namespace athanor {
 
 inline std::string checked_name(const NodeContext& context) {
-  return context.attrs().has("name") ? context.attrs().text("name") : context.where();
+  return attributes::exact_i32::of(context.attrs()).name.value_or(context.where());
 }
 
 }  // namespace athanor

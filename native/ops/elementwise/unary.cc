@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "graph/attributes.h"
 #include "ops/dtype_attr.h"
 #include "ops/elementwise/elementwise_rule.h"
 
@@ -22,13 +23,30 @@ Expr d_reciprocal(Expr, Expr y) { return -square(y); }
 Expr d_sin(Expr x, Expr) { return cos(x); }
 Expr d_cos(Expr x, Expr) { return -sin(x); }
 Expr d_softplus(Expr x, Expr) { return sigmoid(x); }
+Expr d_softsign(Expr x, Expr) { return square(reciprocal(apply(Op::abs, {x}) + 1.0)); }
+// 0 up to -3 and 1 from 3 on, as PyTorch.
+Expr d_hardswish(Expr x, Expr) {
+  const Expr inner = where(compare(Op::le, x, -3.0), zeros_like(x), x * (1.0 / 3.0) + 0.5);
+  return where(compare(Op::lt, x, 3.0), inner, zeros_like(x) + 1.0);
+}
+// tanh s + x (1 - tanh² s) sigmoid(x), s = softplus(x)
+Expr d_mish(Expr x, Expr) {
+  const Expr t = tanh(apply(Op::softplus, {x}));
+  return t + x * (1.0 - square(t)) * sigmoid(x);
+}
+Expr d_selu(Expr x, Expr) {
+  constexpr double kScale = 1.0507009873554804934, kAlpha = 1.6732632423543772848;
+  const Expr below = exp(apply(Op::minimum, {x, scalar(x, 0.0)})) * (kScale * kAlpha);
+  return where(compare(Op::gt, x, 0.0), zeros_like(x) + kScale, below);
+}
 Expr d_erf(Expr x, Expr) { return exp(-square(x)) * kTwoOverSqrtPi; }
 
 void vjp_neg(VjpContext& context) { context.set(0, -context.dy()); }
 void vjp_zero(VjpContext& context) { context.set(0, zeros_like(context.input(0))); }
 
 void infer_cast(InferContext& context) {
-  context.outputs.push_back({parse_dtype(context.name, context.attrs.text("dtype")), context.inputs[0].shape});
+  context.outputs.push_back(
+      {parse_dtype(context.name, attributes::cast::of(context.attrs).dtype), context.inputs[0].shape});
 }
 
 void vjp_cast(VjpContext& context) {
@@ -37,7 +55,7 @@ void vjp_cast(VjpContext& context) {
 
 void infer_broadcast_to(InferContext& context) {
   const Type& x = context.inputs[0];
-  const Shape shape(context.attrs.list("shape"));
+  const Shape shape(attributes::broadcast_to::of(context.attrs).shape);
   check(x.shape.rank() <= shape.rank() && broadcast(context.name, x.shape, shape) == shape, Code::shape,
         [&] { return "broadcast_to: " + to_string(x.shape) + " does not broadcast to " + to_string(shape); });
   context.outputs.push_back({x.dtype, shape});
@@ -67,6 +85,10 @@ const OpRule rule_gelu{infer_unary<Domain::real>, vjp_fused<Op::gelu_grad, false
 const OpRule rule_gelu_tanh{infer_unary<Domain::real>, vjp_fused<Op::gelu_tanh_grad, false>, nullptr, EwOp::gelu_tanh};
 const OpRule rule_silu{infer_unary<Domain::real>, vjp_fused<Op::silu_grad, false>, nullptr, EwOp::silu};
 const OpRule rule_softplus{infer_unary<Domain::real>, vjp_unary<d_softplus>, nullptr, EwOp::softplus};
+const OpRule rule_softsign{infer_unary<Domain::real>, vjp_unary<d_softsign>, nullptr, EwOp::softsign};
+const OpRule rule_hardswish{infer_unary<Domain::real>, vjp_unary<d_hardswish>, nullptr, EwOp::hardswish};
+const OpRule rule_mish{infer_unary<Domain::real>, vjp_unary<d_mish>, nullptr, EwOp::mish};
+const OpRule rule_selu{infer_unary<Domain::real>, vjp_unary<d_selu>, nullptr, EwOp::selu};
 const OpRule rule_erf{infer_unary<Domain::real>, vjp_unary<d_erf>, nullptr, EwOp::erf};
 const OpRule rule_floor{infer_unary<Domain::number>, vjp_zero, nullptr, EwOp::floor};
 const OpRule rule_ceil{infer_unary<Domain::number>, vjp_zero, nullptr, EwOp::ceil};

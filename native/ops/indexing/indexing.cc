@@ -1,5 +1,6 @@
 // Reading and adding by index: embedding rows, gather and scatter_add along an axis, one-hot.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/dtype_attr.h"
@@ -37,7 +38,8 @@ void infer_embedding(InferContext& context) {
 }
 
 void vjp_embedding(VjpContext& context) {
-  context.set(0, apply(Op::embedding_grad, {context.dy(), context.input(1)}, {{"rows", context.input(0).shape()[0]}}));
+  context.set(0, apply(Op::embedding_grad, {context.dy(), context.input(1)},
+                       attributes::embedding_grad{.rows = context.input(0).shape()[0]}));
 }
 
 void lower_embedding(LowerContext& context) {
@@ -59,14 +61,14 @@ void infer_embedding_grad(InferContext& context) {
   check_index(context.name, index);
   check(dy.dtype == DType::f32 || dy.dtype == DType::f64, Code::dtype,
         [&] { return std::string("embedding_grad: takes f32 or f64, got ") + name_of(dy.dtype); });
-  bool fits = dy.shape.rank() == index.shape.rank() + 1 && context.attrs.integer("rows") >= 0;
+  bool fits = dy.shape.rank() == index.shape.rank() + 1;
   for (int axis = 0; fits && axis < index.shape.rank(); ++axis) fits = dy.shape[axis] == index.shape[axis];
   check(fits, Code::shape, [&] {
     return "embedding_grad: takes dy like the index with one axis more and 0 or more rows, got " + to_string(dy) +
            ", " + to_string(index) + " and " + to_string(context.attrs);
   });
-  context.outputs.push_back(
-      {context.inputs[0].dtype, Shape{context.attrs.integer("rows"), context.inputs[0].shape.back()}});
+  context.outputs.push_back({context.inputs[0].dtype, Shape{attributes::embedding_grad::of(context.attrs).rows,
+                                                            context.inputs[0].shape.back()}});
 }
 
 // The gradient is linear in dy, and its adjoint is the embedding of the gradient's gradient.
@@ -91,7 +93,7 @@ void lower_embedding_grad(LowerContext& context) {
 void infer_gather(InferContext& context) {
   const Type &x = context.inputs[0], &index = context.inputs[1];
   check_index(context.name, index);
-  const int axis = normalize_axis(context.name, context.attrs.integer("axis"), x.shape.rank());
+  const int axis = normalize_axis(context.name, attributes::gather::of(context.attrs).axis, x.shape.rank());
   context.attrs.set("axis", Index{axis});
   bool ok = x.shape.rank() == index.shape.rank();
   for (int other = 0; ok && other < x.shape.rank(); ++other) ok = other == axis || index.shape[other] <= x.shape[other];
@@ -104,7 +106,7 @@ void infer_gather(InferContext& context) {
 
 void vjp_gather(VjpContext& context) {
   context.set(0, apply(Op::scatter_add, {zeros_like(context.input(0)), context.input(1), context.dy()},
-                       {{"axis", context.attrs().integer("axis")}}));
+                       attributes::scatter_add{.axis = attributes::gather::of(context.attrs()).axis}));
 }
 
 }  // namespace
@@ -115,7 +117,7 @@ kernels::Gather gather_args(const NodeContext& context) {
   args.index_dtype = index.dtype;
   args.element_size = size_of(x.dtype);
   args.rank = x.shape.rank();
-  args.axis = static_cast<int>(context.attrs().integer("axis"));
+  args.axis = static_cast<int>(attributes::gather::of(context.attrs()).axis);
   args.limit = x.shape[args.axis];
   const auto strides = x.shape.strides();
   std::copy(index.shape.begin(), index.shape.end(), args.shape);
@@ -141,7 +143,7 @@ void lower_gather(LowerContext& context) {
 void infer_scatter_add(InferContext& context) {
   const Type &y = context.inputs[0], &index = context.inputs[1], &x = context.inputs[2];
   check_index(context.name, index);
-  const int axis = normalize_axis(context.name, context.attrs.integer("axis"), y.shape.rank());
+  const int axis = normalize_axis(context.name, attributes::scatter_add::of(context.attrs).axis, y.shape.rank());
   context.attrs.set("axis", Index{axis});
   const bool types = x.dtype == y.dtype && (y.dtype == DType::f32 || y.dtype == DType::f64 || y.dtype == DType::i32);
   bool ok = types && x.shape == index.shape && y.shape.rank() == index.shape.rank();
@@ -156,7 +158,8 @@ void infer_scatter_add(InferContext& context) {
 void vjp_scatter_add(VjpContext& context) {
   context.set(0, context.dy());
   if (context.wants(2)) {
-    context.set(2, apply(Op::gather, {context.dy(), context.input(1)}, {{"axis", context.attrs().integer("axis")}}));
+    context.set(2, apply(Op::gather, {context.dy(), context.input(1)},
+                         attributes::gather{.axis = attributes::scatter_add::of(context.attrs()).axis}));
   }
 }
 
@@ -168,7 +171,7 @@ kernels::ScatterAdd scatter_add_args(const NodeContext& context) {
   args.dtype = y.dtype;
   args.index_dtype = index.dtype;
   args.rank = y.shape.rank();
-  args.axis = static_cast<int>(context.attrs().integer("axis"));
+  args.axis = static_cast<int>(attributes::gather::of(context.attrs()).axis);
   args.limit = y.shape[args.axis];
   const auto strides = y.shape.strides();
   std::copy(index.shape.begin(), index.shape.end(), args.shape);
@@ -203,19 +206,17 @@ void lower_scatter_add(LowerContext& context) {
 // index […] → […, classes]
 void infer_one_hot(InferContext& context) {
   check_index(context.name, context.inputs[0]);
-  const Index classes = context.attrs.integer("classes");
-  check(classes >= 1, Code::argument,
-        [&] { return "one_hot: needs one class or more, got " + std::to_string(classes); });
+  const Index classes = attributes::one_hot::of(context.attrs).classes;
   Shape shape = context.inputs[0].shape;
   shape.push_back(classes);
-  const DType dtype = dtype_attr(context, DType::f32);
+  const DType dtype = parse_dtype(context.name, attributes::one_hot::of(context.attrs).dtype);
   check(dtype != DType::bf16, Code::dtype, [] { return "one_hot: makes no bf16; make f32 and cast it after"; });
   context.outputs.push_back({dtype, shape});
 }
 
 void lower_one_hot(LowerContext& context) {
   const DType index_dtype = context.input_type(0).dtype, dtype = context.output_type().dtype;
-  const Index rows = context.input_type(0).count(), classes = context.attrs().integer("classes");
+  const Index rows = context.input_type(0).count(), classes = attributes::one_hot::of(context.attrs()).classes;
   const Slot at = context.input(0), y = context.output();
   const auto kernel = context.kernels.movement.one_hot;
   const std::string where = context.where();

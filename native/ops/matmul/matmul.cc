@@ -1,6 +1,7 @@
 // y[…, M, N] = a[…, M, K] · b[…, K, N], leading dimensions broadcast; trans_a and trans_b read an operand as its transpose.
 // A body (bias, activation, residual, gradient mask) is applied to rows of y while they are in cache.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
 #include "ops/matmul/matmul_geometry.h"
@@ -9,7 +10,7 @@ namespace athanor {
 namespace {
 
 MatmulSizes sizes_of(const Type& a, const Type& b, const Attrs& attrs) {
-  const bool trans_a = attrs.flag("trans_a"), trans_b = attrs.flag("trans_b");
+  const auto [trans_a, trans_b] = attributes::matmul::of(attrs);
   const int ra = a.shape.rank(), rb = b.shape.rank();
   return {a.shape[ra - (trans_a ? 1 : 2)], b.shape[rb - (trans_b ? 2 : 1)], a.shape[ra - (trans_a ? 2 : 1)]};
 }
@@ -31,7 +32,7 @@ void infer(InferContext& context) {
            name_of(b.dtype) + "; cast them first";
   });
   const MatmulSizes sizes = sizes_of(a, b, context.attrs);
-  const Index other = b.shape[b.shape.rank() - (context.attrs.flag("trans_b") ? 1 : 2)];
+  const Index other = b.shape[b.shape.rank() - (attributes::matmul::of(context.attrs).trans_b ? 1 : 2)];
   check(sizes.k == other, Code::shape, [&] {
     const bool helps = sizes.n == sizes.k;
     return "matmul: inner dimensions must match, got a " + to_string(a.shape) + " and b " + to_string(b.shape) + " (" +
@@ -44,7 +45,7 @@ void infer(InferContext& context) {
 }
 
 void vjp(VjpContext& context) {
-  const bool ta = context.attrs().flag("trans_a"), tb = context.attrs().flag("trans_b");
+  const auto [ta, tb] = attributes::matmul::of(context.attrs());
   const Expr a = context.input(0), b = context.input(1), dy = context.dy();
   if (context.wants(0)) context.set(0, sum_to(ta ? matmul(b, dy, tb, true) : matmul(dy, b, false, !tb), a.shape()));
   if (!context.wants(1)) return;
@@ -113,7 +114,7 @@ void set_batches(GemmF64Args& args, const MatmulBatching& batching) {
 
 MatmulGeometry matmul_geometry(const NodeContext& context) {
   const Type &a = context.input_type(0), &b = context.input_type(1);
-  const bool ta = context.attrs().flag("trans_a"), tb = context.attrs().flag("trans_b");
+  const auto [ta, tb] = attributes::matmul::of(context.attrs());
   MatmulGeometry g{sizes_of(a, b, context.attrs()), {}, 0, 0, 0, 0};
   auto& [m, n, k] = g.sizes;
   const Shape out = context.output_type().shape;

@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/movement/movement_copies.h"
@@ -12,7 +13,7 @@ namespace {
 
 void infer_reshape(InferContext& context) {
   const Type& x = context.inputs[0];
-  Shape shape(context.attrs.list("shape"));
+  Shape shape(attributes::reshape::of(context.attrs).shape);
   int open = -1;
   Index known = 1;
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -27,7 +28,7 @@ void infer_reshape(InferContext& context) {
   if (open >= 0 && known > 0 && x.count() % known == 0) shape[open] = x.count() / known;
   check((open < 0 || shape[open] >= 0) && shape.count() == x.count(), Code::shape, [&] {
     return "reshape: " + to_string(x.shape) + " has " + std::to_string(x.count()) + " elements, they do not fit " +
-           to_string(Shape(context.attrs.list("shape")));
+           to_string(Shape(attributes::reshape::of(context.attrs).shape));
   });
   context.attrs.set("shape", shape.to_vector());
   context.outputs.push_back({x.dtype, shape});
@@ -37,8 +38,9 @@ void vjp_reshape(VjpContext& context) { context.set(0, reshape(context.dy(), con
 
 void infer_transpose(InferContext& context) {
   const Type& x = context.inputs[0];
-  std::vector<Index> order = context.attrs.list("order", {});
-  if (!context.attrs.has("order")) {
+  const auto given = attributes::transpose::of(context.attrs).order;
+  std::vector<Index> order = given.value_or(std::vector<Index>{});
+  if (!given) {
     for (int axis = x.shape.rank() - 1; axis >= 0; --axis) order.push_back(axis);
   }
   std::vector<bool> seen(x.shape.rank(), false);
@@ -52,14 +54,14 @@ void infer_transpose(InferContext& context) {
   }
   check(ok, Code::argument, [&] {
     return "transpose: the order must name each of the " + std::to_string(x.shape.rank()) + " axes of " +
-           to_string(x.shape) + " once, got " + to_string(Shape(context.attrs.list("order")));
+           to_string(x.shape) + " once, got " + to_string(Shape(*given));
   });
   context.attrs.set("order", std::move(order));
   context.outputs.push_back({x.dtype, shape});
 }
 
 void vjp_transpose(VjpContext& context) {
-  const std::vector<Index> order = context.attrs().list("order");
+  const std::vector<Index> order = *attributes::transpose::of(context.attrs()).order;
   std::vector<Index> inverse(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) inverse[order[i]] = static_cast<Index>(i);
   context.set(0, transpose(context.dy(), std::move(inverse)));
@@ -83,7 +85,7 @@ void lower_transpose(LowerContext& context) {
 void infer_concat(InferContext& context) {
   check(!context.inputs.empty(), Code::argument, [] { return "concat: takes one tensor or more, got none"; });
   Type result = context.inputs[0];
-  const int axis = normalize_axis("concat", context.attrs.integer("axis", 0), result.shape.rank());
+  const int axis = normalize_axis("concat", attributes::concat::of(context.attrs).axis, result.shape.rank());
   context.attrs.set("axis", Index{axis});
   for (std::size_t i = 1; i < context.inputs.size(); ++i) {
     const Type& next = context.inputs[i];
@@ -102,11 +104,11 @@ void infer_concat(InferContext& context) {
 
 Expr slice(Expr x, std::vector<Index> start, std::vector<Index> stop) {
   std::vector<Index> step(start.size(), 1);
-  return apply(Op::slice, {x}, {{"start", std::move(start)}, {"stop", std::move(stop)}, {"step", std::move(step)}});
+  return apply(Op::slice, {x}, attributes::slice{std::move(start), std::move(stop), std::move(step)});
 }
 
 void vjp_concat(VjpContext& context) {
-  const int axis = static_cast<int>(context.attrs().integer("axis"));
+  const int axis = static_cast<int>(attributes::concat::of(context.attrs()).axis);
   Index at = 0;
   for (int i = 0; i < context.input_count(); ++i) {
     const Shape& shape = context.input(i).shape();
@@ -128,8 +130,8 @@ void lower_concat(LowerContext& context) {
 // a negative step walks backwards, with a stop of -extent - 1 (or less) for "through the first element".
 void infer_slice(InferContext& context) {
   const Type& x = context.inputs[0];
-  std::vector<Index> start = context.attrs.list("start"), stop = context.attrs.list("stop");
-  std::vector<Index> step = context.attrs.list("step", std::vector<Index>(start.size(), 1));
+  auto [start, stop, given] = attributes::slice::of(context.attrs);
+  std::vector<Index> step = given.value_or(std::vector<Index>(start.size(), 1));
   const std::size_t rank = static_cast<std::size_t>(x.shape.rank());
   check(start.size() == rank && stop.size() == rank && step.size() == rank, Code::argument, [&] {
     return "slice: start, stop and step take one number for each of the " + std::to_string(rank) + " axes of " +
@@ -164,14 +166,15 @@ void infer_slice(InferContext& context) {
 void vjp_slice(VjpContext& context) {
   const Shape& x = context.input(0).shape();
   const Shape& y = context.dy().shape();
-  const std::vector<Index> start = context.attrs().list("start"), step = context.attrs().list("step");
+  const auto at = attributes::slice::of(context.attrs());
+  const std::vector<Index>&start = at.start, &step = *at.step;
   std::vector<Index> low(x.rank()), high(x.rank());
   for (int axis = 0; axis < x.rank(); ++axis) {
     const Index covered = y[axis] == 0 ? 0 : (y[axis] - 1) * std::abs(step[axis]) + 1;
     low[axis] = y[axis] == 0 ? 0 : step[axis] > 0 ? start[axis] : start[axis] - covered + 1;
     high[axis] = x[axis] - low[axis] - covered;
   }
-  context.set(0, apply(Op::pad, {context.dy()}, {{"low", low}, {"high", high}, {"step", step}, {"value", 0.0}}));
+  context.set(0, apply(Op::pad, {context.dy()}, attributes::pad{low, high, step, 0.0}));
 }
 
 void lower_slice(LowerContext& context) { emit_copy(context, slice_copy(context), context.input(0), context.output()); }
@@ -181,8 +184,8 @@ void lower_slice(LowerContext& context) { emit_copy(context, slice_copy(context)
 void infer_pad(InferContext& context) {
   const Type& x = context.inputs[0];
   const std::size_t rank = static_cast<std::size_t>(x.shape.rank());
-  const std::vector<Index> low = context.attrs.list("low"), high = context.attrs.list("high");
-  const std::vector<Index> step = context.attrs.list("step", std::vector<Index>(rank, 1));
+  const auto [low, high, given, value] = attributes::pad::of(context.attrs);
+  const std::vector<Index> step = given.value_or(std::vector<Index>(rank, 1));
   const auto negative = [](Index n) { return n < 0; };
   check(low.size() == rank && high.size() == rank && step.size() == rank &&
             std::none_of(low.begin(), low.end(), negative) && std::none_of(high.begin(), high.end(), negative),
@@ -196,13 +199,14 @@ void infer_pad(InferContext& context) {
     shape.push_back(low[axis] + (n == 0 ? 0 : (n - 1) * std::abs(step[axis]) + 1) + high[axis]);
   }
   context.attrs.set("step", step);
-  context.attrs.set("value", context.attrs.real("value", 0));
+  context.attrs.set("value", value);
   context.outputs.push_back({x.dtype, shape});
 }
 
 void vjp_pad(VjpContext& context) {
   const Shape& x = context.input(0).shape();
-  const std::vector<Index> low = context.attrs().list("low"), step = context.attrs().list("step");
+  const auto at = attributes::pad::of(context.attrs());
+  const std::vector<Index>&low = at.low, &step = *at.step;
   std::vector<Index> start(x.rank()), stop(x.rank());
   for (int axis = 0; axis < x.rank(); ++axis) {
     const Index covered = x[axis] == 0 ? 0 : (x[axis] - 1) * std::abs(step[axis]) + 1;
@@ -211,7 +215,7 @@ void vjp_pad(VjpContext& context) {
     stop[axis] = forward ? low[axis] + covered : low[axis] - 1;
     if (stop[axis] < 0) stop[axis] = -context.dy().shape()[axis] - 1;
   }
-  context.set(0, apply(Op::slice, {context.dy()}, {{"start", start}, {"stop", stop}, {"step", step}}));
+  context.set(0, apply(Op::slice, {context.dy()}, attributes::slice{start, stop, step}));
 }
 
 void lower_pad(LowerContext& context) {

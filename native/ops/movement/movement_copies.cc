@@ -1,4 +1,5 @@
 #include "ops/movement/movement_copies.h"
+#include "graph/attributes.h"
 
 #include <algorithm>
 
@@ -18,7 +19,7 @@ kernels::StridedCopy copy_of(const Shape& shape, DType dtype) {
 PlacedCopy transpose_copy(const NodeContext& context) {
   const Type& y = context.output_type();
   const auto x_strides = context.input_type(0).shape.strides(), y_strides = y.shape.strides();
-  const std::vector<Index> order = context.attrs().list("order");
+  const std::vector<Index> order = *attributes::transpose::of(context.attrs()).order;
   kernels::StridedCopy copy = copy_of(y.shape, y.dtype);
   for (int axis = 0; axis < copy.rank; ++axis) {
     copy.x_stride[axis] = x_strides[order[axis]];
@@ -28,7 +29,7 @@ PlacedCopy transpose_copy(const NodeContext& context) {
 }
 
 std::vector<PlacedCopy> concat_copies(const NodeContext& context) {
-  const int axis = static_cast<int>(context.attrs().integer("axis"));
+  const int axis = static_cast<int>(attributes::concat::of(context.attrs()).axis);
   const auto y_strides = context.output_type().shape.strides();
   std::vector<PlacedCopy> copies;
   Index at = 0;
@@ -47,7 +48,8 @@ std::vector<PlacedCopy> concat_copies(const NodeContext& context) {
 PlacedCopy slice_copy(const NodeContext& context) {
   const Type& y = context.output_type();
   const auto x_strides = context.input_type(0).shape.strides(), y_strides = y.shape.strides();
-  const std::vector<Index> start = context.attrs().list("start"), step = context.attrs().list("step");
+  const auto at = attributes::slice::of(context.attrs());
+  const std::vector<Index>&start = at.start, &step = *at.step;
   kernels::StridedCopy copy = copy_of(y.shape, y.dtype);
   Index offset = 0;
   for (int axis = 0; axis < copy.rank; ++axis) {
@@ -60,13 +62,14 @@ PlacedCopy slice_copy(const NodeContext& context) {
 
 std::vector<std::byte> pad_value(const NodeContext& context) {
   Graph graph;
-  const ValueId id = graph.scalar(context.attrs().real("value"), context.output_type().dtype);
+  const ValueId id = graph.scalar(attributes::pad::of(context.attrs()).value, context.output_type().dtype);
   return graph.constant_of(graph.producer(id)).bytes;
 }
 
 PlacedCopy pad_copy(const NodeContext& context) {
   const Type &x = context.input_type(0), &y = context.output_type();
-  const std::vector<Index> low = context.attrs().list("low"), step = context.attrs().list("step");
+  const auto at = attributes::pad::of(context.attrs());
+  const std::vector<Index>&low = at.low, &step = *at.step;
   const auto x_strides = x.shape.strides(), y_strides = y.shape.strides();
   kernels::StridedCopy copy = copy_of(x.shape, x.dtype);
   Index offset = 0;

@@ -1,5 +1,6 @@
 // Layer norm and RMS norm over the last axis, batch norm over all axes but the second; with their gradients.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/require.h"
@@ -70,14 +71,14 @@ Expr standardized(Expr x, const std::vector<Index>& axes, double eps) {
 
 // The bias adds nothing to second gradients.
 void vjp_layer_grad(VjpContext& context) {
-  const double eps = context.attrs().real("eps", 1e-5);
+  const double eps = attributes::layer_norm::of(context.attrs()).eps;
   differentiate_unfused(context, {0, 1}, 4, [&](std::span<const Expr> in) {
     return standardized(in[0], {in[0].shape().rank() - 1}, eps) * in[1];
   });
 }
 
 void vjp_rms_grad(VjpContext& context) {
-  const double eps = context.attrs().real("eps", 1e-6);
+  const double eps = attributes::rms_norm::of(context.attrs()).eps;
   differentiate_unfused(context, {0, 1}, 3, [&](std::span<const Expr> in) {
     const Index last = in[0].shape().rank() - 1;
     return in[0] * apply(Op::rsqrt, {mean(square(in[0]), {last}, true) + eps}) * in[1];
@@ -85,7 +86,7 @@ void vjp_rms_grad(VjpContext& context) {
 }
 
 void vjp_batch_grad(VjpContext& context) {
-  const double eps = context.attrs().real("eps", 1e-5);
+  const double eps = attributes::layer_norm::of(context.attrs()).eps;
   differentiate_unfused(context, {0, 1}, 4, [&](std::span<const Expr> in) {
     std::vector<Index> axes{0};
     Shape channels{in[0].shape()[1]};
@@ -125,7 +126,8 @@ void lower_norm(LowerContext& context) {
   constexpr bool layer = kind == NormKind::layer;
   const Shape& shape = context.input_type(0).shape;
   const Index rows = rows_of(shape), cols = shape.back();
-  const float eps = static_cast<float>(context.attrs().real("eps", layer ? 1e-5 : 1e-6));
+  const float eps = static_cast<float>(layer ? attributes::layer_norm::of(context.attrs()).eps
+                                             : attributes::rms_norm::of(context.attrs()).eps);
   const Slot x = context.input(0), gamma = context.input(1), beta = context.input(layer ? 2 : 1), y = context.output(0);
   const Slot mean = context.output(layer ? 1 : 0), rstd = context.output(layer ? 2 : 1);
   const auto kernel = context.kernels.norm.forward;
@@ -205,7 +207,7 @@ void lower_batch(LowerContext& context) {
   const Shape& shape = context.input_type(0).shape;
   BatchNormArgs args;
   args.n = shape[0], args.c = shape[1], args.l = shape.count(2);
-  args.eps = static_cast<float>(context.attrs().real("eps", 1e-5));
+  args.eps = static_cast<float>(attributes::layer_norm::of(context.attrs()).eps);
   const Slot workspace = context.workspace(context.kernels.norm.batch_forward_workspace(args));
   const Slot x = context.input(0), gamma = context.input(1), beta = context.input(2);
   const Slot y = context.output(0), mean = context.output(1), var = context.output(2), rstd = context.output(3);

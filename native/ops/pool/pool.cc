@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
 #include "ops/pool/pool_geometry.h"
@@ -10,8 +11,8 @@
 
 namespace athanor {
 PoolShape pool_shape(const Shape& x, const Attrs& attrs) {
-  const auto kernel = attrs.list("kernel"), stride = attrs.list("stride", kernel);
-  const auto padding = attrs.list("padding", {0, 0, 0, 0}), dilation = attrs.list("dilation", {1, 1});
+  const auto [kernel, given, padding, dilation] = attributes::max_pool2d::of(attrs);
+  const auto stride = given.value_or(kernel);
   PoolShape shape;
   shape.n = x[0], shape.c = x[1], shape.h = x[2], shape.w = x[3];
   shape.kh = kernel[0], shape.kw = kernel[1];
@@ -154,7 +155,7 @@ void lower_max_grad(LowerContext& context) {
 
 void lower_average(LowerContext& context) {
   const PoolShape shape = pool_shape(context.input_type(0).shape, context.attrs());
-  const bool count = context.attrs().flag("count_padding", true);
+  const bool count = attributes::avg_pool2d::of(context.attrs()).count_padding;
   const Slot x = context.input(0), y = context.output();
   const auto kernel = context.kernels.pool.average;
   context.emit({}, [=](Execution& run) {
@@ -167,7 +168,7 @@ void lower_average(LowerContext& context) {
 
 void lower_average_grad(LowerContext& context) {
   const PoolShape shape = pool_shape(context.output_type().shape, context.attrs());
-  const bool count = context.attrs().flag("count_padding", true);
+  const bool count = attributes::avg_pool2d::of(context.attrs()).count_padding;
   const Slot dy = context.input(0), dx = context.output();
   const auto kernel = context.kernels.pool.average_backward;
   context.emit({}, [=](Execution& run) {

@@ -1,8 +1,8 @@
 // Products with a quantized weight W [N, K]. The operands that follow x, in this order; those in brackets are there where the
 // attribute of that name is true:
-//   q u8, scale f32 or bf16 [N, G] or [1, 1], (zero u8 [N, G] or [1, 1]), (table f32 [C]), (bitmap u8 [N, ceil(K / 8)]), (act f32 [2])
+//   q u8, scale f32 or bf16 (u8 for formats of e8m0) [N, G] or [1, 1], (zero u8 [N, G] or [1, 1]), (table f32 [C]), (bitmap u8 [N, ceil(K / 8)]), (act f32 [2])
 // in the layouts of formats/weights.h, for a convolution with N = O and K = C / groups * KH * KW. Attributes:
-//   format       int8 int4 int2 (two's complement), uint8 uint4 uint2 (affine: with zero), codebook8 codebook4 codebook2 (with table)
+//   format       a row of formats/formats.def, which says what of them there is
 //   inner        K                       group  k that share a scale, so G = ceil(K / group); K for one scale a row
 //   activations  "float" (default): x is used as it is, the weights are scale * value in f32
 //                "dynamic": every row of x (image of a convolution) is rounded to integers in [-127, 127] of the step max |x| / 127
@@ -10,9 +10,11 @@
 //   layout       "auto" (default), or with float activations "panels" or "dense" instead of the choice of quant/choice.h
 // The integers, the order of the scales and what NaN and infinity do are in kernels/quant/quant.h; a codebook's integers in formats/weights.h.
 //   quantized_matmul(x f32 […, K], …) → f32 […, N] = x · Wᵀ
+//   dequantize(the weight alone) → f32 [N, K]
 //   quantized_conv2d(x f32 [N, C, H, W], …; window [KH, KW], stride, padding, dilation, groups as conv2d) → f32 [N, O, OH, OW]
-// Neither has a gradient: fake quantization has, and equals the integer kernels in the integers.
+// None has a gradient: fake quantization has, and equals the integer kernels in the integers.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "ops/quant/quantized_weight.h"
 #include "quant/choice.h"
@@ -22,8 +24,7 @@ namespace {
 
 void infer(InferContext& context) {
   check(!context.inputs.empty(), Code::argument, [&] { return std::string(context.name) + ": takes x and a weight"; });
-  quant::check_float_layout(context.name, context.attrs.text("layout", "auto"));
-  const Index n = check_quant_weight(context), inner = context.attrs.integer("inner");
+  const Index n = check_quant_weight(context), inner = attributes::quantized_matmul::of(context.attrs).inner;
   const Type& x = context.inputs[0];
   check(x.dtype == DType::f32 && x.shape.rank() >= 1 && x.shape.back() == inner, Code::shape, [&] {
     return std::string(context.name) + ": x must be f32 […, " + std::to_string(inner) + "] for a weight of " +
@@ -32,6 +33,22 @@ void infer(InferContext& context) {
   Type y = x;
   y.shape[y.shape.rank() - 1] = n;
   context.outputs.push_back(y);
+}
+
+// The values of the weight alone.
+void infer_values(InferContext& context) {
+  const Index n = check_quant_weight(context, 0);
+  context.outputs.push_back({DType::f32, Shape{n, attributes::dequantize::of(context.attrs).inner}});
+}
+
+void lower_values(LowerContext& context) {
+  const QuantWeight weight(context, 0);
+  const Slot y = context.output();
+  context.emit({static_cast<double>(context.output_type().count()), 0}, [=](Execution& run) {
+    const quant::Weights now = weight.bind(run);
+    weight.require_consistent(now);
+    dequantize_rows(now, run.at<float>(y), run.parallel);
+  });
 }
 
 double products(Index m, const quant::Weights& w) {
@@ -117,7 +134,7 @@ void lower(LowerContext& context) {
   const Index m = x.count(0, x.rank() - 1);
   if (activations_of("quantized_matmul", context.attrs()) != Activations::f32)
     lower_integers(context, weight, m);
-  else if (quant::takes_panels(weight.sizes(), m, context.attrs().text("layout", "auto")))
+  else if (quant::takes_panels(weight.sizes(), m, attributes::quantized_matmul::of(context.attrs()).layout))
     lower_float(context, weight, m);
   else
     lower_dense(context, weight, m);
@@ -126,5 +143,6 @@ void lower(LowerContext& context) {
 }  // namespace
 
 const OpRule rule_quantized_matmul{infer, nullptr, lower};
+const OpRule rule_dequantize{infer_values, nullptr, lower_values};
 
 }  // namespace athanor

@@ -2,6 +2,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "ops/conv/conv_geometry.h"
 #include "ops/quant/quantized_weight.h"
@@ -11,8 +12,9 @@ namespace {
 
 // The weight as conv2d's: [O, C / groups, KH, KW].
 Type dense_weight(const Type& x, Index rows, const Attrs& attrs) {
-  const auto window = attrs.list("window");
-  return {DType::f32, Shape{rows, x.shape[1] / attrs.integer("groups", 1), window[0], window[1]}};
+  const auto at = attributes::quantized_conv2d::of(attrs);
+  const auto& window = at.window;
+  return {DType::f32, Shape{rows, x.shape[1] / at.groups, window[0], window[1]}};
 }
 
 void infer(InferContext& context) {
@@ -20,8 +22,9 @@ void infer(InferContext& context) {
   const Attrs& attrs = context.attrs;
   const Index rows = check_quant_weight(context);
   const Type& x = context.inputs[0];
-  const auto window = attrs.list("window");
-  check(window.size() == 2 && window[0] >= 1 && window[1] >= 1 && attrs.integer("groups", 1) >= 1, Code::argument, [&] {
+  const auto at = attributes::quantized_conv2d::of(attrs);
+  const auto& window = at.window;
+  check(window.size() == 2 && window[0] >= 1 && window[1] >= 1 && at.groups >= 1, Code::argument, [&] {
     return std::string(context.name) + ": window takes 2 whole numbers of 1 or more and groups is 1 or more, got " +
            to_string(attrs);
   });
@@ -29,10 +32,10 @@ void infer(InferContext& context) {
         [&] { return std::string(context.name) + ": x must be f32 [N, C, H, W], got " + to_string(x); });
   const Type w = dense_weight(x, rows, attrs);
   check_conv(context.name, x, w, attrs);
-  check(w.shape.count(1) == attrs.integer("inner"), Code::shape, [&] {
+  check(w.shape.count(1) == at.inner, Code::shape, [&] {
     return std::string(context.name) + ": a weight for " + std::to_string(x.shape[1]) +
            " channels and this window has " + std::to_string(w.shape.count(1)) + " columns, got " +
-           std::to_string(attrs.integer("inner"));
+           std::to_string(at.inner);
   });
   context.outputs.push_back(conv_output(x, w, attrs));
 }

@@ -4,12 +4,13 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 
 namespace athanor {
 namespace {
 
 const quant::FormatInfo& format_of(const Attrs& attrs, const char* name) {
-  const std::string format = attrs.text("format");
+  const std::string format = attributes::quantized_matmul::of(attrs).format;
   const quant::FormatInfo* found = quant::find_format(format);
   check(found != nullptr, Code::argument, [&] {
     std::string known;
@@ -34,10 +35,12 @@ bool is_per_group(const Type& type, Index n, Index groups) {
   return shape.rank() == 2 && ((shape[0] == n && shape[1] == groups) || (shape[0] == 1 && shape[1] == 1));
 }
 
-void check_attributes(const InferContext& context, const quant::FormatInfo& format, Activations activations) {
+void check_attributes(const InferContext& context, const quant::FormatInfo& format, Activations activations,
+                      const QuantOperands& at) {
   const Attrs& attrs = context.attrs;
   const std::string name = context.name;
-  const Index inner = attrs.integer("inner"), group = attrs.integer("group");
+  const Index inner = attributes::quantized_matmul::of(attrs).inner,
+              group = attributes::quantized_matmul::of(attrs).group;
   check(inner >= 0 && group >= 1, Code::argument, [&] {
     return name +
            ": inner, the columns of the weight, must be 0 or more and group, the columns of one scale, 1 or more, "
@@ -48,9 +51,12 @@ void check_attributes(const InferContext& context, const quant::FormatInfo& form
     return name + ": sums of integers have 32 bits, which " + std::to_string(kQuantMaxK) +
            " columns fill, and the weight has " + std::to_string(inner) + "; use activations: \"float\"";
   });
-  const QuantOperands at = quant_operands(attrs);
-  check((format.kind == quant::Kind::affine) == (at.zero >= 0) &&
-            (format.kind == quant::Kind::codebook) == (at.table >= 0) &&
+  check(format.block == 0 || group == std::min(format.block, std::max<Index>(1, inner)), Code::argument, [&] {
+    return name + ": " + format.name + " has a scale for every " + std::to_string(format.block) +
+           " columns, got group " + std::to_string(group);
+  });
+  check((format.zero == quant::ZeroPoint::u8) == (at.zero >= 0) &&
+            (format.table == quant::Table::own) == (at.table >= 0) &&
             (activations == Activations::fixed) == (at.act >= 0),
         Code::argument, [&] {
           return name +
@@ -66,17 +72,18 @@ void check_attributes(const InferContext& context, const quant::FormatInfo& form
 
 }  // namespace
 
-QuantOperands quant_operands(const Attrs& attrs) {
-  QuantOperands at;
-  if (attrs.flag("zero")) at.zero = at.count++;
-  if (attrs.flag("table")) at.table = at.count++;
-  if (attrs.flag("bitmap")) at.bitmap = at.count++;
-  if (attrs.flag("act")) at.act = at.count++;
+QuantOperands quant_operands(const Attrs& attrs, int first) {
+  QuantOperands at{.q = first, .scale = first + 1, .count = first + 2};
+  const auto given = attributes::quantized_matmul::of(attrs);
+  if (given.zero) at.zero = at.count++;
+  if (given.table) at.table = at.count++;
+  if (given.bitmap) at.bitmap = at.count++;
+  if (given.act) at.act = at.count++;
   return at;
 }
 
 Activations activations_of(const char* name, const Attrs& attrs) {
-  const std::string kind = attrs.text("activations", "float");
+  const std::string kind = attributes::quantized_matmul::of(attrs).activations;
   if (kind == "dynamic") return Activations::dynamic;
   if (kind == "static") return Activations::fixed;
   check(kind == "float", Code::argument,
@@ -84,12 +91,13 @@ Activations activations_of(const char* name, const Attrs& attrs) {
   return Activations::f32;
 }
 
-Index check_quant_weight(InferContext& context) {
+Index check_quant_weight(InferContext& context, int first) {
   const Attrs& attrs = context.attrs;
   const quant::FormatInfo& format = format_of(attrs, context.name);
-  check_attributes(context, format, activations_of(context.name, attrs));
-  const QuantOperands at = quant_operands(attrs);
-  const Index inner = attrs.integer("inner"), group = attrs.integer("group"), groups = (inner + group - 1) / group;
+  const QuantOperands at = quant_operands(attrs, first);
+  check_attributes(context, format, activations_of(context.name, attrs), at);
+  const Index inner = attributes::quantized_matmul::of(attrs).inner,
+              group = attributes::quantized_matmul::of(attrs).group, groups = (inner + group - 1) / group;
   const auto type = [&](int operand) -> const Type& { return context.inputs[static_cast<std::size_t>(operand)]; };
   const auto is_u8 = [&](int operand) { return type(operand).dtype == DType::u8; };
   Index n = 0;
@@ -107,9 +115,11 @@ Index check_quant_weight(InferContext& context) {
             "u8 [N, " + std::to_string(bytes) + "] for " + std::to_string(inner) + " columns of " + format.name);
   }
   const DType scale = type(at.scale).dtype;
+  const bool bytes_scale = format.scale == quant::ScaleType::e8m0;
   require(context, at.scale, "scale",
-          (scale == DType::f32 || scale == DType::bf16) && is_per_group(type(at.scale), n, groups),
-          "f32 or bf16 " + list(n, groups) + " or [1, 1]");
+          (bytes_scale ? scale == DType::u8 : scale == DType::f32 || scale == DType::bf16) &&
+              is_per_group(type(at.scale), n, groups),
+          (bytes_scale ? "u8 " : "f32 or bf16 ") + list(n, groups) + " or [1, 1]");
   if (at.zero >= 0)
     require(context, at.zero, "zero", is_u8(at.zero) && is_per_group(type(at.zero), n, groups),
             "u8 " + list(n, groups) + " or [1, 1]");
@@ -125,12 +135,14 @@ Index check_quant_weight(InferContext& context) {
   return n;
 }
 
-QuantWeight::QuantWeight(LowerContext& context) : at_(quant_operands(context.attrs())), where_(context.where()) {
+QuantWeight::QuantWeight(LowerContext& context, int first)
+    : at_(quant_operands(context.attrs(), first)), where_(context.where()) {
   const Attrs& attrs = context.attrs();
   const Type &q = context.input_type(at_.q), &scale = context.input_type(at_.scale);
   for (int i = 0; i < at_.count; ++i) slots_.push_back(context.input(i));
   sizes_.format = format_of(attrs, "quantized").format;
-  sizes_.K = attrs.integer("inner"), sizes_.group = attrs.integer("group");
+  sizes_.K = attributes::quantized_matmul::of(attrs).inner,
+  sizes_.group = attributes::quantized_matmul::of(attrs).group;
   sizes_.N = context.input_type(at_.bitmap >= 0 ? at_.bitmap : at_.q).shape[0];
   q_bytes_ = q.bytes();
   sizes_.one_scale = scale.shape.count() == 1;
@@ -138,13 +150,16 @@ QuantWeight::QuantWeight(LowerContext& context) : at_(quant_operands(context.att
   if (at_.table >= 0) sizes_.table_size = context.input_type(at_.table).shape[0];
   static const float present = 0;  // stands for operands that are there
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(&present);
-  if (scale.dtype == DType::bf16)
-    sizes_.scale_bf16 = reinterpret_cast<const Bf16*>(bytes);
-  else
-    sizes_.scale = &present;
+  if (scale.dtype == DType::f32) sizes_.scale = &present;
+  if (scale.dtype == DType::bf16) sizes_.scale_bf16 = reinterpret_cast<const Bf16*>(bytes);
+  if (scale.dtype == DType::u8) sizes_.scale_e8m0 = bytes;
   if (at_.zero >= 0) sizes_.zero = bytes;
   if (at_.table >= 0) sizes_.table = &present;
   if (at_.bitmap >= 0) sizes_.bitmap = bytes;
+  if (const float* table = quant::fixed_table(quant::info(sizes_.format))) {
+    sizes_.table = table;
+    sizes_.table_size = Index{1} << sizes_.bits();
+  }
 }
 
 quant::Weights QuantWeight::at(const std::function<const std::byte*(int operand)>& address) const {
@@ -153,6 +168,7 @@ quant::Weights QuantWeight::at(const std::function<const std::byte*(int operand)
   w.q = bytes(at_.q);
   if (w.scale != nullptr) w.scale = reinterpret_cast<const float*>(address(at_.scale));
   if (w.scale_bf16 != nullptr) w.scale_bf16 = reinterpret_cast<const Bf16*>(address(at_.scale));
+  if (w.scale_e8m0 != nullptr) w.scale_e8m0 = bytes(at_.scale);
   if (at_.zero >= 0) w.zero = bytes(at_.zero);
   if (at_.table >= 0) w.table = reinterpret_cast<const float*>(address(at_.table));
   if (at_.bitmap >= 0) w.bitmap = bytes(at_.bitmap);
@@ -163,17 +179,22 @@ quant::Weights QuantWeight::bind(const Execution& run) const {
   return at([&](int operand) { return run.at<const std::byte>(slots_[static_cast<std::size_t>(operand)]); });
 }
 
+void QuantWeight::require_consistent(const quant::Weights& weight) const {
+  check(quant::is_consistent(weight, q_bytes_), Code::corrupt, [&] {
+    return where_ +
+           ": the weight contradicts itself: its bitmap marks another number of codes than there are, a code is past "
+           "the end of "
+           "the table, or a scale is no number; quantize it again";
+  });
+}
+
 Slot QuantWeight::make(LowerContext& context, const std::string& key, Index bytes, Make make) const {
   const auto checked = [weight = *this, make](const quant::Weights& w, std::byte* to, Parallel& parallel) {
-    check(quant::is_consistent(w, weight.q_bytes_), Code::corrupt, [&] {
-      return weight.where_ +
-             ": the weight contradicts itself: its bitmap marks another number of codes than there are, or a "
-             "code is past the end of the table; quantize it again";
-    });
+    weight.require_consistent(w);
     make(w, to, parallel);
   };
   std::vector<int> operands;
-  for (int i = 1; i < at_.count; ++i) {
+  for (int i = at_.q; i < at_.count; ++i) {
     if (i != at_.act) operands.push_back(i);
   }
   const std::string full = key + " " + quant::info(sizes_.format).name + " " + std::to_string(sizes_.N) + "x" +
@@ -208,8 +229,6 @@ Slot QuantWeight::panels(LowerContext& context, const quant::Panels& panels, Ind
   });
 }
 
-namespace {
-
 void dequantize_rows(const quant::Weights& w, float* to, Parallel& parallel) {
   constexpr Index kRows = 64;
   parallel.run(static_cast<int>((w.N + kRows - 1) / kRows), [&](int task, int) {
@@ -219,11 +238,9 @@ void dequantize_rows(const quant::Weights& w, float* to, Parallel& parallel) {
   });
 }
 
-}  // namespace
-
 bool QuantWeight::is_fixed(const LowerContext& context) const {
   bool fixed = true;
-  for (int i = 1; i < at_.count; ++i) fixed = fixed && (i == at_.act || context.is_fixed(i));
+  for (int i = at_.q; i < at_.count; ++i) fixed = fixed && (i == at_.act || context.is_fixed(i));
   return fixed;
 }
 

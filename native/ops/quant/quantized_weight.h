@@ -8,28 +8,35 @@ namespace athanor {
 
 enum class Activations { f32, dynamic, fixed };  // attribute "activations": "float", "dynamic", "static"
 
+// All rows of a weight in f32, [N, K].
+void dequantize_rows(const quant::Weights& weight, float* to, Parallel& parallel);
+
 // Where the operands are; -1: not there.
 struct QuantOperands {
   int q = 1, scale = 2, zero = -1, table = -1, bitmap = -1, act = -1;
   int count = 3;
 };
 
-QuantOperands quant_operands(const Attrs& attrs);
+// `first`: operands before the weight's.
+QuantOperands quant_operands(const Attrs& attrs, int first = 1);
 Activations activations_of(const char* name, const Attrs& attrs);
 
-// Checks all operands but x; returns N.
-Index check_quant_weight(InferContext& context);
+// Checks all operands but the `first` ones; returns N.
+Index check_quant_weight(InferContext& context, int first = 1);
 
 // A quantized weight in a program that is being lowered.
 class QuantWeight {
  public:
-  explicit QuantWeight(LowerContext& context);
+  explicit QuantWeight(LowerContext& context, int first = 1);
 
   const quant::Weights& sizes() const { return sizes_; }  // without addresses, but those that are there are not null
   const QuantOperands& operands() const { return at_; }
 
-  // The weight at its addresses in a run. Throws where its values contradict each other.
+  // The weight at its addresses in a run.
   quant::Weights bind(const Execution& run) const;
+
+  // Throws where its values contradict each other.
+  void require_consistent(const quant::Weights& weight) const;
 
   // In the layout of a kernel: data that the programs share, or else a workspace that a step emitted here fills in every run.
   Slot panels(LowerContext& context, const quant::Panels& panels, Index taps) const;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/reduce/reduce_passes.h"
@@ -10,8 +11,9 @@ namespace athanor {
 namespace {
 
 std::vector<bool> reduced_axes(const char* name, Attrs& attrs, int rank) {
-  std::vector<Index> axes = attrs.list("axes", {});
-  if (!attrs.has("axes")) {
+  const auto given = attributes::sum::of(attrs).axes;
+  std::vector<Index> axes = given.value_or(std::vector<Index>{});
+  if (!given) {
     for (int axis = 0; axis < rank; ++axis) axes.push_back(axis);
   }
   std::vector<bool> reduced(rank, false);
@@ -47,7 +49,7 @@ void infer_reduction(InferContext& context) {
            name_of(x.dtype) + "; cast it first";
   });
   const auto reduced = reduced_axes(context.name, context.attrs, x.shape.rank());
-  const Shape shape = reduced_shape(x.shape, reduced, context.attrs.flag("keep"));
+  const Shape shape = reduced_shape(x.shape, reduced, attributes::sum::of(context.attrs).keep);
   check(!needs_elements || x.count() > 0 || shape.count() == 0, Code::shape, [&] {
     return std::string(context.name) + ": there is no " + context.name + " of no elements, got " + to_string(x.shape);
   });
@@ -59,14 +61,14 @@ void infer_arg(InferContext& context) {
   check(x.dtype == DType::f32 || x.dtype == DType::f64 || x.dtype == DType::i32, Code::dtype, [&] {
     return std::string(context.name) + ": takes f32, f64 or i32, got " + name_of(x.dtype) + "; cast it first";
   });
-  const int axis = normalize_axis(context.name, context.attrs.integer("axis", -1), x.shape.rank());
+  const int axis = normalize_axis(context.name, attributes::argmax::of(context.attrs).axis, x.shape.rank());
   context.attrs.set("axis", Index{axis});
   check(x.shape[axis] > 0, Code::shape, [&] {
     return std::string(context.name) + ": axis " + std::to_string(axis) + " of " + to_string(x.shape) +
            " has no elements";
   });
   Shape shape = x.shape;
-  if (context.attrs.flag("keep")) {
+  if (attributes::argmax::of(context.attrs).keep) {
     shape[axis] = 1;
   } else {
     shape.erase(axis);
@@ -77,7 +79,8 @@ void infer_arg(InferContext& context) {
 // The shape of the result as if axes had been kept.
 Shape kept_shape(VjpContext& context) {
   Shape shape = context.input(0).shape();
-  for (const Index axis : context.attrs().list("axes")) shape[static_cast<int>(axis)] = 1;
+  const std::vector<Index> axes = *attributes::sum::of(context.attrs()).axes;
+  for (const Index axis : axes) shape[static_cast<int>(axis)] = 1;
   return shape;
 }
 
@@ -97,7 +100,7 @@ void vjp_extremum(VjpContext& context) {
   const Expr x = context.input(0);
   const Shape kept = kept_shape(context);
   const Expr hit = cast(apply(Op::eq, {x, reshape(context.output(), kept)}), x.dtype());
-  const Expr ties = sum(hit, context.attrs().list("axes"), true);
+  const Expr ties = sum(hit, *attributes::sum::of(context.attrs()).axes, true);
   context.set(0, hit * (reshape(context.dy(), kept) / ties));
 }
 
@@ -106,7 +109,8 @@ void vjp_extremum(VjpContext& context) {
 std::vector<ReducePass> reduce_passes(const NodeContext& context) {
   const Shape& shape = context.input_type(0).shape;
   std::vector<bool> reduced(shape.rank(), false);
-  for (const Index axis : context.attrs().list("axes")) reduced[axis] = true;
+  const std::vector<Index> axes = *attributes::sum::of(context.attrs()).axes;
+  for (const Index axis : axes) reduced[axis] = true;
   std::vector<std::pair<bool, Index>> runs;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis] == 1) continue;
@@ -141,7 +145,7 @@ std::vector<ReducePass> reduce_passes(const NodeContext& context) {
 
 ReducePass arg_pass(const NodeContext& context) {
   const Shape& shape = context.input_type(0).shape;
-  const int axis = static_cast<int>(context.attrs().integer("axis"));
+  const int axis = static_cast<int>(attributes::argmax::of(context.attrs()).axis);
   return {shape.count(0, axis), shape[axis], shape.count(axis + 1), 1};
 }
 

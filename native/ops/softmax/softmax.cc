@@ -1,5 +1,6 @@
 // softmax and log-softmax over one axis ("axis", the last by default), and cross-entropy from logits [N, C] and labels [N].
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/lower.h"
 #include "graph/vjp.h"
 #include "ops/require.h"
@@ -17,7 +18,8 @@ void require_f32(const char* name, const Type& x) {
 void infer_softmax(InferContext& context) {
   const Type& x = context.inputs[0];
   require_f32(context.name, x);
-  context.attrs.set("axis", Index{normalize_axis(context.name, context.attrs.integer("axis", -1), x.shape.rank())});
+  context.attrs.set("axis",
+                    Index{normalize_axis(context.name, attributes::softmax::of(context.attrs).axis, x.shape.rank())});
   context.outputs.push_back(x);
 }
 
@@ -31,13 +33,13 @@ void infer_softmax_grad(InferContext& context) {
 
 template <Op grad>
 void vjp_softmax(VjpContext& context) {
-  context.set(0, apply(grad, {context.output(), context.dy()}, {{"axis", context.attrs().integer("axis")}}));
+  context.set(0, apply(grad, {context.output(), context.dy()}, attributes::softmax::of(context.attrs())));
 }
 
 // dx = y (dy - Σ dy y) as a composition, for gradients of gradients.
 void vjp_softmax_grad(VjpContext& context) {
   const Expr y = context.input(0), dy = context.input(1), g = context.dy();
-  const std::vector<Index> axis{context.attrs().integer("axis")};
+  const std::vector<Index> axis{attributes::softmax::of(context.attrs()).axis};
   if (context.wants(0)) context.set(0, g * (dy - sum(dy * y, axis, true)) - dy * sum(g * y, axis, true));
   if (context.wants(1)) context.set(1, y * (g - sum(g * y, axis, true)));
 }
@@ -45,7 +47,7 @@ void vjp_softmax_grad(VjpContext& context) {
 // dx = dy - exp(y) Σ dy
 void vjp_log_softmax_grad(VjpContext& context) {
   const Expr y = context.input(0), dy = context.input(1), g = context.dy();
-  const std::vector<Index> axis{context.attrs().integer("axis")};
+  const std::vector<Index> axis{attributes::softmax::of(context.attrs()).axis};
   const Expr p = exp(y);
   if (context.wants(0)) context.set(0, -(g * p * sum(dy, axis, true)));
   if (context.wants(1)) context.set(1, g - sum(g * p, axis, true));
@@ -55,7 +57,7 @@ void vjp_log_softmax_grad(VjpContext& context) {
 
 SoftmaxRows softmax_rows(const NodeContext& context) {
   const Shape& shape = context.output_type().shape;
-  const int axis = static_cast<int>(context.attrs().integer("axis"));
+  const int axis = static_cast<int>(attributes::softmax::of(context.attrs()).axis);
   const Index cols = shape[axis], inner = shape.count(axis + 1);
   return {cols == 0 ? 0 : shape.count() / cols, cols, inner != 1, shape.count(0, axis), inner};
 }
@@ -127,7 +129,7 @@ void check_logits(const InferContext& context) {
     return "cross_entropy: one label a row is needed, got logits " + to_string(x.shape) + " and labels " +
            to_string(labels.shape);
   });
-  const double smoothing = context.attrs.real("smoothing", 0);
+  const double smoothing = attributes::cross_entropy::of(context.attrs).smoothing;
   check(smoothing >= 0 && smoothing <= 1, Code::argument,
         [&] { return "cross_entropy: label smoothing must be from 0 to 1, got " + std::to_string(smoothing); });
 }
@@ -153,9 +155,10 @@ CrossEntropyArgs cross_entropy_args(const NodeContext& context) {
   args.rows = context.input_type(0).shape[0];
   args.classes = context.input_type(0).shape[1];
   args.label_dtype = context.input_type(1).dtype;
-  args.smoothing = static_cast<float>(context.attrs().real("smoothing", 0));
-  args.has_ignore_index = context.attrs().has("ignore_index");
-  args.ignore_index = static_cast<std::int32_t>(context.attrs().integer("ignore_index", -100));
+  const auto at = attributes::cross_entropy::of(context.attrs());
+  args.smoothing = static_cast<float>(at.smoothing);
+  args.has_ignore_index = at.ignore_index.has_value();
+  args.ignore_index = static_cast<std::int32_t>(at.ignore_index.value_or(-100));
   return args;
 }
 

@@ -6,6 +6,7 @@
 // The pattern is fixed: it has no gradient. A bitmap that marks another number of weights than there are values is refused with a
 // sentence when it is read.
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
 #include "ops/require.h"
@@ -42,7 +43,6 @@ Index bitmap_rows(const InferContext& context, int index) {
 }
 
 void infer_matmul(InferContext& context) {
-  sparse::check_layout(context.name, context.attrs.text("layout", "auto"));
   require_rows(context, 0, "x");
   const Index n = bitmap_rows(context, 1);
   require_bitmap(context, 1, n, context.inputs[0].shape.back());
@@ -51,9 +51,8 @@ void infer_matmul(InferContext& context) {
 }
 
 void infer_grad_input(InferContext& context) {
-  sparse::check_layout(context.name, context.attrs.text("layout", "auto"));
   require_rows(context, 0, "dy");
-  const Index k = context.attrs.integer("k");
+  const Index k = attributes::sparse_matmul_grad_input::of(context.attrs).k;
   check(k >= 0, Code::argument, [&] {
     return std::string(context.name) + ": k, the columns of the weight, must be 0 or more, got " + std::to_string(k);
   });
@@ -72,11 +71,11 @@ void infer_grad_values(InferContext& context) {
 }
 
 Expr grad_input(Expr dy, Expr bitmap, Expr values, Index k) {
-  return apply(Op::sparse_matmul_grad_input, {dy, bitmap, values}, {{"k", k}});
+  return apply(Op::sparse_matmul_grad_input, {dy, bitmap, values}, attributes::sparse_matmul_grad_input{.k = k});
 }
 
 Expr grad_values(Expr dy, Expr x, Expr bitmap, Index nnz) {
-  return apply(Op::sparse_matmul_grad_values, {dy, x, bitmap}, {{"nnz", nnz}});
+  return apply(Op::sparse_matmul_grad_values, {dy, x, bitmap}, attributes::sparse_matmul_grad_values{.nnz = nnz});
 }
 
 void vjp_matmul(VjpContext& context) {
@@ -105,7 +104,9 @@ void lower_product(LowerContext& context, Index k, bool transposed) {
 
 void lower_matmul(LowerContext& context) { lower_product(context, context.input_type(0).shape.back(), false); }
 
-void lower_grad_input(LowerContext& context) { lower_product(context, context.attrs().integer("k"), true); }
+void lower_grad_input(LowerContext& context) {
+  lower_product(context, attributes::sparse_matmul_grad_input::of(context.attrs()).k, true);
+}
 
 void lower_grad_values(LowerContext& context) {
   const Index m = rows_of(context.input_type(0)), nnz = context.output_type().shape[0];

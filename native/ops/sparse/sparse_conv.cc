@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "graph/vjp.h"
 #include "kernels/sparse/sparse_conv.h"
@@ -24,15 +25,16 @@ namespace {
 
 // The weight's shape as a dense tensor.
 Type weight_of(const Type& x, const Type& bitmap, const Attrs& attrs) {
-  const auto kernel = attrs.list("kernel");
-  const Index groups = attrs.integer("groups", 1);
+  const auto at = attributes::sparse_conv2d::of(attrs);
+  const auto& kernel = at.kernel;
+  const Index groups = at.groups;
   return {DType::f32, Shape{bitmap.shape[0], groups > 0 ? x.shape[1] / groups : 0, kernel[0], kernel[1]}};
 }
 
 // Checks the geometry for images x and the operands bitmap and (where it is not -1) values; returns the weight's type.
 Type require_weight(const InferContext& context, const Type& x, int bitmap, int values) {
   const std::string name = context.name;
-  const auto kernel = context.attrs.list("kernel");
+  const auto kernel = attributes::sparse_conv2d::of(context.attrs).kernel;
   check(kernel.size() == 2 && kernel[0] >= 1 && kernel[1] >= 1, Code::argument, [&] {
     return name + ": kernel takes the height and width of the weight, two whole numbers of 1 or more, got " +
            to_string(Shape(kernel));
@@ -50,7 +52,6 @@ Type require_weight(const InferContext& context, const Type& x, int bitmap, int 
 }
 
 void infer_conv(InferContext& context) {
-  sparse::check_conv_layout(context.name, context.attrs.text("layout", "auto"));
   const Type& x = context.inputs[0];
   const Type w = require_weight(context, x, 1, 2);
   context.outputs.push_back(conv_output(x, w, context.attrs));
@@ -73,7 +74,7 @@ void infer_grad_values(InferContext& context) {
 // The geometry and the kernel's size, without what an adjoint adds.
 Attrs geometry(const Attrs& attrs) {
   Attrs kept = conv_geometry(attrs);
-  kept.set("kernel", attrs.list("kernel"));
+  kept.set("kernel", attributes::sparse_conv2d::of(attrs).kernel);
   return kept;
 }
 
@@ -210,7 +211,7 @@ void lower_conv(LowerContext& context) {
   runner.workspace = context.workspace(runner.bytes(context.workers));
   const Work work{flops_of(shape, nnz), 0};
   const Preparation make{
-      shape, columns, nnz, &context.kernels, context.where(), context.attrs().text("layout", "auto")};
+      shape, columns, nnz, &context.kernels, context.where(), attributes::sparse_conv2d::of(context.attrs()).layout};
   const std::string key = std::string(context.kernels.isa) + " " + to_string(context.input_type(0).shape) + " " +
                           to_string(context.attrs());
   const bool empty = shape.n == 0 || shape.c_out == 0 || columns == 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "graph/attributes.h"
 #include "graph/body.h"
 #include "ops/sparse/sparse_weight.h"
 #include "sparse/choice.h"
@@ -153,7 +154,7 @@ const Head& head_of(const std::byte* block) { return *reinterpret_cast<const Hea
 }  // namespace
 
 void lower_sparse_product(LowerContext& context, const SparseProduct& product) {
-  const std::string layout = context.attrs().text("layout", "auto");
+  const std::string layout = attributes::sparse_matmul::of(context.attrs()).layout;
   const Preparation make{product, &context.kernels, context.where(), layout};
   Runner runner{product, &context.kernels, Epilogue::of(context, 1, product.M), 0};
   runner.workspace = context.workspace(runner.bytes(context.workers));

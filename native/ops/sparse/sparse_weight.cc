@@ -1,6 +1,7 @@
 #include "ops/sparse/sparse_weight.h"
 
 #include "base/error.h"
+#include "graph/attributes.h"
 #include "graph/op.h"
 
 namespace athanor {
@@ -22,7 +23,7 @@ void require_values(const InferContext& context, int index) {
 }
 
 Type values_attr(const InferContext& context) {
-  const Index nnz = context.attrs.integer("nnz");
+  const Index nnz = attributes::sparse_matmul_grad_values::of(context.attrs).nnz;
   check(nnz >= 0, Code::argument, [&] {
     return std::string(context.name) + ": nnz, the number of values, must be 0 or more, got " + std::to_string(nnz);
   });

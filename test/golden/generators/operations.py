@@ -168,8 +168,51 @@ def indices(ops):
     )  # fmt: skip
 
 
+def in_order(result):
+    return {"y": result.values, "places": result.indices.double()}
+
+
+def further(ops):
+    x = ops.draw(40, scale=3)
+    for name, f in {"softsign": F.softsign, "hardswish": F.hardswish, "mish": F.mish, "selu": F.selu}.items():
+        ops.add(name, name, lambda x: f(x), {"x": x})
+    ops.add("cumsum", "cumsum", lambda x: x.cumsum(1), {"x": ops.draw(3, 50, 2)}, {"axis": 1})
+    ops.add("cumsum-reversed", "cumsum", lambda x: x.flip(0).cumsum(0).flip(0), {"x": ops.draw(7, 4)}, {"axis": 0, "reverse": True})
+    for name, options in {"ascending": {}, "descending": {"descending": True}}.items():
+        run = lambda x: in_order(torch.sort(x, dim=1, **options, stable=True))
+        ops.add(f"sort-{name}", "sort", run, {"x": ops.draw(3, 20, 2)}, {"axis": 1, **options})
+    for name, largest in {"largest": True, "smallest": False}.items():
+        run = lambda x: in_order(torch.topk(x, 4, 0, largest))
+        ops.add(f"topk-{name}", "topk", run, {"x": ops.draw(11, 3)}, {"axis": 0, "k": 4, "largest": largest})
+
+
+EQUATIONS = {
+    "matrix product": ("ij,jk->ik", (3, 4), (4, 5)),
+    "implicit": ("ij,jk", (3, 4), (4, 5)),
+    "batched, moved": ("bij,kbj->bki", (2, 3, 4), (5, 2, 4)),
+    "outer": ("i,j->ji", (3,), (4,)),
+    "inner": ("ij,ij->", (3, 4), (3, 4)),
+    "trace": ("ii->", (4, 4)),
+    "diagonal of three": ("bii->ib", (2, 3, 3)),
+    "sum": ("ijk->j", (2, 3, 4)),
+    "attention": ("bqhd,bkhd->bhqk", (2, 3, 2, 4), (2, 5, 2, 4)),
+    "ellipsis": ("...ij,...jk->...ik", (2, 1, 3, 4), (5, 4, 2)),
+    "ellipsis summed": ("...i,i->...", (2, 3, 4), (4,)),
+    "three": ("ia,ab,jb->ij", (2, 3), (3, 4), (5, 4)),
+    "elementwise": ("ij,ij->ij", (3, 4), (3, 4)),
+    "one broadcast": ("ij,j->ij", (3, 1), (4,)),
+    "a scalar": (",ij->ji", (), (2, 3)),
+}
+
+
+def sums(ops):
+    for name, (equation, *shapes) in EQUATIONS.items():
+        inputs = {f"x{i}": ops.draw(*shape) for i, shape in enumerate(shapes)}
+        ops.add(f"einsum-{name}", "einsum", lambda **x: torch.einsum(equation, *x.values()), inputs, {"equation": equation})
+
+
 def golden():
     ops = Operations()
-    for family in (activations, cross_entropy, norms, pools, convolutions, attention, indices):
+    for family in (activations, cross_entropy, norms, pools, convolutions, attention, indices, further, sums):
         family(ops)
     return ops.store

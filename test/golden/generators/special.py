@@ -60,6 +60,7 @@ def elementwise(special):
         "log1p": torch.log1p, "sqrt": torch.sqrt, "rsqrt": torch.rsqrt, "square": torch.square, "reciprocal": torch.reciprocal,
         "sin": torch.sin, "cos": torch.cos, "tanh": torch.tanh, "sigmoid": torch.sigmoid, "relu": torch.relu, "gelu": F.gelu,
         "gelu_tanh": gelu_tanh, "silu": F.silu, "softplus": lambda x: F.softplus(x, threshold=40), "erf": torch.erf,
+        "softsign": F.softsign, "hardswish": F.hardswish, "mish": F.mish, "selu": F.selu,
         "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "cast": lambda x: x.clone(),
         "broadcast_to": lambda x: x.expand(2, len(POINTS)), "ops.elu": F.elu, "ops.leakyRelu": F.leaky_relu,
         "tensor.clamp": lambda x: x.clamp(-1, 1), "tensor.expandDims": lambda x: x[None],
@@ -111,6 +112,18 @@ def reductions(special):
     first = lambda f: (lambda x: torch.tensor(f(x.numpy(), axis=1)))
     special.add("argmax", first(np.argmax), [ROWS], {"axis": 1}, wrt=[])
     special.add("argmin", first(np.argmin), [ROWS], {"axis": 1}, wrt=[])
+
+
+def ordered(special):
+    for reverse in (False, True):
+        way = lambda x: x.flip(1).cumsum(1).flip(1) if reverse else x.cumsum(1)
+        special.add("cumsum", way, [ROWS], {"axis": 1, "reverse": reverse})
+        special.add("cumsum", way, [TAME], {"axis": 1, "reverse": reverse}, name="finite")
+    for descending in (False, True):
+        special.add("sort", lambda x: x.sort(dim=1, descending=descending, stable=True).values, [ROWS], {"axis": 1, "descending": descending})
+    distinct = [[3.0, NAN, INF, -INF, 0, 1e-30], [1e30, 2, -5, -1e30, 7, 6.5]]
+    for largest in (True, False):
+        special.add("topk", lambda x: x.topk(3, 1, largest).values, [distinct], {"axis": 1, "k": 3, "largest": largest})
 
 
 def rows(special):
@@ -271,6 +284,6 @@ def distillation(special):
 
 def golden():
     special = Special()
-    for part in (elementwise, reductions, rows, attention, images, movement, losses, distillation):
+    for part in (elementwise, reductions, ordered, rows, attention, images, movement, losses, distillation):
         part(special)
     return special.store

@@ -272,7 +272,7 @@ export const attentions = {
         inputs: [typed("f32", 2, 3, 12)],
         attrs: { heads: 0 },
         code: "ERR_ATHANOR_ARGUMENT",
-        message: "attention: needs one head or more, got 0",
+        message: "attention_packed: heads must be a whole number of 1 or more, got 0",
       },
     ],
   },

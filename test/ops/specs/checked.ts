@@ -58,7 +58,7 @@ const checked: OpSpec = {
       inputs: [typed("i32", 2)],
       attrs: { rule: "odd" },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: 'checked_i32: the rule must be nonzero or nonnegative, got "odd"',
+      message: "checked_i32: rule must be one of nonzero, nonnegative, got odd",
     },
     {
       inputs: [value("i32", [2], [4, 0])],

@@ -221,7 +221,7 @@ export const codebooks = {
         inputs: [typed("f32", 2, 3), typed("f64", 3, 3), typed("f32", 2, 1), typed("f32", 2, 1)],
         attrs: { group: 0, ...int4 },
         code: "ERR_ATHANOR_ARGUMENT",
-        message: "gptq: group must be 1 column or more, got 0",
+        message: "gptq: group must be a whole number of 1 or more, got 0",
       },
       {
         inputs: [uniform([1, 2]), value("f64", [2, 2], [1, 2, 2, 1]), uniform([1, 1], 1, 2), uniform([1, 1])],

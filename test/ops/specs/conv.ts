@@ -174,7 +174,7 @@ const conv2d: OpSpec = {
       inputs: [typed("f32", 1, 3, 8, 8), typed("f32", 4, 3, 3, 3)],
       attrs: { stride: [0, 1] },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: "conv2d: stride takes 2 whole numbers of 1 or more, got stride=[0, 1]",
+      message: "conv2d: stride must be a list of whole numbers, each in [1, 2^30), got [0, 1]",
     },
   ],
 };

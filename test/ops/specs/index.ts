@@ -12,6 +12,7 @@ import { indexings } from "./indexing.js";
 import { products } from "./matmul.js";
 import { movements } from "./movement.js";
 import { norms } from "./norm.js";
+import { orders } from "./order.js";
 import { pools } from "./pool.js";
 import { quantizedConvolutions } from "./quantized-conv.js";
 import { quantizedProducts } from "./quantized.js";
@@ -29,6 +30,7 @@ export const specs = {
   ...binary,
   ...activationGrad,
   ...reductions,
+  ...orders,
   ...products,
   ...quantizedProducts,
   ...quantizedConvolutions,

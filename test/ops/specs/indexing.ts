@@ -278,7 +278,7 @@ export const indexings = {
         inputs: [typed("i32", 3)],
         attrs: { classes: 0 },
         code: "ERR_ATHANOR_ARGUMENT",
-        message: "one_hot: needs one class or more, got 0",
+        message: "one_hot: classes must be a whole number of 1 or more, got 0",
       },
       {
         inputs: [typed("i32", 2)],

@@ -1,20 +1,35 @@
 // Quantized weights for samples, and what they stand for (native/formats/weights.h), from the definitions of the formats.
 import type { NativeAttrs } from "../../../lib/native/index.js";
+import type { FormatName } from "../../../lib/native/formats.js";
 import { random, value, whole, type Value } from "../value.js";
 
-export const kinds = {
+/** What a format's codes stand for; one that is missing does not compile. */
+interface Meaning {
+  readonly bits: number;
+  readonly kind: "symmetric" | "affine" | "codebook";
+  /** Values of its own, and scales 2^(byte − 127) for so many columns: the OCP's microscaling formats, revision 1.0. */
+  readonly block?: { readonly columns: number; readonly table: readonly number[] };
+}
+
+const e2m1 = [0, 0.5, 1, 1.5, 2, 3, 4, 6];
+
+export const kinds: Readonly<Record<FormatName, Meaning>> = {
   int8: { bits: 8, kind: "symmetric" },
+  int5: { bits: 5, kind: "symmetric" },
   int4: { bits: 4, kind: "symmetric" },
   int2: { bits: 2, kind: "symmetric" },
   uint8: { bits: 8, kind: "affine" },
+  uint5: { bits: 5, kind: "affine" },
   uint4: { bits: 4, kind: "affine" },
   uint2: { bits: 2, kind: "affine" },
   codebook8: { bits: 8, kind: "codebook" },
+  codebook5: { bits: 5, kind: "codebook" },
   codebook4: { bits: 4, kind: "codebook" },
   codebook2: { bits: 2, kind: "codebook" },
-} as const;
+  mxfp4: { bits: 4, kind: "codebook", block: { columns: 32, table: [...e2m1, ...e2m1.map((x) => -x)] } },
+};
 
-export type Format = keyof typeof kinds;
+export type Format = FormatName;
 
 const f = Math.fround;
 
@@ -49,17 +64,21 @@ let seeds = 1;
 function packCells(rows: readonly (readonly number[])[], bits: number): number[] {
   return rows.flatMap((row) => {
     const bytes = new Array<number>(Math.ceil((row.length * bits) / 8)).fill(0);
-    row.forEach((code, i) => (bytes[Math.floor((i * bits) / 8)]! |= code << ((i * bits) % 8)));
+    row.forEach((code, i) => {
+      for (let b = 0, at = i * bits; b < bits; ++b, ++at) bytes[at >> 3]! |= ((code >> b) & 1) << (at & 7);
+    });
     return bytes;
   });
 }
 
 export function drawWeight(options: WeightOptions): Weight {
-  const { format, N, K, group = Math.max(K, 1), scale = "f32", oneZero = false, sparse = false, extreme } = options;
-  const { bits, kind } = kinds[format];
+  const { format, N, K, scale = "f32", oneZero = false, sparse = false, extreme } = options;
+  const { bits, kind, block } = kinds[format];
+  const all = Math.max(K, 1);
+  const group = block ? Math.min(block.columns, all) : (options.group ?? all);
   const draw = random(seeds++ * 6011);
   const groups = Math.ceil(K / group);
-  const codes = options.tableSize ?? 2 ** bits;
+  const codes = (block ? undefined : options.tableSize) ?? 2 ** bits;
   const ends = kind === "symmetric" ? [2 ** (bits - 1), 2 ** (bits - 1) - 1] : [0, codes - 1];
   const pick = (): number => (extreme ? ends[extreme === "least" ? 0 : 1]! : Math.floor(draw() * codes));
   const rows = Array.from({ length: N }, () => Array.from({ length: K }, pick));
@@ -70,13 +89,15 @@ export function drawWeight(options: WeightOptions): Weight {
   const operands = [
     value("u8", sparse ? [bytes.length] : [N, Math.ceil((K * bits) / 8)], bytes),
     value(
-      scale === "bf16" ? "bf16" : "f32",
+      block ? "u8" : scale === "bf16" ? "bf16" : "f32",
       scales,
-      Array.from({ length: scales[0]! * scales[1]! }, () => 0.01 + draw() / 50),
+      Array.from({ length: scales[0]! * scales[1]! }, () =>
+        block ? 119 + Math.floor(draw() * 4) : 0.01 + draw() / 50,
+      ),
     ),
   ];
   if (kind === "affine") operands.push(whole(oneZero ? [1, 1] : [N, groups], 0, 2 ** bits, "u8"));
-  if (kind === "codebook")
+  if (kind === "codebook" && !block)
     operands.push(
       value(
         "f32",
@@ -92,7 +113,7 @@ export function drawWeight(options: WeightOptions): Weight {
       inner: K,
       group,
       zero: kind === "affine",
-      table: kind === "codebook",
+      table: kind === "codebook" && !block,
       bitmap: sparse,
     },
   };
@@ -117,17 +138,19 @@ const tableUnit = (table: Float64Array): number => {
 
 /** The weight that the operands after x stand for. */
 export function decode(operands: readonly Value[], attrs: NativeAttrs): Decoded {
-  const { bits, kind } = kinds[attrs.format as Format];
+  const { bits, kind, block } = kinds[attrs.format as Format];
   const [K, group] = [attrs.inner as number, attrs.group as number];
   const rest = operands.slice(2);
   const [q, scales] = operands as [Value, Value];
   const zeros = attrs.zero ? rest.shift() : undefined;
-  const table = attrs.table ? rest.shift()! : undefined;
+  const table = block ? value("f32", [16], block.table) : attrs.table ? rest.shift()! : undefined;
   const bitmap = attrs.bitmap ? rest.shift() : undefined;
   const N = (bitmap ?? q).shape[0]!;
   const unit = table ? tableUnit(table.data) : 1;
   const perGroup = (x: Value, n: number, k: number): number =>
     x.data[x.data.length === 1 ? 0 : n * x.shape[1]! + Math.floor(k / group)]!;
+  const scaleAt = (n: number, k: number): number =>
+    block ? 2 ** (perGroup(scales, n, k) - 127) : perGroup(scales, n, k);
   const integers = new Float64Array(N * K);
   const values = new Float64Array(N * K);
   let next = 0;
@@ -135,14 +158,15 @@ export function decode(operands: readonly Value[], attrs: NativeAttrs): Decoded 
     for (let k = 0; k < K; ++k) {
       if (bitmap && ((bitmap.data[n * bitmap.shape[1]! + (k >> 3)]! >> (k & 7)) & 1) === 0) continue;
       const bit = bitmap ? bits * next++ : 8 * n * Math.ceil((K * bits) / 8) + bits * k;
-      const code = (q.data[bit >> 3]! >> (bit & 7)) & (2 ** bits - 1);
+      const window = q.data[bit >> 3]! + 256 * (q.data[(bit >> 3) + 1] ?? 0);
+      const code = (window >> (bit & 7)) & (2 ** bits - 1);
       const half = 2 ** (bits - 1);
       const number = kind === "symmetric" ? (code ^ half) - half : zeros ? code - perGroup(zeros, n, k) : code;
       integers[n * K + k] = table ? roundEven(f(table.data[code]! / unit)) : number;
-      values[n * K + k] = f(perGroup(scales, n, k) * (table ? table.data[code]! : number));
+      values[n * K + k] = f(scaleAt(n, k) * (table ? table.data[code]! : number));
     }
   }
-  return { N, K, integers, values, scale: (n, k) => perGroup(scales, n, k), unit, group };
+  return { N, K, integers, values, scale: scaleAt, unit, group };
 }
 
 /** x as integers (native/kernels/quant/quant.h) and the step; NaN for a row that has none. */

@@ -140,14 +140,14 @@ const spec: OpSpec = {
       inputs: [typed("f32", 2, 6), typed("u8", 3, 6), typed("f32", 3, 1)],
       attrs: { format: "int8", inner: 6, group: 6, layout: "rows" },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: "quantized_matmul: layout is auto, panels or dense, got rows",
+      message: "quantized_matmul: layout must be one of auto, panels, dense, got rows",
     },
     {
       inputs: [typed("f32", 2, 6), typed("u8", 3, 6), typed("f32", 3, 1)],
       attrs: { format: "int7", inner: 6, group: 6 },
       code: "ERR_ATHANOR_ARGUMENT",
       message:
-        'quantized_matmul: format must be one of int8, int4, int2, uint8, uint4, uint2, codebook8, codebook4, codebook2, got "int7"',
+        'quantized_matmul: format must be one of int8, int5, int4, int2, uint8, uint5, uint4, uint2, codebook8, codebook5, codebook4, codebook2, mxfp4, got "int7"',
     },
     {
       inputs: [typed("f32", 2, 6), typed("u8", 3, 6), typed("f32", 3, 1)],
@@ -171,7 +171,7 @@ const spec: OpSpec = {
       inputs: [typed("f32", 2, 6), typed("u8", 3, 6), typed("f32", 3, 1)],
       attrs: { format: "int8", inner: 6, group: 6, activations: "int" },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: 'quantized_matmul: activations must be float, dynamic or static, got "int"',
+      message: "quantized_matmul: activations must be one of float, dynamic, static, got int",
     },
     {
       inputs: [typed("f32", 2, 40000), typed("u8", 3, 40000), typed("f32", 3, 1)],
@@ -190,9 +190,48 @@ const spec: OpSpec = {
       attrs: { format: "int8", inner: 9, group: 9, bitmap: true },
       code: "ERR_ATHANOR_CORRUPT",
       message:
-        "quantized_matmul: the weight contradicts itself: its bitmap marks another number of codes than there are, or a code is past the end of the table; quantize it again",
+        "quantized_matmul: the weight contradicts itself: its bitmap marks another number of codes than there are, a code is past the end of the table, or a scale is no number; quantize it again",
     },
   ],
 };
 
-export const quantizedProducts = { quantized_matmul: spec } as const;
+const values: OpSpec = {
+  kind: "operation",
+  samples: () =>
+    formats.flatMap((format) =>
+      cases(format).map((c) => {
+        const { operands, attrs } = drawWeight(c);
+        const { group = "all", scale = "f32" } = c;
+        return { name: `${format} [${c.N}, ${c.K}], group ${group}, ${scale}`, inputs: operands, attrs };
+      }),
+    ),
+  reference: (operands, attrs) => {
+    const { N, K, values: data } = decode(operands, attrs);
+    return [{ dtype: "f32", shape: [N, K], data }];
+  },
+  tolerance: "exact",
+  fused: false,
+  errors: [
+    {
+      inputs: [typed("u8", 3, 3), typed("u8", 3, 1)],
+      attrs: { format: "mxfp4", inner: 6, group: 3 },
+      code: "ERR_ATHANOR_ARGUMENT",
+      message: "dequantize: mxfp4 has a scale for every 32 columns, got group 3",
+    },
+    {
+      inputs: [typed("u8", 3, 3), typed("f32", 3, 1)],
+      attrs: { format: "mxfp4", inner: 6, group: 6 },
+      code: "ERR_ATHANOR_SHAPE",
+      message: "dequantize: scale must be u8 [3, 1] or [1, 1], got f32 [3, 1]",
+    },
+    {
+      inputs: [value("u8", [1, 3], [1, 2, 3]), value("u8", [1, 1], [255])],
+      attrs: { format: "mxfp4", inner: 6, group: 6 },
+      code: "ERR_ATHANOR_CORRUPT",
+      message:
+        "dequantize: the weight contradicts itself: its bitmap marks another number of codes than there are, a code is past the end of the table, or a scale is no number; quantize it again",
+    },
+  ],
+};
+
+export const quantizedProducts = { quantized_matmul: spec, dequantize: values } as const;

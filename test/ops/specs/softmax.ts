@@ -209,7 +209,7 @@ export const softmaxes = {
         inputs: [typed("f32", 2, 3), typed("i32", 2)],
         attrs: { smoothing: 1.5 },
         code: "ERR_ATHANOR_ARGUMENT",
-        message: "cross_entropy: label smoothing must be from 0 to 1, got 1.500000",
+        message: "cross_entropy: smoothing must be a number from 0 to 1, got 1.5",
       },
       {
         inputs: [uniform([4, 3]), value("i32", [4], [0, 3, -1, 2])],

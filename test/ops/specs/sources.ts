@@ -64,7 +64,7 @@ const arange: OpSpec = {
       inputs: [],
       attrs: { n: -1 },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: "arange: expected a count of 0 or more, got -1",
+      message: "arange: n must be a whole number of 0 or more, got -1",
     },
     {
       inputs: [],
@@ -97,7 +97,14 @@ const randomUniform: OpSpec = {
     },
   ],
   tolerance: "exact",
-  errors: [{ inputs: [], attrs: { shape: [2] }, code: "ERR_ATHANOR_ARGUMENT", message: 'attribute "key" is missing' }],
+  errors: [
+    {
+      inputs: [],
+      attrs: { shape: [2] },
+      code: "ERR_ATHANOR_ARGUMENT",
+      message: 'random_uniform: attribute "key" is missing, expected a whole number of 0 or more',
+    },
+  ],
 };
 
 const collectives = "test/parallel/collectives.test.ts";

@@ -167,7 +167,7 @@ const matmulGradInput: OpSpec = {
       inputs: [typed("f32", 2, 3), typed("u8", 3, 2), typed("f32", 4)],
       attrs: { k: -1 },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: "sparse_matmul_grad_input: k, the columns of the weight, must be 0 or more, got -1",
+      message: "sparse_matmul_grad_input: k must be a whole number of 0 or more, got -1",
     },
     {
       inputs: [uniform([1, 1]), bits(1, 7), uniform([2])],
@@ -196,7 +196,7 @@ const matmulGradValues: OpSpec = {
       inputs: [typed("f32", 2, 3), typed("f32", 2, 9), typed("u8", 3, 2)],
       attrs: { nnz: -2 },
       code: "ERR_ATHANOR_ARGUMENT",
-      message: "sparse_matmul_grad_values: nnz, the number of values, must be 0 or more, got -2",
+      message: "sparse_matmul_grad_values: nnz must be a whole number of 0 or more, got -2",
     },
     {
       inputs: [uniform([1, 1]), uniform([1, 8]), bits(1, 7)],

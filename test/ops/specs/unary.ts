@@ -232,6 +232,15 @@ export const unary = {
   gelu_tanh: real("gelu_tanh", (x) => geluTanh(x), { tolerance: "formula" }),
   silu: real("silu", (x) => x * sigmoid(x), { tolerance: "formula" }),
   softplus: real("softplus", (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
+  softsign: real("softsign", (x) => x / (1 + Math.abs(x)), { smooth: positive }),
+  hardswish: real("hardswish", (x) => (x * Math.min(Math.max(x + 3, 0), 6)) / 6, {
+    smooth: { low: -2.9, high: 2.9 },
+    tolerance: "formula",
+  }),
+  mish: real("mish", (x) => x * Math.tanh(Math.log1p(Math.exp(x))), { tolerance: "formula" }),
+  selu: real("selu", (x) => (x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * Math.expm1(x)), {
+    smooth: positive,
+  }),
   erf: real("erf", (x) => erf(x)),
   floor: number("floor", (x) => Math.floor(x), { smooth: { low: 0.2, high: 0.8 } }),
   ceil: number("ceil", (x) => Math.ceil(x), { smooth: { low: 0.2, high: 0.8 } }),

@@ -142,6 +142,7 @@ const allowed: Record<string, string | string[]> = {
   "scripts/build.mjs": 'rmSync("dist", { recursive: true, force: true });',
   // Within build/ of the package itself, which node-gyp and the packing script make.
   "scripts/install/clean.mjs": "if (!keep.has(name)) rmSync(join(parent, name), { recursive: true, force: true });",
+  "scripts/omissions.mjs": "rmSync(copy, { recursive: true, force: true });", // of mkdtemp
   "scripts/packages.mjs": 'process.on("exit", () => rmSync(folder, { recursive: true, force: true }));',
   "scripts/packages/emulated.mjs": "rmSync(place, { recursive: true, force: true });", // of mkdtemp
   "scripts/postgres.mjs": "rmSync(folder, { recursive: true, force: true });", // of mkdtemp

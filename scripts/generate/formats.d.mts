@@ -1,0 +1,1 @@
+export const formats: { readonly path: string; render(from?: string): Promise<string | undefined> };

@@ -1,0 +1,1 @@
+export const rules: { readonly path: string; render(from?: string): Promise<string | undefined> };
