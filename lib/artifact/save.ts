@@ -18,6 +18,7 @@ import { pathOf } from "./place.js";
 import { describeAll, generalize, probes, type Description, type SavedNode, type StoredValues } from "./symbolic.js";
 import { trainingGraph } from "./training.js";
 import { traceModel } from "./trace-model.js";
+import { requireFields } from "../guidance/given.js";
 
 /** Options of {@link save}; what they say of the model is added to what is known of it already (`model.info`). */
 export interface SaveOptions extends InfoOptions {
@@ -38,6 +39,7 @@ export interface SaveOptions extends InfoOptions {
  */
 export async function save(model: ModelLike, path: string | URL, options: SaveOptions = {}): Promise<void> {
   const where = "artifact.save";
+  requireFields(where, options, [], 'options such as { input: { dtype: "f32", shape: [4] } }');
   const { input, inputs: several, ...known } = options;
   const info = mergedInfo(where, infoOf(model), known);
   pathOf(where, path);

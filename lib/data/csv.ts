@@ -18,6 +18,8 @@ import { notText, watchFirst } from "./binary.js";
 import { columnFinder, learnedColumns, rawColumns, rawRows, type ColumnOptions, type TableText } from "./columns.js";
 import { Table } from "./table.js";
 import { targetOf } from "./target.js";
+import { requireFields } from "../guidance/given.js";
+import { got } from "../names/got.js";
 
 /** Options of {@link csv}. */
 export interface CsvOptions {
@@ -108,6 +110,7 @@ export async function csvRows(
 ): Promise<TableRow[]> {
   const where = "data.csvRows";
   checkOptions(where, options, ["delimiter", "missingCells"]);
+  requireFields(where, info, [], "what is known of the model, model.info");
   const text = await readText(where, source, options);
   return rawRows(learnedColumns(where, text, ruleOf(where, info)), text.lines.length);
 }
@@ -154,6 +157,11 @@ interface Row {
 
 async function readRows(where: string, source: CsvSource, delimiter: string): Promise<Row[]> {
   const named = typeof source === "string" || source instanceof URL;
+  if (!named && typeof (source as { readonly text?: unknown } | null | undefined)?.text !== "string") {
+    throw new ArgumentError(
+      `${where}: expected the path of a file or { text: "age,city\\n41,Lyon\\n" }, got ${got(source)}`,
+    );
+  }
   const place = named ? `"${String(source)}"` : "the text";
   const input = named ? createReadStream(source) : Readable.from([source.text]);
   const parser = parse({ bom: true, trim: true, skip_empty_lines: true, info: true, delimiter });

@@ -4,6 +4,7 @@ import { ArgumentError, ShapeError } from "../errors.js";
 import { momentsOf, type NormalizePreprocessing } from "../preprocess/index.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { assertLabels } from "./check.js";
+import { requireArray } from "../guidance/given.js";
 
 /**
  * Labels `[n]` as rows `[n, classes]` (f32) with a 1 at the label.
@@ -15,6 +16,7 @@ export function oneHot(labels: NdArray, classes: number): NdArray {
   if (!Number.isInteger(classes) || classes < 1) {
     throw new ArgumentError(`${where}: classes must be a whole number from 1 on, got ${classes}`);
   }
+  requireArray(where, "labels", labels);
   assertLabels(where, labels, classes);
   const rows = new Float32Array(labels.data.length * classes); // (n, C)
   labels.numbers().forEach((label, i) => (rows[i * classes + label] = 1));
@@ -42,6 +44,7 @@ export interface Standardizer {
  * const train = data.fromArrays(set.train, { preprocessing });
  */
 export function standardizer(x: NdArray): Standardizer {
+  requireArray("data.standardizer", "x", x);
   const features = x.shape.at(-1) ?? 0;
   const rows = features === 0 ? 0 : x.data.length / features;
   if (rows === 0)

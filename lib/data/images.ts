@@ -3,6 +3,7 @@ import { checkOptions, ShapeError } from "../errors.js";
 import { checkPreprocessing, type NormalizePreprocessing } from "../preprocess/index.js";
 import { showShape } from "../tensor/nd-array.js";
 import { Dataset, type Samples } from "./dataset.js";
+import { requireSamples } from "./samples.js";
 
 /** Options of {@link images}. */
 export interface ImagesOptions {
@@ -32,6 +33,7 @@ export interface ImagesOptions {
 export function images(samples: Samples, options: ImagesOptions = {}): Dataset {
   const where = "data.images";
   checkOptions(where, options, ["divide", "mean", "deviation", "layout", "classes"]);
+  requireSamples(where, samples);
   const { mean, deviation, layout, classes } = options;
   const divide = options.divide ?? (samples.x?.dtype === "u8" ? 255 : 1);
   const preprocessing: NormalizePreprocessing = {

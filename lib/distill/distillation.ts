@@ -213,10 +213,10 @@ const sum = (values: readonly Tensor[]): Tensor => values.reduce((total, value) 
  * );
  */
 export function combine(...parts: readonly Distillation[]): Distillation {
-  const strange = (parts as readonly unknown[]).find((part) => !(part instanceof Distillation));
-  if (strange !== undefined || parts.length === 0) {
+  const at = (parts as readonly unknown[]).findIndex((part) => !(part instanceof Distillation));
+  if (at >= 0 || parts.length === 0) {
     throw new ArgumentError(
-      `distill.combine: expected terms such as distill.kd({ teacher }), got ${parts.length === 0 ? "none" : typeof strange}`,
+      `distill.combine: expected terms such as distill.kd({ teacher }), got ${parts.length === 0 ? "none" : got(parts[at])}`,
     );
   }
   return new Distillation(

@@ -6,6 +6,7 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CorruptFileError, FileError } from "../errors.js";
 import { addon } from "../native/index.js";
+import { requirePath } from "../guidance/given.js";
 
 /** What run.json holds. */
 export interface RunFile {
@@ -78,6 +79,7 @@ async function gitState(): Promise<RunFile["git"]> {
 
 /** Writes run.json, at once or not at all. @throws FileError */
 export async function writeRunFile(where: string, dir: string, file: RunFile): Promise<void> {
+  requirePath(where, dir, "runs/digits");
   try {
     await mkdir(resolve(dir), { recursive: true });
     const path = join(dir, name);
@@ -91,6 +93,7 @@ export async function writeRunFile(where: string, dir: string, file: RunFile): P
 
 /** Reads run.json; undefined where there is none. @throws CorruptFileError */
 export async function readRunFile(where: string, dir: string): Promise<RunFile | undefined> {
+  requirePath(where, dir, "runs/digits");
   const path = join(dir, name);
   const text = await readFile(path, "utf8").catch(() => undefined);
   if (text === undefined) return undefined;

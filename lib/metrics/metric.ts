@@ -4,6 +4,7 @@
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import type { NdArray } from "../tensor/nd-array.js";
+import { requireArray, requireFields } from "../guidance/given.js";
 
 /**
  * A figure of merit over a data set, fed batch by batch.
@@ -51,6 +52,9 @@ export interface Accumulator<Result = number> {
  * metrics.evaluate(metrics.mae(), array([1, 2, 3], [3]), array([1, 1, 1], [3])); // 1
  */
 export function evaluate<Result>(metric: Metric<Result>, predictions: NdArray, targets: NdArray): Result {
+  requireFields("metrics.evaluate", metric, ["start"], "a metric such as metrics.accuracy()");
+  requireArray("metrics.evaluate", "predictions", predictions);
+  requireArray("metrics.evaluate", "targets", targets);
   const pass = metric.start();
   pass.update(predictions, targets);
   return pass.result();

@@ -3,6 +3,7 @@ import { ArgumentError, nearestName } from "../errors.js";
 import { requireTensor } from "../ops/require.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { call, labels, Module, requireModule, type ModuleLike } from "./module.js";
+import { requireFields } from "../guidance/given.js";
 
 /** What {@link capture} gives. */
 export interface Captured {
@@ -41,7 +42,9 @@ function asRoot<T>(model: ModuleLike, body: () => T): T {
 }
 
 /** The tensor of a layer among those captured. @throws ArgumentError naming the layers there are */
-export function layerOf(where: string, { layers }: Captured, path: string): Tensor {
+export function layerOf(where: string, captured: Captured, path: string): Tensor {
+  requireFields(where, captured, ["layers"], "what nn.capture gives");
+  const { layers } = captured;
   const found = layers.get(path);
   if (found) return found;
   const known = [...layers.keys()].filter((name) => name !== "");

@@ -2,7 +2,7 @@
 // can read the number of inputs (fan-in) and outputs (fan-out) from it.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
-import type { Shape } from "../tensor/nd-array.js";
+import { checkShape, type Shape } from "../tensor/nd-array.js";
 import type { Fill } from "../tensor/parameter.js";
 import { requireAboveZero, requireOneOf } from "../ops/require.js";
 
@@ -11,6 +11,7 @@ export type Initializer = (shape: Shape) => Fill;
 
 /** Inputs and outputs of one unit of a weight [out, in, kernel…]. */
 export function fans(shape: Shape): { fanIn: number; fanOut: number } {
+  checkShape(shape, "nn.init.fans");
   const area = shape.slice(2).reduce((product, extent) => product * extent, 1);
   const [out = 1, into = out] = shape;
   return { fanIn: Math.max(1, into * area), fanOut: Math.max(1, out * area) };

@@ -2,7 +2,9 @@
 import { infoOf } from "../info/index.js";
 import { normalize, type Preprocessing } from "../preprocess/index.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { call, Module, type ForwardResult, type ModelLike, type ModuleLike } from "./module.js";
+import { call, Module, requireModule, type ForwardResult, type ModelLike, type ModuleLike } from "./module.js";
+import { requireFields } from "../guidance/given.js";
+import { requireTensor } from "../ops/require.js";
 
 /**
  * An input as it is stored, as the model takes it: by the rule that the model knows (`model.info.preprocessing`), else as it is,
@@ -11,6 +13,8 @@ import { call, Module, type ForwardResult, type ModelLike, type ModuleLike } fro
  * @param otherwise the rule for a model that knows none.
  */
 export function inputFor(model: ModelLike, x: Tensor, name = "x", otherwise?: Preprocessing): Tensor {
+  if (!(model instanceof Module) && typeof model !== "function") requireModule("nn.feed", model);
+  requireTensor("nn.feed", name, x);
   if (model instanceof Module && model.preprocesses) return x;
   const rule = infoOf(model).preprocessing?.[name] ?? otherwise;
   if (rule?.kind === "normalize") return normalize(rule, x);
@@ -31,6 +35,8 @@ export function feed(model: ModuleLike, x: Tensor, otherwise?: Preprocessing): T
 
 /** The results of a model of several inputs, given by name in the order in which its `forward` takes them. */
 export function feedAll(model: ModelLike, inputs: Readonly<Record<string, Tensor>>): ForwardResult {
+  if (!(model instanceof Module) && typeof model !== "function") requireModule("nn.feedAll", model);
+  requireFields("nn.feedAll", inputs, [], "tensors by the names of the inputs, such as { x }");
   const [x, ...more] = Object.entries(inputs).map(([name, input]) => inputFor(model, input, name));
   return model instanceof Module ? model.forward(x!, ...more) : model(x!, ...more);
 }

@@ -5,6 +5,7 @@ import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { pairOf, sidesOf, type Padding, type Pair, type Window } from "./geometry.js";
 import { requireTensor, type Weight } from "./require.js";
+import { requireArray } from "../guidance/given.js";
 
 /** A weight of N rows of K elements, of which most are zero and are not kept. */
 export interface SparseWeight {
@@ -31,6 +32,7 @@ export interface SparseArrays extends SparseWeight {
  * values.toArray(); // [2, 3]
  */
 export function toSparse(weight: NdArray, mask?: Uint8Array): SparseArrays {
+  requireArray("toSparse", "the weight", weight);
   const count = countOf(weight.shape);
   if (weight.shape.length === 0) throw new ShapeError("toSparse: takes a weight [N, …], got a scalar");
   if (mask && mask.length !== count) {

@@ -7,6 +7,7 @@ import { NdArray, showShape } from "../tensor/nd-array.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import { hypersOf, memoryRow, rowAt, scheduleOf, type HyperValues } from "./hyper.js";
 import type { Optimizer } from "./optimizer.js";
+import { requireFields, requireListOf } from "../guidance/given.js";
 
 /** What {@link BoundOptimizer.stateDict} gives. */
 export interface OptimizerStates {
@@ -186,6 +187,8 @@ function partsOf(parameters: readonly Parameter[]) {
  * bound.dispose();
  */
 export function bind(optimizer: Optimizer, parameters: readonly NamedParameter[]): BoundOptimizer {
+  requireFields("optim.bind", optimizer, ["rule", "groups"], "an optimizer such as optim.adamW()");
+  requireListOf("optim.bind", parameters, "a list of named parameters, as model.namedParameters() gives it");
   return bindGroups(optimizer, parameters, false);
 }
 

@@ -1,5 +1,6 @@
 // When ranks did what, as a file that chrome://tracing and https://ui.perfetto.dev read (the Trace Event Format, complete events).
 import { nameOf, type TimedAction } from "../pipeline/index.js";
+import { requireListOf } from "../guidance/given.js";
 
 const kinds = { F: "forward", B: "backward", I: "backward by inputs", W: "backward by weights" } as const;
 
@@ -12,6 +13,10 @@ const kinds = { F: "forward", B: "backward", I: "backward by inputs", W: "backwa
  * const text = parallel.chromeTrace(timeline); // write it to a file and open that in Perfetto
  */
 export function chromeTrace(timelines: readonly (readonly TimedAction[])[]): string {
+  requireListOf("parallel.chromeTrace", timelines, "a list with the timed actions of every rank");
+  timelines.forEach((actions) =>
+    requireListOf("parallel.chromeTrace", actions, "a list of timed actions for every rank"),
+  );
   const chunks = Math.max(1, ...timelines.flat().map(({ chunk }) => chunk + 1));
   const events = timelines.flatMap((actions, rank) => [
     { name: "thread_name", ph: "M", pid: 0, tid: rank, args: { name: `rank ${rank}` } },

@@ -17,6 +17,7 @@ import {
 import type { PipelineParallelism, PipelinePlan } from "../train/ranks/parallelism.js";
 import { DEADLINE } from "../train/ranks/ranks.js";
 import { checkedBytes, checkedDeadline } from "./data.js";
+import { requireFields } from "../guidance/given.js";
 
 /** Options of {@link pipeline}. */
 export interface PipelineOptions {
@@ -159,6 +160,12 @@ export interface Simulated extends PipelineSimulation {
  * console.log(bubble, peakMicroBatches); // 0.111… [8, 8]
  */
 export function simulate(schedule: PipelineSchedule, costs?: StageCost | readonly StageCost[]): Simulated {
+  requireFields(
+    "parallel.simulate",
+    schedule,
+    ["ranks", "actions", "chunks"],
+    'a schedule such as parallel.schedules["1f1b"]',
+  );
   const simulation = simulatePipeline("parallel.simulate", schedule, costs);
   return {
     ...simulation,

@@ -1,6 +1,7 @@
 // The ranks that this process is one of.
 import { addon } from "../native/index.js";
 import { DEADLINE, joinedWorld, joinRanks, type World } from "../train/ranks/ranks.js";
+import { checkOptions } from "../errors.js";
 
 /** Which rank this process is. */
 export interface RankInfo {
@@ -31,8 +32,10 @@ export function world(): RankInfo {
  * const { rank, size, name, hosts } = await parallel.connect();
  * console.log(`rank ${rank} of ${size} on ${hosts[rank]}, by ${name}`);
  */
-export const connect = (options: { readonly deadline?: number } = {}): Promise<World> =>
-  joinRanks("parallel.connect", options.deadline ?? DEADLINE);
+export async function connect(options: { readonly deadline?: number } = {}): Promise<World> {
+  checkOptions("parallel.connect", options, ["deadline"]);
+  return joinRanks("parallel.connect", options.deadline ?? DEADLINE);
+}
 
 /** What one kind of operation has come to. */
 export interface LedgerRow {

@@ -3,9 +3,10 @@
 import { ArgumentError } from "../errors.js";
 import { SavedModel } from "../artifact/index.js";
 import { addon, call, type NativeVariable } from "../native/index.js";
-import type { Module } from "../nn/module.js";
+import { Module } from "../nn/module.js";
 import { countOf, type NdArray, type Shape } from "../tensor/nd-array.js";
 import { matrixOf } from "./structure.js";
+import { got } from "../names/got.js";
 
 const where = "prune.unpack";
 
@@ -21,6 +22,7 @@ type Node = SavedModel["manifest"]["nodes"][number];
  * const small = await quantize(masked, quantize.int8());
  */
 export function unpack<M extends Module>(model: M): M {
+  if (!(model instanceof Module)) throw new ArgumentError(`${where}: expected a module, got ${got(model)}`);
   if (!(model instanceof SavedModel)) {
     const packed = model.namedWeights().find(({ parameter }) => parameter.parametrization?.kind === "sparse");
     if (!packed) return model;

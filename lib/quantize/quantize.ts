@@ -147,6 +147,7 @@ export async function quantizeModel<Model extends Module>(
 ): Promise<Model> {
   const where = "quantize";
   requireModel(where, model);
+  checkOptions(where, given, names);
   const options = await withCalibration(given);
   if (options.signal?.aborted) throw aborted(where, options.signal);
   const chosen = targetsOf(where, model, choice, options);

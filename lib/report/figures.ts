@@ -2,6 +2,7 @@
 
 import type { ReportedData } from "./run-report.js";
 import type { Spread } from "./spread.js";
+import { requireFields } from "../guidance/given.js";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 
@@ -49,7 +50,9 @@ export function range({ p10, median, p90 }: Spread, format: (value: number) => s
 }
 
 /** `MNIST: 55,000 to train on, 5,000 to validate, 10,000 to test`. */
-export function describeData({ name, train, validation, test }: ReportedData): string {
+export function describeData(data: ReportedData): string {
+  requireFields("report.describeData", data, ["name"], "what a report has of a data set, { name, train, test }");
+  const { name, train, validation, test } = data;
   const parts = [
     `${whole(train)} to train on`,
     ...(validation === undefined ? [] : [`${whole(validation)} to validate`]),

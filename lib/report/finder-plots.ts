@@ -2,6 +2,7 @@
 import type { FoundBatchSize, FoundLearningRate } from "../train/index.js";
 import { openCanvas } from "./canvas.js";
 import type { Html } from "./html.js";
+import { requireFields } from "../guidance/given.js";
 
 // A picture outside a report has no page to take colours from.
 const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --c1: #2f6f8f; --card: #fff; color: #6e6a61";
@@ -16,7 +17,14 @@ const size = { width: 520, height: 300, marginLeft: 56, marginRight: 56, marginT
  * });
  * await writeFile("rate.svg", await report.plotLearningRate(found));
  */
-export async function plotLearningRate({ rates, losses, suggestion }: FoundLearningRate): Promise<string> {
+export async function plotLearningRate(found: FoundLearningRate): Promise<string> {
+  requireFields(
+    "report.plotLearningRate",
+    found,
+    ["rates", "losses"],
+    "what train.findLearningRate gives; await it first",
+  );
+  const { rates, losses, suggestion } = found;
   const canvas = await openCanvas();
   const { Plot } = canvas;
   const points = rates.map((rate, i) => ({ rate, loss: losses[i]! }));
@@ -50,7 +58,9 @@ export async function plotLearningRate({ rates, losses, suggestion }: FoundLearn
  * });
  * await writeFile("batch.svg", await report.plotBatchSize(found));
  */
-export async function plotBatchSize({ tried, largest, suggestion }: FoundBatchSize): Promise<string> {
+export async function plotBatchSize(found: FoundBatchSize): Promise<string> {
+  requireFields("report.plotBatchSize", found, ["tried"], "what train.findBatchSize gives; await it first");
+  const { tried, largest, suggestion } = found;
   const canvas = await openCanvas();
   const { Plot } = canvas;
   const timed = tried.filter(({ samplesPerSecond }) => samplesPerSecond !== undefined);

@@ -1,6 +1,7 @@
 // The report of a run's folder, whether the run goes on or has ended.
 import { readRun, type RunFolder } from "../log/index.js";
 import type { EpochPoint, RunReport, StepPoint } from "./run-report.js";
+import { requirePath } from "../guidance/given.js";
 
 const where = "report.fromRun";
 
@@ -13,6 +14,7 @@ const where = "report.fromRun";
  * await report.write("out/report.html", await report.fromRun("runs/digits"));
  */
 export async function fromRun(dir: string): Promise<RunReport> {
+  requirePath(where, dir, "runs/digits");
   return reportOf(await readRun(where, dir));
 }
 

@@ -13,6 +13,7 @@ import type { RunReport } from "./run-report.js";
 import { modelColors, style } from "./style.js";
 import { footer, header, summarySection, swatch, type ColoredModel } from "./summary-section.js";
 import { trainingSection } from "./training-section.js";
+import { requireFields, requireListOf } from "../guidance/given.js";
 
 /**
  * A report as an HTML page, complete in itself: no script, and nothing loaded from elsewhere.
@@ -21,6 +22,13 @@ import { trainingSection } from "./training-section.js";
  * const page = await report.render({ title: "Digits", models: [{ name: "mlp", summary: { accuracy: 0.984 } }] });
  */
 export async function render(report: RunReport): Promise<string> {
+  requireFields(
+    "report.render",
+    report,
+    ["title", "models"],
+    "a report { title, models }, such as report.fromRun gives",
+  );
+  requireListOf("report.render", report.models, "models to be a list");
   const [canvas, encode] = await Promise.all([openCanvas(), imageEncoder()]);
   const models = report.models.map((model, i): ColoredModel => ({
     model,

@@ -1,5 +1,6 @@
 // What a report is made of: plain data, so that it can be written to JSON, kept, and rendered again without the run.
 import type { Spread } from "./spread.js";
+import { requireFields } from "../guidance/given.js";
 
 /** A run (or a comparison of runs) to be shown. */
 export interface RunReport {
@@ -123,6 +124,12 @@ export interface Histogram {
  * @param bins Default 48.
  */
 export function histogram(values: Iterable<number> & { readonly length: number }, bins = 48): Histogram {
+  requireFields(
+    "report.histogram",
+    values,
+    ["length", Symbol.iterator],
+    "a list of numbers, such as parameter.readSync().data",
+  );
   let [min, max, sum, zeros] = [Infinity, -Infinity, 0, 0];
   for (const value of values) {
     sum += value;

@@ -1,6 +1,6 @@
 // A schedule as a picture of its own, to look at before a run is spent on it.
 
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, checkOptions } from "../errors.js";
 import { from, type ScheduleLike } from "../schedule/index.js";
 import { openCanvas } from "./canvas.js";
 import { curves } from "./curves.js";
@@ -17,8 +17,10 @@ const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --card: #fff; c
  */
 export async function plotSchedule(
   like: ScheduleLike,
-  { steps, stepsPerEpoch }: { readonly steps: number; readonly stepsPerEpoch?: number | undefined },
+  options: { readonly steps: number; readonly stepsPerEpoch?: number | undefined },
 ): Promise<string> {
+  checkOptions("report.plotSchedule", options, ["steps", "stepsPerEpoch"]);
+  const { steps, stepsPerEpoch } = options;
   if (!Number.isInteger(steps) || steps < 1) {
     throw new ArgumentError(`report.plotSchedule: steps must be a whole number from 1 on, got ${steps}`);
   }

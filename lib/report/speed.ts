@@ -6,6 +6,7 @@ import { AbortedError, ArgumentError, checkOptions } from "../errors.js";
 import { requireCount } from "../ops/require.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { quantile, spreadOf, type Spread } from "./spread.js";
+import { requireListOf } from "../guidance/given.js";
 
 /** A model that takes part in {@link compareSpeed}. */
 export interface Contender {
@@ -69,6 +70,7 @@ export async function compareSpeed(
   options: SpeedOptions = {},
 ): Promise<Map<string, Speed>> {
   const where = "report.compareSpeed";
+  requireListOf(where, contenders, "a list of contenders { name, model }");
   checkOptions(where, options, ["batch", "rounds", "seconds", "reference", "signal"]);
   const { batch = 256, rounds = 40, seconds = 2 * contenders.length, signal } = options;
   requireCount(where, "batch", batch);

@@ -12,6 +12,7 @@ import { html, Html } from "./html.js";
 import { curvesChart, edfChart, frontCharts, historyChart, timelineChart, volumeChart, type StudyChart } from "./study-charts.js"; // prettier-ignore
 import { contourCharts, importanceChart, parallelChart, sliceCharts } from "./study-space-charts.js";
 import { style } from "./style.js";
+import { requireFields, requirePath } from "../guidance/given.js";
 
 /** Options of {@link renderStudy}. */
 export interface StudyPageOptions {
@@ -34,6 +35,7 @@ export interface StudyPageOptions {
  */
 export async function renderStudy(study: Study, options: StudyPageOptions = {}): Promise<string> {
   checkOptions("report.renderStudy", options, ["title", "importance", "reference"]);
+  requireFields("report.renderStudy", study, ["directions", "trials"], "a study, as tune or tune.load gives it");
   const canvas = await openCanvas();
   const { title = study.name } = options;
   const shares = await sharesOf(study, options.importance ?? "fanova");
@@ -74,8 +76,10 @@ export async function renderStudy(study: Study, options: StudyPageOptions = {}):
 
 /** Writes {@link renderStudy} to a file; folders that are missing are made. */
 export async function writeStudy(path: string, study: Study, options: StudyPageOptions = {}): Promise<void> {
+  requirePath("report.writeStudy", path, "out/study.html");
+  const page = await renderStudy(study, options);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, await renderStudy(study, options));
+  await writeFile(path, page);
 }
 
 // Of several values the first is open.

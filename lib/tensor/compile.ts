@@ -10,6 +10,7 @@ import { Tensor } from "./tensor.js";
 import { alignedRows } from "./text-table.js";
 import { Trace, within, type TraceOptions } from "./trace.js";
 import { leavesOf, mapTree, type Host } from "./tree.js";
+import { requireFields } from "../guidance/given.js";
 
 /** What a traced function takes: tensors, lists and records of tensors. */
 export type Arguments = readonly unknown[];
@@ -223,6 +224,7 @@ export function compile<Args extends Arguments, Result>(
 
 /** A program as text: a line a step with its work, then memory. */
 export function explain(program: Program): string {
+  requireFields("explain", program, ["report"], "a program, as compile(f).program(x) gives it");
   const { steps, arenaBytes, unplannedBytes } = program.report();
   const rows = steps.map(({ op, detail, flops, bytes }) => [
     op,

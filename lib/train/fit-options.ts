@@ -172,7 +172,8 @@ export interface FitPlan {
   readonly callbacks: Callbacks;
 }
 
-const names = [
+/** Every option of `fit`. */
+export const fitOptionNames = [
   "loss",
   "optimizer",
   "device",
@@ -209,7 +210,7 @@ const where = "train.fit";
 export function planFit(model: ModuleLike, samples: unknown, options: FitOptions): FitPlan {
   requireModule(where, model);
   const dataset = checkedData(where, samples as Samples);
-  checkObject(where, options, names);
+  checkObject(where, options, fitOptionNames);
   requireLoss(where, options.loss);
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, dropLast = false, callbacks = {}, signals = false } = options;

@@ -144,10 +144,10 @@ function pick(readers: readonly Reader[], share: number): Reader {
 }
 
 function requireAlike(where: string, sources: readonly BatchSource[]): Pick<BatchSource, "x" | "y" | "info"> {
-  const strange = (sources as readonly unknown[]).find((source) => !isSource(source));
-  if (sources.length === 0 || strange !== undefined) {
+  const strange = (sources as readonly unknown[]).findIndex((source) => !isSource(source));
+  if (sources.length === 0 || strange >= 0) {
     throw new ArgumentError(
-      `${where}: expected sources such as data.csvStream gives, got ${sources.length === 0 ? "none" : got(strange)}; a data set is one by data.stream(set)`,
+      `${where}: expected sources such as data.csvStream gives, got ${sources.length === 0 ? "none" : got(sources[strange])}; a data set is one by data.stream(set)`,
     );
   }
   const [{ x, y, info }] = sources as readonly [BatchSource];

@@ -6,6 +6,7 @@ import { requireAboveZero } from "../../ops/require.js";
 import { NdArray, showShape } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { batches, normalized, rows } from "./check.js";
+import { requireListOf } from "../../guidance/given.js";
 
 /**
  * Mean of (student − teacher)² (FitNets; Romero et al. 2015). Features of one shape; `distill.hints` learns a projection where
@@ -55,6 +56,7 @@ export function attentionTransfer(student: Tensor, teacher: Tensor, options: Att
  */
 export function fsp(student: readonly [Tensor, Tensor], teacher: readonly [Tensor, Tensor]): Tensor {
   const where = "distill.fsp";
+  for (const pair of [student, teacher]) requireListOf(where, pair, "a pair of tensors [from, to] of each model");
   const flow = ([a, b]: readonly [Tensor, Tensor]): Tensor => {
     const [from, to] = [places(where, a), places(where, b)]; // (N, C, P)
     samePlaces(where, from, to);

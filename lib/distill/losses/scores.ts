@@ -1,7 +1,7 @@
 // Losses between the scores of a student and a teacher, f32 […, C] both; the mean is over rows. T is the temperature, p the
 // softmax of the teacher's scores / T, q that of the student's. Factors of T² keep the size of the gradients when T changes.
 import { ArgumentError, checkOptions, ShapeError } from "../../errors.js";
-import { requireOneOf } from "../../ops/require.js";
+import { requireOneOf, requireTensor } from "../../ops/require.js";
 import { centered, wholeNumbers } from "../../tensor/composed.js";
 import { NdArray, showShape } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
@@ -39,6 +39,7 @@ export interface KdLossOptions extends TemperatureOption {
  */
 export function kd(student: Tensor, teacher: Tensor, options: KdLossOptions = {}): Tensor {
   const where = "distill.kd";
+  checkOptions(where, options, ["temperature", "divergence"]);
   const { divergence = "forward", ...rest } = options;
   requireOneOf(where, "divergence", divergence, divergences);
   const { logP, logQ, T } = softened(where, student, teacher, rest);
@@ -129,6 +130,7 @@ export function dist(student: Tensor, teacher: Tensor, options: DistOptions = {}
  * then need not match the range of the teacher's scores (logit standardization; Sun et al. 2024).
  */
 export function standardize(scores: Tensor): Tensor {
+  requireTensor("distill.logitStandardization", "scores", scores);
   const classes = scores.shape.at(-1) ?? 1;
   if (classes < 2)
     throw new ShapeError(`distill.logitStandardization: expected scores […, classes] of at least 2 classes`);

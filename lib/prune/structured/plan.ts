@@ -9,6 +9,7 @@ import { cutArray, cutShape } from "./cuts.js";
 import type { KeptMaker, UnitGroup } from "./groups.js";
 import type { PlannedCut, PlannedGroup } from "./plan-types.js";
 import { printPlan } from "./print.js";
+import { requireFields } from "../../guidance/given.js";
 
 /** What {@link StructuredPlan} is made of. */
 export interface PlanSource<M extends Module> extends ShrinkSource<M> {
@@ -106,6 +107,8 @@ export class StructuredPlan<M extends Module = Module> {
  * bound.dispose();
  */
 export function sliceStates(plan: StructuredPlan, states: OptimizerStates): OptimizerStates {
+  requireFields("prune.sliceStates", plan, ["names", "slice"], "a plan, as prune.plan gives it");
+  requireFields("prune.sliceStates", states, ["states"], "the states of an optimizer, as stateDict() gives them");
   const names = plan.names();
   const cut = Object.entries(states.states).map(([key, values]) => {
     const name = names.find((own) => key.startsWith(`${own}.`));

@@ -12,6 +12,7 @@ import { scoreJob } from "./importance.js";
 import { amountOf, choose, readOptions, requireNames, type StructuredOptions } from "./options.js";
 import { StructuredPlan } from "./plan.js";
 import { select } from "./selection.js";
+import { requireFields } from "../../guidance/given.js";
 
 /**
  * What structured pruning would do. The model is traced, and its units are followed through every operation: what can only go
@@ -39,7 +40,10 @@ export function planStructured<M extends Module>(model: M, options: StructuredOp
 }
 
 /** The shrunk copy that a plan describes. */
-export const applyStructured = <M extends Module>(plan: StructuredPlan<M>): M => plan.apply();
+export function applyStructured<M extends Module>(plan: StructuredPlan<M>): M {
+  requireFields("prune.applyStructured", plan, ["apply"], "a plan, as prune.plan gives it");
+  return plan.apply();
+}
 
 /** @internal All of a plan that comes before scores. */
 export function draftPlan<M extends Module>(where: string, model: M, options: StructuredOptions) {

@@ -1,8 +1,8 @@
 // A source as batches: while the engine takes steps from one half of a buffer, the other half is filled. Nothing is read further ahead,
 // so that memory stays the same however slow or fast the source is.
 import { assertFinite } from "../../data/check.js";
-import { rowsIn, type BatchSource, type Chunk } from "../../data/index.js";
-import { checkChunk } from "../../data/sources/batch-source.js";
+import type { BatchSource, Chunk } from "../../data/index.js";
+import { checkChunk, rowsIn } from "../../data/sources/batch-source.js";
 import { sliceChunk } from "../../data/sources/chunks.js";
 import { ArgumentError } from "../../errors.js";
 import { addon, call, type NativeDataset } from "../../native/index.js";

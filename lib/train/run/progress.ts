@@ -4,6 +4,7 @@
 
 import { onExit } from "signal-exit";
 import { count, duration, number } from "./format.js";
+import { requireFields } from "../../guidance/given.js";
 
 /** Where progress is written: a terminal or any stream. */
 export interface ProgressStream {
@@ -67,6 +68,7 @@ const silent: Progress = { step() {}, epoch() {}, note() {}, stop() {}, [Symbol.
  * bar.stop();
  */
 export function progress(options: ProgressOptions): Progress {
+  requireFields("train.progress", options, ["steps", "epochs"], "an object such as { steps: 1000, epochs: 2 }");
   if (options.quiet) return silent;
   const stream: ProgressStream = options.stream ?? process.stderr;
   const interactive = options.interactive ?? (stream.isTTY === true && process.env.TERM !== "dumb");

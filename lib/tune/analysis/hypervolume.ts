@@ -3,6 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { addon, callAsync } from "../../native/index.js";
 import { got } from "../../names/got.js";
 import type { Analysed } from "./importance.js";
+import { requireFields } from "../../guidance/given.js";
 
 /**
  * The hypervolume of a study with several objectives: the volume of what its complete trials, constraints held, dominate on the near side
@@ -17,6 +18,7 @@ import type { Analysed } from "./importance.js";
  * console.log(await tune.hypervolume(study, [1, 1])); // near 0.5
  */
 export async function hypervolume(study: Omit<Analysed, "space">, reference: readonly number[]): Promise<number> {
+  requireFields("tune.hypervolume", study, ["directions", "records"], "a study, as tune or tune.load gives it");
   const { directions, records } = study;
   if (!Array.isArray(reference) || reference.length !== directions.length || !reference.every(Number.isFinite)) {
     throw new ArgumentError(

@@ -6,6 +6,7 @@ import { coordinatesOf } from "../samplers/coordinates.js";
 import { requireCount } from "../samplers/count.js";
 import { cardinality, type FlatSpace } from "../space/index.js";
 import type { Direction, TrialRecord } from "../study/record.js";
+import { requireFields } from "../../guidance/given.js";
 
 /** What of a study counts here; a study itself will do. */
 export interface Analysed {
@@ -51,6 +52,7 @@ const fewest = 4;
 export async function importance(study: Analysed, options: ImportanceOptions = {}): Promise<Importance[]> {
   const where = "tune.importance";
   checkOptions(where, options, ["method", "objective", "trees", "seed"]);
+  requireFields(where, study, ["directions", "records"], "a study, as tune or tune.load gives it");
   const { method = "fanova", objective = 0, trees = 64, seed = 0 } = options;
   if (method !== "fanova" && method !== "permutation") {
     throw new ArgumentError(`${where}: method: expected "fanova" or "permutation", got ${got(method)}`);

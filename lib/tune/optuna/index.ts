@@ -56,10 +56,14 @@ export async function fromOptuna(path: string, options: FromOptunaOptions = {}):
 
 async function studiesOf(path: string): Promise<OptunaStudy[]> {
   if (typeof path !== "string") throw new ArgumentError(`${where}: expected the path of a file of Optuna, got ${got(path)}`); // prettier-ignore
-  const file = await open(path).catch((cause: unknown) => {
+  const unread = (cause: unknown) => {
     throw new StorageError(`${where}: cannot read ${path} (${(cause as NodeJS.ErrnoException).code})`, { cause });
-  });
-  const { buffer } = await file.read(Buffer.alloc(16), 0, 16, 0).finally(() => file.close());
+  };
+  const file = await open(path).catch(unread);
+  const { buffer } = await file
+    .read(Buffer.alloc(16), 0, 16, 0)
+    .catch(unread)
+    .finally(() => file.close());
   return buffer.toString("latin1") === "SQLite format 3\0" ? readSqlite(path) : readJournal(path, await readFile(path, "utf8")); // prettier-ignore
 }
 

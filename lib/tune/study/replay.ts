@@ -4,6 +4,8 @@ import { isComplete, type Params } from "../space/index.js";
 import type { Sampler } from "../samplers/sampler.js";
 import type { StoredTrial } from "../storage/storage.js";
 import type { Study } from "./study.js";
+import { requireFields } from "../../guidance/given.js";
+import { checkOptions } from "../../errors.js";
 
 /** What {@link replay} found. */
 export interface Replay {
@@ -37,6 +39,9 @@ export async function replay<P>(
   sampler: Sampler,
   options: { readonly trials?: number } = {},
 ): Promise<Replay> {
+  requireFields("tune.replay", study, ["records", "spec"], "a study, as tune or tune.load gives it");
+  requireFields("tune.replay", sampler, ["name"], "a sampler such as tune.tpe()");
+  checkOptions("tune.replay", options, ["trials"]);
   const { records, spec } = study;
   const { space, seed, directions, constraints } = spec;
   const own = new Set(space.parameters.map(({ name }) => name));

@@ -17,6 +17,7 @@ import { searchProgress } from "./progress.js";
 import { requireSame } from "./same.js";
 import { Search, type Objective } from "./search.js";
 import { enqueuedOf, Study } from "./study.js";
+import { requireFields } from "../../guidance/given.js";
 
 /** A search under way: a promise of the study, and an async iterable of the trials that end. */
 export type TuneRun<P = Record<string, unknown>> = Run<FinishedTrial<P>, Study<P>>;
@@ -211,6 +212,13 @@ function resume(study: Study, objective: Objective, options: TuneOptions): TuneR
  */
 export async function load(storage: Storage | string, name = "study"): Promise<Study> {
   const isOwn = typeof storage === "string";
+  if (!isOwn)
+    requireFields(
+      "tune.load",
+      storage,
+      ["find", "list"],
+      'a path such as "study.db", a postgres:// address, or a storage',
+    );
   const opened = isOwn ? await openStorage(storage, { existing: true }) : storage;
   try {
     const record = await opened.find(name);

@@ -18,6 +18,7 @@ import { load } from "../study/tune.js";
 import { View } from "../study/view.js";
 import { openStorage } from "../storage/open.js";
 import type { Definition } from "./define.js";
+import { requirePath } from "../../guidance/given.js";
 
 /** Options of {@link workers}. */
 export interface WorkersOptions {
@@ -54,8 +55,9 @@ export async function workers(module: string | URL, options: WorkersOptions = {}
   if (kind !== "process" && kind !== "thread") {
     throw new ArgumentError(`${where}: kind: expected "process" or "thread", got ${got(kind)}`);
   }
+  requirePath(where, module, "study.ts", true);
   const url = typeof module === "string" && !/^[a-z]+:\/\//.test(module) ? pathToFileURL(module).href : String(module);
-  const definition = requireDefinition(where, url, await import(url));
+  const definition = requireDefinition(where, url, await loaded(where, url));
   const given = options.storage ?? definition.options.storage;
   if (typeof given === "object") {
     throw new ArgumentError(`${where}: storage: workers open it themselves; give the path of a file or an address`);
@@ -223,4 +225,14 @@ async function watch(
     progress.stop();
     await storage.close();
   };
+}
+
+async function loaded(where: string, url: string): Promise<unknown> {
+  try {
+    return (await import(url)) as unknown;
+  } catch (cause) {
+    const missing = (cause as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
+    if (!missing) throw cause; // what the file itself throws
+    throw new ArgumentError(`${where}: cannot load "${url}": ${(cause as Error).message}`, { cause });
+  }
 }

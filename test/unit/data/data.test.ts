@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import * as data from "../../../lib/data/index.js";
 import { ArgumentError, CorruptFileError, FileError, NonFiniteError, ShapeError } from "../../../lib/errors.js";
 import { array } from "../../../lib/tensor/nd-array.js";
+import { assertLabels } from "../../../lib/data/check.js";
 
 let folder: string;
 beforeAll(() => {
@@ -85,7 +86,7 @@ describe("Dataset", () => {
         "data.fromArrays: expected samples { x, y } made by array(values, shape), got { x: an array of 1 number, y: an array of 1 number }; wrap it: array(values, [n, …])",
       ),
     );
-    expect(() => data.assertLabels("train.fit", array(Int32Array.of(0, 9, 10), [3]), 10)).toThrow(
+    expect(() => assertLabels("train.fit", array(Int32Array.of(0, 9, 10), [3]), 10)).toThrow(
       new ArgumentError(
         "train.fit: label 10 at sample 2 is outside the 10 classes, expected a whole number from 0 to 9",
       ),

@@ -1,6 +1,7 @@
 // Every door by which a JavaScript number enters, by element type and value: what is exact is taken, anything else is refused with a
 // sentence. Nothing wraps, is cut, or becomes NaN.
 import { describe, expect, it } from "vitest";
+import { assertFinite } from "../../../lib/data/check.js";
 import { AthanorError } from "../../../lib/errors.js";
 import { data, metrics, ops } from "../../../lib/index.js";
 import {
@@ -215,7 +216,7 @@ describe("other doors", () => {
   });
 
   it("bf16 is read as numbers wherever data is read", () => {
-    expect(messageOf(() => data.assertFinite("here", array([1, Infinity], [2], "bf16")))).toMatch(/x\[1\] is Infinity/);
+    expect(messageOf(() => assertFinite("here", array([1, Infinity], [2], "bf16")))).toMatch(/x\[1\] is Infinity/);
     expect(data.oneHot(array([1, 0], [2], "bf16"), 2).toArray()).toEqual([[0, 1], [1, 0]]); // prettier-ignore
     expect([...data.standardizer(array([1, 3], [2, 1], "bf16")).mean]).toEqual([2]);
     expect(messageOf(() => metrics.evaluate(metrics.mae(), array([1], [1], "bf16"), array([1])))).toMatch(/bf16/);

@@ -11,6 +11,7 @@ import type { PlainChunk } from "../threads/protocol.js";
 import type { OnError } from "./encode.js";
 import type { TableChoices } from "./learn.js";
 import { learnFile, openRows, readRows, type LearnedFile, type TableFile } from "./open.js";
+import { requirePath } from "../../../guidance/given.js";
 
 /** Options of tables that are streamed. */
 export interface TableStreamOptions extends TableChoices {
@@ -94,6 +95,7 @@ export async function arrow(path: string, options: TableStreamOptions): Promise<
 /** A source over a file of rows. @throws ArgumentError */
 async function tableSource(file: TableFile, options: TableStreamOptions): Promise<Source> {
   const { learn, ...choices } = options;
+  requirePath(file.where, file.path, "customers.csv");
   const onError = onErrorOf(file.where, options);
   if (learn !== undefined) checkWhole(file.where.replace(/^data\./, ""), "learn", learn, 1);
   const thread = await isWorthAThread(file);
