@@ -51,37 +51,46 @@ function extended(branch: Params, parameter: SpaceParameter): Params[] {
 const belongs = (params: Params, branch: Params): boolean =>
   Object.entries(branch).every(([name, value]) => params[name] === value);
 
-/** How many trials each branch of a space has had. */
-class BranchCounts extends Following {
-  readonly counts: number[];
+/** The trials that each branch of a space has had. */
+class BranchTrials extends Following {
+  /** By branch, their values in the order of the trials; NaN for those that do not count. */
+  readonly values: number[][];
   private readonly branches: readonly Params[];
 
   constructor(branches: readonly Params[]) {
     super();
     this.branches = branches;
-    this.counts = branches.map(() => 0);
+    this.values = branches.map(() => []);
   }
 
   protected add(record: TrialRecord): void {
-    this.change(record, 1);
+    const counts = record.state === "complete" && (record.constraints ?? []).every((value) => value <= 0);
+    this.of(record)?.push((counts ? record.values?.[0] : undefined) ?? NaN);
   }
+  // Those that came later were, or are to be, taken back too.
   protected remove(record: TrialRecord): void {
-    this.change(record, -1);
+    this.of(record)?.pop();
   }
-  private change({ params }: TrialRecord, by: number): void {
-    const i = this.branches.findIndex((branch) => belongs(params, branch));
-    if (i >= 0) this.counts[i]! += by;
+  private of({ params }: TrialRecord): number[] | undefined {
+    return this.values[this.branches.findIndex((branch) => belongs(params, branch))];
   }
 
-  /** With those of trials that are running. */
-  with(pending: readonly TrialRecord[]): number[] {
-    const running = new BranchCounts(this.branches);
+  /** How many there are, with those that are running. */
+  countWith(pending: readonly TrialRecord[]): number[] {
+    const running = new BranchTrials(this.branches);
     running.update(pending);
-    return this.counts.map((count, i) => count + running.counts[i]!);
+    return this.values.map((values, i) => values.length + running.values[i]!.length);
   }
 }
 
-const counted = new WeakMap<FlatSpace, BranchCounts>();
+const followed = new WeakMap<FlatSpace, BranchTrials>();
+
+function trialsOf(space: FlatSpace, history: readonly TrialRecord[]): BranchTrials {
+  let trials = followed.get(space);
+  if (trials === undefined) followed.set(space, (trials = new BranchTrials(branchesOf(space))));
+  trials.update(history);
+  return trials;
+}
 
 /** How many trials each of a space's branches has had. */
 export function trialsByBranch(
@@ -89,10 +98,21 @@ export function trialsByBranch(
   history: readonly TrialRecord[],
   pending: readonly TrialRecord[],
 ): number[] {
-  let counts = counted.get(space);
-  if (counts === undefined) counted.set(space, (counts = new BranchCounts(branchesOf(space))));
-  counts.update(history);
-  return counts.with(pending);
+  return trialsOf(space, history).countWith(pending);
+}
+
+/**
+ * What a branch may come to: its best value, and as much again as it became better by in the later half of its trials. A branch whose good
+ * region was found late is not behind one that is at its end.
+ */
+function prospect(values: readonly number[], sign: number): number {
+  const from = values.length - Math.max(8, Math.ceil(values.length / 2));
+  let [before, now] = [Infinity, Infinity];
+  for (const [i, value] of values.entries()) {
+    if (sign * value < now) now = sign * value;
+    if (i < from) before = now;
+  }
+  return before === Infinity ? now : now - (before - now);
 }
 
 /** What a trial whose turn it is does in its branch. */
@@ -109,19 +129,25 @@ const enough = 40;
 
 /** What to fix for this trial: the request's own values, with those of a branch where its turn has come. */
 export function branchTurn(request: SampleRequest): BranchTurn {
-  const { space, number, seed, history, pending, fixed } = request;
+  const { space, number, seed, history, pending, fixed, directions } = request;
   const agrees = (branch: Params): boolean =>
     Object.entries(branch).every(([name, value]) => fixed?.[name] === undefined || fixed[name] === value);
   const branches = branchesOf(space).filter(agrees);
-  if (branches.length < 2 || number % 2 === 0) return { fixed };
-  const all = trialsByBranch(space, history, pending);
-  const counts = all.filter((_, i) => agrees(branchesOf(space)[i]!));
+  if (branches.length < 2 || number % 4 === 0) return { fixed };
+  const ofThese = <T>(all: readonly T[]): T[] => all.filter((_, i) => agrees(branchesOf(space)[i]!));
+  const trials = trialsOf(space, history);
+  const counts = ofThese(trials.countWith(pending));
   const least = Math.min(...counts);
+  const isHopeful = number % 4 === 2;
+  if (isHopeful && (least < spread || directions.length > 1)) return { fixed };
   if (least >= enough && number % 4 === 3) return { fixed };
-  const fewest = branches.filter((_, i) => counts[i] === least);
-  const branch = fewest[new Draws(seed, number, "branch").below(fewest.length)]!;
+  const sign = directions[0] === "minimize" ? 1 : -1;
+  const marks = isHopeful ? ofThese(trials.values).map((values) => prospect(values, sign)) : counts;
+  const lowest = Math.min(...marks);
+  const first = branches.filter((_, i) => marks[i] === lowest);
+  const branch = first[new Draws(seed, number, "branch").below(first.length)]!;
   const chosen = { ...branch, ...fixed };
-  if (least >= spread && least % 4 !== 3) return { fixed: chosen };
+  if (isHopeful || (least >= spread && least % 4 !== 3)) return { fixed: chosen };
   const own = new Draws(seed, branches.indexOf(branch), "branch sequence").bits();
   return { fixed: chosen, point: quasiParams("sobol", { ...request, seed: own, number: least, fixed: chosen }) };
 }
