@@ -17,7 +17,7 @@ export const nativeRooms = {
   comm: ["base", "runtime"],
   quant: ["base", "formats", "kernels"],
   ops: ["base", "formats", "kernels", "runtime", "graph", "optim", "quant", "sparse", "comm"],
-  device: ["base", "update_rules", "kernels", "runtime", "graph", "ops", "optim"],
+  device: ["base", "update_rules", "formats", "kernels", "runtime", "graph", "ops", "optim", "sparse"],
   train: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "comm"],
   bindings: ["base", "kernels", "runtime", "graph", "ops", "optim", "device", "io", "train", "tune", "comm"],
   test: [

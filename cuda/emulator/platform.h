@@ -7,6 +7,7 @@
 #include <tuple>
 #include <type_traits>
 
+#include "base/half.h"
 #include "cuda/emulator/async.h"
 #include "cuda/emulator/block.h"
 #include "cuda/emulator/shadow.h"
@@ -153,6 +154,27 @@ inline void mma_f16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint3
 }
 inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   emulator::mma(emulator::MmaKind::tf32_16x8x8, d, a, b);
+}
+
+inline void mma_s8(std::int32_t (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  emulator::mma(emulator::MmaKind::s8_16x8x32, d, a, b);
+}
+inline void mma_s8u8(std::int32_t (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  emulator::mma(emulator::MmaKind::s8u8_16x8x32, d, a, b);
+}
+
+inline std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high, std::uint32_t select) {
+  const std::uint64_t bytes = std::uint64_t{high} << 32 | low;
+  std::uint32_t result = 0;
+  for (int i = 0; i < 4; ++i)
+    result |= static_cast<std::uint32_t>(bytes >> (select >> (4 * i) & 7u) * 8 & 0xffu) << (8 * i);
+  return result;
+}
+inline std::uint32_t add_bf16x2(std::uint32_t a, std::uint32_t b) {
+  const auto add = [](std::uint32_t x, std::uint32_t y) -> std::uint32_t {
+    return to_bf16(to_f32(Bf16{static_cast<std::uint16_t>(x)}) + to_f32(Bf16{static_cast<std::uint16_t>(y)})).bits;
+  };
+  return add(a & 0xffffu, b & 0xffffu) | add(a >> 16, b >> 16) << 16;
 }
 
 }  // namespace athanor::cuda

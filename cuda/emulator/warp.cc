@@ -85,7 +85,7 @@ void complete_matrices(WarpCall& call) {
 }
 
 struct MmaSlot {
-  float* d;
+  void* d;
   const std::uint32_t *a, *b;
 };
 
@@ -126,12 +126,40 @@ void complete_mma(WarpCall& call) {
     }
   }
   for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
-    float* d = static_cast<const MmaSlot*>(call.slots[lane])->d;
+    float* d = static_cast<float*>(static_cast<const MmaSlot*>(call.slots[lane])->d);
     for (std::uint32_t i = 0; i < 4; ++i) {
       const std::uint32_t row = lane / 4 + i / 2 * 8, col = lane % 4 * 2 + i % 2;
       double sum = d[i];
       for (int k = 0; k < kDepth; ++k) sum += static_cast<double>(a[row][k]) * static_cast<double>(b[k][col]);
       d[i] = static_cast<float>(sum);
+    }
+  }
+}
+
+// Whole numbers of 8 bits; sums wrap as the hardware's do without .satfinite.
+template <bool kUnsignedB>
+void complete_mma_s8(WarpCall& call) {
+  require_whole(call, "mma");
+  constexpr int kDepth = 32;
+  std::int32_t a[16][kDepth], b[8][kDepth];
+  const auto byte = [](std::uint32_t word, std::uint32_t i, bool is_unsigned) -> std::int32_t {
+    const std::uint32_t value = word >> (8 * i) & 0xffu;
+    return is_unsigned ? static_cast<std::int32_t>(value) : static_cast<std::int8_t>(value);
+  };
+  for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
+    const auto& slot = *static_cast<const MmaSlot*>(call.slots[lane]);
+    const std::uint32_t group = lane / 4, t = lane % 4;
+    for (std::uint32_t i = 0; i < 16; ++i)
+      a[group + i / 4 % 2 * 8][t * 4 + i % 4 + i / 8 * 16] = byte(slot.a[i / 4], i % 4, false);
+    for (std::uint32_t i = 0; i < 8; ++i) b[group][t * 4 + i % 4 + i / 4 * 16] = byte(slot.b[i / 4], i % 4, kUnsignedB);
+  }
+  for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
+    auto* d = static_cast<std::int32_t*>(static_cast<const MmaSlot*>(call.slots[lane])->d);
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      const std::uint32_t row = lane / 4 + i / 2 * 8, col = lane % 4 * 2 + i % 2;
+      std::int32_t sum = 0;
+      for (int k = 0; k < kDepth; ++k) sum += a[row][k] * b[col][k];
+      d[i] = static_cast<std::int32_t>(static_cast<std::uint32_t>(d[i]) + static_cast<std::uint32_t>(sum));
     }
   }
 }
@@ -168,12 +196,14 @@ void load_matrices(std::uint32_t* fragment, const void* row, int matrices, bool 
   warp_operation(~0u, &slot, complete_matrices, "ldmatrix");
 }
 
-void mma(MmaKind kind, float* d, const std::uint32_t* a, const std::uint32_t* b) {
+void mma(MmaKind kind, void* d, const std::uint32_t* a, const std::uint32_t* b) {
   MmaSlot slot{d, a, b};
   switch (kind) {
     case MmaKind::bf16_16x8x16: return warp_operation(~0u, &slot, complete_mma<MmaKind::bf16_16x8x16>, "mma");
     case MmaKind::f16_16x8x16: return warp_operation(~0u, &slot, complete_mma<MmaKind::f16_16x8x16>, "mma");
     case MmaKind::tf32_16x8x8: return warp_operation(~0u, &slot, complete_mma<MmaKind::tf32_16x8x8>, "mma");
+    case MmaKind::s8_16x8x32: return warp_operation(~0u, &slot, complete_mma_s8<false>, "mma");
+    case MmaKind::s8u8_16x8x32: return warp_operation(~0u, &slot, complete_mma_s8<true>, "mma");
   }
 }
 

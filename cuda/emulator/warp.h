@@ -12,9 +12,9 @@ void sync_warp(std::uint32_t mask);
 // ldmatrix: four (or `matrices`) 8 × 8 matrices of 16-bit elements; lane l gives the address of row l % 8 of matrix l / 8.
 void load_matrices(std::uint32_t* fragment, const void* row, int matrices, bool transposed);
 
-enum class MmaKind : std::uint8_t { bf16_16x8x16, f16_16x8x16, tf32_16x8x8 };
-// d += a b
-void mma(MmaKind kind, float* d, const std::uint32_t* a, const std::uint32_t* b);
+enum class MmaKind : std::uint8_t { bf16_16x8x16, f16_16x8x16, tf32_16x8x8, s8_16x8x32, s8u8_16x8x32 };
+// d += a b, d of four floats, or of four s32 for products of integers.
+void mma(MmaKind kind, void* d, const std::uint32_t* a, const std::uint32_t* b);
 
 // Atomics on global or shared memory: the value before.
 float atomic_add(float* p, float x);

@@ -95,4 +95,11 @@ struct EwMachine {
   }
 };
 
+// The epilogue of one element that a thread holds; its registers are the thread's column of shared memory.
+template <int kThreads>
+ATHANOR_DEVICE void finish_element(const EwProgramParams& e, float* registers, Index linear, float raw) {
+  const EwMachine<float, 1, kThreads> machine{e, registers + threadIdx.x};
+  machine.run([linear](int) { return linear; }, [raw](int) { return raw; });
+}
+
 }  // namespace athanor::cuda

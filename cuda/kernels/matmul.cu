@@ -55,13 +55,6 @@ struct TileLoader {
   }
 };
 
-// The epilogue of one element that a thread holds; its registers are the thread's column of shared memory.
-template <int kThreads>
-ATHANOR_DEVICE void finish_element(const EwProgramParams& e, float* registers, Index linear, float raw) {
-  const EwMachine<float, 1, kThreads> machine{e, registers + threadIdx.x};
-  machine.run([linear](int) { return linear; }, [raw](int) { return raw; });
-}
-
 template <class A, class B, class Acc, int kM, int kN, int kK, int kTM, int kTN, bool kFused>
 ATHANOR_KERNEL((kM / kTM) * (kN / kTN))
 matmul_kernel(ATHANOR_PARAM(MatmulParams) p, ATHANOR_PARAM(EwProgramParams) e) {

@@ -7,7 +7,8 @@
 //   LAUNCH((kernel<T>), grid, block, shared, stream, p)     a device::Result
 //   vector_load<float4>(p) vector_store(p, v)               one access, aligned to its size; never a cast and a copy
 //   cp_async(to, from, valid) cp_async_commit() cp_async_wait<newest>()     16 bytes, of which `valid` are read, the others zero
-//   load_matrix_x4 … mma_bf16 mma_tf32 mma_f16              ldmatrix and mma.sync, see the PTX manual
+//   load_matrix_x4 … mma_bf16 mma_tf32 mma_f16 mma_s8 …     ldmatrix and mma.sync, see the PTX manual
+//   byte_permute(low, high, select) add_bf16x2(a, b)        prmt; two sums in bf16
 #pragma once
 
 #if defined(ATHANOR_EMULATOR)

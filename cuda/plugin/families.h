@@ -15,8 +15,11 @@ void fill_loop(device::Launchers& launch);
 void fill_matmul(device::Launchers& launch);
 void fill_movement(device::Launchers& launch);
 void fill_optim(device::Launchers& launch);
+void fill_quant(device::Launchers& launch);
+void fill_quant_pack(device::Launchers& launch);
 void fill_reduce(device::Launchers& launch);
 void fill_softmax(device::Launchers& launch);
+void fill_sparse(device::Launchers& launch);
 
 inline void fill_launchers(device::Launchers& launch) {
   fill_elementwise(launch);
@@ -30,8 +33,11 @@ inline void fill_launchers(device::Launchers& launch) {
   fill_matmul(launch);
   fill_movement(launch);
   fill_optim(launch);
+  fill_quant(launch);
+  fill_quant_pack(launch);
   fill_reduce(launch);
   fill_softmax(launch);
+  fill_sparse(launch);
 }
 
 // For families that take all that their struct can say and need no workspace.

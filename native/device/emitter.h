@@ -75,6 +75,12 @@ class DeviceContext : public NodeContext {
     });
   }
 
+  // Emits what is no launcher's single call, with its memory asked for already.
+  void launch_as(std::string detail, Launch launch) {
+    enter(std::move(detail), {});
+    code_.launches.push_back(std::move(launch));
+  }
+
   // What to say where this node meets bad data; and how its launches name it.
   void on_bad_data(Sentence sentence) { code_.sentences[id_] = std::move(sentence); }
   Check check_of(const Addresses& at) const { return {at.run, id_}; }

@@ -13,11 +13,13 @@
 #include "base/dtype.h"
 #include "base/index.h"
 #include "device/launch.h"
+#include "device/quant_launch.h"
+#include "device/sparse_launch.h"
 
 namespace athanor::device {
 
 // Update rules and elementwise instructions cross by number: a row more in either table makes another version.
-inline constexpr std::uint32_t kTableVersion = 1;
+inline constexpr std::uint32_t kTableVersion = 2;
 inline constexpr std::uint32_t kPluginVersion =
     kTableVersion | static_cast<std::uint32_t>(optim::kRuleCount) << 8 | static_cast<std::uint32_t>(EwOp::fma) << 16;
 inline constexpr const char* kPluginEntry = "athanor_device_plugin";
@@ -92,6 +94,13 @@ struct Launchers {
   Launcher<CheckedI32> checked_i32;
   Launcher<TopMask> top_mask;
   Launcher<NearestEntry> nearest_entry;
+  Launcher<QuantPack> quant_pack;
+  Launcher<QuantMatmul> quant_matmul;
+  Launcher<QuantConv> quant_conv;
+  Launcher<SparseRank> sparse_rank;
+  Launcher<SparseExpand> sparse_expand;
+  Launcher<SparseCollect> sparse_collect;
+  Launcher<SparseRows> sparse_rows;
   // The loop of many steps: what a turn takes and what it leaves.
   Launcher<Begin> begin;
   Launcher<Advance> advance;

@@ -16,6 +16,9 @@ enum class StatusCode : std::uint32_t {
   kept,        // top_mask asked to keep more than there is: value i32
   unranked,    // a NaN that has no rank: position
   descending,  // a table that does not ascend: position of the entry
+  corrupt,     // a quantized weight that contradicts itself
+  marked,      // a bitmap that marks another number of weights than there are: value u32
+  stray,       // a bitmap that marks a weight past its columns: position of the row
 };
 
 // The device's own record of a run, in device memory. A run begins with `begin`, which sets it; kernels then read the keys of random

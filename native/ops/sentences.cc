@@ -48,4 +48,10 @@ std::string without_rank(const std::string& where, Index position) {
   return where + ": the value at position " + std::to_string(position) + " is NaN and has no rank";
 }
 
+std::string contradicting_weight(const std::string& where) {
+  return where +
+         ": the weight contradicts itself: its bitmap marks another number of codes than there are, a code is past the "
+         "end of the table, or a scale is no number; quantize it again";
+}
+
 }  // namespace athanor

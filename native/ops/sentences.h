@@ -20,5 +20,6 @@ std::string not_whole(const std::string& where, double value, Index position);
 std::string bad_operand(const std::string& where, bool nonzero, std::int64_t value, Index position);
 std::string bad_kept(const std::string& where, Index kept, Index width);
 std::string without_rank(const std::string& where, Index position);
+std::string contradicting_weight(const std::string& where);
 
 }  // namespace athanor

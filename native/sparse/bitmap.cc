@@ -47,18 +47,23 @@ void row_starts(const Bitmap& bitmap, Index* starts) {
   for (Index n = 0; n < bitmap.rows; ++n) starts[n + 1] = starts[n] + count_bits(bitmap.row(n), bytes);
 }
 
+std::string marks_others(const std::string& where, Index marked, Index values) {
+  return where + ": the bitmap marks " + std::to_string(marked) + " weights, but there are " + std::to_string(values) +
+         " values; make both from the same mask";
+}
+
+std::string marks_past(const std::string& where, Index row, Index columns) {
+  return where + ": row " + std::to_string(row) + " of the bitmap marks a weight past its " + std::to_string(columns) +
+         " columns; the bits that fill a row's last byte must be 0";
+}
+
 void check_bitmap(const std::string& where, const Bitmap& bitmap, Index values) {
   const Index bytes = bitmap_row_bytes(bitmap.columns), marked = count_bits(bitmap.bits, bitmap.rows * bytes);
-  check(marked == values, Code::argument, [&] {
-    return where + ": the bitmap marks " + std::to_string(marked) + " weights, but there are " +
-           std::to_string(values) + " values; make both from the same mask";
-  });
+  check(marked == values, Code::argument, [&] { return marks_others(where, marked, values); });
   if (bitmap.columns % 8 == 0) return;
   for (Index n = 0; n < bitmap.rows; ++n) {
-    check(bitmap.row(n)[bytes - 1] >> (bitmap.columns % 8) == 0, Code::argument, [&] {
-      return where + ": row " + std::to_string(n) + " of the bitmap marks a weight past its " +
-             std::to_string(bitmap.columns) + " columns; the bits that fill a row's last byte must be 0";
-    });
+    check(bitmap.row(n)[bytes - 1] >> (bitmap.columns % 8) == 0, Code::argument,
+          [&] { return marks_past(where, n, bitmap.columns); });
   }
 }
 

@@ -26,6 +26,10 @@ void row_starts(const Bitmap& bitmap, Index* starts);
 // Throws Code::argument, with `where` at the sentence's head, unless exactly `values` bits are set, all of them within the columns.
 void check_bitmap(const std::string& where, const Bitmap& bitmap, Index values);
 
+// The sentences of both.
+std::string marks_others(const std::string& where, Index marked, Index values);
+std::string marks_past(const std::string& where, Index row, Index columns);
+
 // dense [N, K] from the values, and back: only the set elements are read.
 void expand(const Bitmap& bitmap, const Index* starts, const float* values, float* dense, Parallel& parallel);
 void collect(const Bitmap& bitmap, const Index* starts, const float* dense, float* values, Parallel& parallel);

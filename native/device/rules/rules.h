@@ -80,6 +80,19 @@ void lower_attention_grad(DeviceContext& context);
 void lower_attention_packed(DeviceContext& context);
 void lower_attention_packed_grad(DeviceContext& context);
 
+// device/rules/quantized.cc
+void lower_quantized_matmul(DeviceContext& context);
+void lower_quantized_conv2d(DeviceContext& context);
+void lower_dequantize(DeviceContext& context);
+
+// device/rules/sparse.cc
+void lower_sparse_matmul(DeviceContext& context);
+void lower_sparse_matmul_grad_input(DeviceContext& context);
+void lower_sparse_matmul_grad_values(DeviceContext& context);
+void lower_sparse_conv2d(DeviceContext& context);
+void lower_sparse_conv2d_grad_input(DeviceContext& context);
+void lower_sparse_conv2d_grad_values(DeviceContext& context);
+
 // device/rules/effects.cc
 void lower_assign(DeviceContext& context);
 // device/rules/optimizer.cc

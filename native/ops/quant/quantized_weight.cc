@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "graph/attributes.h"
+#include "ops/sentences.h"
 
 namespace athanor {
 namespace {
@@ -135,7 +136,7 @@ Index check_quant_weight(InferContext& context, int first) {
   return n;
 }
 
-QuantWeight::QuantWeight(LowerContext& context, int first)
+QuantWeight::QuantWeight(const NodeContext& context, int first)
     : at_(quant_operands(context.attrs(), first)), where_(context.where()) {
   const Attrs& attrs = context.attrs();
   const Type &q = context.input_type(at_.q), &scale = context.input_type(at_.scale);
@@ -180,12 +181,7 @@ quant::Weights QuantWeight::bind(const Execution& run) const {
 }
 
 void QuantWeight::require_consistent(const quant::Weights& weight) const {
-  check(quant::is_consistent(weight, q_bytes_), Code::corrupt, [&] {
-    return where_ +
-           ": the weight contradicts itself: its bitmap marks another number of codes than there are, a code is past "
-           "the end of "
-           "the table, or a scale is no number; quantize it again";
-  });
+  check(quant::is_consistent(weight, q_bytes_), Code::corrupt, [&] { return contradicting_weight(where_); });
 }
 
 Slot QuantWeight::make(LowerContext& context, const std::string& key, Index bytes, Make make) const {

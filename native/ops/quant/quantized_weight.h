@@ -27,7 +27,7 @@ Index check_quant_weight(InferContext& context, int first = 1);
 // A quantized weight in a program that is being lowered.
 class QuantWeight {
  public:
-  explicit QuantWeight(LowerContext& context, int first = 1);
+  explicit QuantWeight(const NodeContext& context, int first = 1);
 
   const quant::Weights& sizes() const { return sizes_; }  // without addresses, but those that are there are not null
   const QuantOperands& operands() const { return at_; }

@@ -1,0 +1,123 @@
+// Products of a few rows of x in f32, which wait for the weights: a warp a column, its lanes along k, every cell read once and met with
+// all rows. Values of 16-entry tables come from the lanes' registers, those of 256 from shared memory.
+#include "cuda/kernels/block_reduce.cuh"
+#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/quant.cuh"
+
+namespace athanor::cuda {
+namespace {
+
+constexpr int kThreads = 128, kTable = 256;
+
+struct RowsParams {
+  device::QuantLayout l;
+  Index M;
+  const std::byte* packed;
+  const float* x;
+  float* y;
+  int fused;
+};
+
+template <int kBits, bool kLookUp>
+struct Values {
+  float own = 0;  // entry lane % 16 of the table
+  const float* table = nullptr;
+
+  // All lanes of the warp call it.
+  ATHANOR_DEVICE float operator()(std::uint32_t cell, float zero) const {
+    if constexpr (!kLookUp)
+      return static_cast<float>(cell) - zero;
+    else if constexpr (kBits == 4)
+      return __shfl_sync(~0u, own, static_cast<int>(cell));
+    else
+      return table[cell];
+  }
+};
+
+template <int kBits, bool kLookUp, int kRows>
+ATHANOR_KERNEL(kThreads)
+quant_rows_kernel(ATHANOR_PARAM(RowsParams) p, ATHANOR_PARAM(EwProgramParams) e) {
+  SHARED(float, registers, [kEwMaxRegisters * kThreads]);
+  constexpr int kCells = 32 / kBits, kWordsOfStep = kBits;
+  const int lane = static_cast<int>(threadIdx.x) % kWarpSize;
+  const Index n = static_cast<Index>(blockIdx.x) * (kThreads / kWarpSize) + threadIdx.x / kWarpSize;
+  Values<kBits, kLookUp> values;
+  const auto* entries = reinterpret_cast<const float*>(p.packed + device::kQuantTableAt);
+  if constexpr (kLookUp && kBits == 4) values.own = entries[lane % 16];
+  if constexpr (kLookUp && kBits == 8) {
+    SHARED(float, table, [kTable]);
+    for (int i = static_cast<int>(threadIdx.x); i < kTable; i += kThreads) table[i] = entries[i];
+    __syncthreads();
+    values.table = table;
+  }
+  if (n >= p.l.N) return;
+  const auto* words = reinterpret_cast<const std::uint32_t*>(p.packed + device::kQuantCellsAt + n * p.l.row_bytes);
+  const auto* scales = reinterpret_cast<const float*>(p.packed + p.l.scale_at);
+  const auto* zeros = reinterpret_cast<const std::uint8_t*>(p.packed + p.l.zero_at);
+  const Index count = p.l.row_bytes / 4;
+  float total[kRows];
+#pragma unroll
+  for (int m = 0; m < kRows; ++m) total[m] = 0;
+  for (Index first = 0; first < count; first += kWarpSize) {
+    const Index at = first + lane, step = at / kWordsOfStep, k0 = step * 32, g = k0 / p.l.padded_group;
+    const bool inside = at < count && g < p.l.groups;
+    const std::uint32_t word = inside ? words[at] : 0;
+    const Index within = k0 - g * p.l.padded_group, k = g * p.l.group + within;
+    // Cells of this word that are no padding: those below `most` within the step.
+    const Index group_left = p.l.group - within, row_left = p.l.K - k;
+    const Index most = inside ? (group_left < row_left ? group_left : row_left) : 0;
+    const float zero = inside && p.l.has_zeros ? static_cast<float>(zeros[g * p.l.N + n]) : 0.0f;
+    const float scale = inside ? scales[g * p.l.N + n] : 0.0f;
+    const int unit = static_cast<int>(at - step * kWordsOfStep);
+    float part[kRows];
+#pragma unroll
+    for (int m = 0; m < kRows; ++m) part[m] = 0;
+#pragma unroll
+    for (int slot = 0; slot < kCells; ++slot) {
+      const float value = values(word >> (slot * kBits) & ((1u << kBits) - 1u), zero);
+      const int offset = k_of_cell(CellOrder::pairs, kBits, unit, slot);
+      if (offset < most) {
+#pragma unroll
+        for (int m = 0; m < kRows; ++m)
+          if (m < p.M) part[m] = fmaf(p.x[m * p.l.K + k + offset], value, part[m]);
+      }
+    }
+#pragma unroll
+    for (int m = 0; m < kRows; ++m) total[m] = fmaf(part[m], scale, total[m]);
+  }
+  float own = 0;
+#pragma unroll
+  for (int m = 0; m < kRows; ++m) {
+    const float sum = warp_reduce(total[m], Add{});
+    if (lane == m) own = sum;
+  }
+  if (lane >= p.M) return;
+  const Index linear = lane * p.l.N + n;
+  if (p.fused != 0)
+    finish_element<kThreads>(e, registers, linear, own);
+  else
+    p.y[linear] = own;
+}
+
+template <int kBits, bool kLookUp, int kRows>
+device::Result run_count(device::Stream* stream, const RowsParams& p, const EwProgramParams& e) {
+  return LAUNCH((quant_rows_kernel<kBits, kLookUp, kRows>), blocks_for(p.l.N, kThreads / kWarpSize), kThreads, 0,
+                stream, p, e);
+}
+template <int kBits, bool kLookUp>
+device::Result run_cells(device::Stream* stream, const RowsParams& p, const EwProgramParams& e) {
+  if (p.M == 1) return run_count<kBits, kLookUp, 1>(stream, p, e);
+  if (p.M <= 4) return run_count<kBits, kLookUp, 4>(stream, p, e);
+  return run_count<kBits, kLookUp, 16>(stream, p, e);
+}
+
+}  // namespace
+
+device::Result run_quant_rows(device::Stream* stream, const device::QuantMatmul& args, const EwProgramParams& e) {
+  const RowsParams p{args.w, args.M, args.packed, args.x, args.y, args.epilogue.raw >= 0 ? 1 : 0};
+  const bool looked_up = args.w.codes == device::QuantCodes::codebook;
+  if (args.w.bits == 4) return looked_up ? run_cells<4, true>(stream, p, e) : run_cells<4, false>(stream, p, e);
+  return looked_up ? run_cells<8, true>(stream, p, e) : run_cells<8, false>(stream, p, e);
+}
+
+}  // namespace athanor::cuda
