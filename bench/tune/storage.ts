@@ -1,7 +1,7 @@
 // Trials a second of a storage with several processes, how long they wait for a trial, and whether every number is there once.
 //   node --import tsx bench/tune/storage.ts --place /tmp/bench.db --processes 8 --trials 4000 --reports 10
 //   node --import tsx bench/tune/storage.ts --place postgres://… --processes 8 --slots 8 --trials 10000
-//   node --import tsx bench/tune/storage.ts --processes 8 --apart    a file for each process: what they wait for is the machine alone
+//   node --import tsx bench/tune/storage.ts --processes 8 --apart    a file, or a study, for each process: what they wait for is the machine
 // An "ask" is all between two objectives: claim, what changed since, sampler, parameters on the disk. "wait" is the longest that a
 // process stood at one operation of its storage. The rate of the disk itself is measured before and after: bench/tune/disk.ts.
 import { fork } from "node:child_process";
@@ -28,6 +28,12 @@ const { values: options } = parseArgs({
   },
 });
 const count = Number(options.processes);
+const isFile = !options.place.includes("://");
+/** The place and the study of a process; with --apart its own. */
+const studyOf = (pid: number | undefined): { readonly place: string; readonly name: string } => ({
+  place: options.apart && isFile ? `${options.place}-${pid}` : options.place,
+  name: options.apart ? `${options.name} ${pid}` : options.name,
+});
 const trials = Number(options.trials);
 
 interface Timing {
@@ -58,7 +64,8 @@ async function child(): Promise<void> {
   await once(process, "message");
   const search = async (): Promise<void> => {
     let begun = 0;
-    const storage = await openStorage(options.apart ? `${options.place}-${process.pid}` : options.place);
+    const { place, name } = studyOf(process.pid);
+    const storage = await openStorage(place);
     await tune(
       { x: tune.uniform(0, 1), y: tune.logUniform(1e-5, 1), n: tune.int(1, 8) },
       (trial, { params }) => {
@@ -66,7 +73,7 @@ async function child(): Promise<void> {
         for (let step = 0; step < Number(options.reports); step++) trial.report(step, params.x / (step + 1));
         return params.x;
       },
-      { storage: timed(storage, timing.waits, (at) => (begun = at)), name: options.name, trials: options.apart ? trials / count : trials, mode: "free", sampler: tune.random() }, // prettier-ignore
+      { storage: timed(storage, timing.waits, (at) => (begun = at)), name, trials: options.apart ? trials / count : trials, mode: "free", sampler: tune.random() }, // prettier-ignore
     );
     await storage.close();
   };
@@ -79,7 +86,6 @@ const at = (list: readonly number[], q: number): number => [...list].sort((a, b)
 const round = (x: number): number => Number(x.toPrecision(3));
 
 async function main(): Promise<void> {
-  const isFile = !options.place.includes("://");
   const before = isFile ? await diskRate(options.place) : undefined;
   const args = [...process.argv.slice(2), "--child", "--name", options.name, "--place", options.place];
   const children = Array.from({ length: count }, () => fork(fileURLToPath(import.meta.url), args, { execArgv: process.execArgv, serialization: "advanced" })); // prettier-ignore
@@ -91,8 +97,8 @@ async function main(): Promise<void> {
   const all = await Promise.race([Promise.all(timings), codes.then(() => Promise.reject(new Error("a process failed")))]); // prettier-ignore
   const seconds = (performance.now() - begun) / 1000;
   const exits = await codes;
-  const files = options.apart ? children.map(({ pid }) => `${options.place}-${pid}`) : [options.place];
-  const studies = await Promise.all(files.map((place) => tune.load(place, options.name)));
+  const places = options.apart ? children.map(({ pid }) => studyOf(pid)) : [studyOf(undefined)];
+  const studies = await Promise.all(places.map(({ place, name }) => tune.load(place, name)));
   const numbers = studies.flatMap(({ trials: all }, i) => all.map(({ number }) => `${i} ${number}`));
   const [asks, waits] = [all.flatMap((each) => each.asks), all.flatMap((each) => each.waits)];
   const row = {
@@ -113,7 +119,7 @@ async function main(): Promise<void> {
   };
   console.log(JSON.stringify(row));
   if (isFile)
-    for (const file of files) for (const suffix of ["", "-wal", "-shm"]) rmSync(file + suffix, { force: true });
+    for (const { place } of places) for (const suffix of ["", "-wal", "-shm"]) rmSync(place + suffix, { force: true });
 }
 
 await (options.child ? child() : main());

@@ -74,7 +74,7 @@ const merged = {
   conditional: kept("conditional", conditional.map((row) => ({ ...row, load })), (c) => `${c.system}|${c.sampler}|${c.problem}`), // prettier-ignore
   fronts: kept("fronts", fronts, (c) => `${c.system}|${c.sampler}|${c.function}`),
   cost: kept("cost", rows.filter((row) => row.history !== undefined && row.cpuMs !== undefined), (c) => `${c.system}|${c.sampler}|${c.history}`), // prettier-ignore
-  storage: kept("storage", rows.filter((row) => row.perSecond !== undefined), (c) => `${c.storage}|${c.processes}|${c.slots}`), // prettier-ignore
+  storage: kept("storage", rows.filter((row) => row.perSecond !== undefined), (c) => `${c.storage}|${c.processes}|${c.slots}|${c.apart ?? false}`), // prettier-ignore
   growth: kept(
     "growth",
     rows.filter((row) => row.growth !== undefined),
@@ -121,8 +121,9 @@ const md = [
   "## Storages: trials a second of processes that start together, milliseconds of an ask and of the longest operation",
   "",
   "The disk's own rate is of 4 KiB in place and fdatasync, one after the other, in the same run (bench/tune/disk.ts). Load above 2 is work of others.",
+  "“Apart”: each process has a file, or a study, of its own, so that what it waits for is the machine's processors and disk alone.",
   "",
-  ...table(["storage", "processes × slots", "trials", "reports", "trials/s", "ask p50", "p99", "longest", "failed, missing, doubled", "syncs/s of the disk", "load"], merged.storage.map((c) => [c.storage, `${c.processes} × ${c.slots}`, c.trials, c.reports, c.perSecond, c.ask.p50, c.ask.p99, c.wait, [c.failed, c.missing, c.doubled].join(", "), c.disk?.perSecond ?? "", c.load])), // prettier-ignore
+  ...table(["storage", "processes × slots", "trials", "reports", "trials/s", "ask p50", "p99", "longest", "failed, missing, doubled", "syncs/s of the disk", "load"], merged.storage.map((c) => [c.apart ? `${c.storage}, apart` : c.storage, `${c.processes} × ${c.slots}`, c.trials, c.reports, c.perSecond, c.ask.p50, c.ask.p99, c.wait, [c.failed, c.missing, c.doubled].join(", "), c.disk?.perSecond ?? "", c.load])), // prettier-ignore
   "## Growth: CPU milliseconds and bytes a trial, by quarters of the search",
   "",
   ...table(["search", "trials", "ms", "bytes"], merged.growth.map((c) => [c.growth, c.trials, c.cpuMs.join(", "), c.bytes.join(", ")])), // prettier-ignore
