@@ -48,6 +48,7 @@ const { any } = fc.letrec<{ any: schedule.Schedule }>((tie) => ({
     fc.tuple(tie("any"), tie("any")).map((parts) => schedule.chain(parts)),
     fc.tuple(tie("any"), value).map(([s, max]) => schedule.clamp(s, { max })),
     fc.tuple(tie("any"), fraction, fc.maxSafeInteger()).map(([s, amount, seed]) => schedule.noise(s, { amount: amount / 3, seed, distribution: seed % 2 ? "normal" : "uniform" })), // prettier-ignore
+    fc.tuple(tie("any"), fc.integer({ min: 1, max: 300 }), fc.boolean()).map(([s, stepsPerEpoch, smooth]) => schedule.epochs(s, { stepsPerEpoch, smooth })), // prettier-ignore
     fc.tuple(tie("any"), span).map(([s, w]) => schedule.warmup(s, w)),
     fc.tuple(tie("any"), span, tie("any")).map(([a, n, b]) => schedule.sequence([[a, n], b])),
     fc.tuple(tie("any"), span).map(([s, every]) => schedule.repeat(s, every)),
@@ -74,6 +75,22 @@ describe("every schedule", () => {
         expect(steps(n).slice(k).map((t) => restored(t, n))).toEqual(whole.slice(k)); // prettier-ignore
         expect(steps(n).reverse().map((t) => s(t, n)).reverse()).toEqual(whole); // prettier-ignore
       }),
+    );
+  });
+});
+
+describe("over 10,000 steps", () => {
+  it("a fresh start at step N has the value of the run that went to N", () => {
+    fc.assert(
+      fc.property(any, fc.array(fc.nat(9999), { minLength: 50, maxLength: 50 }), (s, places) => {
+        const text = JSON.stringify(s);
+        const run = steps(10_000).map((t) => s(t, 10_000));
+        for (const t of places) {
+          const fresh = schedule.fromJSON(JSON.parse(text) as schedule.ScheduleSpec);
+          expect(fresh(t, 10_000)).toBe(run[t]);
+        }
+      }),
+      { numRuns: 40 },
     );
   });
 });
