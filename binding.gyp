@@ -44,7 +44,7 @@
     {
       "target_name": "athanor_scalar",
       "type": "static_library",
-      "sources": ["native/kernels/isa/scalar.cc", "native/kernels/isa/scalar_quant.cc"],
+      "sources": ["native/kernels/isa/scalar.cc", "native/kernels/isa/scalar_optim.cc", "native/kernels/isa/scalar_quant.cc"],
       "defines": ["ATHANOR_ISA_SCALAR"],
       "cflags_cc": ["<@(athanor_scalar_flags)"]
     }
@@ -55,7 +55,7 @@
         {
           "target_name": "athanor_avx2",
           "type": "static_library",
-          "sources": ["native/kernels/isa/avx2.cc", "native/kernels/isa/avx2_quant.cc"],
+          "sources": ["native/kernels/isa/avx2.cc", "native/kernels/isa/avx2_optim.cc", "native/kernels/isa/avx2_quant.cc"],
           "defines": ["ATHANOR_ISA_AVX2"],
           "cflags_cc": ["<@(athanor_avx2_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(athanor_avx2_flags)"] },
@@ -64,7 +64,7 @@
         {
           "target_name": "athanor_avx512",
           "type": "static_library",
-          "sources": ["native/kernels/isa/avx512.cc", "native/kernels/isa/avx512_quant.cc"],
+          "sources": ["native/kernels/isa/avx512.cc", "native/kernels/isa/avx512_optim.cc", "native/kernels/isa/avx512_quant.cc"],
           "defines": ["ATHANOR_ISA_AVX512"],
           "cflags_cc": ["<@(athanor_avx512_flags)"],
           "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["<@(athanor_avx512_flags)"] },
@@ -77,7 +77,7 @@
         {
           "target_name": "athanor_neon",
           "type": "static_library",
-          "sources": ["native/kernels/isa/neon.cc", "native/kernels/isa/neon_quant.cc"],
+          "sources": ["native/kernels/isa/neon.cc", "native/kernels/isa/neon_optim.cc", "native/kernels/isa/neon_quant.cc"],
           "defines": ["ATHANOR_ISA_NEON"],
           "cflags_cc": ["<@(athanor_neon_flags)"]
         }

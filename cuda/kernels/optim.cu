@@ -2,7 +2,7 @@
 //   norm      a block a chunk: the sum of squares of its gradients, in f64
 //   prepare   one block: norm, clip factor, whether the step is skipped, the counter, every group's scalars in f64, the report
 //   update    a block a chunk: unscale, clip, decay, update and mask, each element read and written once
-// The maths of a rule is native/optim/rules/<id>.h over vectors of one lane: the CPU's formulas.
+// The maths of a rule is native/update_rules/<id>.h over vectors of one lane: the CPU's formulas.
 #include "cuda/kernels/block_reduce.cuh"
 #include "cuda/kernels/status.cuh"
 #include "cuda/plugin/families.h"
@@ -57,10 +57,12 @@ ATHANOR_DEVICE bool is_finite(double x) { return x - x == 0; }
 
 template <class Rule, class Hyper>
 ATHANOR_DEVICE void prepare_group(const double* hyper, Index step, Group& group) {
-  const Hyper& h = *reinterpret_cast<const Hyper*>(hyper);
-  group.variant = Rule::variant(h);
-  group.sign = optim::gradient_sign(h.maximize);
-  Rule::prepare(h, step, group.scalars);
+  if constexpr (!optim::kHasPasses<Rule>) {
+    const Hyper& h = *reinterpret_cast<const Hyper*>(hyper);
+    group.variant = Rule::variant(h);
+    group.sign = optim::gradient_sign(h.maximize);
+    Rule::prepare(h, step, group.scalars);
+  }
 }
 
 // Of the row's rule; hyper: (groups, width).
@@ -211,17 +213,21 @@ Index workspace(const device::OptimStep& args) {
   return partial_bytes(args) + 256 + static_cast<Index>(args.groups) * static_cast<Index>(sizeof(Group));
 }
 
+template <class Rule>
+device::Result update_by(device::Stream* stream, const OptimParams& p, std::uint32_t blocks) {
+  if constexpr (optim::kHasPasses<Rule>)
+    return device::Result::unsupported;
+  else
+    return LAUNCH((optim_update_kernel<Rule>), blocks, kThreads, 0, stream, p);
+}
+
 device::Result update(device::Stream* stream, const OptimParams& p) {
   const auto blocks = static_cast<std::uint32_t>(p.step.chunk_count);
   switch (p.step.rule) {
 #define RULE_BEGIN(id, Type) \
-  case optim::RuleId::id: return LAUNCH((optim_update_kernel<optim::Type>), blocks, kThreads, 0, stream, p);
+  case optim::RuleId::id: return update_by<optim::Type>(stream, p, blocks);
 #include "update_rules/rules.def"
 #undef RULE_BEGIN
-#undef RULE_END
-#undef HYPER
-#undef FLAG
-#undef STATE
     default: return device::Result::unsupported;
   }
 }
@@ -241,8 +247,19 @@ device::Result run(device::Stream* stream, const device::OptimStep& args, void* 
 }
 
 const char* refuses(const device::OptimStep& args) {
-  return args.rule >= optim::RuleId(0) && args.rule < optim::RuleId::kCount ? nullptr
-                                                                            : "an update rule that this build lacks";
+  switch (args.rule) {
+#define RULE_BEGIN(id, Type)                                                                                         \
+  case optim::RuleId::id:                                                                                            \
+    return optim::kHasPasses<optim::Type> ? "update rule " #id " works on whole tensors, which is for the CPU alone" \
+                                          : nullptr;
+#include "update_rules/rules.def"
+#undef RULE_BEGIN
+#undef RULE_END
+#undef HYPER
+#undef FLAG
+#undef STATE
+    default: return "an update rule that this build lacks";
+  }
 }
 
 }  // namespace

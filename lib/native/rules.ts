@@ -5,8 +5,18 @@ export type Hyper =
   | { readonly name: string; readonly default: number; readonly interval: string }
   | { readonly name: string; readonly default: boolean };
 
-/** A value kept for every element of a parameter; it starts from 0 or from the hyper-parameter named by `init`. */
-export type Slot = { readonly name: string; readonly init: 0 | string };
+/**
+ * A state of a parameter [.., R, C]; it starts from 0 or from the hyper-parameter named by `init`. Its shape is the same, that of a
+ * value for every row [.., R, 1], for every column [.., 1, C], or that of three numbers of the run.
+ */
+export type Slot = {
+  readonly name: string;
+  readonly init: 0 | string;
+  readonly form: "same" | "rows" | "columns" | "numbers";
+};
+
+/** Where ranks may cut parameters and states: anywhere, between tensors, or nowhere. */
+export type Shardable = "elementwise" | "tensor" | "whole";
 
 /** Every update rule: hyper-parameters in the order in which they cross the binding, and state slots. */
 export const rules = {
@@ -19,7 +29,8 @@ export const rules = {
       { name: "nesterov", default: false },
       { name: "maximize", default: false },
     ],
-    state: [{ name: "momentum_buffer", init: 0 }],
+    state: [{ name: "momentum_buffer", init: 0, form: "same" }],
+    shardable: "elementwise",
   },
   adam: {
     hyper: [
@@ -32,10 +43,11 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "exp_avg", init: 0 },
-      { name: "exp_avg_sq", init: 0 },
-      { name: "max_exp_avg_sq", init: 0 },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
+      { name: "max_exp_avg_sq", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   adamw: {
     hyper: [
@@ -48,10 +60,11 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "exp_avg", init: 0 },
-      { name: "exp_avg_sq", init: 0 },
-      { name: "max_exp_avg_sq", init: 0 },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
+      { name: "max_exp_avg_sq", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   rmsprop: {
     hyper: [
@@ -64,10 +77,11 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "square_avg", init: 0 },
-      { name: "grad_avg", init: 0 },
-      { name: "momentum_buffer", init: 0 },
+      { name: "square_avg", init: 0, form: "same" },
+      { name: "grad_avg", init: 0, form: "same" },
+      { name: "momentum_buffer", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   adagrad: {
     hyper: [
@@ -78,7 +92,8 @@ export const rules = {
       { name: "eps", default: 1e-10, interval: "[0, inf)" },
       { name: "maximize", default: false },
     ],
-    state: [{ name: "sum", init: "initial_accumulator" }],
+    state: [{ name: "sum", init: "initial_accumulator", form: "same" }],
+    shardable: "elementwise",
   },
   nadam: {
     hyper: [
@@ -92,9 +107,10 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "exp_avg", init: 0 },
-      { name: "exp_avg_sq", init: 0 },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   radam: {
     hyper: [
@@ -107,9 +123,10 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "exp_avg", init: 0 },
-      { name: "exp_avg_sq", init: 0 },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   adamax: {
     hyper: [
@@ -121,9 +138,10 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "exp_avg", init: 0 },
-      { name: "exp_inf", init: 0 },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_inf", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   adadelta: {
     hyper: [
@@ -134,9 +152,10 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "square_avg", init: 0 },
-      { name: "acc_delta", init: 0 },
+      { name: "square_avg", init: 0, form: "same" },
+      { name: "acc_delta", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
   asgd: {
     hyper: [
@@ -147,7 +166,8 @@ export const rules = {
       { name: "t0", default: 1000000, interval: "[0, inf)" },
       { name: "maximize", default: false },
     ],
-    state: [{ name: "ax", init: 0 }],
+    state: [{ name: "ax", init: 0, form: "same" }],
+    shardable: "elementwise",
   },
   rprop: {
     hyper: [
@@ -159,9 +179,10 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "prev", init: 0 },
-      { name: "step_size", init: "lr" },
+      { name: "prev", init: 0, form: "same" },
+      { name: "step_size", init: "lr", form: "same" },
     ],
+    shardable: "elementwise",
   },
   lion: {
     hyper: [
@@ -171,7 +192,8 @@ export const rules = {
       { name: "beta2", default: 0.99, interval: "[0, 1)" },
       { name: "maximize", default: false },
     ],
-    state: [{ name: "exp_avg", init: 0 }],
+    state: [{ name: "exp_avg", init: 0, form: "same" }],
+    shardable: "elementwise",
   },
   ademamix: {
     hyper: [
@@ -185,12 +207,140 @@ export const rules = {
       { name: "maximize", default: false },
     ],
     state: [
-      { name: "exp_avg", init: 0 },
-      { name: "exp_avg_slow", init: 0 },
-      { name: "exp_avg_sq", init: 0 },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_slow", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
     ],
+    shardable: "elementwise",
   },
-} as const satisfies Record<string, { hyper: readonly Hyper[]; state: readonly Slot[] }>;
+  lamb: {
+    hyper: [
+      { name: "lr", default: 0.001, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0.01, interval: "[0, inf)" },
+      { name: "beta1", default: 0.9, interval: "[0, 1)" },
+      { name: "beta2", default: 0.999, interval: "[0, 1)" },
+      { name: "eps", default: 0.000001, interval: "[0, inf)" },
+      { name: "adaptive", default: true },
+      { name: "maximize", default: false },
+    ],
+    state: [
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
+    ],
+    shardable: "tensor",
+  },
+  lars: {
+    hyper: [
+      { name: "lr", default: 1, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0, interval: "[0, inf)" },
+      { name: "momentum", default: 0, interval: "[0, inf)" },
+      { name: "dampening", default: 0, interval: "(-inf, inf)" },
+      { name: "trust", default: 0.001, interval: "(0, inf)" },
+      { name: "eps", default: 1e-8, interval: "[0, inf)" },
+      { name: "nesterov", default: false },
+      { name: "adaptive", default: true },
+      { name: "maximize", default: false },
+    ],
+    state: [{ name: "momentum_buffer", init: 0, form: "same" }],
+    shardable: "tensor",
+  },
+  adafactor: {
+    hyper: [
+      { name: "lr", default: 0.01, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0, interval: "[0, inf)" },
+      { name: "beta2_decay", default: -0.8, interval: "(-inf, 0]" },
+      { name: "eps1", default: 1.1920928955078125e-7, interval: "[0, inf)" },
+      { name: "eps2", default: 0.001, interval: "[0, inf)" },
+      { name: "d", default: 1, interval: "[1, inf)" },
+      { name: "maximize", default: false },
+    ],
+    state: [
+      { name: "row_var", init: 0, form: "rows" },
+      { name: "col_var", init: 0, form: "columns" },
+      { name: "variance", init: 0, form: "same" },
+    ],
+    shardable: "tensor",
+  },
+  muon: {
+    hyper: [
+      { name: "lr", default: 0.001, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0.1, interval: "[0, inf)" },
+      { name: "momentum", default: 0.95, interval: "[0, 1)" },
+      { name: "ns_steps", default: 5, interval: "[0, 99]" },
+      { name: "ns_a", default: 3.4445, interval: "(-inf, inf)" },
+      { name: "ns_b", default: -4.775, interval: "(-inf, inf)" },
+      { name: "ns_c", default: 2.0315, interval: "(-inf, inf)" },
+      { name: "ns_eps", default: 1e-7, interval: "[0, inf)" },
+      { name: "nesterov", default: true },
+      { name: "match_rms", default: false },
+      { name: "adam_w", default: false },
+      { name: "adam_lr", default: 0.0003, interval: "[0, inf)" },
+      { name: "adam_weight_decay", default: 0, interval: "[0, inf)" },
+      { name: "beta1", default: 0.9, interval: "[0, 1)" },
+      { name: "beta2", default: 0.95, interval: "[0, 1)" },
+      { name: "eps", default: 1e-10, interval: "[0, inf)" },
+      { name: "maximize", default: false },
+    ],
+    state: [
+      { name: "momentum_buffer", init: 0, form: "same" },
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
+    ],
+    shardable: "tensor",
+  },
+  prodigy: {
+    hyper: [
+      { name: "lr", default: 1, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0, interval: "[0, inf)" },
+      { name: "beta1", default: 0.9, interval: "[0, 1)" },
+      { name: "beta2", default: 0.999, interval: "[0, 1)" },
+      { name: "beta3", default: 0, interval: "[0, 1)" },
+      { name: "eps", default: 1e-8, interval: "(0, inf)" },
+      { name: "d0", default: 0.000001, interval: "(0, inf)" },
+      { name: "d_coef", default: 1, interval: "(0, inf)" },
+      { name: "growth_rate", default: 1e30, interval: "(1, inf)" },
+      { name: "bias_correction", default: false },
+      { name: "safeguard_warmup", default: false },
+      { name: "decouple", default: true },
+      { name: "maximize", default: false },
+    ],
+    state: [
+      { name: "exp_avg", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
+      { name: "s", init: 0, form: "same" },
+      { name: "p0", init: 0, form: "same" },
+      { name: "estimate", init: 0, form: "numbers" },
+    ],
+    shardable: "whole",
+  },
+  schedule_free_sgd: {
+    hyper: [
+      { name: "lr", default: 1, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0, interval: "[0, inf)" },
+      { name: "momentum", default: 0.9, interval: "(0, 1)" },
+      { name: "warmup_steps", default: 0, interval: "[0, inf)" },
+      { name: "maximize", default: false },
+    ],
+    state: [{ name: "z", init: 0, form: "same" }],
+    shardable: "elementwise",
+  },
+  schedule_free_adamw: {
+    hyper: [
+      { name: "lr", default: 0.0025, interval: "[0, inf)" },
+      { name: "weight_decay", default: 0, interval: "[0, inf)" },
+      { name: "beta1", default: 0.9, interval: "(0, 1)" },
+      { name: "beta2", default: 0.999, interval: "[0, 1)" },
+      { name: "eps", default: 1e-8, interval: "[0, inf)" },
+      { name: "warmup_steps", default: 0, interval: "[0, inf)" },
+      { name: "maximize", default: false },
+    ],
+    state: [
+      { name: "z", init: 0, form: "same" },
+      { name: "exp_avg_sq", init: 0, form: "same" },
+    ],
+    shardable: "elementwise",
+  },
+} as const satisfies Record<string, { hyper: readonly Hyper[]; state: readonly Slot[]; shardable: Shardable }>;
 
 /** The name of an update rule. */
 export type RuleName = keyof typeof rules;

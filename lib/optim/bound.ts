@@ -91,8 +91,10 @@ export class BoundOptimizer {
       row.set(rowAt(this.where, this.optimizer.rule, hyper, [step, total, this.stepsPerEpoch]), g * width),
     );
     if (this.rateScale === 1) return;
-    const lr = hypersOf(this.optimizer.rule).findIndex(({ name }) => name === "lr");
-    for (let at = lr; at < row.length; at += width) row[at]! *= this.rateScale;
+    hypersOf(this.optimizer.rule).forEach(({ name }, i) => {
+      if (name !== "lr" && !name.endsWith("_lr")) return;
+      for (let at = i; at < row.length; at += width) row[at]! *= this.rateScale;
+    });
   }
 
   /** The hyper-parameters of a step, f64 [groups, width]. */

@@ -4,13 +4,16 @@
 // elements cost what one tensor of 2 million costs, and the result has the same bits for any number of threads.
 //   plan = OptimPlan(segments);  groups[i] = prepare(rule, hyper, step);  step(plan, groups, options, workspace, parallel)
 #pragma once
+#include <array>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "base/index.h"
 #include "base/parallel.h"
+#include "update_rules/passes.h"
 #include "update_rules/rule.h"
 
 namespace athanor::optim {
@@ -24,12 +27,15 @@ struct HyperInfo {
 struct StateInfo {
   const char* name;
   const char* init;  // "0", or the hyper-parameter that the slot is filled with at first
+  StateForm form;    // its shape beside that of the parameter
 };
 
 struct RuleInfo {
   const char* name;
   std::span<const HyperInfo> hypers;
   std::span<const StateInfo> states;
+  Shardable shardable;
+  bool has_passes;  // update_rules/passes.h
 };
 
 const RuleInfo& info(RuleId rule);
@@ -37,14 +43,15 @@ const RuleInfo& info(RuleId rule);
 // Throws Error{argument} naming the known rules.
 RuleId rule_by_name(const char* name);
 
-// hyper: one double a HYPER or FLAG row of rules.def, in order. Bit k set: state slot k must be given.
-unsigned state_mask(RuleId rule, std::span<const double> hyper);
+// hyper: one double a HYPER or FLAG row of rules.def, in order. Bit k set: state slot k must be given. matrix: for a tensor of two axes
+// or more, which some rules treat otherwise.
+unsigned state_mask(RuleId rule, std::span<const double> hyper, bool matrix = false);
 
-// What one parameter group needs for one step. Groups may even differ in rule.
+// What one parameter group needs for one step. Groups may even differ in rule, where all rules have one pass.
 struct Group {
   RuleId rule = RuleId::sgd;
-  int variant = 0;
-  unsigned state_mask = 0;
+  int variant[2] = {};  // of vectors and of matrices
+  unsigned state_mask[2] = {};
   float sign = 1;
   float scalars[kMaxScalars] = {};
 };
@@ -59,19 +66,26 @@ struct Segment {
   const std::uint8_t* mask = nullptr;  // one byte an element; 0 keeps parameter and state at zero
   Index n = 0;
   int group = 0;
+  Extents extents = {};  // of rules with several passes: n elements; by default nothing is known but n
 };
+
+struct PassLayout;  // optim/passes.h
 
 class OptimPlan {
  public:
-  explicit OptimPlan(std::vector<Segment> segments);
+  // rule: where it has several passes, all groups follow it.
+  explicit OptimPlan(std::vector<Segment> segments, RuleId rule = RuleId::sgd);
 
   const std::vector<Segment>& segments() const { return segments_; }
   int chunks() const { return static_cast<int>(starts_.size()) - 1; }
   Index elements() const { return elements_; }
   int groups() const { return static_cast<int>(states_given_.size()); }
 
-  // Bit k set: every segment of the group has state slot k.
-  unsigned states_given(int group) const { return states_given_[group]; }
+  RuleId rule() const { return rule_; }
+  const std::shared_ptr<const PassLayout>& layout() const { return layout_; }  // null for rules of one pass
+
+  // Bit k set: every vector (or matrix) of the group has state slot k.
+  unsigned states_given(int group, bool matrix) const { return states_given_[group][matrix]; }
 
   // Calls visit(segment, offset, n) for every piece of a chunk, in order.
   template <class Visit>
@@ -90,10 +104,13 @@ class OptimPlan {
     Index segment, offset;
   };
   void note_states(const Segment& segment);
+  bool whole_rows(const Segment& segment) const;
 
   std::vector<Segment> segments_;
-  std::vector<Position> starts_;        // chunks + 1
-  std::vector<unsigned> states_given_;  // groups
+  std::vector<Position> starts_;                       // chunks + 1
+  std::vector<std::array<unsigned, 2>> states_given_;  // groups
+  RuleId rule_;
+  std::shared_ptr<const PassLayout> layout_;
   Index elements_ = 0;
 };
 
@@ -118,12 +135,12 @@ struct StepResult {
   bool finite = true;  // known only when the norm was computed
   bool skipped = false;
   // The first segment with an element whose new parameter or state would not be finite, -1 where there is none. Such elements
-  // keep parameter and state; all others have moved.
+  // keep parameter and state; all others have moved. A rule of several passes moves no element of such a segment's parameter.
   Index nonfinite = -1;
 };
 
-// Bytes that step() and grad_norm() need, 8-byte aligned; independent of the number of workers.
-Index step_workspace(const OptimPlan& plan);
+// Bytes that step() and grad_norm() need, 64-byte aligned. Only rules with matrix work need more for more workers.
+Index step_workspace(const OptimPlan& plan, int workers = 1);
 
 // The L2 norm of all gradients, products and sums in double, in fixed order. What a mask hides does not count, as in a model
 // whose weight is the product of a parameter and its mask.

@@ -8,9 +8,11 @@
 //   state_mask(variant)              bit k set: slot k is read and written
 //   prepare(hyper, step, c)          the scalars of step 1, 2, …, computed in double, rounded once into c[kMaxScalars]
 //   Update<V, variant>               the maths: constructed from c, then p = update(p, g, s) on any vector type V
+// A rule that needs more of a tensor than one element at a time has several passes: update_rules/passes.h.
 // It depends on nothing but base/, so that the kernels of every instruction set and of CUDA can include it.
 #pragma once
 #include "base/index.h"
+#include "update_rules/limits.h"
 
 // Before every function of a rule: kernels of a GPU call it too.
 #if defined(__CUDACC__)
@@ -23,9 +25,13 @@
 
 namespace athanor::optim {
 
-inline constexpr int kMaxState = 3;
-inline constexpr int kMaxVariants = 4;
-inline constexpr int kMaxScalars = 8;
+// What ranks that each hold a part of the state may cut: anywhere, between tensors, or nowhere.
+enum class Shardable : int { elementwise, tensor, whole };
+
+// The shape of a state variable beside that of its parameter [.., R, C]:
+//   same [.., R, C]   rows [.., R, 1]   columns [.., 1, C]   numbers [kNumbers], which belong to the run rather than to elements
+enum class StateForm : int { same, rows, columns, numbers };
+inline constexpr int kNumbers = 3;
 
 #define FLAG(name, value) HYPER(name, value, "")
 #define HYPER(name, value, interval) double name = value;
@@ -71,6 +77,10 @@ enum class RuleId : int {
 #undef RULE_END
 
 inline constexpr int kRuleCount = int(RuleId::kCount);
+
+// Several passes (update_rules/passes.h) or one.
+template <class Rule>
+inline constexpr bool kHasPasses = requires { Rule::traffic(0, 0); };
 
 // The sign of the gradient: PyTorch's maximize.
 ATHANOR_RULE constexpr float gradient_sign(double maximize) { return maximize != 0 ? -1.0f : 1.0f; }

@@ -14,7 +14,7 @@ function writeIfChanged(path, text) {
   writeFileSync(path, text);
 }
 
-const isaOf = (source) => /^native\/kernels\/isa\/([a-z0-9]+)(?:_quant)?\.cc$/.exec(source)?.[1];
+const isaOf = (source) => /^native\/kernels\/isa\/([a-z0-9]+)(?:_optim|_quant)?\.cc$/.exec(source)?.[1];
 
 /** Returns { programs: [{ name, path, source }] } and leaves the Makefile behind. Paths are relative to the repository. */
 export function writeMakefile({ name, configuration, compiler, kind }) {

@@ -33,9 +33,10 @@ export interface OptimizerCase {
   /** Class in torch.optim, or in published.py. */
   readonly optimizer:
     | ("SGD" | "Adam" | "AdamW" | "RMSprop" | "Adagrad")
-    | ("NAdam" | "RAdam" | "Adamax" | "Adadelta" | "ASGD" | "Rprop" | "Lion" | "AdEMAMix");
+    | ("NAdam" | "RAdam" | "Adamax" | "Adadelta" | "ASGD" | "Rprop" | "Lion" | "AdEMAMix")
+    | ("LAMB" | "LARS" | "Adafactor" | "Muon" | "Prodigy" | "SGDScheduleFree" | "AdamWScheduleFree");
   /** Its options, with PyTorch's names; what is absent has PyTorch's default. */
-  readonly options: Readonly<Record<string, number | boolean | readonly number[]>>;
+  readonly options: Readonly<Record<string, number | boolean | string | readonly number[]>>;
   /** Whether the global norm of the gradients of both groups is clipped to `clipNorm`. */
   readonly clip: boolean;
   readonly groups: readonly { readonly lr: number; readonly weightDecay: number | null }[];
@@ -79,8 +80,11 @@ export interface ScheduleCase {
   readonly name: string;
   readonly kind: string;
   readonly options: Readonly<Record<string, number>>;
-  /** Rate at steps 0, 1, …. */
+  /** Rate at steps 0, `every`, 2 `every`, …; 1 where it is not given. */
   readonly rates: readonly number[];
+  readonly every?: number;
+  /** How far PyTorch's recurrence is from the closed form by the last step; 0 where it is not given. */
+  readonly drift?: number;
 }
 
 export interface OperationRecord {

@@ -36,13 +36,18 @@ export function cutShape(shape: Shape, cut: Cut): number[] {
  * @throws ShapeError unless `values` has the parameter's shape.
  */
 export function cutArray(where: string, values: NdArray, shape: Shape, cut: Cut): NdArray {
-  if (showShape(values.shape) !== showShape(shape)) {
-    throw new ShapeError(`${where}: expected ${showShape(shape)}, got ${showShape(values.shape)}`);
-  }
+  const fits =
+    values.shape.length === shape.length && values.shape.every((extent, i) => extent === shape[i] || extent === 1);
+  if (!fits) throw new ShapeError(`${where}: expected ${showShape(shape)}, got ${showShape(values.shape)}`);
   let { data } = values;
-  const extents = [...shape];
+  const extents = [...values.shape];
   cut.forEach((kept, axis) => {
     if (!kept) return;
+    if (extents[axis] !== shape[axis]) {
+      const share = shape[axis]! / kept.length;
+      data = data.map((mean: number) => mean * share) as typeof data;
+      return;
+    }
     const outer = countOf(extents.slice(0, axis));
     const inner = countOf(extents.slice(axis + 1));
     data = cutAxis(data, kept, { outer, extent: extents[axis]!, inner });

@@ -1,6 +1,7 @@
 // A plan of structured pruning: what goes with what, what stays and why, and the shrunk model on demand.
 import { ArgumentError } from "../../errors.js";
 import type { Module } from "../../nn/index.js";
+import { rules, type Slot } from "../../native/rules.js";
 import type { OptimizerStates } from "../../optim/index.js";
 import { countOf, type NdArray } from "../../tensor/nd-array.js";
 import type { Parameter } from "../../tensor/parameter.js";
@@ -74,7 +75,8 @@ export class StructuredPlan<M extends Module = Module> {
   }
 
   /**
-   * What is left of values that have the shape of a parameter: moments, moving averages, master copies.
+   * What is left of values that have the shape of a parameter: moments, moving averages, master copies. An axis of 1 is a mean over
+   * that axis of the parameter, as Adafactor keeps of rows and columns: what went was 0 and does not count in the mean any more.
    *
    * @param name of the parameter.
    * @throws ArgumentError if there is no such parameter; ShapeError for another shape.
@@ -91,6 +93,14 @@ export class StructuredPlan<M extends Module = Module> {
     return [...this.#source.names.values()].sort((a, b) => b.length - a.length);
   }
 }
+
+// States that are numbers of the run rather than of elements.
+const ofTheRun = new Set(
+  Object.values(rules)
+    .flatMap(({ state }): readonly Slot[] => state)
+    .filter(({ form }) => form === "numbers")
+    .map(({ name }) => name),
+);
 
 /**
  * The states of an optimizer for the shrunk model: what belongs to slices that went is left out, the rest is as it was, so that
@@ -115,7 +125,7 @@ export function sliceStates(plan: StructuredPlan, states: OptimizerStates): Opti
     if (name === undefined) {
       throw new ArgumentError(`prune.sliceStates: "${key}" is a state of no parameter of the plan`);
     }
-    return [key, plan.slice(name, values)] as const;
+    return [key, ofTheRun.has(key.slice(name.length + 1)) ? values : plan.slice(name, values)] as const;
   });
   return { steps: states.steps, states: Object.fromEntries(cut) };
 }

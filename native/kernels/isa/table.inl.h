@@ -7,7 +7,7 @@
 #include "kernels/gemm/gemm.inl.h"
 #include "kernels/movement/movement_index.inl.h"
 #include "kernels/norm/batch_norm.inl.h"
-#include "kernels/optim/optim.inl.h"
+#include "kernels/optim/optim.h"
 #include "kernels/pool/pool.inl.h"
 #include "kernels/quant/quant.h"
 #include "kernels/reduce/reduce.inl.h"
@@ -19,6 +19,7 @@
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 
 const KernelTable& table();
+OptimKernels optim_table();
 QuantKernels quant_table();
 
 const KernelTable& table() {
@@ -30,7 +31,7 @@ const KernelTable& table() {
       .gemm = gemm::kernels(),
       .elementwise = elementwise_kernels(),
       .movement = movement_kernels(),
-      .optim = optim_kernels(),
+      .optim = optim_table(),
       .pool = pool_kernels(),
       .quant = quant_table(),
       .norm = norm_kernels(),

@@ -1,4 +1,4 @@
-// The optimizer step and the gradient's sum of squares for one instruction set: optim.h says what, optim/rules/<id>.h how.
+// The optimizer step and the gradient's sum of squares for one instruction set: optim.h says what, update_rules/<id>.h how.
 // One loop serves all rules; a rule's maths sees registers only. Both bodies are bound by memory (28 B an element for Adam), so
 // there is no unrolling for speed: the constants and one element's streams fill the sixteen registers of AVX2 as it is.
 #pragma once
@@ -6,22 +6,12 @@
 #include <utility>
 
 #include "kernels/optim/optim.h"
+#include "kernels/optim/passes.inl.h"
 #include "simd/vec.h"
 #include "update_rules/all.h"
 
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
-
-// How a state slot lies in memory. Others keep this shape: bf16 converts in load and store; a block format decodes a block
-// into a strip of f32 beside the loop and encodes it afterwards.
-struct F32State {
-  static ATHANOR_INLINE Vec load(const void* state, Index i) { return Vec::load(static_cast<const float*>(state) + i); }
-  static ATHANOR_INLINE Vec load(const void* state, Index i, Index n) {
-    return Vec::load(static_cast<const float*>(state) + i, n);
-  }
-  static ATHANOR_INLINE void store(void* state, Index i, Vec x) { x.store(static_cast<float*>(state) + i); }
-  static ATHANOR_INLINE void store(void* state, Index i, Vec x, Index n) { x.store(static_cast<float*>(state) + i, n); }
-};
 
 // One register of elements from position i on; whether their updates are finite. Partial... is empty, or the number of elements
 // where fewer are left: the lanes behind them have no gradient and no state, and 0 / 0 there means nothing.
@@ -140,21 +130,29 @@ double optim_sum_squares(const float* x, const std::uint8_t* mask, Index n) {
   return total;
 }
 
+struct OptimTable {
+  OptimUpdate update[optim::kRuleCount][optim::kMaxVariants];
+  OptimPassUpdate pass[optim::kRuleCount][optim::kMaxVariants][optim::kMaxPasses];
+};
+
 template <class Rule, class Codec>
-constexpr void optim_fill(OptimUpdate (&row)[optim::kMaxVariants]) {
+constexpr void optim_fill(OptimTable& table, optim::RuleId rule) {
   static_assert(Rule::kVariants <= optim::kMaxVariants);
   [&]<int... variant>(std::integer_sequence<int, variant...>) {
-    ((row[variant] = &optim_update<Rule, variant, Codec>), ...);
+    if constexpr (optim::kHasPasses<Rule>) {
+      (optim_fill_passes<Rule, variant, Codec>(table.pass[int(rule)][variant]), ...);
+    } else {
+      ((table.update[int(rule)][variant] = &optim_update<Rule, variant, Codec>), ...);
+    }
   }(std::make_integer_sequence<int, Rule::kVariants>());
 }
 
-constexpr OptimKernels optim_kernels() {
-  OptimKernels kernels = {};
-  kernels.sum_squares = &optim_sum_squares;
+constexpr OptimTable optim_filled() {
+  OptimTable table = {};
 #define HYPER(name, value, interval)
 #define FLAG(name, value)
 #define STATE(name, init)
-#define RULE_BEGIN(id, Type) optim_fill<optim::Type, F32State>(kernels.update[int(optim::RuleId::id)]);
+#define RULE_BEGIN(id, Type) optim_fill<optim::Type, F32State>(table, optim::RuleId::id);
 #define RULE_END(id, Type)
 #include "update_rules/rules.def"
 #undef HYPER
@@ -162,8 +160,15 @@ constexpr OptimKernels optim_kernels() {
 #undef STATE
 #undef RULE_BEGIN
 #undef RULE_END
-  return kernels;
+  return table;
 }
+
+constexpr OptimTable kOptimTable = optim_filled();
+
+OptimUpdate optim_update_of(int rule, int variant) { return kOptimTable.update[rule][variant]; }
+OptimPassUpdate optim_pass_of(int rule, int variant, int pass) { return kOptimTable.pass[rule][variant][pass]; }
+
+OptimKernels optim_kernels() { return {&optim_update_of, &optim_pass_of, &optim_sum_squares}; }
 
 }  // namespace
 }  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

@@ -79,7 +79,7 @@ void lower_step(LowerContext& context) {
   const Slot hyper = context.input(context.input_count() - 1), output = context.output();
   const Slot loss = context.input(context.input_count() - (guarded ? 2 : 1));
   const std::vector<const float*> none(variables.size(), nullptr);
-  const Slot workspace = context.workspace(optim::step_workspace(state->optimizer->plan(none)));
+  const Slot workspace = context.workspace(optim::step_workspace(state->optimizer->plan(none), context.workers));
   const double streams = 3.0 + 2.0 * static_cast<double>(state->optimizer->states().size()) /
                                    std::max(1.0, static_cast<double>(variables.size()));
   context.emit(optim::info(state->optimizer->rule()).name, {12.0 * elements, 4.0 * streams * elements},

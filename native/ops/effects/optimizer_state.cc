@@ -25,6 +25,19 @@ double initial_of(optim::RuleId rule, const optim::StateInfo& state, const std::
   return 0;
 }
 
+Shape shape_of(optim::StateForm form, Shape shape) {
+  if (form == optim::StateForm::numbers) return Shape{optim::kNumbers};
+  if (form == optim::StateForm::rows) shape[shape.rank() - 1] = 1;
+  if (form == optim::StateForm::columns) shape[shape.rank() - 2] = 1;
+  return shape;
+}
+
+optim::Extents extents_of(const Shape& shape) {
+  if (shape.rank() < 2) return {1, 1, shape.count(), shape.count(), false};
+  const int rank = shape.rank();
+  return {shape.count(0, rank - 2), shape[rank - 2], shape[rank - 1], shape[0], true};
+}
+
 }  // namespace
 
 OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options)
@@ -49,11 +62,18 @@ OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> g
 
 void OptimizerState::adopt() {
   const auto& rule_states = optim::info(rule_).states;
+  const auto has = [&](std::size_t i, std::size_t k) {
+    const bool matrix = variables_[i]->type().shape.rank() > 1;
+    return (optim::state_mask(rule_, groups_[group_of_[i]].hyper, matrix) >> k & 1U) != 0;
+  };
+  const auto type_of = [&](std::size_t i, std::size_t k) {
+    return Type{DType::f32, shape_of(rule_states[k].form, variables_[i]->type().shape)};
+  };
   Index bytes = 0;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
-    const unsigned mask = optim::state_mask(rule_, groups_[group_of_[i]].hyper);
-    for (std::size_t k = 0; k <= rule_states.size(); ++k) {
-      if (k == 0 || (mask >> (k - 1) & 1U) != 0) bytes += rounded(variables_[i]->type().bytes());
+    bytes += rounded(variables_[i]->type().bytes());
+    for (std::size_t k = 0; k < rule_states.size(); ++k) {
+      if (has(i, k)) bytes += rounded(type_of(i, k).bytes());
     }
   }
   const auto arena = arena_ = std::make_shared<Arena>(bytes);
@@ -69,8 +89,8 @@ void OptimizerState::adopt() {
   for (std::size_t k = 0; k < rule_states.size(); ++k) {
     for (std::size_t i = 0; i < variables_.size(); ++i) {
       const std::vector<double>& hyper = groups_[group_of_[i]].hyper;
-      if ((optim::state_mask(rule_, hyper) >> k & 1U) == 0) continue;
-      auto state = std::make_shared<Variable>(variables_[i]->name() + "." + rule_states[k].name, variables_[i]->type());
+      if (!has(i, k)) continue;
+      auto state = std::make_shared<Variable>(variables_[i]->name() + "." + rule_states[k].name, type_of(i, k));
       const double initial = initial_of(rule_, rule_states[k], hyper);
       std::fill_n(reinterpret_cast<float*>(state->data()), state->type().count(), static_cast<float>(initial));
       state->move_to(arena, offset);
@@ -90,6 +110,12 @@ void OptimizerState::divide(std::shared_ptr<RankGroup> group, std::vector<bool> 
   check(divided.size() == variables_.size(), Code::argument, [&] {
     return "optim: expected to be told of " + std::to_string(variables_.size()) +
            " parameters whether they are parts, got " + std::to_string(divided.size());
+  });
+  const auto part = std::find(divided.begin(), divided.end(), true);
+  check(part == divided.end() || optim::info(rule_).shardable == optim::Shardable::elementwise, Code::unsupported, [&] {
+    const auto& name = variables_[static_cast<std::size_t>(part - divided.begin())]->name();
+    return std::string("optim.") + optim::info(rule_).name + ": needs whole tensors, and \"" + name +
+           "\" is a rank's part of one; divide the model otherwise, or take an elementwise rule such as adamW";
   });
   group_ = std::move(group);
   divided_ = std::move(divided);
@@ -124,10 +150,11 @@ optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients
     }
     if (const auto& mask = variables_[i]->mask()) segment.mask = reinterpret_cast<const std::uint8_t*>(mask->data());
     segment.n = variables_[i]->type().count();
+    segment.extents = extents_of(variables_[i]->type().shape);
     segment.group = group_of_[i];
     segments.push_back(segment);
   }
-  return optim::OptimPlan(std::move(segments));
+  return optim::OptimPlan(std::move(segments), rule_);
 }
 
 optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const double* hyper, void* workspace,

@@ -1,6 +1,6 @@
 """Writes the golden sets of this folder, or with --check compares fresh ones with the committed files.
 
-    python -m venv .venv && .venv/bin/pip install torch==2.13.0 keras==3.6.0 scikit-learn==1.9.1 numpy
+    python -m venv .venv && .venv/bin/pip install schedulefree==1.4.1 prodigyopt==1.1.2 torch==2.13.0 keras==3.6.0 scikit-learn==1.9.1 numpy
     .venv/bin/python test/golden/generators/generate.py [--check] [optimizers models schedules operations distillation pruning
         early-stopping kmeans metrics plateau special]
 

@@ -1,4 +1,4 @@
-"""50 steps of every update rule × options (those that PyTorch lacks: published.py) on five small parameters in two groups, with and without global-norm clipping.
+"""100 steps of every update rule × options (those that PyTorch lacks: published.py) on five small parameters in two groups, with and without global-norm clipping.
 
 The gradients are a stored sequence that does not depend on the parameters: to replay one in a traced program, take the loss
 Σ (p · g) with g a fed input, whose gradient is exactly g. Every case also runs in float64 from the same float32 start, and
@@ -12,8 +12,8 @@ import torch
 import published
 from store import Store, drawn
 
-STEPS = 50
-CHECKPOINTS = (1, 10, 50)
+STEPS = 100
+CHECKPOINTS = (1, 10, 100)
 CLIP = 1.5
 SHAPES = {"conv": (3, 2, 2, 2), "weight": (6, 7), "table": (33,), "bias": (6,), "scale": (1,)}
 PLAIN = ("bias", "scale")  # second group: no decay, half the rate
@@ -74,23 +74,58 @@ CASES = {
     "ademamix": ("AdEMAMix", {}, 0.0, 0.01),
     "ademamix-decay": ("AdEMAMix", {"betas": [0.8, 0.95, 0.99], "alpha": 2.0, "eps": 1e-6}, DECAY, 0.01),
     "ademamix-maximize": ("AdEMAMix", {"maximize": True}, DECAY, 0.01),
+    "lamb": ("LAMB", {}, 0.0, 0.01),
+    "lamb-decay": ("LAMB", {"betas": [0.8, 0.95], "eps": 1e-4}, DECAY, 0.01),
+    "lamb-plain": ("LAMB", {"adaptive": False}, DECAY, 0.01),
+    "lamb-maximize": ("LAMB", {"maximize": True}, DECAY, 0.01),
+    "lars": ("LARS", {"momentum": 0.0}, 0.0, 5.0),
+    "lars-momentum": ("LARS", {"momentum": 0.9, "trust": 0.01}, DECAY, 0.5),
+    "lars-dampening": ("LARS", {"momentum": 0.8, "dampening": 0.2, "eps": 1e-3}, DECAY, 5.0),
+    "lars-nesterov": ("LARS", {"momentum": 0.9, "nesterov": True}, DECAY, 2.0),
+    "lars-plain": ("LARS", {"momentum": 0.9, "adaptive": False, "maximize": True}, DECAY, 0.02),
+    "adafactor": ("Adafactor", {"eps": [2**-23, 1e-3]}, 0.0, 0.01),
+    "adafactor-decay": ("Adafactor", {"beta2_decay": -0.5, "eps": [1e-3, 0.01], "d": 1.5}, DECAY, 0.1),
+    "adafactor-maximize": ("Adafactor", {"eps": [2**-23, 1e-3], "maximize": True}, DECAY, 0.05),
+    "muon": ("Muon", {}, 0.0, 0.02),
+    "muon-decay": ("Muon", {"momentum": 0.9, "ns_steps": 3, "adam_weight_decay": 0.02}, DECAY, 0.02),
+    "muon-plain": ("Muon", {"nesterov": False, "ns_coefficients": [3.0, -3.2, 1.2], "adam_lr": 0.01}, DECAY, 0.02),
+    "muon-match": ("Muon", {"adjust_lr_fn": "match_rms_adamw", "adam_betas": [0.8, 0.99], "adam_eps": 1e-6}, DECAY, 0.01),
+    "schedule-free-sgd": ("SGDScheduleFree", {}, 0.0, 0.5),
+    "schedule-free-sgd-warmup": ("SGDScheduleFree", {"momentum": 0.8, "warmup_steps": 20}, DECAY, 0.5),
+    "schedule-free-adamw": ("AdamWScheduleFree", {}, 0.0, 0.01),
+    "schedule-free-adamw-warmup": (
+        "AdamWScheduleFree", {"betas": [0.95, 0.99], "eps": 1e-6, "warmup_steps": 30}, DECAY, 0.02,
+    ),
+    "prodigy": ("Prodigy", {"d0": 0.01, "d_coef": 0.02}, 0.0, 1.0),
+    "prodigy-decay": (
+        "Prodigy", {"betas": [0.8, 0.95], "beta3": 0.9, "use_bias_correction": True, "d0": 0.01, "d_coef": 0.05}, DECAY, 1.0,
+    ),
+    "prodigy-coupled": (
+        "Prodigy", {"decouple": False, "safeguard_warmup": True, "d0": 1e-3, "d_coef": 0.05, "growth_rate": 1.01}, DECAY, 1.0,
+    ),
     "adagrad-maximize": ("Adagrad", {"lr_decay": 0.02, "maximize": True}, DECAY, 0.05),
 }
-SCHEDULED = ("nadam-decoupled", "radam", "lion-decay", "ademamix-decay", "momentum-decay", "adamw", "rmsprop-centered-momentum", "adagrad-lr-decay")
+SCHEDULED = ("prodigy-decay", "lamb-decay", "lars-momentum", "adafactor-decay", "muon-decay", "nadam-decoupled", "radam", "lion-decay", "ademamix-decay", "momentum-decay", "adamw", "rmsprop-centered-momentum", "adagrad-lr-decay")
+
+
+def second_rate(kind, rate):
+    """Prodigy has one rate for all parameters."""
+    return rate if kind == "Prodigy" else rate / 2
 
 
 def cosine(step):
-    """Rate multiplier of the scheduled cases: five warm-up steps, then a half cosine to 0 at step 50 (not reached)."""
+    """Rate multiplier of the scheduled cases: five warm-up steps, then a half cosine to 0 at step 100 (not reached)."""
     return (step + 1) / 5 if step < 5 else 0.5 * (1 + math.cos(math.pi * (step - 5) / (STEPS - 5)))
 
 
 def replay(case, start, gradients, clip, scheduled, dtype):
     """Yields (parameters, total norm or None) after each step."""
     kind, options, decay, rate = CASES[case]
+    second = second_rate(kind, rate)
     parameters = {name: torch.nn.Parameter(value.to(dtype, copy=True)) for name, value in start.items()}
     groups = [
         {"params": [p for name, p in parameters.items() if name not in PLAIN], "weight_decay": decay, "lr": rate},
-        {"params": [parameters[name] for name in PLAIN], "weight_decay": 0.0, "lr": rate / 2},
+        {"params": [parameters[name] for name in PLAIN], "weight_decay": 0.0, "lr": second},
     ]
     if decay is None:
         groups = [{key: value for key, value in group.items() if key != "weight_decay"} for group in groups]
@@ -104,7 +139,7 @@ def replay(case, start, gradients, clip, scheduled, dtype):
         norm = torch.nn.utils.clip_grad_norm_(parameters.values(), CLIP, foreach=False).item() if clip else None
         if scheduled:
             optimizer.param_groups[0]["lr"] = rate * cosine(step)
-            optimizer.param_groups[1]["lr"] = rate / 2 * cosine(step)
+            optimizer.param_groups[1]["lr"] = second * cosine(step)
         optimizer.step()
         yield {name: p.detach().clone() for name, p in parameters.items()}, norm
 
@@ -144,7 +179,7 @@ def golden():
         store.add({
             "name": name, "optimizer": kind, "options": options, "clip": clip,
             "groups": [
-                {"lr": rate, "weightDecay": decay}, {"lr": rate / 2, "weightDecay": None if decay is None else 0.0},
+                {"lr": rate, "weightDecay": decay}, {"lr": second_rate(kind, rate), "weightDecay": None if decay is None else 0.0},
             ],
             "lrScale": [cosine(step) for step in range(STEPS)] if scheduled else None,
             "norms": [norm for _, norm in double] if clip else None,

@@ -21,6 +21,13 @@ const factories = {
   adamax: optim.adamax,
   lion: optim.lion,
   ademamix: optim.ademamix,
+  lamb: optim.lamb,
+  lars: optim.lars,
+  adafactor: optim.adafactor,
+  muon: optim.muon,
+  prodigy: optim.prodigy,
+  scheduleFreeSgd: optim.scheduleFreeSgd,
+  scheduleFreeAdamW: optim.scheduleFreeAdamW,
 };
 const three = () => nn.sequential(nn.linear(2, 3), nn.linear(3, 1)).assignNames();
 const bind = (optimizer: optim.Optimizer, model: nn.Module = three()) => optim.bind(optimizer, model.namedParameters());
@@ -164,34 +171,40 @@ describe("bind", () => {
     expect(path).toEqual([1, 2, 3, 4.5]);
   });
 
-  it("gives its states away and takes them back: a resumed run is the run", async () => {
-    const x = array([1, -2, 3, 0.5, 1, -1], [3, 2]);
-    const y = array([1, 0, 2], [3, 1]);
-    const start = (model: nn.Module, bound: optim.BoundOptimizer) =>
-      train.step(model, bound, ({ x, y }) => loss.mse()(model.forward(x), y));
-    const optimizer = optim.adamW({ lr: schedule.linear({ initial: 0.1, final: 0, steps: 10 }) });
-    const values = (model: nn.Module) => model.parameters().map((parameter) => parameter.readSync());
+  it.each(Object.keys(factories))(
+    "gives the states of %s away and takes them back: a resumed run is the run",
+    async (rule) => {
+      const x = array([1, -2, 3, 0.5, 1, -1], [3, 2]);
+      const y = array([1, 0, 2], [3, 1]);
+      const start = (model: nn.Module, bound: optim.BoundOptimizer) =>
+        train.step(model, bound, ({ x, y }) => loss.mse()(model.forward(x), y));
+      const steady = rule === "rprop" || rule.startsWith("scheduleFree");
+      const lr = steady ? 0.1 : schedule.linear({ initial: 0.1, final: 0, steps: 10 });
+      const optimizer = factories[rule as "sgd"]({ lr } as optim.OptimizerOptions<optim.SgdHypers>);
+      const values = (model: nn.Module) => model.parameters().map((parameter) => parameter.readSync());
 
-    const whole = three();
-    const first = values(whole);
-    using bound = bind(optimizer, whole);
-    const step = start(whole, bound);
-    for (let i = 0; i < 4; i++) await step.run({ x, y });
-    const saved = bound.stateDict();
-    const middle = values(whole);
-    for (let i = 0; i < 3; i++) await step.run({ x, y });
+      const whole = three();
+      const first = values(whole);
+      using bound = bind(optimizer, whole);
+      const step = start(whole, bound);
+      for (let i = 0; i < 4; i++) await step.run({ x, y });
+      const saved = bound.stateDict();
+      const middle = values(whole);
+      for (let i = 0; i < 3; i++) await step.run({ x, y });
 
-    const resumed = three();
-    resumed.parameters().forEach((parameter, i) => parameter.write(middle[i]!));
-    using again = bind(optimizer, resumed);
-    again.loadStateDict(saved);
-    const rest = start(resumed, again);
-    for (let i = 0; i < 3; i++) await rest.run({ x, y });
-    expect(values(resumed)).toEqual(values(whole));
-    expect(values(whole)).not.toEqual(first);
-    expect(saved.steps).toBe(4);
-    expect(Object.keys(saved.states)).toContain("0.weight.exp_avg_sq");
-  });
+      const resumed = three();
+      resumed.parameters().forEach((parameter, i) => parameter.write(middle[i]!));
+      using again = bind(optimizer, resumed);
+      again.loadStateDict(saved);
+      const rest = start(resumed, again);
+      for (let i = 0; i < 3; i++) await rest.run({ x, y });
+      expect(values(resumed)).toEqual(values(whole));
+      expect(values(whole)).not.toEqual(first);
+      expect(saved.steps).toBe(4);
+      if (rule === "adamW") expect(Object.keys(saved.states)).toContain("0.weight.exp_avg_sq");
+      if (rule === "adafactor") expect(saved.states["0.weight.row_var"]!.shape).toEqual([3, 1]);
+    },
+  );
 
   it("refuses states of another model, and takes none of them", () => {
     using bound = bind(optim.adam());
