@@ -1,5 +1,7 @@
 // Written by `npm run generate` from native/update_rules/rules.def. Do not edit.
 
+// Long because it is one table.
+
 /** A hyper-parameter: a number within `interval`, or a flag. */
 export type Hyper =
   | { readonly name: string; readonly default: number; readonly interval: string }

@@ -1,4 +1,4 @@
-// Schedules from schedules: warmup, sequence, scale, chain, clamp, repeat, epochs. Time inside a part is its own: it starts at 0 and `total` is
+// Schedules from schedules: warmup, sequence, scale, chain, clamp, repeat. Time inside a part is its own: it starts at 0 and `total` is
 // the part's length, so that warmup(cosine({ peak }), w) equals cosine({ peak, warmup: w }).
 
 import { ArgumentError } from "../errors.js";
@@ -14,7 +14,7 @@ import {
   type DescribedSchedule,
   type ScheduleLike,
 } from "./schedule.js";
-import type { ClampOptions, EpochsOptions, Span, WarmupOptions } from "./spec.js";
+import type { ClampOptions, Span, WarmupOptions } from "./spec.js";
 
 /**
  * A linear rise over `span` to the first value of `schedule`, which then runs over what is left of the run.
@@ -152,33 +152,5 @@ export function repeat(schedule: ScheduleLike, every: Span): DescribedSchedule {
   return describeAs({ kind: "repeat", schedule: describe(inner), every }, (t, total, perEpoch) => {
     const period = Math.max(1, stepsIn(where, every, total, perEpoch));
     return inner(t % period, period, perEpoch);
-  });
-}
-
-/**
- * The schedule on a clock of epochs: its whole spans count epochs, and its value holds for an epoch (as PyTorch's schedulers that are
- * stepped once an epoch), or with `smooth` moves on with every step.
- *
- * @throws ArgumentError unless `stepsPerEpoch` is a whole number from 1 on.
- * @example
- * schedule.epochs(schedule.step({ initial: 0.1, every: 30 }), { stepsPerEpoch: 500 })(15_000, 45_000); // 0.01
- */
-export function epochs(schedule: ScheduleLike, options: EpochsOptions): DescribedSchedule {
-  const where = "schedule.epochs";
-  requireOptions(where, options, ["stepsPerEpoch", "smooth"]);
-  const { stepsPerEpoch, smooth = false } = options;
-  const inner = from(schedule, where);
-  if (!Number.isSafeInteger(stepsPerEpoch) || stepsPerEpoch < 1) {
-    throw new ArgumentError(
-      `${where}: stepsPerEpoch must be a whole number from 1 on, such as Math.ceil(samples / batchSize), got ${nameOf(stepsPerEpoch)}`,
-    );
-  }
-  if (typeof smooth !== "boolean") {
-    throw new ArgumentError(`${where}: smooth must be true or false, got ${nameOf(smooth)}`);
-  }
-  const spec = { kind: "epochs", schedule: describe(inner), stepsPerEpoch, smooth } as const;
-  return describeAs(spec, (t, total) => {
-    const now = t / stepsPerEpoch;
-    return inner(smooth ? now : Math.floor(now), total / stepsPerEpoch);
   });
 }

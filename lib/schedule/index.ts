@@ -1,6 +1,6 @@
 // Hyperparameters that change over a run, as pure functions of the step.
 
-export { chain, clamp, epochs, repeat, scale, sequence, warmup, type SequenceParts } from "./compose.js";
+export { chain, clamp, repeat, scale, sequence, warmup, type SequenceParts } from "./compose.js";
 export { cosineRestarts, cyclic, oneCycle, oneCycleMomentum } from "./cycles.js";
 export { inverseSqrt, multiStep, rex, tanh, warmupStableDecay } from "./decays.js";
 export { noise } from "./noise.js";
@@ -12,7 +12,6 @@ export type {
   CosineOptions,
   CosineRestartsOptions,
   CyclicOptions,
-  EpochsOptions,
   ExponentialOptions,
   InverseSqrtOptions,
   LinearOptions,

@@ -1,7 +1,7 @@
 // From a description back to the schedule. A kind of ScheduleSpec without its rule in `rebuild` does not compile.
 
 import { ArgumentError } from "../errors.js";
-import { chain, clamp, epochs, repeat, scale, sequence, warmup } from "./compose.js";
+import { chain, clamp, repeat, scale, sequence, warmup } from "./compose.js";
 import { cosineRestarts, cyclic, oneCycle, oneCycleMomentum } from "./cycles.js";
 import { inverseSqrt, multiStep, rex, tanh, warmupStableDecay } from "./decays.js";
 import { noise } from "./noise.js";
@@ -36,7 +36,6 @@ const rebuild: Rebuild = {
   clamp: ({ kind: _, schedule, ...options }) => clamp(fromJSON(schedule), options),
   noise: ({ kind: _, schedule, ...options }) => noise(fromJSON(schedule), options),
   repeat: (spec) => repeat(fromJSON(spec.schedule), spec.every),
-  epochs: ({ kind: _, schedule, ...options }) => epochs(fromJSON(schedule), options),
   custom: ({ name }) => {
     throw new ArgumentError(
       `schedule.fromJSON: "${name || "anonymous"}" is a function of your own and cannot be restored from its description; pass the function again`,

@@ -175,14 +175,6 @@ export interface ClampOptions {
   readonly max?: number;
 }
 
-/** Options of {@link epochs}. */
-export interface EpochsOptions {
-  /** Steps of an epoch: samples over batch size, rounded up. */
-  readonly stepsPerEpoch: number;
-  /** Move on within an epoch. Default false: one value an epoch. */
-  readonly smooth?: boolean;
-}
-
 /** Options of {@link noise}. */
 export interface NoiseOptions {
   /** Largest relative change (uniform) or its standard deviation (normal). */
@@ -221,6 +213,5 @@ export type ScheduleSpec =
   | { readonly kind: "chain"; readonly parts: readonly ScheduleSpec[] }
   | ({ readonly kind: "clamp"; readonly schedule: ScheduleSpec } & ClampOptions)
   | ({ readonly kind: "noise"; readonly schedule: ScheduleSpec } & NoiseOptions)
-  | ({ readonly kind: "epochs"; readonly schedule: ScheduleSpec } & EpochsOptions)
   | { readonly kind: "repeat"; readonly schedule: ScheduleSpec; readonly every: Span }
   | { readonly kind: "custom"; readonly name: string };

@@ -40,6 +40,8 @@ export const rules = {
     return typescript(
       source,
       [
+        "// Long because it is one table.",
+        "",
         "/** A hyper-parameter: a number within `interval`, or a flag. */",
         "export type Hyper =",
         "  | { readonly name: string; readonly default: number; readonly interval: string }",

@@ -48,7 +48,6 @@ const { any } = fc.letrec<{ any: schedule.Schedule }>((tie) => ({
     fc.tuple(tie("any"), tie("any")).map((parts) => schedule.chain(parts)),
     fc.tuple(tie("any"), value).map(([s, max]) => schedule.clamp(s, { max })),
     fc.tuple(tie("any"), fraction, fc.maxSafeInteger()).map(([s, amount, seed]) => schedule.noise(s, { amount: amount / 3, seed, distribution: seed % 2 ? "normal" : "uniform" })), // prettier-ignore
-    fc.tuple(tie("any"), fc.integer({ min: 1, max: 300 }), fc.boolean()).map(([s, stepsPerEpoch, smooth]) => schedule.epochs(s, { stepsPerEpoch, smooth })), // prettier-ignore
     fc.tuple(tie("any"), span).map(([s, w]) => schedule.warmup(s, w)),
     fc.tuple(tie("any"), span, tie("any")).map(([a, n, b]) => schedule.sequence([[a, n], b])),
     fc.tuple(tie("any"), span).map(([s, every]) => schedule.repeat(s, every)),

@@ -96,7 +96,7 @@ CASES = {
     "schedule-free-adamw-warmup": (
         "AdamWScheduleFree", {"betas": [0.95, 0.99], "eps": 1e-6, "warmup_steps": 30}, DECAY, 0.02,
     ),
-    "prodigy": ("Prodigy", {"d0": 0.01, "d_coef": 0.02}, 0.0, 1.0),
+    "prodigy": ("Prodigy", {"d0": 0.01, "d_coef": 0.01}, 0.0, 1.0),
     "prodigy-decay": (
         "Prodigy", {"betas": [0.8, 0.95], "beta3": 0.9, "use_bias_correction": True, "d0": 0.01, "d_coef": 0.05}, DECAY, 1.0,
     ),

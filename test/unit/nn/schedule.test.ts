@@ -235,7 +235,7 @@ describe("errors name the way out", () => {
       () => schedule.from("cosine" as never),
     ],
     [
-      'schedule.fromJSON: unknown kind "cosin", expected one of constant, step, exponential, linear, polynomial, cosine, multiStep, inverseSqrt, warmupStableDecay, tanh, rex, cosineRestarts, cyclic, oneCycle, oneCycleMomentum, piecewise, warmup, sequence, scale, chain, clamp, noise, repeat, epochs, custom',
+      'schedule.fromJSON: unknown kind "cosin", expected one of constant, step, exponential, linear, polynomial, cosine, multiStep, inverseSqrt, warmupStableDecay, tanh, rex, cosineRestarts, cyclic, oneCycle, oneCycleMomentum, piecewise, warmup, sequence, scale, chain, clamp, noise, repeat, custom',
       () => schedule.fromJSON({ kind: "cosin" } as never),
     ],
   ])("%s", (message, call) => {
