@@ -45,7 +45,7 @@ export function cutArray(where: string, values: NdArray, shape: Shape, cut: Cut)
     if (!kept) return;
     if (extents[axis] !== shape[axis]) {
       const share = shape[axis]! / kept.length;
-      data = data.map((mean: number) => mean * share) as typeof data;
+      data = data.map((mean: number) => mean * share);
       return;
     }
     const outer = countOf(extents.slice(0, axis));

@@ -180,7 +180,7 @@ describe("bind", () => {
         train.step(model, bound, ({ x, y }) => loss.mse()(model.forward(x), y));
       const steady = rule === "rprop" || rule.startsWith("scheduleFree");
       const lr = steady ? 0.1 : schedule.linear({ initial: 0.1, final: 0, steps: 10 });
-      const optimizer = factories[rule as "sgd"]({ lr } as optim.OptimizerOptions<optim.SgdHypers>);
+      const optimizer = factories[rule as "sgd"]({ lr });
       const values = (model: nn.Module) => model.parameters().map((parameter) => parameter.readSync());
 
       const whole = three();
