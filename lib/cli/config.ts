@@ -9,6 +9,7 @@ import { rowsOf } from "../data/rows.js";
 import * as athanor from "../index.js";
 import { ArgumentError, FileError } from "../errors.js";
 import type { Module } from "../nn/index.js";
+import { bytes } from "../report/figures.js";
 import type { FitOptions } from "../train/index.js";
 import { showShape } from "../tensor/nd-array.js";
 import { number } from "../train/run/format.js";
@@ -44,8 +45,9 @@ export async function trainConfig(path: string, flags: ConfigFlags): Promise<voi
   const { model, data, options: given, out: named } = await configOf(path, settings);
   const out = flags.out ?? named;
   const options = completed(given, settings, flags);
-  if (flags.dryRun) return describe(model, data, options, flags);
-  const { train, artifact } = await packageOf(path);
+  const own = await packageOf(path);
+  if (flags.dryRun) return describe(model, data, options, flags, own);
+  const { train, artifact } = own;
   const result = await train.fit(model, data, options);
   if (out !== undefined) await artifact.save(model, out);
   const figures = result.best?.figures ?? result.history.at(-1)?.figures ?? {};
@@ -131,7 +133,18 @@ function completed(given: FitOptions, settings: Readonly<Record<string, unknown>
   };
 }
 
-async function describe(model: Module, data: Samples | BatchSource, options: FitOptions, flags: ConfigFlags) {
+/**
+ * Says what would be trained.
+ *
+ * @param own the package that model and options are of.
+ */
+export async function describe(
+  model: Module,
+  data: Samples | BatchSource,
+  options: FitOptions,
+  flags: ConfigFlags,
+  own: Pick<typeof athanor, "train"> = athanor,
+): Promise<void> {
   const { batchSize = 32, epochs = 1, dropLast = false } = options;
   const samples = isSource(data) ? data.length : data.x.shape[0]!;
   const stepsPerEpoch = samples === undefined ? undefined : Math[dropLast ? "floor" : "ceil"](samples / batchSize);
@@ -144,6 +157,7 @@ async function describe(model: Module, data: Samples | BatchSource, options: Fit
     stepsPerEpoch,
     batchSize,
     samples,
+    memory: own.train.planMemory(model, data, { loss: options.loss, optimizer: options.optimizer, batchSize }),
     batch: { x: `${batch.x.dtype} ${showShape(batch.x.shape)}`, y: `${batch.y.dtype} ${showShape(batch.y.shape)}` },
   };
   say(flags.quiet, "dry run: nothing is trained");
@@ -151,9 +165,14 @@ async function describe(model: Module, data: Samples | BatchSource, options: Fit
     [
       String(summary),
       `${facts.samples ?? "an unknown number of"} samples, ${facts.steps ?? "an unknown number of"} steps of ${facts.batchSize}${facts.stepsPerEpoch === undefined ? "" : `, ${facts.stepsPerEpoch} an epoch`}`,
+      `memory: ${memoryOf(facts.memory)}`,
       `first batch: x ${facts.batch.x}, y ${facts.batch.y}`,
     ].join("\n"),
   );
+}
+
+function memoryOf({ parameters, optimizer, step, total }: athanor.train.MemoryPlan): string {
+  return `${bytes(total)} beside the samples: ${bytes(parameters)} of parameters, ${bytes(optimizer)} of the optimizer's states, ${bytes(step)} for a step`; // prettier-ignore
 }
 
 async function firstBatch(data: Samples | BatchSource, rows: number): Promise<Samples> {

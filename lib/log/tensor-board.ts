@@ -33,8 +33,14 @@ class TensorBoardLogger implements Logger {
     for (const { kind, step, time, figures } of records) {
       const prefix = kind === "step" ? "train/" : kind === "epoch" ? "epoch/" : kind === "system" ? "system/" : "";
       const values = Object.entries(figures)
-        .filter(([name]) => kind !== "epoch" || !name.startsWith("val."))
-        .map(([name, value]) => message(1, text(1, prefix + name.replace(/^val\./, "validation/")), float(2, value)));
+        .filter(([name]) => kind !== "epoch" || !/^(?:val|train)\./.test(name))
+        .map(([name, value]) =>
+          message(
+            1,
+            text(1, prefix + name.replace(/^val\./, "validation/").replace(/^train\./, "training/")),
+            float(2, value),
+          ),
+        );
       if (values.length > 0) this.event(time, step, message(5, ...values));
     }
   }

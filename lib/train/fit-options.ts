@@ -38,7 +38,7 @@ import type { ProgressStream } from "./run/progress.js";
 import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./run/records.js";
 import { planGuard, type GuardPlan, type GuardPolicy, type RewindOptions, type SpikeOptions } from "./run/guard.js";
 import { planLog, type LogOptions, type LogPlan } from "./run/run-log.js";
-import { checkedData, type RunData } from "./data/run-data.js";
+import { checkedData, trainingPart, type RunData } from "./data/run-data.js";
 import type { FitTrial } from "./run/trial.js";
 import { checkFlag, checkOptimizer, checkSeed } from "./step/checks.js";
 
@@ -57,6 +57,11 @@ export interface ValidateOptions<Metrics extends ScalarMetrics = ScalarMetrics> 
   readonly every?: EveryOption | undefined;
   /** By name, each one number. Default none: the loss alone. */
   readonly metrics?: Metrics | undefined;
+  /**
+   * Also measures the training samples, all of them or the first so many, as `train.loss` and `train.<metric>`: what was learned, without dropout
+   * and as of one moment, beside what holds elsewhere. Default false.
+   */
+  readonly training?: boolean | number | undefined;
   /** Samples at a time. Default 256 or the training batch, whichever is larger. */
   readonly batchSize?: number | undefined;
 }
@@ -132,6 +137,8 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
 /** How a run is validated, checked. */
 export interface ValidationPlan {
   readonly on: RunData;
+  /** Training samples that are measured too. */
+  readonly training: RunData | undefined;
   readonly every: Every;
   readonly metrics: ScalarMetrics;
   readonly batchSize: number;
@@ -231,7 +238,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkSignal(options.signal);
   checkTogether(options, shuffle && isSource(dataset));
   const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, accumulate, dropLast);
-  const validate = planValidation(options.validate, Math.max(256, batch));
+  const validate = planValidation(options.validate, dataset, Math.max(256, batch));
   const monitors = monitorsOf(validate?.metrics);
   return {
     model,
@@ -326,17 +333,21 @@ function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number | undefin
   return (epochs ?? 1) * stepsPerEpoch;
 }
 
-function planValidation(given: ValidateOptions | undefined, defaultBatch: number): ValidationPlan | undefined {
+function planValidation(
+  given: ValidateOptions | undefined,
+  dataset: RunData,
+  defaultBatch: number,
+): ValidationPlan | undefined {
   if (given === undefined) return undefined;
   const at = `${where}: validate`;
-  checkObject(at, given, ["on", "every", "metrics", "batchSize"]);
+  checkObject(at, given, ["on", "every", "metrics", "training", "batchSize"]);
   const { every = "epoch", metrics = {}, batchSize = defaultBatch } = given;
   checkMetrics(at, metrics);
   requireNumbers(at, metrics);
   checkCount(at, "batchSize", batchSize);
   const on = checkedData(`${at}.on`, given.on);
   if (on.length === 0) throw new ArgumentError(`${at}: expected at least one sample to validate on`);
-  return { on, every: planEvery(at, every), metrics, batchSize };
+  return { on, every: planEvery(at, every), metrics, training: trainingPart(at, given.training, dataset), batchSize };
 }
 
 // A run keeps numbers alone; what a metric gives is seen from a pass over nothing.

@@ -1,5 +1,12 @@
 // Training: `train` of the package.
 export { evaluate, predict, type EvaluateOptions, type Evaluation, type PredictOptions } from "./evaluate/evaluate.js";
+export { layerStatistics } from "./evaluate/layer-statistics.js";
+export type {
+  LayerStatistics,
+  LayerStatisticsOptions,
+  ParameterStatistics,
+  UnitStatistics,
+} from "./evaluate/layer-statistics.js";
 export { progress } from "./run/progress.js";
 export type { EpochProgress, Progress, ProgressOptions, ProgressStream, StepProgress } from "./run/progress.js";
 export { step, TrainStep } from "./step/step.js";
@@ -29,4 +36,5 @@ export { checkpoints, Checkpoints, type CheckpointsOptions, type Resumed } from 
 export type { CheckpointOptions, Resume, Section } from "../checkpoint/index.js";
 export type { FitTrial } from "./run/trial.js";
 export { findLearningRate, type FoundLearningRate, type LearningRateOptions } from "./find/learning-rate.js";
+export { planMemory, type MemoryPlan, type MemoryPlanOptions } from "./find/memory-plan.js";
 export { findBatchSize, type BatchSizeOptions, type FoundBatchSize, type TriedBatchSize } from "./find/batch-size.js";

@@ -22,8 +22,11 @@ export interface ImageFolderOptions extends ImageForm {
   readonly shuffle?: boolean | undefined;
   /** Names of the classes in the order of their numbers. Default the folders' names, sorted. */
   readonly classes?: readonly string[] | undefined;
-  /** What becomes of a file that cannot be read, or is of another size: an error that names it, or it is left out and counted. Default `"throw"`. */
-  readonly onError?: "throw" | "skip" | undefined;
+  /**
+   * What becomes of a file that cannot be read, or is of another size: an error that names it; it is left out; or a black image with its
+   * label stands in its place, so that the number of images is known. Both are counted. Default `"throw"`.
+   */
+  readonly onError?: "throw" | "skip" | "fill" | undefined;
 }
 
 /** Image files with their labels. */
@@ -48,19 +51,21 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   checkOptions(where, options, ["size", "channels", "shuffle", "classes", "onError"]);
   const { size, channels, shuffle = true, onError = "throw" } = options;
   checkForm(where, options);
-  if (onError !== "throw" && onError !== "skip") {
-    throw new ArgumentError(`${where}: onError must be "throw" or "skip", got ${got(onError)}`);
+  if (!["throw", "skip", "fill"].includes(onError)) {
+    throw new ArgumentError(`${where}: onError must be "throw", "skip" or "fill", got ${got(onError)}`);
   }
   const { classes, files } = await imageFiles(where, folder, options.classes);
-  const first = await firstImage(where, files, options, onError === "skip");
-  let skipped = 0;
+  const first = await firstImage(where, files, options, onError !== "throw");
+  const black: Image = { ...first.image, data: new Uint8Array(first.image.data.length) };
+  let [skipped, filled] = [0, 0];
   const usable = async (path: string, image: Promise<Image>): Promise<Image | undefined> => {
     try {
       return sameSize(where, await image, path, first);
     } catch (thrown) {
       if (onError === "throw" || !(thrown instanceof AthanorError)) throw thrown;
-      skipped += 1;
-      return undefined;
+      if (onError === "fill") filled += 1;
+      else skipped += 1;
+      return onError === "fill" ? black : undefined;
     }
   };
   const decode = decoderOf(where, { size, channels }, first.image);
@@ -71,15 +76,16 @@ export async function imageFolder(folder: string, options: ImageFolderOptions = 
   return new Source({
     x: { dtype: "u8", shape: [...first.image.shape] },
     y: { dtype: "i32", shape: [] },
-    length: onError === "throw" ? files.length : undefined,
+    length: onError === "skip" ? undefined : files.length,
     info: { task: "classification", classes, preprocessing: { kind: "normalize", divide: 255 } },
     identity: async () => `images ${JSON.stringify([size, channels, shuffle, onError, classes])} ${await identityOf(folder, files)}`, // prettier-ignore
     read: (request) => {
       const order = shuffle ? orderOf(files.length, request) : undefined;
-      if (onError === "throw") return chunksOf(files, order, request, read);
+      if (onError !== "skip") return chunksOf(files, order, request, read);
       return dropped(chunksOf(files, order, { ...request, skip: 0 }, read), request.skip); // those left out do not count
     },
     skipped: () => skipped,
+    filled: () => filled,
   });
 }
 

@@ -1,6 +1,8 @@
 // What a run reads: samples in memory, or a source that is read while it goes on.
 import { ArgumentError } from "../../errors.js";
 import { Dataset, isSource, type BatchSource, type Samples, type SamplesInfo, type SampleType } from "../../data/index.js"; // prettier-ignore
+import { Source } from "../../data/sources/source.js";
+import { got } from "../../names/got.js";
 import { requireSamples } from "../../data/samples.js";
 import type { NdArray } from "../../tensor/nd-array.js";
 import type { Feed, FeedOptions } from "./feed.js";
@@ -20,6 +22,18 @@ export function checkedData(where: string, given: Samples | BatchSource): RunDat
 export function checkedDataset(where: string, samples: unknown): Dataset {
   requireSamples(where, samples);
   return samples instanceof Dataset ? samples : new Dataset(samples as Samples, where);
+}
+
+/** The part of the training samples that is measured. @throws ArgumentError */
+export function trainingPart(at: string, training: unknown, data: RunData): RunData | undefined {
+  if (training === undefined || training === false) return undefined;
+  if (training === true) return data;
+  if (!Number.isSafeInteger(training) || (training as number) < 1) {
+    throw new ArgumentError(`${at}: training must be true or a number of samples from 1 on, got ${got(training)}`);
+  }
+  if (!isSource(data)) return data.take(Math.min(training as number, data.length));
+  if (data instanceof Source) return data.take(training as number);
+  throw new ArgumentError(`${at}: training: a source of your own is measured whole: training: true`);
 }
 
 /** Samples of an epoch; undefined where only reading tells. */

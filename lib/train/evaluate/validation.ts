@@ -4,6 +4,7 @@ import type { ModuleLike } from "../../nn/index.js";
 import type { Loss } from "../../loss/index.js";
 import type { Cancellation } from "../run/cancellation.js";
 import { Evaluator } from "./evaluator.js";
+import type { RunData } from "../data/run-data.js";
 import type { ValidationPlan } from "../fit-options.js";
 import type { Figures } from "../run/records.js";
 import { MetricPass } from "./metric-pass.js";
@@ -23,7 +24,7 @@ export interface ValidationSource {
 /** Measures a model between two steps of its training. */
 export class Validation {
   private readonly plan: ValidationPlan;
-  private readonly evaluator: Evaluator;
+  private readonly evaluators: readonly (readonly [prefix: "val" | "train", evaluator: Evaluator])[];
   private readonly steps: number;
   private last = { at: performance.now(), step: -1 };
 
@@ -32,18 +33,11 @@ export class Validation {
     const { where, plan, model, loss, steps, device, cancellation } = source;
     this.plan = plan;
     this.steps = steps;
-    const { on, metrics, batchSize } = plan;
+    const { on, training, metrics, batchSize } = plan;
     const collect = Object.keys(metrics).length > 0;
-    this.evaluator = new Evaluator({
-      where: `${where}: validate`,
-      model,
-      data: on,
-      loss,
-      batchSize,
-      device,
-      collect,
-      cancellation,
-    });
+    const over = (data: RunData) =>
+      new Evaluator({ where: `${where}: validate`, model, data, loss, batchSize, device, collect, cancellation });
+    this.evaluators = training ? [["val", over(on)], ["train", over(training)]] : [["val", over(on)]]; // prettier-ignore
   }
 
   /** The next step count above `step` at which one is due by steps. */
@@ -61,13 +55,16 @@ export class Validation {
     return every.kind === "steps" ? step % every.steps === 0 : performance.now() - this.last.at >= every.ms;
   }
 
-  /** The figures of now, after so many steps: "val.loss" and "val.<metric>". */
+  /** The figures of now, after so many steps: "val.loss" and "val.<metric>", and those of the training samples. */
   async run(step: number): Promise<Partial<Figures>> {
-    const pass = new MetricPass(this.plan.metrics);
-    const loss = await this.evaluator.run((block, _, y) => pass.update(block, y!));
-    const named = Object.entries(pass.results()).map(([name, value]) => [`val.${name}`, value as number] as const);
+    const figures: Record<string, number> = {};
+    for (const [prefix, evaluator] of this.evaluators) {
+      const pass = new MetricPass(this.plan.metrics);
+      figures[`${prefix}.loss`] = await evaluator.run((block, _, y) => pass.update(block, y!));
+      for (const [name, value] of Object.entries(pass.results())) figures[`${prefix}.${name}`] = value as number;
+    }
     this.last = { at: performance.now(), step };
-    return { "val.loss": loss, ...Object.fromEntries(named) };
+    return figures;
   }
 
   /** Forgets when the last one was, for a run that has gone back to before it. */
@@ -76,6 +73,6 @@ export class Validation {
   }
 
   dispose(): void {
-    this.evaluator.dispose();
+    for (const [, evaluator] of this.evaluators) evaluator.dispose();
   }
 }

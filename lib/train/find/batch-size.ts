@@ -5,13 +5,9 @@ import { got } from "../../names/got.js";
 import type { BatchSource, Samples } from "../../data/index.js";
 import type { Loss } from "../../loss/index.js";
 import { Module } from "../../nn/index.js";
-import type { BoundOptimizer, Optimizer } from "../../optim/index.js";
-import { planFit } from "../fit-options.js";
+import type { Optimizer } from "../../optim/index.js";
 import { fit } from "../fit.js";
-import { typesOfData } from "../data/run-data.js";
-import { AuxiliaryModules } from "../step/auxiliary-modules.js";
-import { passesOf } from "../step/step-loops.js";
-import { bindModel, compileStep } from "../step/step-program.js";
+import { stepPlanner } from "./memory-plan.js";
 
 /** Options of {@link findBatchSize}. */
 export interface BatchSizeOptions {
@@ -74,9 +70,9 @@ export async function findBatchSize(
   }
   const limit = bytesOf(options.memory);
   const copy = model.clone();
+  const planner = stepPlanner(where, copy, dataset, loss, optimizer);
   try {
-    const bytesFor = planner(copy, dataset, loss, optimizer);
-    const { largest, bytes } = largestWithin(limit, bytesFor, dataset);
+    const { largest, bytes } = largestWithin(limit, (rows) => planner.bytes(rows), dataset);
     const tried: TriedBatchSize[] = [];
     for (const batchSize of bytes.keys()) {
       const isTimed = steps > 0 && (Number.isInteger(Math.log2(batchSize)) || batchSize === largest);
@@ -89,28 +85,12 @@ export async function findBatchSize(
     const fast = tried.find(({ samplesPerSecond }) => (samplesPerSecond ?? 0) >= enough * most);
     return { suggestion: most > 0 ? fast!.batchSize : largest, largest, tried };
   } finally {
+    planner.dispose();
     copy.dispose();
   }
 }
 
 type Planner = (rows: number) => number;
-
-// The planned bytes of a compiled step over so many rows.
-function planner(model: Module, dataset: Samples | BatchSource, loss: Loss, optimizer: Optimizer): Planner {
-  const plan = planFit(model, dataset, { loss, optimizer, batchSize: 1, steps: 1 });
-  const auxiliary = new AuxiliaryModules(0);
-  let bound: BoundOptimizer | undefined;
-  return (rows) => {
-    const source = { where, plan, columns: typesOfData(plan.dataset), auxiliary, hooks: {} };
-    const step = compileStep({
-      ...passesOf(source, rows),
-      bound: (trace) => (bound ??= bindModel(model, optimizer, trace, auxiliary)),
-    });
-    const { arenaBytes } = step.program.report();
-    step.dispose();
-    return arenaBytes;
-  };
-}
 
 // Doubles until it does not fit, then halves the way between.
 function largestWithin(limit: number, bytesFor: Planner, dataset: Samples | BatchSource) {

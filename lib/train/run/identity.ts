@@ -58,7 +58,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       stepsPerEpoch: stepsPerEpoch ?? null,
       seed,
       shuffle,
-      validation: validate ? { ...(await ofData(where, validate.on, signal)), every: validate.every } : null,
+      validation: validate ? { ...(await ofData(where, validate.on, signal)), every: validate.every, ...(validate.training && { training: validate.training.length ?? null }) } : null, // prettier-ignore
       metrics: validate ? Object.keys(validate.metrics) : null,
       earlyStopping: stopping ? stopping.describe() : null,
       reduceOnPlateau: plateau && { ...plateau.plan },

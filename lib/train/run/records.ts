@@ -4,9 +4,12 @@ import type { Metric } from "../../metrics/index.js";
 /** Metrics that give one number, by name. */
 export type ScalarMetrics = Readonly<Record<string, Metric>>;
 
-/** Figures by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation. */
+/**
+ * Figures by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation, "train.loss" and "train.<metric>" where
+ * it measured the training samples too.
+ */
 export type Figures<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & Readonly<
-  Partial<Record<"val.loss" | `val.${keyof Metrics & string}`, number>>
+  Partial<Record<`${"val" | "train"}.loss` | `${"val" | "train"}.${keyof Metrics & string}`, number>>
 >;
 
 /** A figure that early stopping can watch. */

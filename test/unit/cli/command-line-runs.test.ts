@@ -66,6 +66,9 @@ describe("athanor train <config>", () => {
   it("only says what it would do", async () => {
     const said = await athanor("train", config(), "--dry-run", "--set", "width=16", "--quiet");
     expect(said).toContain("40 samples, 20 steps of 8, 5 an epoch");
+    expect(said).toMatch(
+      /^memory: [\d.]+ kB beside the samples: 392 B of parameters, 784 B of the optimizer's states, /m,
+    ); // 98 in f32; Adam has two
     expect(said).toContain("first batch: x f32 [8, 3], y u8 [8]");
     expect(said).toContain("3 → 16");
     expect(() => readFileSync(join(dir, "runs/a/run.json"))).toThrow();
@@ -83,6 +86,71 @@ describe("athanor train <config>", () => {
     writeFileSync(path, "export default 3;");
     await expect(athanor("train", path)).rejects.toThrow(/must export by default \{ model, data, options \}/);
     await expect(athanor("train", join(dir, "none.mjs"))).rejects.toThrow(/there is no file/);
+  });
+});
+
+describe("athanor train <config.json>", () => {
+  const table = () => {
+    const path = join(dir, "flowers.csv");
+    const rows = Array.from({ length: 90 }, (_, i) => `${(i % 3) + Math.sin(i) / 4},${Math.cos(i)},${"abc"[i % 3]}`);
+    writeFileSync(path, ["length,noise,kind", ...rows].join("\n"));
+    return path;
+  };
+  const json = (options: object) => {
+    const path = join(dir, "flowers.json");
+    writeFileSync(
+      path,
+      JSON.stringify({
+        data: table(),
+        label: "kind",
+        out: join(dir, "model"),
+        epochs: 3,
+        hidden: [8],
+        quiet: true,
+        ...options,
+      }),
+    );
+    return path;
+  };
+  const steps = () => (JSON.parse(readFileSync(join(dir, "run/run.json"), "utf8")) as { options: { steps: number } }).options.steps; // prettier-ignore
+
+  it("trains what it names; the command line counts more, --set most; and goes on", async () => {
+    const path = json({ checkpoint: join(dir, "run"), batch: 16, drop: ["noise"] });
+    expect(await athanor("train", path)).toContain(`saved as ${join(dir, "model")}`);
+    expect(steps()).toBe(3 * Math.ceil((72 * 0.9) / 16));
+    await athanor("train", path, "--resume");
+    expect(readFileSync(join(dir, "run/run.json"), "utf8")).toContain('"resumed": [');
+    rmSync(join(dir, "run"), { recursive: true });
+    await athanor("train", path, "--epochs", "2", "--batch", "8");
+    expect(steps()).toBe(2 * Math.ceil((72 * 0.9) / 8));
+    rmSync(join(dir, "run"), { recursive: true });
+    await athanor("train", path, "--epochs", "2", "--set", "epochs=1", "--set", "batch=32");
+    expect(steps()).toBe(3);
+  });
+
+  it("only says what it would do", async () => {
+    const said = await athanor("train", json({ out: undefined }), "--dry-run");
+    expect(said).toMatch(/samples, \d+ steps of 32/);
+    expect(said).toMatch(/^memory: .* for a step$/m);
+    expect(() => readFileSync(join(dir, "model/graph.json"))).toThrow();
+  });
+
+  it.each([
+    [{ lable: "kind" }, /flowers\.json": unknown option "lable", did you mean "label"/],
+    [{ epochs: 1.5 }, /flowers\.json": epochs: expected a whole number from 1 on, got "1\.5"/],
+    [{ epochs: true }, /epochs: expected a number or a text, got true/],
+    [{ hidden: [8, -1] }, /hidden: expected widths with commas between/],
+    [{ standardize: "no" }, /standardize: expected true or false, got "no"/],
+    [{ data: 3 }, /must name what to train on/],
+    [{ resume: true }, /unknown option "resume"/],
+  ])("refuses %j", async (options, says) => {
+    await expect(athanor("train", json(options))).rejects.toThrow(says);
+  });
+
+  it("says that it is no JSON, or not there", async () => {
+    writeFileSync(join(dir, "torn.json"), '{ "data": ');
+    await expect(athanor("train", join(dir, "torn.json"))).rejects.toThrow(/torn\.json" is not JSON/);
+    await expect(athanor("train", join(dir, "none.json"))).rejects.toThrow(/none\.json" cannot be read \(ENOENT\)/);
   });
 });
 

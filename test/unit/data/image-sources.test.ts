@@ -97,6 +97,35 @@ describe("a folder of images", () => {
     expect(await samplesOf(source, 3)).toEqual(all.slice(3));
   });
 
+  it("has a black image stand for one that cannot be read, so that their number is known", async () => {
+    const folder = join(dir, "filled");
+    for (const name of ["a", "b"]) {
+      mkdirSync(join(folder, name), { recursive: true });
+      for (let i = 0; i < 3; i++) writeFileSync(join(folder, name, `${i}.png`), png(pixels(1, i)));
+    }
+    const clean = await samplesOf(await data.imageFolder(folder, { shuffle: false }));
+    for (const [name, i] of [["a", 0], ["b", 1]]) writeFileSync(join(folder, String(name), `${i}.png`), "no image"); // prettier-ignore
+    const source = await data.imageFolder(folder, { shuffle: false, onError: "fill" });
+    expect(source.length).toBe(6);
+    const all = await samplesOf(source);
+    expect([source.filled, source.skipped]).toEqual([2, 0]);
+    const black = ({ x, y }: { x: ArrayLike<number>; y: ArrayLike<number> }) => ({
+      x: Array.from(x, () => 0),
+      y: Array.from(y),
+    });
+    const plain = ({ x, y }: { x: ArrayLike<number>; y: ArrayLike<number> }) => ({
+      x: Array.from(x),
+      y: Array.from(y),
+    });
+    expect((all as never[]).map(plain)).toEqual(
+      (clean as never[]).map((each, i) => (i === 0 || i === 4 ? black(each) : plain(each))),
+    );
+    expect(await samplesOf(source, 4)).toEqual(all.slice(4));
+    await expect(data.imageFolder(folder, { onError: "drop" as never })).rejects.toThrow(
+      /"throw", "skip" or "fill", got "drop"/,
+    );
+  });
+
   it.each<[string, () => Promise<unknown>, new (...args: never[]) => Error, RegExp]>([
     ["is not there", () => data.imageFolder(join(dir, "none")), FileError, /ENOENT/],
     ["has no classes", () => data.imageFolder(join(dir, "plain", "cat")), ArgumentError, /a folder of images for each of two classes/],
