@@ -33,7 +33,7 @@ export function patternOf(where: string, structure: unknown): Pattern {
     }
   }
   throw new ArgumentError(
-    `${where}: structure must be "unstructured", "N:M" with N below M such as "2:4", or { block: [rows, inputs] } such as { block: [1, 16] }, got ${got(structure)}`,
+    `${where}: structure must be "unstructured", "N:M" with N below M such as "2:4", or { block: [rows, inputs] } such as { block: [1, 16] }, got ${got(structure)}; whole channels, neurons or heads go by prune(model, { structured: "channels", amount: 0.5 })`,
   );
 }
 

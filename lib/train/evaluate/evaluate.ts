@@ -33,15 +33,19 @@ export interface PredictOptions {
 }
 
 /** Options of {@link evaluate}. */
-export interface EvaluateOptions<Metrics extends MetricSet = MetricSet> extends PredictOptions {
+export interface EvaluateOptions<
+  Metrics extends MetricSet = MetricSet,
+  Criterion extends Loss | undefined = Loss | undefined,
+> extends PredictOptions {
   /** Its mean over all samples that count is reported as `loss`. Default none. */
-  readonly loss?: Loss | undefined;
+  readonly loss?: Criterion;
   /** By the name under which their results appear. Default none. */
   readonly metrics?: Metrics | undefined;
 }
 
 /** What {@link evaluate} gives: a result for each metric, and `loss` if one was asked for. */
-export type Evaluation<Metrics extends MetricSet> = MetricResults<Metrics> & { readonly loss: number };
+export type Evaluation<Metrics extends MetricSet, Criterion extends Loss | undefined = Loss> = MetricResults<Metrics> &
+  ([Criterion] extends [Loss] ? { readonly loss: number } : { readonly loss?: number });
 
 const defaultBatch = 256;
 
@@ -82,19 +86,22 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
  * Loss and metrics of a model over a data set, or over an epoch of a source. Layers behave as in use, not as in training.
  *
  * The loss is the mean over all samples that count, whatever the batch size, or the sum of a loss with reduction "sum"; it is NaN
- * without `loss`, and where every label is ignored. A loss computed from several others is weighted by the samples of each batch.
+ * where every label is ignored, and left out without `loss`. A loss computed from several others is weighted by the samples of each batch.
  *
  * @throws ShapeError where model, data and loss do not fit; ArgumentError for a label that is no class; AbortedError.
  * @example
  * const set = data.fromArrays({ x: array(new Float32Array(8), [4, 2]), y: array(Uint8Array.of(0, 1, 2, 0)) });
  * const { accuracy } = await train.evaluate(nn.linear(2, 3), set, { metrics: { accuracy: metrics.accuracy() } });
  */
-// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
-export async function evaluate<const Metrics extends MetricSet = Record<never, never>>(
+export async function evaluate<
+  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+  const Metrics extends MetricSet = Record<never, never>,
+  Criterion extends Loss | undefined = undefined,
+>(
   model: ModuleLike,
   dataset: Samples | BatchSource,
-  options: EvaluateOptions<Metrics> = {},
-): Promise<Evaluation<Metrics>> {
+  options: EvaluateOptions<Metrics, Criterion> = {},
+): Promise<Evaluation<Metrics, Criterion>> {
   const where = "train.evaluate";
   requireModule(where, model);
   const data = checkedData(where, dataset);
@@ -124,7 +131,7 @@ export async function evaluate<const Metrics extends MetricSet = Record<never, n
   try {
     const pass = new MetricPass(metrics);
     const value = await evaluator.run((block, _, y) => pass.update(block, y!));
-    return { ...pass.results(), loss: value } as Evaluation<Metrics>;
+    return { ...pass.results(), ...(loss && { loss: value }) } as Evaluation<Metrics, Criterion>;
   } finally {
     evaluator.dispose();
     cancellation.release();
