@@ -31,7 +31,7 @@ const spread = (list) => ({
   quartiles: [quantile(list, 0.25), quantile(list, 0.75)],
   seeds: list.length,
 });
-const short = (x) => (Math.abs(x) >= 1e-3 ? String(Number(x.toPrecision(4))) : x.toExponential(1));
+const short = (x) => (x === 0 || Math.abs(x) >= 1e-3 ? String(Number(x.toPrecision(4))) : x.toExponential(1));
 const shown = ({ median, quartiles }) => `${short(median)} [${quartiles.map(short).join(", ")}]`;
 
 const quality = rows.filter((row) => row.best !== undefined && row.function);
@@ -90,6 +90,11 @@ const merged = {
     rows.filter((row) => row.throughput !== undefined),
     (c) => c.throughput,
   ),
+  pruners: kept(
+    "pruners",
+    rows.filter((row) => row.pruner !== undefined),
+    (c) => `${c.pruner}|${c.curves}`,
+  ),
   kills: kept(
     "kills",
     rows.filter((row) => row.takeover !== undefined),
@@ -118,6 +123,9 @@ const md = [
   "## CPU milliseconds a trial, six numbers",
   "",
   ...table(["system", "sampler", "past trials", "ms", "first question"], merged.cost.map((c) => [c.system, c.sampler, c.history, short(c.cpuMs), c.firstMs === undefined ? "" : short(c.firstMs)])), // prettier-ignore
+  "## Pruners on 200 learning curves of 81 epochs: regret of the best complete one, epochs trained (bench/tune/pruners.ts)",
+  "",
+  ...table(["pruner", "curves", "regret", "epochs", "seeds"], merged.pruners.map((c) => [c.pruner, c.curves, shown(c.regret), shown(c.epochs), c.seeds])), // prettier-ignore
   "## Storages: trials a second of processes that start together, milliseconds of an ask and of the longest operation",
   "",
   "The disk's own rate is of 4 KiB in place and fdatasync, one after the other, in the same run (bench/tune/disk.ts). Load above 2 is work of others.",
