@@ -15,10 +15,11 @@ struct Row {
 };
 
 struct Measure {
-  const char* name;
-  Row (*run)();
+  std::string name;
+  std::function<Row()> run;
 };
 const std::vector<Measure>& measures();
+void add_compressed(std::vector<Measure>& to);  // measure_compressed.cc
 
 // Whether the device is the emulator: then sizes are small, and times mean nothing but that the script runs.
 bool is_dry();

@@ -28,7 +28,7 @@ int describe() {
 
 int measure(const char* name) {
   for (const athanor::check::Measure& item : athanor::check::measures()) {
-    if (std::strcmp(item.name, name) != 0) continue;
+    if (item.name != name) continue;
     try {
       const athanor::check::Row row = item.run();
       std::printf("%.4g\t%s\t%s\n", row.value, row.unit, row.beside.c_str());
@@ -52,7 +52,7 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (is("--measures")) {
-    for (const auto& item : athanor::check::measures()) std::printf("%s\n", item.name);
+    for (const auto& item : athanor::check::measures()) std::printf("%s\n", item.name.c_str());
     return 0;
   }
   if (count == 3 && is("--measure")) return measure(arguments[2]);

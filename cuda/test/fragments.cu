@@ -19,6 +19,21 @@ mma_kernel(const std::uint32_t* a, const std::uint32_t* b, float* d) {
   for (int i = 0; i < 4; ++i) d[lane * 4 + i] = fd[i];
 }
 
+template <bool kUnsignedB>
+ATHANOR_KERNEL(32)
+mma_bytes_kernel(const std::uint32_t* a, const std::uint32_t* b, std::int32_t* d) {
+  const int lane = static_cast<int>(threadIdx.x);
+  std::uint32_t fa[4], fb[2];
+  std::int32_t fd[4];
+  for (int i = 0; i < 4; ++i) fa[i] = a[lane * 4 + i], fd[i] = d[lane * 4 + i];
+  for (int i = 0; i < 2; ++i) fb[i] = b[lane * 2 + i];
+  if constexpr (kUnsignedB)
+    mma_s8u8(fd, fa, fb);
+  else
+    mma_s8(fd, fa, fb);
+  for (int i = 0; i < 4; ++i) d[lane * 4 + i] = fd[i];
+}
+
 template <int kMatrices, bool kTransposed>
 ATHANOR_KERNEL(32)
 load_matrices_kernel(const std::uint16_t* from, std::uint32_t* to) {
@@ -62,6 +77,12 @@ device::Result run_mma(device::Stream* stream, Fragments kind, const std::uint32
     case Fragments::tf32: return LAUNCH((mma_kernel<Fragments::tf32>), 1, 32, 0, stream, a, b, d);
   }
   return device::Result::unsupported;
+}
+
+device::Result run_mma_bytes(device::Stream* stream, bool unsigned_b, const std::uint32_t* a, const std::uint32_t* b,
+                             std::int32_t* d) {
+  return unsigned_b ? LAUNCH((mma_bytes_kernel<true>), 1, 32, 0, stream, a, b, d)
+                    : LAUNCH((mma_bytes_kernel<false>), 1, 32, 0, stream, a, b, d);
 }
 
 device::Result run_load_matrices(device::Stream* stream, const std::uint16_t* from, std::uint32_t* to, int matrices,

@@ -36,6 +36,17 @@ At b_16x8x8(int lane, int i) {
   const int group = lane >> 2, thread = lane % 4;
   return {i == 0 ? thread : thread + 4, group};
 }
+// .s8 and .u8, m16n8k32.
+At a_16x8x32(int lane, int i) {
+  const int group = lane >> 2, thread = lane % 4;
+  const int row = i < 4 || (i >= 8 && i < 12) ? group : group + 8;
+  const int col = i < 8 ? thread * 4 + (i & 3) : thread * 4 + (i & 3) + 16;
+  return {row, col};
+}
+At b_16x8x32(int lane, int i) {
+  const int group = lane >> 2, thread = lane % 4;
+  return {i < 4 ? thread * 4 + (i & 3) : thread * 4 + (i & 3) + 16, group};
+}
 // The sum, all kinds.
 At c_16x8(int lane, int i) {
   const int group = lane >> 2, thread = lane % 4;
@@ -97,6 +108,46 @@ void check_mma(Fragments kind) {
 }
 
 }  // namespace
+
+// Bytes of every value, so that signs and the two kinds of b tell; the sum wraps at 32 bits.
+TEST(mma_of_bytes_has_the_manuals_layout) {
+  for (const bool is_unsigned : {false, true}) {
+    int a[16][32], b[32][8], c[16][8];
+    for (int r = 0; r < 16; ++r)
+      for (int k = 0; k < 32; ++k) a[r][k] = (r * 37 + k * 11) % 256 - 128;
+    for (int k = 0; k < 32; ++k)
+      for (int n = 0; n < 8; ++n) b[k][n] = (k * 29 + n * 53) % 256 - (is_unsigned ? 0 : 128);
+    for (int r = 0; r < 16; ++r)
+      for (int n = 0; n < 8; ++n) c[r][n] = r * 1000 - n;
+    c[15][7] = 0x7fffffff;
+    std::vector<std::uint32_t> fa(32 * 4), fb(32 * 2);
+    std::vector<std::int32_t> fc(32 * 4);
+    const auto put = [](std::uint32_t& word, int i, int value) {
+      word |= (static_cast<std::uint32_t>(value) & 0xffu) << (8 * (i % 4));
+    };
+    for (int lane = 0; lane < 32; ++lane) {
+      for (int i = 0; i < 16; ++i)
+        put(fa[static_cast<std::size_t>(lane * 4 + i / 4)], i, a[a_16x8x32(lane, i).row][a_16x8x32(lane, i).col]);
+      for (int i = 0; i < 8; ++i)
+        put(fb[static_cast<std::size_t>(lane * 2 + i / 4)], i, b[b_16x8x32(lane, i).row][b_16x8x32(lane, i).col]);
+      for (int i = 0; i < 4; ++i)
+        fc[static_cast<std::size_t>(lane * 4 + i)] = c[c_16x8(lane, i).row][c_16x8(lane, i).col];
+    }
+    in_all_orders([&](const char*) {
+      const DeviceArray<std::uint32_t> da(fa), db(fb);
+      const DeviceArray<std::int32_t> dc(fc);
+      CHECK(run_mma_bytes(stream(), is_unsigned, da.data(), db.data(), dc.data()) == device::Result::ok);
+      const std::vector<std::int32_t> got = dc.values();
+      for (int lane = 0; lane < 32; ++lane)
+        for (int i = 0; i < 4; ++i) {
+          const At at = c_16x8(lane, i);
+          std::uint32_t wanted = static_cast<std::uint32_t>(c[at.row][at.col]);
+          for (int k = 0; k < 32; ++k) wanted += static_cast<std::uint32_t>(a[at.row][k] * b[k][at.col]);
+          CHECK_EQ(got[static_cast<std::size_t>(lane * 4 + i)], static_cast<std::int32_t>(wanted));
+        }
+    });
+  }
+}
 
 TEST(mma_m16n8k16_bf16) { check_mma(Fragments::bf16); }
 TEST(mma_m16n8k16_f16) { check_mma(Fragments::f16); }

@@ -1,6 +1,7 @@
 // The main job: trains two networks on real handwritten digits, then prunes, quantizes, shrinks and distills the second. Every model
 // is saved; a fresh process loads them all, evaluates them and times them in turns. Writes out/digits/: the artifacts, summary.json and report.html.
-// --device cuda trains on a GPU; --quick trains one epoch of the perceptron there and on the CPU, and nothing else. With --checkpoint every
+// --device cuda trains on a GPU; --quick trains one epoch of the perceptron there and on the CPU, compresses it and predicts with that on
+// both, and nothing else. With --checkpoint every
 // training keeps its state: Ctrl-C in the middle of one, and the same command with --resume auto goes on there.
 //   npm start [-- --epochs N --samples N --seed N --out DIR --device NAME --quick --quiet --untimed --checkpoint DIR --resume auto]
 import { writeFile } from "node:fs/promises";
@@ -71,8 +72,10 @@ const deviceName = flags.device as device.DeviceName;
 if (flags.quick) {
   const { quiet, signal } = study;
   const run = { device: deviceName, seed, training, validation, test: digits.test, quiet, signal };
-  for (const { device: name, accuracy, seconds } of await quick(run)) {
-    console.log(`mlp, 1 epoch on ${name}: ${(100 * accuracy).toFixed(2)} % of the test set in ${seconds.toFixed(1)} s`);
+  for (const { model, device: name, accuracy, seconds, agreed } of await quick(run)) {
+    const what = agreed === undefined ? `${model}, 1 epoch on ${name}` : `${model}, predicted on ${name}`;
+    const alike = agreed === undefined ? "" : `, ${agreed} of ${digits.test.length} as on the CPU`;
+    console.log(`${what}: ${(100 * accuracy).toFixed(2)} % of the test set in ${seconds.toFixed(1)} s${alike}`);
   }
   process.exit(0);
 }
