@@ -5,6 +5,7 @@ import { access, mkdir, readdir, rename } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { ArgumentError, CorruptFileError, FileError, UnsupportedError } from "../errors.js";
 import { addon, callAsync, type NativeVariable } from "../native/index.js";
+import { FolderLock } from "./folder-lock.js";
 import { readJson, writeJson } from "./json.js";
 
 /** The version of the format that this build writes. */
@@ -47,6 +48,7 @@ const pattern = /^step-(\d{9,15})$/;
 export class Generations<Content> {
   readonly dir: string;
   private readonly where: string;
+  private lock: FolderLock | undefined;
 
   constructor(where: string, dir: string) {
     this.where = where;
@@ -134,7 +136,12 @@ export class Generations<Content> {
     );
   }
 
-  /** Makes the folder where it is missing, and makes sure that it can be written. @throws FileError */
+  /**
+   * Makes the folder where it is missing, makes sure that it can be written, and keeps it from other runs until {@link release} or the
+   * end of the process.
+   *
+   * @throws FileError
+   */
   async prepare(): Promise<void> {
     await this.makeFolder();
     try {
@@ -142,6 +149,14 @@ export class Generations<Content> {
     } catch (thrown) {
       throw this.refused("cannot be written", thrown, "give checkpoint.dir a folder that can, or leave checkpoint out");
     }
+    this.lock ??= await FolderLock.take(this.where, this.dir);
+  }
+
+  /** Gives the folder free for other runs. */
+  async release(): Promise<void> {
+    const { lock } = this;
+    this.lock = undefined;
+    await lock?.release();
   }
 
   /**

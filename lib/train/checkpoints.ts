@@ -83,6 +83,11 @@ export class Checkpoints {
   async resume(): Promise<Resumed> {
     const { from, generations } = this;
     const opened = await findCheckpoint(where, generations, from);
+    if (opened && typeof (opened.content as Partial<Content>).steps !== "number") {
+      throw new ArgumentError(
+        `${where}: "${opened.path}" is of a run of train.fit, not of a loop of your own; give dir another folder`,
+      );
+    }
     await (this.ready = takeOver(where, generations, opened));
     if (!opened) return { steps: this.step.steps, extra: null };
     const { steps, values, extra } = opened.content;
@@ -132,12 +137,13 @@ export class Checkpoints {
       .catch((reason: unknown) => void (this.failure = { reason }));
   }
 
-  /** Waits until everything is on the disk and frees the copies. @throws FileError */
+  /** Waits until everything is on the disk, frees the copies, and gives the folder free for other runs. @throws FileError */
   async close(): Promise<void> {
     try {
       await this.written();
     } finally {
       this.stage.dispose();
+      await this.generations.release();
     }
   }
 

@@ -26,6 +26,7 @@ export async function addVersion(dir: string): Promise<number> {
     await saved.close();
     return steps + 1;
   } finally {
+    await saved.close();
     end();
   }
 }
@@ -41,6 +42,7 @@ export async function newestVersion(dir: string): Promise<number> {
     const { version } = extra as { version: number };
     return steps === version && data.every((value) => value === version) ? version : NaN;
   } finally {
+    await saved.close();
     end();
   }
 }

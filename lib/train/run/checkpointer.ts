@@ -16,6 +16,7 @@ import {
   type RunState,
   type Section,
 } from "../../checkpoint/index.js";
+import { ArgumentError } from "../../errors.js";
 import type { WholeTensors } from "../ranks/whole.js";
 
 /** What a checkpoint holds beside tensors. */
@@ -88,6 +89,11 @@ export class Checkpointer {
     const { where, identity, allow, state, writes, resume, whole } = this.source;
     const opened = await findCheckpoint(where, this.generations, resume);
     if (opened) {
+      if ((opened.content as Partial<Content>).identity === undefined) {
+        throw new ArgumentError(
+          `${where}: "${opened.path}" is of a loop of train.checkpoints, not of a run of train.fit; give checkpoint.dir another folder`,
+        );
+      }
       compareIdentity(where, opened.path, opened.content.identity, identity, allow);
       await state.restore(opened.content.values, (tensors) =>
         whole?.any
@@ -153,6 +159,7 @@ export class Checkpointer {
   async close(): Promise<void> {
     await this.writing;
     this.stage.dispose();
+    await this.generations?.release();
   }
 
   private get takesPart(): boolean {
