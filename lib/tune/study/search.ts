@@ -3,16 +3,16 @@
 import { setMaxListeners } from "node:events";
 import { join } from "node:path";
 import { AbortedError, ArgumentError, LeaseLostError, NonFiniteError, TrialPrunedError } from "../../errors.js";
-import { got } from "../../names/got.js";
 import type { RunContext } from "../../train/run/run.js";
 import { decode, isComplete, type FlatSpace, type Params } from "../space/index.js";
-import type { Claim, Failure, Outcome, Storage, StoredTrial, StudyRecord, Ticket } from "../storage/storage.js";
+import type { Claim, Storage, StoredTrial, StudyRecord, Ticket } from "../storage/storage.js";
 import { finished, type FinishedTrial } from "./finished.js";
 import { forkFolder } from "./fork.js";
 import { Foresight, type Foreseen } from "./foresee.js";
 import { Heart } from "./heart.js";
 import type { TunePlan } from "./options.js";
 import type { TrialRecord } from "./record.js";
+import { failed, givenBack, outcomeOf, pruned, type Ended } from "./outcome.js";
 import { Standing } from "./standing.js";
 import type { SearchProgress } from "./progress.js";
 import { Trial } from "./trial.js";
@@ -334,43 +334,4 @@ interface Prepared {
   readonly params: Params;
   readonly parent: number | undefined;
   readonly foreseen: Foreseen;
-}
-
-type Ended = "given back" | { readonly outcome: Outcome; readonly retry: boolean; readonly stop?: unknown };
-
-// A trial whose lease is lost is not this worker's to give back.
-function givenBack(signal: AbortSignal): "given back" {
-  if (signal.reason instanceof LeaseLostError) throw signal.reason;
-  return "given back";
-}
-
-const constraintsOf = (trial: Trial): Pick<Outcome, "constraints"> =>
-  trial.constraintValues === undefined ? {} : { constraints: trial.constraintValues };
-
-const pruned = (trial: Trial): Outcome => ({ state: "pruned", ...constraintsOf(trial) });
-
-const failed = (thrown: unknown): Outcome => ({ state: "failed", error: failureOf(thrown) });
-
-function failureOf(thrown: unknown): Failure {
-  if (thrown instanceof Error) return { name: thrown.name, message: thrown.message };
-  return { name: "Error", message: `the objective threw ${got(thrown)}` };
-}
-
-function outcomeOf(trial: Trial, value: unknown, { directions, constraints }: TunePlan): Outcome {
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (values.length !== directions.length || !values.every((each) => typeof each === "number")) {
-    const expected = directions.length === 1 ? "a number" : `a list of ${directions.length} numbers`;
-    throw new ArgumentError(`tune: trial ${trial.number}: expected ${expected} from the objective, got ${got(value)}`);
-  }
-  if (constraints > 0 && trial.constraintValues === undefined) {
-    throw new ArgumentError(
-      `tune: trial ${trial.number}: the search has ${constraints} constraints; call trial.constrain(…) before the objective returns`,
-    );
-  }
-  if (values.some(Number.isNaN)) {
-    const message = directions.length === 1 ? "the value is NaN" : `the values are ${values.join(", ")}`;
-    return { state: "failed", error: { name: "NonFiniteError", message }, ...constraintsOf(trial) };
-  }
-  const state = values.every(Number.isFinite) ? "complete" : "infinite";
-  return { state, values: values, ...constraintsOf(trial) };
 }
