@@ -111,6 +111,13 @@ export class BoundOptimizer {
     );
   }
 
+  /** @internal Of a schedule-free optimizer: where between fast sequence and mean the gradient of a parameter is taken. */
+  gradientShare(parameter: Parameter): number {
+    const option = this.optimizer.rule === "schedule_free_sgd" ? "momentum" : "beta1";
+    const group = this.groups.find(({ members }) => members.some((member) => member.parameter === parameter));
+    return scheduleOf(this.optimizer.rule, group!.hyper, option)(0, 1);
+  }
+
   /** Copies of all states, for a checkpoint. */
   stateDict(): OptimizerStates {
     const states = this.native.states.map((state) => {

@@ -57,8 +57,8 @@ export type ProdigyOptions = Omit<OptimizerOptions<ProdigyHypers>, "groups"> & {
 
 /**
  * Schedule-Free SGD (Defazio et al., 2024), as schedulefree.SGDScheduleFree: no schedule, and no need to know when the run ends. While it
- * trains, parameters are where the next gradient is taken; what is to be evaluated is p + (1 − 1 / momentum) (z − p), z being the state of
- * that name. Default lr 1, momentum 0.9.
+ * trains, parameters are where the next gradient is taken; `train.fit` validates and ends with the mean of the fast sequence, which is
+ * p + (1 − 1 / momentum) (z − p), z being the state of that name. Default lr 1, momentum 0.9.
  *
  * @throws ArgumentError for unknown options and values out of range, and for a schedule of `lr`, `momentum` or `warmupSteps`.
  * @example

@@ -5,6 +5,7 @@ import { aborted } from "../tensor/program.js";
 import { noteInput } from "../tensor/signature.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import { WeightAverage } from "./averaging.js";
+import { FastSequenceMean, fastSequenceMeanOf } from "./schedule-free.js";
 import { Best } from "./run/best.js";
 import type { Cancellation } from "./run/cancellation.js";
 import type { Checkpointer, CheckpointCost, CheckpointMoment } from "./run/checkpointer.js";
@@ -47,7 +48,7 @@ export class Trainer {
   private readonly validation: Validation | undefined;
   private readonly best: Best;
   private readonly position: Position;
-  private average: WeightAverage | undefined;
+  private average: WeightAverage | FastSequenceMean | undefined;
   private checkpointer: Checkpointer | undefined;
   private guard: Guard | undefined;
   private log: RunLog | undefined;
@@ -81,13 +82,14 @@ export class Trainer {
       trace: (trace, gradients) => {
         hooks.trace?.(trace, gradients);
         this.average ??= plan.average && new WeightAverage(plan.average, parametersIn(plan, this.loops));
-        this.average?.follow(trace);
+        if (this.average instanceof WeightAverage) this.average.follow(trace);
       },
     };
     const source = { where, plan, columns: types, auxiliary: this.auxiliary, hooks: plan.average ? extended : hooks };
     this.loops = loopsOf(source);
     try {
       for (const rows of this.feed.rowsOfSteps) this.loops.program(rows);
+      this.average = fastSequenceMeanOf(where, plan, () => this.loops.bound) ?? this.average;
       this.loops.bound.stepsPerEpoch = stepsPerEpoch;
       this.validation =
         validate &&
