@@ -38,12 +38,16 @@ export class FolderLock {
     const path = join(dir, name);
     const token = `${process.pid} ${locks++} ${process.hrtime.bigint()}`;
     const own: Holder = { place: await place(), pid: process.pid, begun: await begunAt(process.pid), token };
+    const lock = new FolderLock(path, token);
     for (let tries = 0; tries < 3; tries++) {
       try {
         await writeFile(path, JSON.stringify(own), { flag: "wx" });
-        return new FolderLock(path, token);
+        return lock;
       } catch (thrown) {
-        if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") return undefined;
+        if ((thrown as NodeJS.ErrnoException).code !== "EEXIST") {
+          await lock.release(); // of what was written of it
+          return undefined;
+        }
       }
       const holder = await holderOf(path);
       if (holder && (await isAlive(holder))) throw refused(where, dir, holder);
