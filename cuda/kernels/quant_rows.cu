@@ -23,10 +23,10 @@ struct Values {
   float own = 0;  // entry lane % 16 of the table
   const float* table = nullptr;
 
-  // All lanes of the warp call it.
-  ATHANOR_DEVICE float operator()(std::uint32_t cell, float zero) const {
+  // All lanes of the warp call it. A cell's bits in those of 2^23 are 2^23 + cell: `over` is 2^23 + zero.
+  ATHANOR_DEVICE float operator()(std::uint32_t cell, float over) const {
     if constexpr (!kLookUp)
-      return static_cast<float>(cell) - zero;
+      return __builtin_bit_cast(float, 0x4b000000u | cell) - over;
     else if constexpr (kBits == 4)
       return __shfl_sync(~0u, own, static_cast<int>(cell));
     else
@@ -55,31 +55,49 @@ quant_rows_kernel(ATHANOR_PARAM(RowsParams) p, ATHANOR_PARAM(EwProgramParams) e)
   const auto* scales = reinterpret_cast<const float*>(p.packed + p.l.scale_at);
   const auto* zeros = reinterpret_cast<const std::uint8_t*>(p.packed + p.l.zero_at);
   const Index count = p.l.row_bytes / 4;
+  const auto steps_of_group = static_cast<std::uint32_t>(p.l.padded_group / 32);
+  const bool in_pairs = p.l.K % 2 == 0 && reinterpret_cast<std::uintptr_t>(p.x) % 8 == 0;
   float total[kRows];
 #pragma unroll
   for (int m = 0; m < kRows; ++m) total[m] = 0;
   for (Index first = 0; first < count; first += kWarpSize) {
-    const Index at = first + lane, step = at / kWordsOfStep, k0 = step * 32, g = k0 / p.l.padded_group;
+    const Index at = first + lane;
+    // In 32 bits, for a division of 64 costs more than the cells of a word.
+    const std::uint32_t step = static_cast<std::uint32_t>(at) / kWordsOfStep, group = step / steps_of_group;
+    const Index g = group;
     const bool inside = at < count && g < p.l.groups;
     const std::uint32_t word = inside ? words[at] : 0;
-    const Index within = k0 - g * p.l.padded_group, k = g * p.l.group + within;
+    const Index within = (step - group * steps_of_group) * 32, k = g * p.l.group + within;
     // Cells of this word that are no padding: those below `most` within the step.
     const Index group_left = p.l.group - within, row_left = p.l.K - k;
     const Index most = inside ? (group_left < row_left ? group_left : row_left) : 0;
-    const float zero = inside && p.l.has_zeros ? static_cast<float>(zeros[g * p.l.N + n]) : 0.0f;
+    const float over = 8388608.0f + (inside && p.l.has_zeros ? static_cast<float>(zeros[g * p.l.N + n]) : 0.0f);
     const float scale = inside ? scales[g * p.l.N + n] : 0.0f;
-    const int unit = static_cast<int>(at - step * kWordsOfStep);
+    const int unit = static_cast<int>(at % kWordsOfStep);
     float part[kRows];
 #pragma unroll
     for (int m = 0; m < kRows; ++m) part[m] = 0;
+    // Pairs of cells stand for neighbouring k: (0, 1) and (2, 3) of 8 bits, (i, i + 4) of 4.
 #pragma unroll
-    for (int slot = 0; slot < kCells; ++slot) {
-      const float value = values(word >> (slot * kBits) & ((1u << kBits) - 1u), zero);
-      const int offset = k_of_cell(CellOrder::pairs, kBits, unit, slot);
-      if (offset < most) {
+    for (int pair = 0; pair < kCells / 2; ++pair) {
+      const int one = kBits == 8 ? pair * 2 : pair, other = kBits == 8 ? one + 1 : one + 4;
+      const float first_value = values(word >> (one * kBits) & ((1u << kBits) - 1u), over);
+      const float second_value = values(word >> (other * kBits) & ((1u << kBits) - 1u), over);
+      const int offset = k_of_cell(CellOrder::pairs, kBits, unit, one);
+      if (most >= 32 && in_pairs && k % 2 == 0) {
 #pragma unroll
         for (int m = 0; m < kRows; ++m)
-          if (m < p.M) part[m] = fmaf(p.x[m * p.l.K + k + offset], value, part[m]);
+          if (m < p.M) {
+            const float2 x = vector_load<float2>(p.x + m * p.l.K + k + offset);
+            part[m] = fmaf(x.y, second_value, fmaf(x.x, first_value, part[m]));
+          }
+      } else {
+#pragma unroll
+        for (int m = 0; m < kRows; ++m) {
+          const float* x = p.x + m * p.l.K + k + offset;
+          if (m < p.M && offset < most) part[m] = fmaf(x[0], first_value, part[m]);
+          if (m < p.M && offset + 1 < most) part[m] = fmaf(x[1], second_value, part[m]);
+        }
       }
     }
 #pragma unroll
