@@ -90,6 +90,8 @@
       "native/ops/effects/append.cc",
       "native/ops/effects/effects.cc",
       "native/ops/effects/optimizer_state.cc",
+      "native/ops/effects/state_parts.cc",
+      "native/ops/effects/whole_states.cc",
       "native/ops/elementwise/activation_grad.cc",
       "native/ops/elementwise/binary.cc",
       "native/ops/elementwise/checked.cc",

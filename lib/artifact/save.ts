@@ -1,5 +1,5 @@
 // Saving: the model is traced for use; its graph and its weights become the files of a folder (folder.ts).
-import { ArgumentError } from "../errors.js";
+import { ArgumentError, UnsupportedError } from "../errors.js";
 import { infoOf, mergedInfo, type InfoOptions } from "../info/index.js";
 import { call, type StoredTensor } from "../native/index.js";
 import { Module, type ModelLike } from "../nn/index.js";
@@ -43,6 +43,7 @@ export async function save(model: ModelLike, path: string | URL, options: SaveOp
   const { input, inputs: several, ...known } = options;
   const info = mergedInfo(where, infoOf(model), known);
   pathOf(where, path);
+  requireWhole(where, model);
   const inputs = signaturesOf(where, model, input, several);
   const traces = probes.map((batch) => traceModel(where, model, inputs, batch));
   try {
@@ -109,6 +110,16 @@ function parametersByNode(trace: Trace, { nodes }: Description): readonly (Param
   // By what they stand for: a description numbers values without the dead nodes of the trace.
   const used = trace.usedParameters();
   return nodes.map(({ variable }) => variable && used.find(({ native }) => call(() => native.is(variable))));
+}
+
+// @throws UnsupportedError for a model of which this rank holds a part.
+function requireWhole(where: string, model: ModelLike): void {
+  if (!(model instanceof Module)) return;
+  const part = model.namedParameters().find(({ parameter }) => parameter.parametrization?.part);
+  if (!part) return;
+  throw new UnsupportedError(
+    `${where}: "${part.name}" is this rank's part of a larger tensor, and an artifact holds whole models; save await plan.gather(model)`,
+  );
 }
 
 // The masks become tensors beside their weights, and their nodes name them.

@@ -131,6 +131,8 @@ export interface NativeProgram {
 /** native/bindings/training.cc: an update rule with its states. */
 export interface NativeOptimizer {
   readonly states: NativeVariable[];
+  /** Of parameters, and of the states that this rank keeps of them. */
+  readonly bytes: { parameters: number; states: number };
   steps: number;
   dispose(): void;
 }
@@ -324,6 +326,8 @@ export interface Addon extends NativeSearch, RanksAddon {
       /** Which parameters are parts of larger ones that the ranks of the group have among them. */
       divided?: readonly boolean[];
       group?: NativeRankGroup;
+      /** The ranks that divide the states, and the parameters by number as their gradients are exchanged. */
+      shards?: { group: NativeRankGroup; buckets: readonly (readonly number[])[] };
     },
   ) => NativeOptimizer;
   Dataset: new (

@@ -6,11 +6,14 @@ import type {
   NativeLoopResult,
   NativeOptimizer,
   NativeProgram,
+  NativeType,
   NativeVariable,
 } from "./index.js";
 
 /** native/bindings/parallel.cc: what ranks keep between the backward pass and the update. */
 export interface NativeExchange {
+  /** Of gradients from step to step, and of memory that messages and sums go through. */
+  readonly bytes: { kept: number; passing: number };
   dispose(): void;
 }
 
@@ -89,6 +92,12 @@ export interface RanksAddon {
   broadcastVariables(variables: readonly NativeVariable[], root: number): Promise<void>;
   /** One rank's values become another's; for these two alone. */
   moveVariables(variables: readonly NativeVariable[], from: number, to: number): Promise<void>;
+  /** The states of an optimizer whose ranks divide them, as on one rank. */
+  wholeStates(optimizer: NativeOptimizer): (NativeType & { name: string })[];
+  /** Rank `root` of the optimizer's group gets all states; the others give no `wholes`. */
+  gatherStates(optimizer: NativeOptimizer, wholes: readonly NativeVariable[], root: number): Promise<void>;
+  /** Takes this rank's part of whole states. */
+  takeStates(optimizer: NativeOptimizer, wholes: readonly NativeVariable[]): void;
   /** Tells all ranks that this one cannot go on. */
   failRanks(operation: string, step: number, sentence: string): void;
   /** Why the ranks can work together no longer. */
@@ -101,7 +110,7 @@ export interface RanksAddon {
   RankGroup: new (name: string, groups?: readonly (readonly number[])[]) => NativeRankGroup;
   Exchange: new (
     shards: number,
-    buckets: readonly { elements: readonly number[]; detail: string }[],
+    buckets: readonly { elements: readonly number[]; detail: string; scatter?: boolean; part?: boolean }[],
     group?: NativeRankGroup,
   ) => NativeExchange;
   PipelineLoop: new (config: NativePipelineConfig) => NativePipelineLoop;

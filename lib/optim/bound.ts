@@ -1,6 +1,7 @@
 // An optimizer bound to the parameters of a model: the engine's side with its states, and the hyper-parameters of every step.
 import { ArgumentError, DisposedError, ShapeError } from "../errors.js";
 import { addon, call, type NativeOptimizer, type NativeVariable } from "../native/index.js";
+import type { NativeRankGroup } from "../native/ranks.js";
 import type { NamedParameter } from "../nn/index.js";
 import { matchesAny, selectParameters } from "../nn/match.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
@@ -56,7 +57,21 @@ export class BoundOptimizer {
     return this.parameters.filter(isOwn);
   }
 
-  private make(clipNorm: number | undefined, isOwn: (parameter: Parameter) => boolean): NativeOptimizer {
+  /**
+   * @internal Makes the states of this rank's elements alone, where the ranks of a group divide them; `buckets` has all parameters as
+   * their gradients are exchanged.
+   */
+  divide(group: NativeRankGroup, buckets: readonly (readonly Parameter[])[]): void {
+    const places = new Map(this.parameters.map((parameter, i) => [parameter, i]));
+    const numbers = buckets.map((bucket) => bucket.map((parameter) => places.get(parameter)!));
+    this.held = this.make(this.optimizer.clipNorm, () => true, { group, buckets: numbers });
+  }
+
+  private make(
+    clipNorm: number | undefined,
+    isOwn: (parameter: Parameter) => boolean,
+    shards?: { readonly group: NativeRankGroup; readonly buckets: readonly (readonly number[])[] },
+  ): NativeOptimizer {
     const { rule, clipValue } = this.optimizer;
     const native = this.groups.map(({ hyper, members }) => ({
       variables: members.filter(({ parameter }) => isOwn(parameter)).map(({ parameter }) => parameter.native),
@@ -68,6 +83,7 @@ export class BoundOptimizer {
           ...(clipNorm === undefined ? {} : { maxNorm: clipNorm, skipNonfinite: true }),
           ...(clipValue === undefined ? {} : { clipValue }),
           ...partsOf(this.parameters),
+          ...(shards && { shards }),
         }),
       this.where,
     );

@@ -1,8 +1,8 @@
 // Data parallelism: every rank has the whole model and works on its part of every batch.
-import { ArgumentError, checkOptions } from "../errors.js";
+import { ArgumentError, checkOptions, UnsupportedError } from "../errors.js";
 import { got } from "../names/got.js";
 import { RankGroup } from "./group.js";
-import type { DataParallelism } from "../train/ranks/parallelism.js";
+import type { DataParallelism, ZeroStage } from "../train/ranks/parallelism.js";
 import { DEADLINE } from "../train/ranks/ranks.js";
 
 /** Options of {@link data}. */
@@ -16,6 +16,12 @@ export interface DataOptions {
   readonly deadline?: number | undefined;
   /** Bytes of gradients that are exchanged at a time, while the backward pass goes on. Default 25 MiB. */
   readonly bucketBytes?: number | undefined;
+  /**
+   * What ranks divide of what each of them would hold otherwise (ZeRO): 1, the states of the optimizer; 2, gradients as well. Weights
+   * have the same bits as without. Default 0, nothing. With 2, gradients that are summed over several shards of a rank are whole
+   * until the last one: give as many `shards` as ranks.
+   */
+  readonly zero?: ZeroStage | undefined;
   /** The ranks that batches are divided among, such as those of a mesh. Default all. */
   readonly group?: RankGroup | undefined;
 }
@@ -38,17 +44,28 @@ export interface DataOptions {
  */
 export function data(options: DataOptions = {}): DataParallelism {
   const where = "parallel.data";
-  checkOptions(where, options, ["shards", "deadline", "bucketBytes", "group"]);
-  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20, group } = options;
+  checkOptions(where, options, ["shards", "deadline", "bucketBytes", "zero", "group"]);
+  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20, zero = 0, group } = options;
   if (shards !== undefined && !(Number.isSafeInteger(shards) && shards >= 1 && shards <= 4096)) {
     throw new ArgumentError(`${where}: shards must be a whole number from 1 to 4096, got ${got(shards)}`);
   }
   checkedDeadline(where, deadline);
   checkedBytes(where, bucketBytes);
+  checkedZero(where, zero);
   if (group !== undefined && !(group instanceof RankGroup)) {
     throw new ArgumentError(`${where}: group must be made by parallel.group or parallel.mesh, got ${got(group)}`);
   }
-  return Object.freeze({ kind: "data", shards, deadline, bucketBytes, group: group?.native });
+  return Object.freeze({ kind: "data", shards, deadline, bucketBytes, zero, group: group?.native });
+}
+
+function checkedZero(where: string, zero: unknown): void {
+  if (zero === 0 || zero === 1 || zero === 2) return;
+  if (zero === 3) {
+    throw new UnsupportedError(
+      `${where}: zero: 3, parameters that are gathered where they are used, is not there yet; zero: 2 divides gradients and states, and parallel.pipeline divides the model`,
+    );
+  }
+  throw new ArgumentError(`${where}: zero must be 0, 1 (states) or 2 (gradients as well), got ${got(zero)}`);
 }
 
 /** @throws ArgumentError */

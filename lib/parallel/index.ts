@@ -11,8 +11,15 @@ export {
 export { chromeTrace } from "./chrome-trace.js";
 export { plan, type ParallelPlan, type PlanOptions } from "./plan.js";
 export type { Machine, Prediction } from "./cost.js";
-export { connect, ledger, world, type LedgerRow, type RankInfo } from "./world.js";
-export type { DataParallelism, Parallelism, PipelineParallelism, PipelinePlan } from "../train/ranks/parallelism.js";
+export { connect, ledger, memory, world, type LedgerRow, type RankInfo } from "./world.js";
+export type {
+  DataParallelism,
+  Parallelism,
+  PipelineParallelism,
+  PipelinePlan,
+  ZeroStage,
+} from "../train/ranks/parallelism.js";
+export type { RankMemory } from "../train/ranks/rank-memory.js";
 export type { World } from "../train/ranks/ranks.js";
 export { group, type RankGroup } from "./group.js";
 export {

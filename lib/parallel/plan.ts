@@ -9,7 +9,7 @@ import { bindLater } from "../optim/bound.js";
 import { makeSchedule, showBytes } from "../pipeline/index.js";
 import { typesOfData } from "../train/data/run-data.js";
 import { planFit, type FitOptions } from "../train/fit-options.js";
-import { defaultShards } from "../train/ranks/parallelism.js";
+import { defaultShards, type ZeroStage } from "../train/ranks/parallelism.js";
 import { measureCut } from "../train/ranks/pipeline-cut.js";
 import { traceStages } from "../train/ranks/pipeline-stages.js";
 import { AuxiliaryModules } from "../train/step/auxiliary-modules.js";
@@ -78,11 +78,14 @@ export async function plan(
   const measured = await measureRun(where, model, dataset, options);
   const counts = [...new Set([1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048].filter((n) => n < ranks)), ranks];
   const { work, buckets } = measured;
-  const data = counts
-    .filter((n) => n <= work.batchSize)
-    .map((n) => predictData(work, machine, { ranks: n, shards: Math.min(defaultShards(n), work.batchSize), buckets }));
+  const divided = (n: number, zero: ZeroStage) =>
+    predictData(work, machine, { ranks: n, shards: Math.min(defaultShards(n), work.batchSize), buckets, zero });
+  const data = counts.filter((n) => n <= work.batchSize).map((n) => divided(n, 0));
+  const zeros = ([1, 2] as const)
+    .filter(() => ranks > 1 && ranks <= work.batchSize)
+    .map((zero) => divided(ranks, zero));
   const pipelines = await predictPipelines(measured, machine, ranks);
-  const predictions = [...data, ...pipelines].sort((a, b) => a.seconds - b.seconds);
+  const predictions = [...data, ...zeros, ...pipelines].sort((a, b) => a.seconds - b.seconds);
   const pays = ranksThatPay(data);
   return { predictions, machine, pays, toString: () => textOf(predictions, machine, pays, ranks) };
 }

@@ -1,5 +1,6 @@
 // The ranks that this process is one of.
 import { addon } from "../native/index.js";
+import { rankMemory, type RankMemory } from "../train/ranks/rank-memory.js";
 import { DEADLINE, joinedWorld, joinRanks, type World } from "../train/ranks/ranks.js";
 import { checkOptions } from "../errors.js";
 
@@ -36,6 +37,15 @@ export async function connect(options: { readonly deadline?: number } = {}): Pro
   checkOptions("parallel.connect", options, ["deadline"]);
   return joinRanks("parallel.connect", options.deadline ?? DEADLINE);
 }
+
+/**
+ * The bytes that the runs of this process hold right now for parameters, gradients and states: what `parallel.data({ zero })` divides. By
+ * Adam, n ranks hold 16 bytes a parameter each without it, 8 + 8 / n with `zero: 1` and 4 + 12 / n with `zero: 2`.
+ *
+ * @example
+ * const { parameters, gradients, states } = parallel.memory(); // all 0 while nothing is trained
+ */
+export const memory = (): RankMemory => rankMemory();
 
 /** What one kind of operation has come to. */
 export interface LedgerRow {

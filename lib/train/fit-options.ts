@@ -258,7 +258,7 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     steps: lengthOf(options, stepsPerEpoch),
     validate,
     distill: options.distill,
-    parallel: checkedParallelism(where, options.parallel, { validate, checkpoint, model }),
+    parallel: checkedParallelism(where, options.parallel, { ...options, validate, checkpoint, model }),
     stopping: options.earlyStopping && new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitors),
     plateau: options.reduceOnPlateau && new Plateau(`${where}: reduceOnPlateau`, options.reduceOnPlateau, monitors),
     checkpoint,

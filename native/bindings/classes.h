@@ -131,6 +131,7 @@ class AddonOptimizer final : public Napi::ObjectWrap<AddonOptimizer> {
 
  private:
   Napi::Value states(const Napi::CallbackInfo& info);
+  Napi::Value bytes(const Napi::CallbackInfo& info);
   Napi::Value steps(const Napi::CallbackInfo& info);
   void set_steps(const Napi::CallbackInfo& info, const Napi::Value& value);
   Napi::Value dispose(const Napi::CallbackInfo& info);

@@ -142,8 +142,8 @@ Napi::Value AddonGraph::gradient_bucket(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto& exchange = unwrap<AddonExchange>(info[0], Environment::of(info.Env()).exchange, "exchange").get();
     const Index bucket = to_index(info[1], "a bucket");
-    const BucketWeight weight = info[3].IsString() ? BucketWeight(info[3].As<Napi::String>().Utf8Value())
-                                                   : BucketWeight(to_value(info[3]));
+    const BucketWeight weight =
+        info[3].IsString() ? BucketWeight(info[3].As<Napi::String>().Utf8Value()) : BucketWeight(to_value(info[3]));
     add_gradient_bucket(get(), exchange, bucket, to_values(info[2]), weight);
     return info.Env().Undefined();
   });

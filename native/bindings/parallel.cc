@@ -149,14 +149,17 @@ void define_ranks(Napi::Env env, Napi::Object exports) {
   exports.Set("noteExit", Napi::Function::New(env, note_exit, "noteExit"));
 }
 
-// new Exchange(shards, buckets: { elements: number[], detail: string }[], group?)
+// new Exchange(shards, buckets: { elements: number[], detail: string, scatter?: boolean, part?: boolean }[], group?)
 AddonExchange::AddonExchange(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
     const Napi::Array array = info[1].As<Napi::Array>();
     std::vector<GradientBucket> buckets;
     for (std::uint32_t b = 0; b < array.Length(); ++b) {
       const Napi::Object entry = array.Get(b).As<Napi::Object>();
-      GradientBucket bucket{{}, to_text(entry.Get("detail"), "a bucket's name")};
+      GradientBucket bucket{{},
+                            to_text(entry.Get("detail"), "a bucket's name"),
+                            entry.Get("scatter").ToBoolean(),
+                            entry.Get("part").ToBoolean()};
       const Napi::Array elements = entry.Get("elements").As<Napi::Array>();
       for (std::uint32_t i = 0; i < elements.Length(); ++i)
         bucket.elements.push_back(to_index(elements.Get(i), "elements of a tensor"));
@@ -174,7 +177,22 @@ AddonExchange::AddonExchange(const Napi::CallbackInfo& info) : ObjectWrap(info) 
 }
 
 Napi::Function AddonExchange::define(Napi::Env env) {
-  return DefineClass(env, "Exchange", {InstanceMethod("dispose", &AddonExchange::dispose)});
+  return DefineClass(env, "Exchange",
+                     {
+                         InstanceAccessor("bytes", &AddonExchange::bytes, nullptr),
+                         InstanceMethod("dispose", &AddonExchange::dispose),
+                     });
+}
+
+// bytes: { kept, passing }
+Napi::Value AddonExchange::bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const GradientExchange::Bytes bytes = get()->bytes();
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("kept", static_cast<double>(bytes.kept));
+    object.Set("passing", static_cast<double>(bytes.passing));
+    return object;
+  });
 }
 
 Napi::Value AddonExchange::dispose(const Napi::CallbackInfo& info) {

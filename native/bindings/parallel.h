@@ -13,6 +13,7 @@ class AddonExchange final : public Napi::ObjectWrap<AddonExchange> {
   const std::shared_ptr<GradientExchange>& get() const { return alive(exchange_, "exchange of gradients"); }
 
  private:
+  Napi::Value bytes(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<GradientExchange> exchange_;
 };

@@ -3,6 +3,7 @@
 #include "bindings/values.h"
 #include "comm/transfers.h"
 #include "comm/world.h"
+#include "ops/effects/whole_states.h"
 
 namespace athanor::bindings {
 namespace {
@@ -87,10 +88,46 @@ Napi::Value move_variables_of(const Napi::CallbackInfo& info) {
   });
 }
 
+// wholeStates(optimizer): { name, dtype, shape }[] — of an optimizer whose states ranks divide, as on one rank
+Napi::Value whole_states_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& optimizer = unwrap<AddonOptimizer>(info[0], Environment::of(info.Env()).optimizer, "optimizer").get();
+    Napi::Array list = Napi::Array::New(info.Env());
+    for (const WholeState& state : whole_states(*optimizer)) {
+      Napi::Object entry = from_type(info.Env(), state.type);
+      entry.Set("name", state.name);
+      list.Set(list.Length(), entry);
+    }
+    return list;
+  });
+}
+
+// gatherStates(optimizer, wholes, root): Promise<void> — rank `root` of the optimizer's group gets all states
+Napi::Value gather_states_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto optimizer = unwrap<AddonOptimizer>(info[0], Environment::of(info.Env()).optimizer, "optimizer").get();
+    const auto wholes = to_variables(info.Env(), info[1]);
+    const int root = static_cast<int>(to_index(info[2], "a rank"));
+    return submit(info.Env(), [=] { gather_states(*optimizer, wholes, root); });
+  });
+}
+
+// takeStates(optimizer, wholes): void — this rank's part of whole states
+Napi::Value take_states_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& optimizer = unwrap<AddonOptimizer>(info[0], Environment::of(info.Env()).optimizer, "optimizer").get();
+    take_states(*optimizer, to_variables(info.Env(), info[1]));
+    return info.Env().Undefined();
+  });
+}
+
 }  // namespace
 
 void define_rank_variables(Napi::Env env, Napi::Object exports) {
   exports.Set("broadcastVariables", Napi::Function::New(env, broadcast_variables_of, "broadcastVariables"));
+  exports.Set("wholeStates", Napi::Function::New(env, whole_states_of, "wholeStates"));
+  exports.Set("gatherStates", Napi::Function::New(env, gather_states_of, "gatherStates"));
+  exports.Set("takeStates", Napi::Function::New(env, take_states_of, "takeStates"));
   exports.Set("moveVariables", Napi::Function::New(env, move_variables_of, "moveVariables"));
 }
 

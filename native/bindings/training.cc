@@ -9,7 +9,7 @@
 namespace athanor::bindings {
 
 // new Optimizer(rule, groups: { variables, hyper: Float64Array }[], options: { maxNorm?, clipValue?, gradScale?, wantNorm?,
-// skipNonfinite? })
+// skipNonfinite?, divided?, group?, shards?: { group, buckets: number[][] } })
 AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
     Environment& environment = Environment::of(info.Env());
@@ -41,7 +41,20 @@ AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info
     number("gradScale", options.grad_scale);
     flag("wantNorm", options.want_norm);
     flag("skipNonfinite", options.skip_nonfinite);
-    optimizer_ = std::make_shared<OptimizerState>(rule, std::move(groups), options);
+    std::optional<StateDivision> division;
+    if (const Napi::Value shards = given.Get("shards"); shards.IsObject()) {
+      const Napi::Object entry = shards.As<Napi::Object>();
+      division.emplace();
+      division->group = unwrap<AddonRankGroup>(entry.Get("group"), environment.rank_group, "group").get();
+      const Napi::Array buckets = entry.Get("buckets").As<Napi::Array>();
+      for (std::uint32_t b = 0; b < buckets.Length(); ++b) {
+        const Napi::Array members = buckets.Get(b).As<Napi::Array>();
+        std::vector<int>& bucket = division->buckets.emplace_back();
+        for (std::uint32_t i = 0; i < members.Length(); ++i)
+          bucket.push_back(static_cast<int>(to_index(members.Get(i), "a parameter")));
+      }
+    }
+    optimizer_ = std::make_shared<OptimizerState>(rule, std::move(groups), options, std::move(division));
     if (const Napi::Value parts = given.Get("divided"); parts.IsArray()) {
       const auto& group = unwrap<AddonRankGroup>(given.Get("group"), environment.rank_group, "group").get();
       const Napi::Array list = parts.As<Napi::Array>();
@@ -57,6 +70,7 @@ Napi::Function AddonOptimizer::define(Napi::Env env) {
   return DefineClass(env, "Optimizer",
                      {
                          InstanceAccessor("states", &AddonOptimizer::states, nullptr),
+                         InstanceAccessor("bytes", &AddonOptimizer::bytes, nullptr),
                          InstanceAccessor("steps", &AddonOptimizer::steps, &AddonOptimizer::set_steps),
                          InstanceMethod("dispose", &AddonOptimizer::dispose),
                      });
@@ -67,6 +81,19 @@ Napi::Value AddonOptimizer::states(const Napi::CallbackInfo& info) {
     Napi::Array array = Napi::Array::New(info.Env());
     for (const auto& state : get()->states()) array.Set(array.Length(), AddonVariable::wrap(info.Env(), state));
     return array;
+  });
+}
+
+// bytes: { parameters, states }
+Napi::Value AddonOptimizer::bytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    double parameters = 0, states = 0;
+    for (const auto& variable : get()->variables()) parameters += static_cast<double>(variable->type().bytes());
+    for (const auto& state : get()->states()) states += static_cast<double>(state->type().bytes());
+    Napi::Object object = Napi::Object::New(info.Env());
+    object.Set("parameters", parameters);
+    object.Set("states", states);
+    return object;
   });
 }
 

@@ -1,4 +1,5 @@
-// What befalls one rank reaches all of them: within two seconds, or the deadline where nothing can be noticed, and named.
+// What befalls one rank reaches all of them, named: within two seconds, or the deadline where nothing can be noticed. How soon is measured on a
+// quiet machine alone (npm run test:fault-limits); elsewhere the limits are those of a job that hangs.
 import { describe, expect, it } from "vitest";
 import { launch, mpis, type Job, type Mpi } from "./launch.js";
 
@@ -8,13 +9,16 @@ async function withFault(mpi: Mpi, fault: string, ranks = 3): Promise<Job & { re
     ranks,
     program: "rank-fault.ts",
     args: [fault],
-    limit: 60,
+    limit: 90,
     onLine: (line) => {
       if (line.startsWith("fault")) at = performance.now();
     },
   });
   return { ...job, after: (performance.now() - at) / 1000 };
 }
+
+/** Seconds within which ranks have to end. */
+const limit = (seconds: number): number => (process.env.ATHANOR_FAULT_LIMITS ? seconds : 45);
 
 const thrown = ({ stdout }: Job): string[] => stdout.split("\n").filter((line) => line.startsWith("thrown"));
 
@@ -40,7 +44,7 @@ describe.skipIf(mpis.length === 0).each(mpis)("a fault of one rank ends all: $na
     // prettier-ignore
     const job = await withFault(mpi, fault);
     expect(job.code).not.toBe(0);
-    expect(job.after).toBeLessThan(2);
+    expect(job.after).toBeLessThan(limit(2));
     const others = thrown(job).filter((line) => !line.startsWith("thrown 1"));
     expect(others, job.stdout + job.stderr).toHaveLength(2);
     for (const line of others) expect(line).toMatch(sentence);
@@ -49,17 +53,17 @@ describe.skipIf(mpis.length === 0).each(mpis)("a fault of one rank ends all: $na
   it("kill -9", { timeout: 120_000 }, async () => {
     const job = await withFault(mpi, "kill");
     expect(job.code).not.toBe(0);
-    expect(job.after).toBeLessThan(2);
+    expect(job.after).toBeLessThan(limit(2));
   });
 
   it("SIGSTOP, within the deadline and two seconds", { timeout: 120_000 }, async () => {
     const job = await withFault(mpi, "stop");
     expect(job.code).not.toBe(0);
-    expect(job.after).toBeLessThan(4);
+    expect(job.after).toBeLessThan(limit(7));
     const lines = thrown(job);
     expect(lines.length, job.stdout + job.stderr).toBeGreaterThanOrEqual(1);
     for (const line of lines)
-      expect(line).toMatch(/rank 1 \(.+\) did not answer rank [02] \(.+\) within 2 s in .* in step \d+/);
+      expect(line).toMatch(/rank 1 \(.+\) did not answer rank [02] \(.+\) within 5 s in .* in step \d+/);
   });
 
   it("a label that is not a class: all ranks throw the same before any effect", { timeout: 120_000 }, async () => {
@@ -97,6 +101,6 @@ describe.skipIf(mpis.length === 0).each(mpis)("a fault of one rank ends all: $na
     const job = await withFault(mpi, "before");
     expect(job.code).not.toBe(0);
     expect(job.stderr).toContain("this rank never got to the training");
-    expect(job.seconds).toBeLessThan(30);
+    expect(job.seconds).toBeLessThan(60); // and not only by the launcher's own limit
   });
 });

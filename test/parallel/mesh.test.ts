@@ -11,6 +11,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Told {
   readonly mesh: string;
+  /** What saving a part as an artifact says. */
+  readonly refused: string;
   readonly place: { readonly pipeline: number; readonly data: number; readonly tensor: number };
   readonly losses: readonly [readonly number[], readonly number[]];
   /** On one rank, on the mesh, on the mesh from a checkpoint on. */
@@ -27,7 +29,10 @@ describe.skipIf(mpis.length === 0)("data 2 × tensor 2", () => {
       "mesh of 4 ranks: rank = (pipeline · 2 + data) · 2 + tensor\npipeline 1: [0] [1] [2] [3]\ndata 2: [0 2] [1 3]\ntensor 2: [0 1] [2 3]",
     );
     expect(told[3]!.place).toEqual({ pipeline: 0, data: 1, tensor: 1 });
-    for (const { losses, weights } of told) {
+    for (const { losses, weights, refused } of told) {
+      expect(refused).toMatch(
+        /^artifact\.save: ".+" is this rank's part of a larger tensor, .* save await plan\.gather\(model\)$/,
+      );
       expect(losses[1]).toHaveLength(8);
       losses[0].forEach((value, i) => expect(Math.abs(losses[1][i]! - value) / value, `step ${i}`).toBeLessThan(1e-5));
       const [one, mesh, resumed] = weights;

@@ -1,7 +1,7 @@
 // Data and tensor parallelism at once: a mesh of 2 × 2 ranks trains as one rank does.
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { nn, optim, parallel, seed, train } from "athanor";
+import { artifact, nn, optim, parallel, seed, train } from "athanor";
 import { models, setOf } from "./divided-models.js";
 
 const [, , into, name] = process.argv as [string, string, string, string];
@@ -27,6 +27,10 @@ seed(1);
 const model = description.model().assignNames();
 const plan = mesh.tensor(model, { input: description.input });
 const part = plan.apply();
+const refused = await artifact.save(part, join(into, `part-${rank}`)).then(
+  () => "",
+  (thrown: unknown) => (thrown as Error).message,
+);
 const dir = join(into, "checkpoints");
 const divided = await trained(part, { parallel: mesh.data({ shards: 4 }), checkpoint: { dir, every: 4 } });
 const whole = await plan.gather(part);
@@ -45,6 +49,7 @@ const weightsOf = (of: nn.Module) =>
 const result = {
   mesh: String(mesh),
   place: mesh.place,
+  refused,
   losses: [one, divided],
   weights: [weightsOf(model), weightsOf(whole), weightsOf(resumed)],
 };

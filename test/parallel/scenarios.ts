@@ -12,7 +12,7 @@ export interface Outcome {
 
 /** How it is divided; undefined for `fit` as it is without ranks. */
 export type Division =
-  | { readonly shards: number; readonly bucketBytes?: number }
+  | { readonly shards: number; readonly bucketBytes?: number; readonly zero?: parallel.ZeroStage }
   | { readonly pipeline: parallel.PipelineOptions }
   | undefined;
 

@@ -1,7 +1,9 @@
 // How a run of `fit` is divided among ranks. `parallel` makes such plans; the arrow points from there to here.
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, UnsupportedError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { NativeRankGroup } from "../../native/ranks.js";
+import { rules } from "../../native/rules.js";
+import type { Optimizer } from "../../optim/index.js";
 import { Module } from "../../nn/index.js";
 import { lastDeadline } from "./ranks.js";
 import type {
@@ -12,6 +14,9 @@ import type {
   TimedAction,
 } from "../../pipeline/index.js";
 
+/** Stages of ZeRO; 0 is none of it. */
+export type ZeroStage = 0 | 1 | 2;
+
 /** Division of every batch among ranks; made by `parallel.data`. */
 export interface DataParallelism {
   readonly kind: "data";
@@ -21,6 +26,8 @@ export interface DataParallelism {
   readonly deadline: number;
   /** Bytes of gradients that are exchanged at a time. */
   readonly bucketBytes: number;
+  /** What ranks divide of what each would hold otherwise (ZeRO): 0 nothing, 1 the optimizer's states, 2 gradients as well. */
+  readonly zero?: ZeroStage | undefined;
   /** The ranks that batches are divided among; undefined for all. */
   readonly group?: NativeRankGroup | undefined;
 }
@@ -78,13 +85,14 @@ export interface RunClocks {
   readonly validate: { readonly every: { readonly kind: string } } | undefined;
   readonly checkpoint: { readonly every: { readonly kind: string } } | undefined;
   readonly model: unknown;
+  readonly optimizer: Pick<Optimizer, "name" | "rule">;
 }
 
 /** @throws ArgumentError unless `value` was made by `parallel.data` or `parallel.pipeline`, and for a validation that goes by a clock. */
 export function checkedParallelism(
   where: string,
   value: unknown,
-  { validate, checkpoint, model }: RunClocks,
+  { validate, checkpoint, model, optimizer }: RunClocks,
 ): Parallelism | undefined {
   const divided =
     model instanceof Module && model.namedParameters().some(({ parameter }) => parameter.parametrization?.part);
@@ -93,6 +101,7 @@ export function checkedParallelism(
       `${where}: checkpoint: ranks do not share a clock, so that they cannot keep a divided model by time together; give every as a number of steps, or "epoch"`,
     );
   }
+  requireDividingRule(where, optimizer, value as Partial<DataParallelism> | undefined, divided);
   const clock = () => requireNoClock(where, validate?.every.kind);
   if (value === undefined) {
     if (divided) clock();
@@ -105,20 +114,45 @@ export function checkedParallelism(
       `${where}: parallel must be parallel.data() or parallel.pipeline(), got ${got(value)}${way}`,
     );
   }
-  if (kind === "pipeline") requirePipeline(where, divided, checkpoint?.every.kind);
+  if (kind === "pipeline") requirePipeline(where, divided);
+  const together = kind === "pipeline" ? "the ranks of a pipeline" : (value as DataParallelism).zero ? "ranks that divide states" : undefined; // prettier-ignore
+  if (together !== undefined) requireSteps(where, together, checkpoint?.every.kind);
   clock();
   return value as Parallelism;
 }
 
-function requirePipeline(where: string, isDivided: boolean, checkpoint: string | undefined): void {
-  if (isDivided) {
-    throw new ArgumentError(
-      `${where}: a model that parallel.tensor has divided is not cut in stages yet; use parallel.data(), or give the model undivided`,
+// A rule that looks at whole tensors cannot step parts of them, and one that looks at all of them together no stage.
+function requireDividingRule(
+  where: string,
+  { name, rule }: Pick<Optimizer, "name" | "rule">,
+  value: { readonly kind?: string; readonly zero?: ZeroStage | undefined } | undefined,
+  isDivided: boolean,
+): void {
+  const { shardable } = rules[rule];
+  if (shardable === "elementwise") return;
+  const refuse = (what: string, way: string) => {
+    throw new UnsupportedError(
+      `${where}: optim.${name} looks at ${shardable === "whole" ? "all tensors together" : "whole tensors"}, ${what}; ${way}, or use a rule such as optim.adamW`,
     );
+  };
+  if (value?.zero) refuse(`of which ranks with zero: ${value.zero} step parts`, "leave out zero");
+  if (isDivided) refuse("of which parallel.tensor gives every rank parts", "train it undivided");
+  if (value?.kind === "pipeline" && shardable === "whole") {
+    refuse("of which a pipeline gives every rank some", "use parallel.data()");
   }
+}
+
+function requirePipeline(where: string, isDivided: boolean): void {
+  if (!isDivided) return;
+  throw new ArgumentError(
+    `${where}: a model that parallel.tensor has divided is not cut in stages yet; use parallel.data(), or give the model undivided`,
+  );
+}
+
+function requireSteps(where: string, together: string, checkpoint: string | undefined): void {
   if (checkpoint !== "time") return;
   throw new ArgumentError(
-    `${where}: checkpoint: the ranks of a pipeline write checkpoints together and do not share a clock; give every as a number of steps, or "epoch"`,
+    `${where}: checkpoint: ${together} write checkpoints together and do not share a clock; give every as a number of steps, or "epoch"`,
   );
 }
 

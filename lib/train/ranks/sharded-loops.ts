@@ -3,13 +3,19 @@
 import { ArgumentError } from "../../errors.js";
 import { addon, call, type NativeCancel, type NativeDataset } from "../../native/index.js";
 import type { NativeRankGroup, NativeShardedLoop } from "../../native/ranks.js";
+import type { Participant } from "../../checkpoint/index.js";
+import { bindLater } from "../../optim/bound.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { Program } from "../../tensor/program.js";
 import type { Stretch } from "../data/feed.js";
 import { requireDivisible } from "./divisible.js";
-import { defaultShards, type DataParallelism } from "./parallelism.js";
+import { DividedStates } from "./divided-states.js";
+import { defaultShards, type DataParallelism, type ZeroStage } from "./parallelism.js";
+import { compareRuns } from "./rank-checks.js";
+import { countMemory } from "./rank-memory.js";
 import { joinedWorld, throughRanks } from "./ranks.js";
-import { compileShard, compileUpdate, ShardedExchange, traceShard } from "./sharded-step.js";
+import { compileShard, compileUpdate, ShardedExchange, traceShard, type TracedShard } from "./sharded-step.js";
+import { optimizerOf } from "../run/participants.js";
 import { bindTo, passesOf, takenOf, type Loops, type Ran, type StepLoopsSource } from "../step/step-loops.js";
 import { HYPER, stepRows, type StepProgram } from "../step/step-program.js";
 
@@ -19,17 +25,21 @@ export class ShardedLoops implements Loops {
   readonly shards: number;
   private readonly bucketBytes: number;
   private readonly group: NativeRankGroup | undefined;
+  private readonly zero: ZeroStage;
   /** By the rows of a shard. */
   private readonly programs = new Map<number, StepProgram>();
   private readonly loops = new Map<NativeDataset, Map<number, NativeShardedLoop>>();
   private exchange: ShardedExchange | undefined;
   private update: { readonly program: Program; dispose(): void } | undefined;
   private held: BoundOptimizer | undefined;
+  private states: DividedStates | undefined;
+  private uncount: () => void = () => undefined;
 
   /** @throws ArgumentError for fewer shards than ranks; UnsupportedError for a run with a part that ranks do not share. */
-  constructor(source: StepLoopsSource, { shards, bucketBytes, group }: DataParallelism) {
+  constructor(source: StepLoopsSource, { shards, bucketBytes, group, zero = 0 }: DataParallelism) {
     const size = group?.ranks().length ?? joinedWorld()!.size;
     this.group = group;
+    this.zero = size > 1 ? zero : 0; // one rank has all there is
     this.source = source;
     this.shards = shards ?? defaultShards(size);
     this.bucketBytes = bucketBytes;
@@ -44,6 +54,22 @@ export class ShardedLoops implements Loops {
 
   get bound(): BoundOptimizer {
     return this.held!;
+  }
+
+  /** Makes sure that all ranks divide a step alike. */
+  async prepare(): Promise<void> {
+    const { zero, bucketBytes } = this;
+    await compareRuns(this.source.where, { parallel: { zero, bucketBytes } });
+  }
+
+  /** Brings the states to the rank that writes checkpoints. */
+  get collect(): (() => Promise<void>) | undefined {
+    return this.states && (() => this.states!.collect());
+  }
+
+  /** The optimizer's part of a checkpoint, where ranks divide it. */
+  optimizer(): Participant {
+    return this.states ?? optimizerOf(this.bound);
   }
 
   program(rows: number): StepProgram {
@@ -71,6 +97,8 @@ export class ShardedLoops implements Loops {
   dispose(): void {
     for (const samples of [...this.loops.keys()]) this.release(samples);
     for (const program of this.programs.values()) program.dispose();
+    this.uncount();
+    this.states?.release();
     this.update?.dispose();
     this.exchange?.dispose();
     this.held?.dispose();
@@ -91,15 +119,31 @@ export class ShardedLoops implements Loops {
     const { where } = source;
     const traced = traceShard({
       ...passesOf(source, rows),
-      bound: (trace) => (this.held ??= bindTo(source, trace)),
+      bound: (trace) => (this.held ??= bindTo(source, trace, this.zero > 0 ? bindLater : undefined)),
     });
-    this.exchange ??= new ShardedExchange(where, traced, {
-      shards: this.shards,
-      bucketBytes: this.bucketBytes,
-      group: this.group,
-    });
+    this.exchange ??= this.open(traced);
     this.update ??= compileUpdate(where, traced.bound, this.exchange);
     return compileShard(where, traced, this.exchange);
+  }
+
+  // The exchange, and with it the states of this rank where the ranks divide them.
+  private open(traced: TracedShard): ShardedExchange {
+    const { shards, bucketBytes, group, zero } = this;
+    const { bound } = traced;
+    const exchange = new ShardedExchange(this.source.where, traced, { shards, bucketBytes, group, zero });
+    if (zero > 0) {
+      const ranks = group ?? call(() => new addon.RankGroup("data"));
+      bound.divide(
+        ranks,
+        exchange.gradients.map(({ parameters }) => parameters),
+      );
+      this.states = new DividedStates(bound, ranks);
+    }
+    this.uncount = countMemory(() => {
+      const { kept: gradients, passing: messages } = exchange.native.bytes;
+      return { ...bound.native.bytes, gradients, messages };
+    });
+    return exchange;
   }
 
   private loop(program: StepProgram, samples: NativeDataset, rows: number): NativeShardedLoop {

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../../errors.js";
 import { addon, call } from "../../native/index.js";
 import type { NativeExchange, NativeRankGroup } from "../../native/ranks.js";
 import type { BoundOptimizer } from "../../optim/index.js";
+import type { ZeroStage } from "./parallelism.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import { Program } from "../../tensor/program.js";
 import { Trace } from "../../tensor/trace.js";
@@ -30,6 +31,8 @@ export interface ExchangeOptions {
   readonly bucketBytes: number;
   /** The ranks that have shards of a batch; undefined for all. */
   readonly group: NativeRankGroup | undefined;
+  /** Whether each rank gets the sums of its own elements alone (1), and keeps no others (2). */
+  readonly zero: ZeroStage;
 }
 
 /** What is exchanged in a step: gradients in the order in which the backward pass comes to them, then statistics. */
@@ -39,7 +42,7 @@ export class ShardedExchange {
   /** Running statistics, such as those of batch norms: the mean over the shards. */
   readonly statistics: readonly Bucket[];
 
-  constructor(where: string, traced: TracedPass, { shards, bucketBytes, group }: ExchangeOptions) {
+  constructor(where: string, traced: TracedPass, { shards, bucketBytes, group, zero }: ExchangeOptions) {
     const { bound, trace } = traced;
     this.gradients = bucketsOf([...bound.parameters].reverse(), bucketBytes, "gradients");
     const statistics = trace.pendingUpdates().map(([parameter]) => parameter);
@@ -50,10 +53,10 @@ export class ShardedExchange {
       );
     }
     this.statistics = bucketsOf(statistics, bucketBytes, "statistics");
-    const buckets = [...this.gradients, ...this.statistics].map(({ parameters, detail }) => ({
-      elements: parameters.map(({ size }) => size),
-      detail,
-    }));
+    const buckets = [...this.gradients, ...this.statistics].map(({ parameters, detail }, b) => {
+      const divided = zero > 0 && b < this.gradients.length;
+      return { elements: parameters.map(({ size }) => size), detail, scatter: divided, part: divided && zero > 1 };
+    });
     this.native = call(() => new addon.Exchange(shards, buckets, group), where);
   }
 

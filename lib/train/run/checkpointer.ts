@@ -169,11 +169,11 @@ export class Checkpointer {
 
   // Whether this rank goes on to write, once it has what the others gave.
   private async collected(step: number): Promise<boolean> {
-    const { writes, collect } = this.source;
+    const { writes, collect, whole } = this.source;
     if (!collect) return true;
     await collect();
     this.last = { step, at: performance.now() };
-    return writes !== false;
+    return writes !== false || whole?.any === true; // whole tensors are gathered by all
   }
 
   // One at a time: a disk that is slower than the checkpoints come makes the run wait, and memory does not grow.

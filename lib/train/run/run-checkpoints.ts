@@ -57,7 +57,7 @@ export function openCheckpoints(parts: RunParts, identity: Identity | undefined)
     .add("hooks", hooks.participant ?? {});
   const writes = !plan.parallel || joinedWorld()!.rank === 0;
   const whole = new WholeTensors(where, named());
-  const collect = loops.collect?.bind(loops);
+  const collect = loops.collect && (() => loops.collect!());
   return new Checkpointer({ where, plan: checkpoint, resume, allow, identity, state, writes, whole, collect, told });
 }
 

@@ -78,7 +78,7 @@ export interface Loops {
   /** Gives every rank all weights, where each steps some of them. */
   gather?(): Promise<void>;
   /** Brings all that a checkpoint holds to the rank that writes it. */
-  collect?(): Promise<void>;
+  readonly collect?: (() => Promise<void>) | undefined;
   /** The optimizer's part of a checkpoint, where ranks share it. */
   optimizer?(): Participant;
   /** Lets go of samples that are to be freed. */

@@ -19,6 +19,10 @@ namespace athanor {
 struct GradientBucket {
   std::vector<Index> elements;  // of each tensor, f32
   std::string detail;           // "bucket 2 of the gradients"
+  // Every rank gets the sums of its own run of the bucket alone (comm::segment_of), half of the bytes; else all of them.
+  bool scatter = false;
+  // Of a bucket that is scattered, only those sums are kept; the memory of a bucket is another's once it has been exchanged.
+  bool part = false;
 };
 
 class GradientExchange final : public Resource, public std::enable_shared_from_this<GradientExchange> {
@@ -48,20 +52,32 @@ class GradientExchange final : public Resource, public std::enable_shared_from_t
   // Waits for all buckets of the step. Throws Code::communication.
   void finish();
 
-  // The sums, after finish().
+  // The sums, after finish(); of a bucket that is scattered, this rank's elements count.
   float* tensor(int bucket, int index) const;
   // A number of all sums of a bucket.
   void scale(int bucket, float factor, Parallel& parallel);
+
+  // Bytes of gradients that are kept from step to step, and of memory that messages and sums go through.
+  struct Bytes {
+    Index kept = 0, passing = 0;
+  };
+  Bytes bytes() const;
 
  private:
   struct State {
     Index elements = 0;
     std::vector<Index> offsets;  // of each tensor, in elements
+    // Partial sums of this rank's shards, and room for those of others. Of a part, only while the bucket is on its way.
     std::vector<std::shared_ptr<Block>> buffers;
     std::shared_ptr<Block> staging;
-    bool delivered = false;  // by the shard that runs
+    std::shared_ptr<Block> part;  // the sums of this rank's run, where nothing else is kept
+    bool delivered = false;       // by the shard that runs
     comm::Communicator::Ticket ticket;
   };
+  std::shared_ptr<Block> borrow(Index bytes);
+  void make_room(std::size_t bucket);
+  void settle(State& state);
+  comm::ElementRange own_run(const State& state) const;
   void start_ready();
 
   std::shared_ptr<comm::Communicator> communicator_;
@@ -72,6 +88,7 @@ class GradientExchange final : public Resource, public std::enable_shared_from_t
   comm::ReductionPlan plan_;
   std::vector<GradientBucket> buckets_;
   std::vector<State> states_;
+  std::vector<std::shared_ptr<Block>> spare_;  // memory of buckets that have been exchanged
   std::size_t started_ = 0;  // buckets whose exchange has begun, in order: the same order on all ranks
   std::int64_t step_ = 0;
   int entry_ = 0;  // which of this rank's shards runs

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 #include <set>
 #include <string_view>
 
@@ -40,7 +41,8 @@ optim::Extents extents_of(const Shape& shape) {
 
 }  // namespace
 
-OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options)
+OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options,
+                               std::optional<StateDivision> division)
     : rule_(rule), groups_(std::move(groups)), options_(options), prepared_(groups_.size()), counter_(sizeof(Index)) {
   std::set<Variable*> seen;
   for (std::size_t g = 0; g < groups_.size(); ++g) {
@@ -57,17 +59,42 @@ OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> g
       group_of_.push_back(static_cast<int>(g));
     }
   }
+  if (division) {
+    check(optim::info(rule_).shardable == optim::Shardable::elementwise, Code::unsupported, [&] {
+      return "optim." + std::string(optim::info(rule_).name) +
+             ": its update looks at whole tensors, which ranks cannot divide by elements; leave out zero, or use a "
+             "rule such as adamW";
+    });
+    std::vector<Index> sizes;
+    for (const auto& variable : variables_) sizes.push_back(variable->type().count());
+    parts_.emplace(std::move(division->group), sizes, std::move(division->buckets));
+  }
   adopt();
 }
 
+bool OptimizerState::uses_state(int variable, int slot) const {
+  const auto& hyper = groups_[static_cast<std::size_t>(group_of(variable))].hyper;
+  const bool matrix = variables_[static_cast<std::size_t>(variable)]->type().shape.rank() > 1;
+  return (optim::state_mask(rule_, hyper, matrix) >> slot & 1U) != 0;
+}
+
+// The elements of a variable that this rank steps and keeps states of.
+comm::ElementRange OptimizerState::own(std::size_t variable) const {
+  if (parts_) return parts_->own(static_cast<int>(variable));
+  return {0, variables_[variable]->type().count()};
+}
+
+// Parameters first, side by side, then slot after slot of the states: what a collective or a checkpoint reads in one piece.
 void OptimizerState::adopt() {
   const auto& rule_states = optim::info(rule_).states;
-  const auto has = [&](std::size_t i, std::size_t k) {
-    const bool matrix = variables_[i]->type().shape.rank() > 1;
-    return (optim::state_mask(rule_, groups_[group_of_[i]].hyper, matrix) >> k & 1U) != 0;
-  };
+  // Of what is divided, this rank's elements, where it has any.
   const auto type_of = [&](std::size_t i, std::size_t k) {
+    const comm::ElementRange range = own(i);
+    if (parts_) return Type{DType::f32, Shape{range.end - range.begin}};
     return Type{DType::f32, shape_of(rule_states[k].form, variables_[i]->type().shape)};
+  };
+  const auto has = [&](std::size_t i, std::size_t k) {
+    return uses_state(static_cast<int>(i), static_cast<int>(k)) && (!parts_ || own(i).end > own(i).begin);
   };
   Index bytes = 0;
   for (std::size_t i = 0; i < variables_.size(); ++i) {
@@ -77,21 +104,13 @@ void OptimizerState::adopt() {
     }
   }
   const auto arena = arena_ = std::make_shared<Arena>(bytes);
-  // Parameters first, side by side, then slot after slot of the states: what a collective or a checkpoint reads in one piece.
-  Index offset = 0;
-  for (const auto& variable : variables_) {
-    const std::shared_ptr<Arena> old = variable->arena();
-    const std::unique_lock lock(old->mutex);
-    variable->move_to(arena, offset);
-    offset += rounded(variable->type().bytes());
-  }
+  Index offset = adopt_variables(arena);
   states_of_.assign(variables_.size(), std::vector<Variable*>(optim::kMaxState, nullptr));
   for (std::size_t k = 0; k < rule_states.size(); ++k) {
     for (std::size_t i = 0; i < variables_.size(); ++i) {
-      const std::vector<double>& hyper = groups_[group_of_[i]].hyper;
       if (!has(i, k)) continue;
       auto state = std::make_shared<Variable>(variables_[i]->name() + "." + rule_states[k].name, type_of(i, k));
-      const double initial = initial_of(rule_, rule_states[k], hyper);
+      const double initial = initial_of(rule_, rule_states[k], groups_[group_of_[i]].hyper);
       std::fill_n(reinterpret_cast<float*>(state->data()), state->type().count(), static_cast<float>(initial));
       state->move_to(arena, offset);
       offset += rounded(state->type().bytes());
@@ -99,6 +118,19 @@ void OptimizerState::adopt() {
       states_.push_back(std::move(state));
     }
   }
+}
+
+// Where they end. Divided ones lie as their gradients are exchanged.
+Index OptimizerState::adopt_variables(const std::shared_ptr<Arena>& arena) {
+  Index offset = 0;
+  for (std::size_t i = 0; i < variables_.size(); ++i) {
+    const auto& variable = variables_[i];
+    const std::shared_ptr<Arena> old = variable->arena();
+    const std::unique_lock lock(old->mutex);
+    variable->move_to(arena, parts_ ? parts_->begin_of(static_cast<int>(i)) * Index{sizeof(float)} : offset);
+    offset += rounded(variable->type().bytes());
+  }
+  return offset;
 }
 
 void OptimizerState::set_steps(Index steps) {
@@ -121,22 +153,34 @@ void OptimizerState::divide(std::shared_ptr<RankGroup> group, std::vector<bool> 
   divided_ = std::move(divided);
 }
 
+double OptimizerState::squared_norm(const optim::OptimPlan& plan, const std::vector<int>& variables, void* workspace,
+                                    Parallel& parallel) const {
+  return parts_ ? parts_->squared_norm(plan, variables, steps(), parallel)
+                : optim::squared_norm(plan, workspace, parallel);
+}
+
 // What every rank has counts once; of parts, the sum over the ranks in their order, so that all have the same bits.
 double OptimizerState::norm_of_whole(const optim::OptimPlan& plan, void* workspace, Parallel& parallel) const {
-  std::vector<optim::Segment> parts, wholes;
-  for (std::size_t i = 0; i < plan.segments().size(); ++i) (divided_[i] ? parts : wholes).push_back(plan.segments()[i]);
-  const auto squared = [&](std::vector<optim::Segment> segments) {
-    return segments.empty() ? 0 : optim::squared_norm(optim::OptimPlan(std::move(segments)), workspace, parallel);
+  const auto squared = [&](bool of_parts) {
+    std::vector<optim::Segment> segments;
+    std::vector<int> variables;
+    for (std::size_t i = 0; i < plan.segments().size(); ++i) {
+      if (divided_[i] != of_parts) continue;
+      segments.push_back(plan.segments()[i]);
+      variables.push_back(static_cast<int>(i));
+    }
+    if (segments.empty()) return 0.0;
+    return squared_norm(optim::OptimPlan(std::move(segments)), variables, workspace, parallel);
   };
   auto sums = std::make_shared<std::vector<double>>(static_cast<std::size_t>(group_->size()));
-  (*sums)[static_cast<std::size_t>(group_->rank())] = squared(std::move(parts));
+  (*sums)[static_cast<std::size_t>(group_->rank())] = squared(true);
   std::vector<comm::Piece> pieces;
   for (std::size_t r = 0; r < sums->size(); ++r)
     pieces.push_back({static_cast<int>(r), &(*sums)[r], static_cast<Index>(sizeof(double))});
   comm::Communicator& communicator = group_->communicator();
   communicator.wait(communicator.start(group_->group(), {"all-gather", "norm of the gradient", 8, steps()},
                                        comm::all_gather(group_->rank(), pieces), sums));
-  double total = squared(std::move(wholes));
+  double total = squared(false);
   for (const double sum : *sums) total += sum;
   return std::sqrt(total);
 }
@@ -157,6 +201,19 @@ optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients
   return optim::OptimPlan(std::move(segments), rule_);
 }
 
+// The same segments, of each the elements that this rank steps.
+optim::OptimPlan OptimizerState::own_plan(const optim::OptimPlan& plan) const {
+  std::vector<optim::Segment> segments = plan.segments();
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const comm::ElementRange range = own(i);
+    segments[i].param += range.begin;
+    segments[i].grad += range.begin;
+    if (segments[i].mask != nullptr) segments[i].mask += range.begin;
+    segments[i].n = range.end - range.begin;
+  }
+  return optim::OptimPlan(std::move(segments), rule_);
+}
+
 optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const double* hyper, void* workspace,
                                        Parallel& parallel) {
   const std::size_t width = optim::info(rule_).hypers.size();
@@ -166,12 +223,19 @@ optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const doubl
   }
   optim::StepOptions options = options_;
   double norm = 0;
-  if (group_ != nullptr && optim::needs_norm(options)) {
-    norm = norm_of_whole(plan, workspace, parallel);
+  if ((group_ != nullptr || parts_) && optim::needs_norm(options)) {
+    std::vector<int> all(variables_.size());
+    std::iota(all.begin(), all.end(), 0);
+    norm = group_ != nullptr ? norm_of_whole(plan, workspace, parallel)
+                             : std::sqrt(squared_norm(plan, all, workspace, parallel));
     options.norm = &norm;
   }
-  const optim::StepResult result = optim::step(plan, prepared_, options, workspace, parallel);
+  optim::StepResult result = optim::step(parts_ ? own_plan(plan) : plan, prepared_, options, workspace, parallel);
   if (result.skipped) return result;
+  if (parts_) {
+    result.nonfinite = parts_->first_of_all(result.nonfinite, done);
+    parts_->gather(reinterpret_cast<float*>(arena_->buffer.host()), arena_, done);
+  }
   set_steps(done + 1);
   arena_->buffer.wrote_on_host();
   return result;

@@ -2,11 +2,13 @@
 // one pass over memory.
 #pragma once
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "graph/graph.h"
 #include "ops/comm/rank_group.h"
+#include "ops/effects/state_parts.h"
 #include "optim/optimizer.h"
 
 namespace athanor {
@@ -16,16 +18,24 @@ struct OptimizerGroup {
   std::vector<double> hyper;  // one a row of the rule, in its order
 };
 
+// The ranks that divide the states among them, and the variables by number as their gradients are exchanged (ops/effects/state_parts.h).
+struct StateDivision {
+  std::shared_ptr<RankGroup> group;
+  std::vector<std::vector<int>> buckets;
+};
+
 class OptimizerState final : public Resource {
  public:
-  // Moves the variables (f32, each in one group) into this optimizer's arena. Throws Code::argument.
-  OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options);
+  // Moves the variables (f32, each in one group) into this optimizer's arena. With `division`, this rank of several keeps the states of
+  // some elements alone. Throws Code::argument.
+  OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options,
+                 std::optional<StateDivision> division = std::nullopt);
 
   optim::RuleId rule() const { return rule_; }
   const std::vector<OptimizerGroup>& groups() const { return groups_; }
   // All variables, group by group: the order in which a step takes their gradients.
   const std::vector<std::shared_ptr<Variable>>& variables() const { return variables_; }
-  // The states, as variables named "<parameter>.<state>".
+  // The states, as variables named "<parameter>.<state>". Divided ones are f32 [own elements], where there are any.
   const std::vector<std::shared_ptr<Variable>>& states() const { return states_; }
 
   // Steps taken so far; the next one is steps() + 1. To be changed only while no program runs, to resume.
@@ -39,8 +49,13 @@ class OptimizerState final : public Resource {
   const std::shared_ptr<Arena>& arena() const { return arena_; }
   Buffer& counter() { return counter_; }  // one Index
   int group_of(int variable) const { return group_of_[static_cast<std::size_t>(variable)]; }
+  // Whether the rule keeps state `slot` of a variable, on some rank.
+  bool uses_state(int variable, int slot) const;
   // By state slot of the rule; null where a slot is unused.
   const std::vector<Variable*>& states_of(int variable) const { return states_of_[static_cast<std::size_t>(variable)]; }
+
+  // Null where every rank has all states.
+  const std::optional<StateParts>& parts() const { return parts_; }
 
   // Where some variables are a rank's parts of larger ones: the norm of the gradient is that of the whole, which all ranks of the group
   // come to. `divided`: of every variable, in order. Throws Code::argument for another number of them.
@@ -53,6 +68,11 @@ class OptimizerState final : public Resource {
 
  private:
   void adopt();
+  Index adopt_variables(const std::shared_ptr<Arena>& arena);
+  comm::ElementRange own(std::size_t variable) const;
+  double squared_norm(const optim::OptimPlan& plan, const std::vector<int>& variables, void* workspace,
+                      Parallel& parallel) const;
+  optim::OptimPlan own_plan(const optim::OptimPlan& plan) const;
   double norm_of_whole(const optim::OptimPlan& plan, void* workspace, Parallel& parallel) const;
 
   optim::RuleId rule_;
@@ -67,6 +87,7 @@ class OptimizerState final : public Resource {
   Buffer counter_;
   std::shared_ptr<RankGroup> group_;  // null: every variable is whole
   std::vector<bool> divided_;
+  std::optional<StateParts> parts_;
 };
 
 }  // namespace athanor
