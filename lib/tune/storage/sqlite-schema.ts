@@ -79,7 +79,10 @@ export function statementsOf(db: Db) {
     front: one<[number], { first: number | null; unsampled: number }>(`SELECT min(number) AS first, count(*) - count(sampled_at) AS unsampled ${unended}`), // prettier-ignore
     trial: one<[number, number], Row>(`SELECT ${trialColumns}, reports ${trial} AND number = ?`),
     held: one<[number, number], HeldRow>(`SELECT state, fence, attributes, reports ${trial} AND number = ?`),
-    changed: db.prepare<[number, number]>(`SELECT ${trialColumns}, reports ${changed}`).raw(), // in no order: wide rows are slow to sort there
+    changed: db.prepare<[number, number]>(`SELECT ${trialColumns}, reports ${changed}`).raw() as Query<
+      [number, number],
+      unknown[]
+    >, // in no order: wide rows are slow to sort there
     revision: one<[number], { revision: number }>("SELECT revision FROM athanor_studies WHERE id = ?"),
     touch: one<[number], { revision: number }>("UPDATE athanor_studies SET revision = revision + 1 WHERE id = ? RETURNING revision"), // prettier-ignore
     lose: change<[number]>("losses = ?"),
