@@ -8,7 +8,7 @@ import type { Trace } from "../tensor/trace.js";
 import { fakeQuantize, highOf, stepsOf, straightThrough, tableOf, toBf16, trainedStep, type Steps } from "./grid.js";
 import { fakeDynamic, fakeStatic } from "./inputs.js";
 import type { Layout } from "./layout.js";
-import { isAffineInput, type Scheme } from "./scheme.js";
+import type { Scheme } from "./scheme.js";
 import { scaleColumns, scaleInputs } from "./smoothing.js";
 
 /** Parts of a fake-quantized parameter; all but the steps of LSQ are kept as they are. */
@@ -101,6 +101,6 @@ export class FakeQuantizedParametrization implements Parametrization {
     const step = x.trace.parameter(inputStep!);
     const count = x.shape.slice(1).reduce((a, b) => a * b, 1);
     const scale = inputStep!.trainable ? trainedStep(step, count, 127) : step;
-    return fakeStatic(scaled, { scale, zero: x.trace.parameter(inputZero!) }, isAffineInput(this.scheme));
+    return fakeStatic(scaled, { scale, zero: x.trace.parameter(inputZero!) });
   }
 }

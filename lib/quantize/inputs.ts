@@ -21,9 +21,9 @@ export function fakeDynamic(x: Tensor, convolution: boolean): Tensor {
   return straightThrough(c.round().stopGradient(), c).mul(safe);
 }
 
-/** Inputs rounded to the integers 0 … 255 (affine) or -127 … 127 of a calibrated scale. */
-export function fakeStatic(x: Tensor, { scale, zero }: InputSteps, affine: boolean): Tensor {
-  const [low, high] = affine ? [zero.neg(), zero.neg().add(255)] : [-127, 127];
+/** Inputs rounded to the integers 0 … 255 of a calibrated scale and zero point. */
+export function fakeStatic(x: Tensor, { scale, zero }: InputSteps): Tensor {
+  const [low, high] = [zero.neg(), zero.neg().add(255)];
   const c = limitedTo(x.div(scale), low, high);
   return straightThrough(c.round().stopGradient(), c).mul(scale);
 }

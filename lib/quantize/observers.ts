@@ -164,13 +164,9 @@ function divergence({ counts, range }: Histogram, [low, high]: Range): number {
   return sum;
 }
 
-/** Scale and integer zero of inputs: 0 to 255 where they are affine, -127 to 127 otherwise. */
-export function inputSteps([low, high]: Range, affine: boolean): { scale: number; zero: number } {
+/** Scale and zero point of inputs that become integers from 0 to 255. */
+export function inputSteps([low, high]: Range): { scale: number; zero: number } {
   const [from, to] = [Math.min(0, low), Math.max(0, high)];
-  if (!affine) {
-    const scale = Math.fround(Math.max(-from, to) / 127);
-    return { scale: scale > 1e-30 ? scale : 1, zero: 0 };
-  }
   const scale = Math.fround((to - from) / 255);
   if (!(scale > 1e-30)) return { scale: 1, zero: 0 };
   return { scale, zero: Math.min(255, Math.max(0, Math.round(-from / scale))) };

@@ -6,7 +6,7 @@ import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
 import type { Layout } from "./layout.js";
-import { isAffineInput, type Activations, type Scheme } from "./scheme.js";
+import type { Activations, Scheme } from "./scheme.js";
 import { fakeDynamic, fakeStatic } from "./inputs.js";
 import { scaleColumns, scaleInputs } from "./smoothing.js";
 
@@ -135,6 +135,6 @@ export class PackedParametrization implements Parametrization {
     if (activations === "float") return scaled;
     if (activations === "dynamic") return fakeDynamic(scaled, convolution);
     const steps = x.trace.parameter(act!);
-    return fakeStatic(scaled, { scale: steps.slice([0, 1]), zero: steps.slice([1, 2]) }, isAffineInput(this.scheme));
+    return fakeStatic(scaled, { scale: steps.slice([0, 1]), zero: steps.slice([1, 2]) });
   }
 }

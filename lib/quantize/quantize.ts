@@ -20,7 +20,7 @@ import { inputRanges } from "./moments.js";
 import { inputSteps, minMax, type Observer } from "./observers.js";
 import { isHidden } from "./pack.js";
 import { keepReport, type LayerReport } from "./report.js";
-import { describeScheme, isAffineInput } from "./scheme.js";
+import { describeScheme } from "./scheme.js";
 import { targetsOf, type SchemeChoice, type Selection, type Target } from "./targets.js";
 import { packNearest, tune, type Outcome } from "./tuning.js";
 
@@ -110,7 +110,7 @@ export async function parametrizationsFor(
     const scheme =
       range && range[0] === range[1] ? ({ ...target.scheme, activations: "dynamic" } as const) : target.scheme;
     if (scheme !== target.scheme) notes.set(target, "its inputs were 0 in all samples, so they have no range and are scaled row by row (dynamic)"); // prettier-ignore
-    const input = scheme.activations === "static" ? inputSteps(range!, isAffineInput(scheme)) : undefined;
+    const input = scheme.activations === "static" ? inputSteps(range!) : undefined;
     parametrizations.set(
       target,
       await fakeQuantized(where, { ...target, scheme }, { input, smooth: smooth.get(target) }, lsq),

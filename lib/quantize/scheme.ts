@@ -299,9 +299,6 @@ function table(
   return { name, ...held, grid: { kind: "table", ...entries, limit }, per, activations };
 }
 
-/** Whether static inputs are bytes from 0 to 255 with a zero point; otherwise from -127 to 127 around 0. */
-export const isAffineInput = (_: Scheme): boolean => true;
-
 /** A scheme in words, such as "int4, group 32, symmetric, float activations". */
 export function describeScheme({ name, per, grid, activations }: Scheme): string {
   const shared = typeof per === "number" ? `group ${per}` : `per ${per}`;

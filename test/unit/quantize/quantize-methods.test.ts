@@ -213,9 +213,8 @@ describe("observers", () => {
   });
 
   it("give steps that hold the range", () => {
-    expect(inputSteps([-1, 3], true)).toEqual({ scale: Math.fround(4 / 255), zero: 64 });
-    expect(inputSteps([-1, 3], false)).toEqual({ scale: Math.fround(3 / 127), zero: 0 });
-    expect(inputSteps([0, 0], true)).toEqual({ scale: 1, zero: 0 });
-    expect(inputSteps([2, 6], true).zero).toBe(0);
+    expect(inputSteps([-1, 3])).toEqual({ scale: Math.fround(4 / 255), zero: 64 });
+    expect(inputSteps([0, 0])).toEqual({ scale: 1, zero: 0 });
+    expect(inputSteps([2, 6]).zero).toBe(0);
   });
 });
