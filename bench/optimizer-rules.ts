@@ -2,7 +2,7 @@
 // nothing but the step is measured: median of 25 steps, of rules with matrix work 5.
 //   npx tsx bench/optimizer-rules.ts
 import { addon, type NativeVariable } from "../lib/native/index.js";
-import { rules, type RuleName } from "../lib/native/rules.js";
+import { rules, type Hyper, type RuleName } from "../lib/native/rules.js";
 
 const repeat = (shape: number[], times: number) => Array.from({ length: times }, () => shape);
 const extents = [...repeat([512, 512], 20), ...repeat([512, 1024], 13), ...repeat([768], 32)];
@@ -17,7 +17,7 @@ function variable(shape: number[], name: string, stream: number, deviation: numb
 function medianOf(rule: RuleName): number {
   const variables = extents.map((shape, i) => variable(shape, `p${i}`, i, 0.02));
   const gradients = extents.map((shape, i) => variable(shape, `g${i}`, extents.length + i, 1e-2));
-  const hyper = Float64Array.from(rules[rule].hyper, ({ default: value }) => Number(value));
+  const hyper = Float64Array.from(rules[rule].hyper as readonly Hyper[], ({ default: value }) => Number(value));
   const optimizer = new addon.Optimizer(rule, [{ variables, hyper }], {});
   const graph = new addon.Graph();
   const given = gradients.map((gradient) => graph.parameter(gradient));
