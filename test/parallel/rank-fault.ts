@@ -45,7 +45,7 @@ const run = train.fit(model, data.fromArrays({ x: array(x, [rows, 8]), y: array(
   batchSize: 16,
   epochs: fault === "none" || fault === "leave" ? 10 : 1_000_000,
   // Short where the deadline is what is tested; elsewhere a busy machine must not be taken for a rank that hangs.
-  parallel: parallel.data({ shards: 4, deadline: fault === "stop" ? 5 : 40 }),
+  parallel: parallel.data({ shards: 4, deadline: fault === "stop" || fault === "before" ? 5 : 40 }),
   callbacks: {
     onStep({ index }) {
       if (index !== 20 || !guilty) return;
