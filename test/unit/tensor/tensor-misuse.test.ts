@@ -7,7 +7,7 @@ import { nn } from "../../../lib/index.js";
 import { array, compile, grad, Tensor } from "../../../lib/tensor/index.js";
 
 type Loose = any; // eslint-disable-line @typescript-eslint/no-explicit-any -- plain JavaScript is what is tried here
-/* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-call, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-argument, @typescript-eslint/restrict-plus-operands, eqeqeq -- that is plain JavaScript */
+/* eslint-disable @typescript-eslint/no-unsafe-assignment, @typescript-eslint/no-unsafe-return, @typescript-eslint/no-unsafe-member-access, @typescript-eslint/no-unsafe-argument, @typescript-eslint/restrict-plus-operands, eqeqeq -- that is plain JavaScript */
 
 const misuses: readonly (readonly [string, (x: Loose) => unknown, RegExp])[] = [
   ["x > 0 ? a : b", (x) => (x > 0 ? 1 : 2), /ops\.where\(x\.gt\(0\), a, b\)/],
