@@ -191,7 +191,7 @@ TEST(first_values_follow_their_distributions) {
 }
 
 TEST(a_copy_past_the_caches_copies_those_bytes_and_no_others) {
-  std::vector<std::byte> from(5000), to(5000);
+  std::vector<std::byte> from(5100), to(5000);
   for (std::size_t i = 0; i < from.size(); ++i) from[i] = static_cast<std::byte>(i * 37 + i / 256);
   for (const std::size_t bytes : {0, 1, 63, 64, 65, 127, 128, 191, 1024, 1089, 4096, 4703}) {
     for (const std::size_t at : {0, 1, 17, 63, 64, 100}) {
