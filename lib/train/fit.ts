@@ -5,7 +5,7 @@ import { infoOf, replaceInfo } from "../info/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import { aborted } from "../tensor/program.js";
 import { anyOf, Cancellation } from "./run/cancellation.js";
-import { fitOptionNames, planFit, type FitOptions } from "./fit-options.js";
+import { planFit, type FitOptions } from "./fit-options.js";
 import type { FitResult, ScalarMetrics, StepEvent } from "./run/records.js";
 import type { FitHooks } from "./run/hooks.js";
 import { learnInfo, recordRun } from "./known.js";
@@ -14,7 +14,6 @@ import { Run } from "./run/run.js";
 import { SignalWatch } from "./run/signals.js";
 import { belongTo } from "./run/trial.js";
 import { Trainer } from "./trainer.js";
-import { checkObject } from "./evaluate/metric-pass.js";
 
 /** A run of {@link fit}: an async iterable of step events, and a promise of its result. */
 export type FitRun<Metrics extends ScalarMetrics = ScalarMetrics> = Run<StepEvent, FitResult<Metrics>>;
@@ -66,8 +65,7 @@ export function fitWith<const Metrics extends ScalarMetrics = Record<never, neve
   own: FitHooks,
 ): FitRun<Metrics> {
   const where = "train.fit";
-  checkObject(where, given, fitOptionNames);
-  const { options, hooks } = belongTo(given, own);
+  const { options, hooks } = belongTo(given ?? ({} as FitOptions<Metrics>), own); // what is missing, planFit says
   const asked = planFit(model, dataset, options);
   hooks.begin?.(asked.steps);
   const watch = asked.signals ? new SignalWatch() : undefined;
