@@ -90,11 +90,12 @@ describe("one rank with several stages", () => {
   });
 });
 
+// Cut by FLOP: a measured cut of layers as small as these is another one each time, and a stage without weights has no pass for them.
 const schedules: Record<string, parallel.PipelineOptions> = {
-  gpipe: { schedule: "gpipe", microBatches: 4 },
-  "1f1b": { schedule: "1f1b", microBatches: 4 },
-  interleaved: { schedule: "interleaved", microBatches: 4 },
-  "zero-bubble": { schedule: "zero-bubble", microBatches: 4 },
+  gpipe: { schedule: "gpipe", microBatches: 4, balance: "flops" },
+  "1f1b": { schedule: "1f1b", microBatches: 4, balance: "flops" },
+  interleaved: { schedule: "interleaved", microBatches: 4, balance: "flops" },
+  "zero-bubble": { schedule: "zero-bubble", microBatches: 4, balance: "flops" },
 };
 
 describe.skipIf(mpis.length === 0).each(mpis)("ranks of $name", (mpi) => {
