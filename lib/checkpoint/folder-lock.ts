@@ -3,6 +3,7 @@
 import { readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import { setTimeout as after } from "node:timers/promises";
 import { FileError } from "../errors.js";
 
 /** The process that writes to a folder. */
@@ -17,6 +18,8 @@ interface Holder {
 }
 
 const name = "lock.json";
+/** How long a process that writes may take to end, in milliseconds: one that was just killed, or whose job was, is still there for a while. */
+const patience = 5000;
 let locks = 0;
 
 /** A folder that is kept from others. */
@@ -50,7 +53,7 @@ export class FolderLock {
         }
       }
       const holder = await holderOf(path);
-      if (holder && (await isAlive(holder))) throw refused(where, dir, holder);
+      if (holder && !(await hasEnded(path, holder))) throw refused(where, dir, holder);
       await rm(path, { force: true }).catch(() => undefined); // of a process that is gone
     }
     return undefined;
@@ -79,6 +82,17 @@ async function holderOf(path: string): Promise<Holder | undefined> {
   }
 }
 
+/** Whether a holder is gone or has given its folder free, or does so soon. */
+async function hasEnded(path: string, holder: Holder): Promise<boolean> {
+  const until = performance.now() + (holder.pid === process.pid ? 0 : patience);
+  while (await isAlive(holder)) {
+    if (performance.now() >= until) return false;
+    await after(50);
+    if ((await holderOf(path))?.token !== holder.token) return true;
+  }
+  return true;
+}
+
 async function isAlive({ place: then, pid, begun }: Holder): Promise<boolean> {
   if (!Number.isSafeInteger(pid) || pid < 1 || then !== (await place())) return false;
   try {
@@ -97,8 +111,10 @@ async function place(): Promise<string> {
   return `${hostname()} ${boot.trim()} ${space}`;
 }
 
-// Ticks since the machine's start, the 22nd field; the second is a name in parentheses, which may hold anything.
+// Ticks since the machine's start, the 22nd field; the second is a name in parentheses, which may hold anything. Empty for a process that
+// has ended and that its parent has not asked about yet (the third field).
 async function begunAt(pid: number): Promise<string> {
   const status = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return status.slice(status.lastIndexOf(")") + 2).split(" ")[19] ?? "";
+  const fields = status.slice(status.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" ? "" : (fields[19] ?? "");
 }
