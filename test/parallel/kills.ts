@@ -30,7 +30,9 @@ async function killed(by: string, mpi: "openmpi" | "mpich", kills: number) {
       const rank = Math.floor(random() * 2);
       setTimeout(() => {
         try {
-          process.kill(Number(readFileSync(join(into, `pid-${start}-${rank}`), "utf8")), "SIGKILL");
+          const text = readFileSync(join(into, `pid-${start}-${rank}`), "utf8");
+          if (!/^\d+\n$/.test(text)) return; // half written: 0 would be this process and all that it started
+          process.kill(Number(text), "SIGKILL");
           done += 1;
         } catch {
           // it had come to its end, or not yet to its first step

@@ -32,7 +32,7 @@ const { resumed } = await train.fit(model, data.fromArrays({ x: array(x, [rows, 
   resume: "auto",
   callbacks: {
     // Told once the training is under way, so that whoever kills knows whom.
-    onStep: ({ index }) => index % 10 === 5 && writeFileSync(join(folder, `pid-${start}-${rank}`), String(process.pid)),
+    onStep: ({ index }) => index % 10 === 5 && writeFileSync(join(folder, `pid-${start}-${rank}`), `${process.pid}\n`),
   },
 });
 const hash = createHash("sha256");
