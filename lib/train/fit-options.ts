@@ -179,8 +179,7 @@ export interface FitPlan {
   readonly callbacks: Callbacks;
 }
 
-/** Every option of `fit`. */
-export const fitOptionNames = [
+const names = [
   "loss",
   "optimizer",
   "device",
@@ -217,7 +216,7 @@ const where = "train.fit";
 export function planFit(model: ModuleLike, samples: unknown, options: FitOptions): FitPlan {
   requireModule(where, model);
   const dataset = checkedData(where, samples as Samples);
-  checkObject(where, options, fitOptionNames);
+  checkObject(where, options, names);
   requireLoss(where, options.loss);
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, dropLast = false, callbacks = {}, signals = false } = options;

@@ -85,7 +85,9 @@ export async function layerStatistics(
       parameters: parameters.map(({ name, feed }, i) => {
         const norm = rootOf(`norm.${i}`);
         const told = { name, norm, gradientNorm: rootOf(`gradient.${i}`) };
-        return feed ? { ...told, updateRatio: rootOf(`moved.${i}`) / norm } : told;
+        if (!feed) return told;
+        const moved = rootOf(`moved.${i}`);
+        return { ...told, updateRatio: moved === 0 ? 0 : moved / norm }; // of a bias that is still 0
       }),
       layers: layers.map((layer, i) => {
         const most = numbers(`most.${i}`);

@@ -74,6 +74,13 @@ describe("train.layerStatistics", () => {
     expect(await trained(true)).toEqual(await trained(false));
   });
 
+  it("says that what is still as it was has not moved, a bias of zeros too", async () => {
+    const model = nn.linear(3, 2, { init: nn.init.zeros() });
+    const set = data.fromArrays({ x: array(draw(6), [2, 3]), y: array(draw(4), [2, 2]) });
+    const { parameters } = await train.layerStatistics(model, set, { loss: loss.mse(), before: model.stateDict() });
+    expect(parameters.map(({ updateRatio }) => updateRatio)).toEqual([0, 0]);
+  });
+
   it.each([
     ["an option that is none", { loss: loss.mse(), befor: {} }, /did you mean "before"/],
     ["no loss", {}, /loss/],
