@@ -1,13 +1,13 @@
 // Loading: the folder becomes a model that predicts, with nothing of the code that built it.
 import { deviceName, type DeviceName } from "../device/index.js";
-import { checkOptions, CorruptFileError } from "../errors.js";
+import { ArgumentError, checkOptions, CorruptFileError } from "../errors.js";
 import { unawaited } from "../guidance/unawaited.js";
 import { addon, call, type NativeProgram, type NativeVariable, type StoredTensor } from "../native/index.js";
-import type { OpName } from "../native/operations.js";
 import type { ForwardResult } from "../nn/index.js";
 import type { DType } from "../tensor/dtype.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { viewOf } from "../tensor/parameter.js";
+import { appendOperation } from "../tensor/replay.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { requireFitting } from "./fitting.js";
 import { readFolder } from "./folder.js";
@@ -18,7 +18,7 @@ import { allNodes } from "./training.js";
 import { checkLoadOptions, type BuildProgram, type LoadOptions } from "./batches.js";
 import { LoadedModel, type Results } from "./loaded-model.js";
 import { SavedModel } from "./model.js";
-import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
+import { play, type PlayTarget } from "./player.js";
 
 /**
  * Loads a saved model. Weights are read off the event loop and kept once, whatever batch sizes it is run with. Of a model with
@@ -219,25 +219,32 @@ function buildProgram(
   const damaged = (what: string, cause?: unknown): never => {
     throw new CorruptFileError(`${where}: "${graphFile}" is damaged: ${what}`, { cause });
   };
-  const values: number[] = []; // of the new graph, by the number of the saved value
   let taken = 0;
-  const input = (): number => {
-    const { name, dtype, shape } = manifest.inputs[taken++]!;
-    return graph.input(name, dtype, [batch, ...shape]);
+  const target: PlayTarget<number> = {
+    input() {
+      const { name, dtype, shape } = manifest.inputs[taken++]!;
+      return graph.input(name, dtype, [batch, ...shape]);
+    },
+    scalar: (value, dtype) => graph.scalar(value, dtype),
+    stored(node) {
+      const variable = variables.get(node.tensor ?? "")!;
+      if (node.op === "parameter") return graph.parameter(variable);
+      const { dtype, shape } = variable.type;
+      return graph.constant(dtype, shape, viewOf(dtype, variable.read()));
+    },
+    apply: ({ op }, inputs, attrs) => appendOperation(graph, op, inputs, attrs),
+    around(node, index, make, inputs) {
+      graph.setScope(node.scope ?? "");
+      try {
+        const made = make();
+        parts?.note(node, inputs, made);
+        return made;
+      } catch (thrown) {
+        throw new ArgumentError(`node ${index} (${node.op}): ${(thrown as Error).message}`, { cause: thrown });
+      }
+    },
   };
-  manifest.nodes.forEach((node, index) => {
-    const inputs = (node.inputs ?? []).map(
-      (value) => values[value] ?? damaged(`node ${index} reads a value that is made after it`),
-    );
-    graph.setScope(node.scope ?? "");
-    try {
-      const made = append(graph, node, inputs, batch, input, variables);
-      parts?.note(node, inputs, made);
-      values.push(...made);
-    } catch (thrown) {
-      damaged(`node ${index} (${node.op}): ${(thrown as Error).message}`, thrown);
-    }
-  });
+  const values = played(() => play(manifest.nodes, batch, target), damaged);
   const outputs = manifest.outputs.map(({ value }) => values[value] ?? damaged("an output is no value of the graph"));
   call(() =>
     graph.setOutputs(
@@ -250,22 +257,11 @@ function buildProgram(
   return program;
 }
 
-function append(
-  graph: InstanceType<typeof addon.Graph>,
-  node: SavedNode,
-  inputs: readonly number[],
-  batch: number,
-  input: () => number,
-  variables: ReadonlyMap<string, NativeVariable>,
-): number[] {
-  if (node.op === "input") return [input()];
-  if (node.value !== undefined) return [graph.scalar(sizeFor(node.value, batch), node.type!.dtype as DType)];
-  if (node.op === "parameter" || node.op === "constant") {
-    const variable = variables.get(node.tensor ?? "")!;
-    if (node.op === "parameter") return [graph.parameter(variable)];
-    const { dtype, shape } = variable.type;
-    return [graph.constant(dtype, shape, viewOf(dtype, variable.read()))];
+// What a node of a file throws is damage to the file.
+function played(body: () => number[], damaged: (what: string, cause: unknown) => never): number[] {
+  try {
+    return body();
+  } catch (thrown) {
+    return damaged((thrown as Error).message, (thrown as Error).cause ?? thrown);
   }
-  const first = graph.apply(node.op as OpName, inputs, attrsFor(node, batch));
-  return Array.from({ length: graph.valueCount() - first }, (_, i) => first + i);
 }

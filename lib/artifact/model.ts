@@ -1,12 +1,11 @@
 // A saved model as a module: its forward plays the saved graph into the trace at hand, for whatever batch size comes. Products and
 // convolutions with a parameter go the way that layers go, so that a parameter's parametrization is used here too.
 import { ShapeError } from "../errors.js";
-import type { NativeVariable } from "../native/index.js";
+import type { NativeAttrs, NativeVariable } from "../native/index.js";
 import type { OpName } from "../native/operations.js";
 import { replaceInfo } from "../info/index.js";
 import { init, Module, Buffer, type ForwardResult } from "../nn/index.js";
 import { correlate } from "../ops/image.js";
-import type { DType } from "../tensor/dtype.js";
 import type { Conv2dGeometry } from "../tensor/parametrization.js";
 import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
 import { Parameter, viewOf } from "../tensor/parameter.js";
@@ -15,7 +14,8 @@ import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";
 import type { Manifest, SavedInput } from "./manifest.js";
 import { allNodes } from "./training.js";
-import { attrsFor, sizeFor, type SavedNode } from "./symbolic.js";
+import { play, type PlayTarget } from "./player.js";
+import type { SavedNode } from "./symbolic.js";
 
 /** A model made of a saved graph; see {@link loadModel}. */
 export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Result> {
@@ -88,11 +88,7 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
       );
     }
     inputs.forEach((input, i) => requireInput(input, given[i]!, x.shape[0]));
-    const values: (Tensor | Parameter)[] = [];
-    const rest = [...given];
-    for (const node of nodes) {
-      values.push(...(node.op === "input" ? [rest.shift()!] : this.play(node, x.trace, values, x.shape[0]!)));
-    }
+    const values = play(nodes, x.shape[0]!, this.targetIn(x.trace, given));
     for (const { tensor, value } of trained?.updates ?? []) {
       x.trace.update(this.weights[this.places.get(tensor)!]!, asTensor(values[value]!));
     }
@@ -100,33 +96,41 @@ export class SavedModel<Result extends ForwardResult = Tensor> extends Module<Re
     return (results.length === 1 ? results[0]![1] : Object.fromEntries(results)) as Result;
   }
 
-  private play(
-    node: SavedNode,
-    trace: Trace,
-    values: readonly (Tensor | Parameter)[],
-    batch: number,
-  ): (Tensor | Parameter)[] {
-    if (node.value !== undefined) return [trace.scalar(sizeFor(node.value, batch), node.type!.dtype as DType)];
-    if (node.tensor !== undefined) {
-      const place = this.places.get(node.tensor);
-      return [place === undefined ? trace.constant(this.constants.get(node.tensor)!) : this.weights[place]!];
-    }
-    const [first, second] = node.inputs?.map((value) => values[value]!) ?? [];
-    const attrs = attrsFor(node, batch);
-    const run = (): Tensor[] => {
-      if (node.op === "matmul" && second instanceof Parameter) {
-        return [asTensor(first!).matmul(second, { transA: attrs.trans_a === true, transB: attrs.trans_b === true })];
-      }
-      if (node.op === "conv2d" && second instanceof Parameter) {
-        return [correlate(asTensor(first!), second, attrs as unknown as Conv2dGeometry)];
-      }
-      const inputs = (node.inputs ?? []).map((value) => asTensor(values[value]!));
-      if (node.op === "batch_norm") requireVariance(inputs[0]!);
-      if (node.op === "random_uniform") attrs.key = trace.nextStream();
-      return trace.applyAll(node.op as OpName, inputs, attrs);
+  private targetIn(trace: Trace, given: readonly Tensor[]): PlayTarget<Tensor | Parameter> {
+    let taken = 0;
+    return {
+      input: () => given[taken++]!,
+      scalar: (value, dtype) => trace.scalar(value, dtype),
+      stored: ({ tensor }) => {
+        const place = this.places.get(tensor!);
+        return place === undefined ? trace.constant(this.constants.get(tensor!)!) : this.weights[place]!;
+      },
+      apply(node, inputs, attrs) {
+        const run = () => apply(trace, node.op as OpName, inputs, attrs);
+        return node.scope ? trace.scoped(node.scope, run) : run();
+      },
     };
-    return node.scope ? trace.scoped(node.scope, run) : run();
   }
+}
+
+// A product with a parameter goes the way of a layer's.
+function apply(
+  trace: Trace,
+  op: OpName,
+  inputs: readonly (Tensor | Parameter)[],
+  attrs: Record<string, NativeAttrs[string]>,
+): Tensor[] {
+  const [first, second] = inputs;
+  if (op === "matmul" && second instanceof Parameter) {
+    return [asTensor(first!).matmul(second, { transA: attrs.trans_a === true, transB: attrs.trans_b === true })];
+  }
+  if (op === "conv2d" && second instanceof Parameter) {
+    return [correlate(asTensor(first!), second, attrs as unknown as Conv2dGeometry)];
+  }
+  const tensors = inputs.map(asTensor);
+  if (op === "batch_norm") requireVariance(tensors[0]!);
+  if (op === "random_uniform") attrs.key = trace.nextStream();
+  return trace.applyAll(op, tensors, attrs);
 }
 
 function requireInput({ name, dtype, shape }: SavedInput, x: Tensor, batch: number | undefined): void {

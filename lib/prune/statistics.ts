@@ -1,17 +1,18 @@
 // What criteria read beside the weights, summed up in the engine: gradients and inputs over the samples of `calibrate`, movement over
 // training steps. Only what a criterion asked for is gathered.
 import { ArgumentError } from "../errors.js";
-import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../native/index.js";
+import { call } from "../native/index.js";
 import type { Participant } from "../checkpoint/index.js";
 import type { Dataset } from "../data/index.js";
 import type { Loss } from "../loss/index.js";
 import { feed } from "../nn/input.js";
 import type { Module } from "../nn/module.js";
-import { Cancellation } from "../train/run/cancellation.js";
-import { ChunkSizer } from "../train/step/chunk-sizer.js";
+import { DataPass, type BatchProgram } from "../train/data/data-pass.js";
+import { MemoryFeed } from "../train/data/memory-feed.js";
+import type { Cancellation } from "../train/run/cancellation.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
-import { aborted, Program } from "../tensor/program.js";
+import { Program } from "../tensor/program.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
 import { withTaps } from "./hook.js";
@@ -27,13 +28,6 @@ export interface Calibration {
   readonly batchSize: number;
 }
 
-interface Part {
-  readonly program: Program;
-  readonly trace: Trace;
-  readonly loop: NativeLoop;
-  readonly batch: number;
-}
-
 /** Statistics of some parameters of a model. */
 export class Statistics {
   readonly names: ReadonlySet<StatisticName>;
@@ -42,8 +36,7 @@ export class Statistics {
   private readonly parameters: readonly Parameter[];
   private readonly calibration: Calibration | undefined;
   private readonly sums = new Map<string, Parameter>();
-  private dataset: NativeDataset | undefined;
-  private parts: readonly Part[] | undefined;
+  private pass: DataPass<BatchProgram> | undefined;
   private moved = false;
 
   /** @throws ArgumentError if there is nothing to gather from. */
@@ -117,20 +110,8 @@ export class Statistics {
     const wanted = [...this.names].filter((name) => name !== "movement" || !this.moved);
     if (wanted.length === 0) return;
     for (const name of wanted) this.clear(name);
-    this.parts ??= this.compile(new Set(wanted));
-    const chunkSizer = new ChunkSizer(0.05);
-    let row = 0;
-    for (const { loop, batch } of this.parts) {
-      const until = row + Math.floor((this.calibration!.samples.length - row) / batch) * batch;
-      while (row < until) {
-        const steps = chunkSizer.next((until - row) / batch);
-        const request = { seed: 0, epoch: 0, shuffle: false, firstRow: row, steps, firstStep: row };
-        const result = await callAsync(() => loop.run(request, cancellation.native), this.where);
-        chunkSizer.note(result.steps, result.seconds);
-        if (result.cancelled) throw aborted(this.where, cancellation.signal ?? AbortSignal.abort());
-        row += result.steps * batch;
-      }
-    }
+    this.pass ??= this.compile(new Set(wanted));
+    await this.pass.run(cancellation);
   }
 
   dispose(): void {
@@ -146,31 +127,19 @@ export class Statistics {
   }
 
   private release(): void {
-    for (const { loop, program, trace } of this.parts ?? []) {
-      loop.dispose();
-      program.dispose();
-      trace.graph.dispose();
-    }
-    this.parts = undefined;
-    this.dataset?.dispose();
-    this.dataset = undefined;
+    this.pass?.dispose();
+    this.pass = undefined;
   }
 
-  private compile(wanted: ReadonlySet<StatisticName>): readonly Part[] {
+  private compile(wanted: ReadonlySet<StatisticName>): DataPass<BatchProgram> {
+    const { where } = this;
     const { samples, batchSize } = this.calibration!;
-    const columns = Object.entries({ x: samples.x, y: samples.y }).map(([name, { dtype, shape, data }]) => ({
-      name,
-      dtype,
-      shape,
-      data,
-    }));
-    this.dataset = call(() => new addon.Dataset(columns));
-    const batch = Math.min(batchSize, samples.length);
-    const rest = samples.length % batch;
-    return [batch, ...(rest > 0 ? [rest] : [])].map((size) => this.part(wanted, size));
+    const rows = Math.min(batchSize, samples.length);
+    const feed = new MemoryFeed({ columns: { x: samples.x, y: samples.y }, rows, shuffle: false, dropLast: false });
+    return new DataPass({ where, feed, seconds: 0.05, compile: (batch) => this.program(wanted, batch) });
   }
 
-  private part(wanted: ReadonlySet<StatisticName>, batch: number): Part {
+  private program(wanted: ReadonlySet<StatisticName>, batch: number): BatchProgram {
     const { samples, loss } = this.calibration!;
     const trace = new Trace({ training: false });
     within(trace, () => {
@@ -184,9 +153,7 @@ export class Statistics {
     });
     trace.commit();
     call(() => trace.graph.setOutputs([], []));
-    const program = new Program(trace.compile(), this.where);
-    const loop = call(() => new addon.Loop(program.native, this.dataset!, {}));
-    return { program, trace, loop, batch };
+    return { program: new Program(trace.compile(), this.where), trace };
   }
 
   private addGradients(trace: Trace, loss: Tensor, wanted: ReadonlySet<StatisticName>, batch: number): void {

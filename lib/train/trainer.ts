@@ -11,12 +11,12 @@ import type { Cancellation } from "./run/cancellation.js";
 import type { Checkpointer, CheckpointCost, CheckpointMoment } from "./run/checkpointer.js";
 import { AuxiliaryModules } from "./step/auxiliary-modules.js";
 import { interrupted, withBestWeights } from "./run/endings.js";
+import { Chunks } from "./data/chunks.js";
 import type { Feed } from "./data/feed.js";
 import type { FitPlan } from "./fit-options.js";
 import type { EpochRecord, Figures, FitResult, StepEvent, ValidationRecord } from "./run/records.js";
 import { Guard, mayRewind, type BadStep } from "./run/guard.js";
 import type { FitHooks } from "./run/hooks.js";
-import { ChunkSizer } from "./step/chunk-sizer.js";
 import { Position } from "./run/position.js";
 import { compareRuns, shareWeights } from "./ranks/rank-checks.js";
 import { progress, type Progress } from "./run/progress.js";
@@ -40,10 +40,10 @@ export class Trainer {
   private readonly cancellation: Cancellation;
   private readonly context: RunContext<StepEvent>;
   private readonly hooks: FitHooks;
-  private readonly chunkSizer = new ChunkSizer();
   private readonly display: Progress;
   private readonly auxiliary: AuxiliaryModules;
   private readonly feed: Feed;
+  private readonly chunks: Chunks;
   private readonly loops: Loops;
   private readonly validation: Validation | undefined;
   private readonly best: Best;
@@ -76,6 +76,7 @@ export class Trainer {
     const types = { ...typesOfData(dataset), ...typesOf(columns) };
     this.auxiliary = new AuxiliaryModules(plan.seed);
     this.feed = feedOf(dataset, { ...plan, where, cancellation, rows, keepTargets: false, columns });
+    this.chunks = new Chunks(this.feed);
     const { stepsPerEpoch } = this.feed;
     this.position = new Position(hooks.firstStep ?? 0, stepsPerEpoch);
     const extended: FitHooks = {
@@ -215,14 +216,14 @@ export class Trainer {
 
   /** A native call's worth of steps, at most up to step `until`; none at the end of the epoch, or when the reader has left. */
   private async chunk(until: number): Promise<"steps" | "ended" | "left" | "rewound" | "diverged"> {
-    const { cancellation, position, chunkSizer, feed } = this;
+    const { cancellation, position, chunks } = this;
     const { step, epoch, inEpoch } = position;
-    const stretch = await feed.next(epoch, inEpoch, chunkSizer.next(until - step));
+    const stretch = await chunks.next(epoch, inEpoch, until - step);
     if (cancellation.aborted) throw aborted(where, cancellation.signal!);
     if (!stretch) return cancellation.isRaised ? "left" : "ended";
     const ran = await this.loops.run(stretch, epoch, step, cancellation.native);
     if (ran.taken.length > 0) this.best.trained();
-    if (stretch.rows === feed.rowsOfSteps[0]) chunkSizer.note(ran.taken.length, ran.seconds);
+    chunks.note(stretch, { steps: ran.taken.length, seconds: ran.seconds });
     const { good, bad } = eventsOf(ran, stretch.rows, position);
     await this.tell(good);
     const met = bad && (await this.meet({ spike: bad.spike, error: notFinite(where, ran, bad) }));
@@ -352,7 +353,7 @@ export class Trainer {
     this.best?.dispose();
     this.average?.dispose();
     this.auxiliary.dispose();
-    this.feed.dispose();
+    this.chunks.dispose();
   }
 }
 

@@ -2,9 +2,9 @@
 // because some parameters take part in only one of the two.
 import { ArgumentError } from "../../errors.js";
 import { addon, call, type NativeNode, type NativeType } from "../../native/index.js";
-import type { OpName } from "../../native/operations.js";
 import { feed, type Module } from "../../nn/index.js";
 import type { Parameter } from "../../tensor/parameter.js";
+import { appendOperation, replay } from "../../tensor/replay.js";
 import type { InputSignature } from "../../tensor/signature.js";
 import { Tensor } from "../../tensor/tensor.js";
 import { Trace, within } from "../../tensor/trace.js";
@@ -67,18 +67,18 @@ function traceOnce(
 function withTypes(nodes: readonly NativeNode[], byName: ReadonlyMap<string, Parameter>): TracedNode[] {
   const graph = new addon.Graph();
   try {
-    return nodes.map((node, index) => {
+    const traced: TracedNode[] = [];
+    replay(nodes, (node, inputs: readonly number[], index) => {
       const { op, type, variable } = node;
-      const first = call(() =>
-        type
-          ? graph.input(`value${index}`, type.dtype, type.shape)
-          : graph.apply(op as OpName, node.inputs, node.attrs),
-      );
-      const results = Array.from({ length: node.outputs }, (_, i) => first + i);
+      const results = type
+        ? [call(() => graph.input(`value${index}`, type.dtype, type.shape))]
+        : appendOperation(graph, op, inputs, node.attrs);
       const types = results.map((result) => graph.typeOf(result));
       const parameter = variable && byName.get(variable.name);
-      return { ...node, results, types, ...(parameter && { parameter }) };
+      traced.push({ ...node, results, types, ...(parameter && { parameter }) });
+      return results;
     });
+    return traced;
   } finally {
     graph.dispose();
   }

@@ -2,21 +2,19 @@
 import type { DeviceOption } from "../../device/index.js";
 import { ArgumentError, ShapeError } from "../../errors.js";
 import { isSource, type SampleType } from "../../data/index.js";
-import { addon, call, callAsync, type NativeDataset, type NativeLoop } from "../../native/index.js";
 import type { Loss } from "../../loss/index.js";
 import { feed, Module, type ModuleLike } from "../../nn/index.js";
 import type { Preprocessing } from "../../preprocess/index.js";
 import { viewOf } from "../../tensor/parameter.js";
 import { NdArray, showShape, type Shape } from "../../tensor/nd-array.js";
 import { sizeOf, type DType } from "../../tensor/dtype.js";
-import { aborted, Program } from "../../tensor/program.js";
+import { Program } from "../../tensor/program.js";
 import { noteInput } from "../../tensor/signature.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { Trace, within } from "../../tensor/trace.js";
 import type { Cancellation } from "../run/cancellation.js";
 import { COUNT, countsOf, kindOfLoss, LossTotal, type LossKind } from "../step/loss-total.js";
-import type { Feed, Stretch } from "../data/feed.js";
-import { ChunkSizer } from "../step/chunk-sizer.js";
+import { DataPass, type BatchProgram, type PassChunk } from "../data/data-pass.js";
 import { feedOf, typesOfData, type RunData } from "../data/run-data.js";
 import { typesOf } from "../step/step-loops.js";
 
@@ -46,10 +44,7 @@ interface Outputs {
   readonly [COUNT]?: Tensor;
 }
 
-interface Part {
-  readonly program: Program;
-  readonly trace: Trace;
-  readonly loops: Map<NativeDataset, NativeLoop>;
+interface EvaluationProgram extends BatchProgram {
   readonly kind: LossKind;
   readonly prediction: { readonly dtype: DType; readonly shape: Shape };
 }
@@ -61,9 +56,7 @@ const MOST_BYTES = 4 * 2 ** 20;
 export class Evaluator {
   private readonly source: EvaluatorSource;
   private readonly types: Readonly<Record<string, SampleType>>;
-  private readonly feed: Feed;
-  private readonly parts = new Map<number, Part>();
-  private readonly chunkSizer = new ChunkSizer(0.04);
+  private readonly pass: DataPass<EvaluationProgram>;
 
   /** @throws ShapeError, DTypeError where model, data and loss do not fit. */
   constructor(source: EvaluatorSource) {
@@ -78,19 +71,22 @@ export class Evaluator {
     this.types = "y" in data ? typesOfData(data) : typesOf({ x: data.x });
     const rows = Math.min(batchSize, length ?? batchSize);
     const keepTargets = collect && "y" in data;
-    this.feed = feedOf(data as RunData, { where, cancellation, rows, shuffle: false, dropLast: false, seed: 0, keepTargets, names }); // prettier-ignore
-    try {
-      for (const each of this.feed.rowsOfSteps) this.part(each);
-    } catch (thrown) {
-      this.dispose();
-      throw thrown;
-    }
+    this.pass = new DataPass({
+      where,
+      feed: feedOf(data as RunData, { where, cancellation, rows, shuffle: false, dropLast: false, seed: 0, keepTargets, names }), // prettier-ignore
+      seconds: 0.04,
+      compile: (batch) => this.compile(batch),
+      results: ({ kind }) => ({
+        record: loss ? ["loss", ...(countsOf(kind) > 0 ? [COUNT] : [])] : [],
+        collect: collect ? ["prediction"] : [],
+      }),
+    });
     noteInput(model, this.types.x!);
   }
 
   /** Element type and shape of a prediction. */
   get prediction(): { readonly dtype: DType; readonly shape: Shape } {
-    const { dtype, shape } = this.part(this.feed.rowsOfSteps[0]!).prediction;
+    const { dtype, shape } = this.pass.full.prediction;
     return { dtype, shape: shape.slice(1) };
   }
 
@@ -101,78 +97,18 @@ export class Evaluator {
    * @throws AbortedError; what a step throws, such as for a label that is no class; what the source throws.
    */
   async run(block?: Block): Promise<number> {
-    const { where, cancellation } = this.source;
     const total = new LossTotal();
-    let row = 0;
-    for (let step = 0; ;) {
-      const stretch = await this.feed.next(0, step, this.most());
-      if (cancellation.isRaised) throw aborted(where, cancellation.signal ?? AbortSignal.abort());
-      if (!stretch) break;
-      await this.take(stretch, row, total, block);
-      step += stretch.steps;
-      row += stretch.steps * stretch.rows;
-    }
+    // No more at a time than the JavaScript thread copies in a millisecond.
+    const most = Math.max(1, Math.floor(MOST_BYTES / bytesOf(this.pass.full.prediction)));
+    await this.pass.run(this.source.cancellation, (chunk) => take(chunk, total, block), most);
     return this.source.loss ? total.value : NaN;
   }
 
   dispose(): void {
-    for (const { loops, program, trace } of this.parts.values()) {
-      for (const loop of loops.values()) loop.dispose();
-      program.dispose();
-      trace.graph.dispose();
-    }
-    this.feed.dispose();
+    this.pass.dispose();
   }
 
-  // Steps of the next stretch: no more than the JavaScript thread copies in a millisecond.
-  private most(): number {
-    const { prediction } = this.part(this.feed.rowsOfSteps[0]!);
-    return Math.min(this.chunkSizer.next(Infinity), Math.max(1, Math.floor(MOST_BYTES / bytesOf(prediction))));
-  }
-
-  private async take({ samples, firstRow, rows, steps, y }: Stretch, row: number, total: LossTotal, block?: Block) {
-    const { where, cancellation } = this.source;
-    const part = this.part(rows);
-    const loop = this.loop(part, samples);
-    const request = { seed: 0, epoch: 0, shuffle: false, firstRow, steps, firstStep: row };
-    const result = await callAsync(() => loop.run(request, cancellation.native), where);
-    this.chunkSizer.note(result.steps, result.seconds);
-    if (result.cancelled) throw aborted(where, cancellation.signal ?? AbortSignal.abort());
-    const { records } = result;
-    const width = 1 + countsOf(part.kind);
-    for (let i = 0; i < records.length; i += width) {
-      total.add(part.kind, records[i]!, rows, [...records.subarray(i + 1, i + width)]);
-    }
-    const buffer = result.collected[0];
-    if (!block || !buffer) return;
-    const { dtype, shape } = part.prediction;
-    await block(new NdArray(viewOf(dtype, buffer), [result.steps * rows, ...shape.slice(1)], dtype), row, y);
-  }
-
-  private part(rows: number): Part {
-    const known = this.parts.get(rows);
-    if (known) return known;
-    const made = this.compile(rows);
-    this.parts.set(rows, made);
-    return made;
-  }
-
-  private loop({ program, kind, loops }: Part, samples: NativeDataset): NativeLoop {
-    const known = loops.get(samples);
-    if (known) return known;
-    const { loss, collect } = this.source;
-    const made = call(
-      () =>
-        new addon.Loop(program.native, samples, {
-          record: loss ? ["loss", ...(countsOf(kind) > 0 ? [COUNT] : [])] : [],
-          collect: collect ? ["prediction"] : [],
-        }),
-    );
-    loops.set(samples, made);
-    return made;
-  }
-
-  private compile(batch: number): Part {
+  private compile(batch: number): EvaluationProgram {
     const { where, model, loss, preprocessing, device } = this.source;
     const { x, y } = this.types;
     const trace = new Trace({ training: false, device });
@@ -192,8 +128,22 @@ export class Evaluator {
     trace.setOutputs({ ...outputs });
     const program = new Program(trace.compile(), where);
     const { dtype, shape } = outputs.prediction;
-    return { program, trace, loops: new Map(), kind, prediction: { dtype, shape } };
+    return { program, trace, kind, prediction: { dtype, shape } };
   }
+}
+
+function take({ program, stretch, row, result }: PassChunk<EvaluationProgram>, total: LossTotal, block?: Block) {
+  const { kind, prediction } = program;
+  const { records, collected, steps } = result;
+  const width = 1 + countsOf(kind);
+  for (let i = 0; i < records.length; i += width) {
+    total.add(kind, records[i]!, stretch.rows, [...records.subarray(i + 1, i + width)]);
+  }
+  const buffer = collected[0];
+  if (!block || !buffer) return undefined;
+  const { dtype, shape } = prediction;
+  const rows = new NdArray(viewOf(dtype, buffer), [steps * stretch.rows, ...shape.slice(1)], dtype);
+  return block(rows, row, stretch.y);
 }
 
 const bytesOf = ({ dtype, shape }: { dtype: DType; shape: Shape }): number =>

@@ -19,6 +19,7 @@ import type { Parameter } from "../../tensor/parameter.js";
 import { bindTo, passesOf, takenOf, type Loops, type Ran, type StepLoopsSource } from "../step/step-loops.js";
 import { HYPER, stepRows, type StepProgram } from "../step/step-program.js";
 import type { Stretch } from "../data/feed.js";
+import { LoopStore } from "../data/loop-store.js";
 import type { PipelineParallelism } from "./parallelism.js";
 import { requireDivisible } from "./divisible.js";
 import { chooseCut, planOf, type Cut } from "./pipeline-cut.js";
@@ -27,6 +28,12 @@ import { gatherWeights, PipelineStates } from "./pipeline-state.js";
 import { CompiledStages, DividedStep, traceStages, type Holdings, type StageExchange, type TracedStages } from "./pipeline-stages.js"; // prettier-ignore
 import { compileOwnUpdate, exchangeOf, stageExchange, type OwnUpdate } from "./pipeline-update.js";
 import { throughRanks } from "./ranks.js";
+
+interface PipelineLoop {
+  readonly native: NativePipelineLoop;
+  readonly plan: InstructionPlan;
+  dispose(): void;
+}
 
 /** The compiled stages of one rank. */
 export class PipelineLoops implements Loops {
@@ -37,7 +44,7 @@ export class PipelineLoops implements Loops {
   /** By the rows of a micro-batch. */
   private readonly traced = new Map<number, TracedStages>();
   private readonly compiled = new Map<number, CompiledStages>();
-  private readonly loops = new Map<NativeDataset, Map<number, { native: NativePipelineLoop; plan: InstructionPlan }>>();
+  private readonly loops = new LoopStore<number, PipelineLoop>(); // by the rows of a batch
   private held: BoundOptimizer | undefined;
   private cut: readonly number[] | undefined;
   private holdings: Holdings | undefined;
@@ -124,7 +131,7 @@ export class PipelineLoops implements Loops {
     const { where, plan } = this.source;
     const { samples, shuffle, firstRow, rows, steps } = stretch;
     const program = this.program(rows);
-    const loop = this.loop(program, samples, rows);
+    const loop = this.loops.of(samples, rows, () => this.loop(program, samples, rows));
     const { hyper, rates } = stepRows(program, where, firstStep, steps, plan.steps);
     const request = { seed: plan.seed, epoch, shuffle, firstRow, steps, firstStep, hyper };
     const { records, seconds, cancelled } = await throughRanks(where, () => loop.native.run(request, cancel));
@@ -157,13 +164,8 @@ export class PipelineLoops implements Loops {
     return this.states!;
   }
 
-  release(samples: NativeDataset): void {
-    for (const { native } of this.loops.get(samples)?.values() ?? []) native.dispose();
-    this.loops.delete(samples);
-  }
-
   dispose(): void {
-    for (const samples of [...this.loops.keys()]) this.release(samples);
+    this.loops.dispose();
     for (const each of this.compiled.values()) each.dispose();
     for (const { trace } of this.traced.values()) trace.graph.dispose();
     for (const { native } of [...this.gradients, ...this.statistics]) native.dispose();
@@ -223,11 +225,7 @@ export class PipelineLoops implements Loops {
     return made;
   }
 
-  private loop(program: StepProgram, samples: NativeDataset, rows: number) {
-    const own = this.loops.get(samples) ?? new Map<number, { native: NativePipelineLoop; plan: InstructionPlan }>();
-    this.loops.set(samples, own);
-    const known = own.get(rows);
-    if (known) return known;
+  private loop(program: StepProgram, samples: NativeDataset, rows: number): PipelineLoop {
     const { layout, gradients, statistics } = this;
     const microBatches = Array.from({ length: layout.ownMicroBatches }, (_, i) => {
       const size = this.rowsOfShard(rows, layout.firstMicroBatch + i);
@@ -260,9 +258,7 @@ export class PipelineLoops implements Loops {
           })),
         }),
     );
-    const made = { native, plan };
-    own.set(rows, made);
-    return made;
+    return { native, plan, dispose: () => native.dispose() };
   }
 
   private configOf({ kind, numbers, bound }: StepProgram) {
@@ -289,7 +285,7 @@ export class PipelineLoops implements Loops {
     };
   }
 
-  private timelineOf({ native, plan }: { native: NativePipelineLoop; plan: InstructionPlan }): TimedAction[] {
+  private timelineOf({ native, plan }: PipelineLoop): TimedAction[] {
     const spans = native.spans();
     return Array.from({ length: spans.length / 3 }, (_, i) => {
       const [instruction, start, end] = [...spans.subarray(3 * i, 3 * i + 3)];

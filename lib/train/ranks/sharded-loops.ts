@@ -8,6 +8,7 @@ import { bindLater } from "../../optim/bound.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { Program } from "../../tensor/program.js";
 import type { Stretch } from "../data/feed.js";
+import { LoopStore } from "../data/loop-store.js";
 import { requireDivisible } from "./divisible.js";
 import { DividedStates } from "./divided-states.js";
 import { defaultShards, type DataParallelism, type ZeroStage } from "./parallelism.js";
@@ -28,7 +29,7 @@ export class ShardedLoops implements Loops {
   private readonly zero: ZeroStage;
   /** By the rows of a shard. */
   private readonly programs = new Map<number, StepProgram>();
-  private readonly loops = new Map<NativeDataset, Map<number, NativeShardedLoop>>();
+  private readonly loops = new LoopStore<number, NativeShardedLoop>(); // by the rows of a batch
   private exchange: ShardedExchange | undefined;
   private update: { readonly program: Program; dispose(): void } | undefined;
   private held: BoundOptimizer | undefined;
@@ -82,20 +83,15 @@ export class ShardedLoops implements Loops {
     const { where, plan } = this.source;
     const { samples, shuffle, firstRow, rows, steps } = stretch;
     const program = this.program(rows);
-    const loop = this.loop(program, samples, rows);
+    const loop = this.loops.of(samples, rows, () => this.loop(program, samples, rows));
     const { hyper, rates } = stepRows(program, where, firstStep, steps, plan.steps);
     const request = { seed: plan.seed, epoch, shuffle, firstRow, steps, firstStep, hyper };
     const { records, seconds, cancelled } = await throughRanks(where, () => loop.run(request, cancel));
     return { program, taken: takenOf(records, program, rates), seconds, cancelled };
   }
 
-  release(samples: NativeDataset): void {
-    for (const loop of this.loops.get(samples)?.values() ?? []) loop.dispose();
-    this.loops.delete(samples);
-  }
-
   dispose(): void {
-    for (const samples of [...this.loops.keys()]) this.release(samples);
+    this.loops.dispose();
     for (const program of this.programs.values()) program.dispose();
     this.uncount();
     this.states?.release();
@@ -147,11 +143,7 @@ export class ShardedLoops implements Loops {
   }
 
   private loop(program: StepProgram, samples: NativeDataset, rows: number): NativeShardedLoop {
-    const own = this.loops.get(samples) ?? new Map<number, NativeShardedLoop>();
-    this.loops.set(samples, own);
-    const known = own.get(rows);
-    if (known) return known;
-    const made = call(
+    return call(
       () =>
         new addon.ShardedLoop({
           shards: this.sizesOf(rows).map((size) => ({ rows: size, program: this.programs.get(size)!.program.native })),
@@ -165,7 +157,5 @@ export class ShardedLoops implements Loops {
           gradientBuckets: this.exchange!.gradients.length,
         }),
     );
-    own.set(rows, made);
-    return made;
   }
 }

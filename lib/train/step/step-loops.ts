@@ -4,6 +4,7 @@ import { feed } from "../../nn/index.js";
 import type { Participant } from "../../checkpoint/index.js";
 import type { bind, BoundOptimizer } from "../../optim/index.js";
 import type { NdArray } from "../../tensor/nd-array.js";
+import { LoopStore } from "../data/loop-store.js";
 import { GradientSums } from "./accumulation.js";
 import type { AuxiliaryModules } from "./auxiliary-modules.js";
 import type { Stretch } from "../data/feed.js";
@@ -81,8 +82,6 @@ export interface Loops {
   readonly collect?: (() => Promise<void>) | undefined;
   /** The optimizer's part of a checkpoint, where ranks share it. */
   optimizer?(): Participant;
-  /** Lets go of samples that are to be freed. */
-  release(samples: NativeDataset): void;
   dispose(): void;
 }
 
@@ -90,7 +89,7 @@ export interface Loops {
 export class StepLoops implements Loops {
   private readonly source: StepLoopsSource;
   private readonly programs = new Map<string, StepProgram>();
-  private readonly loops = new Map<NativeDataset, Map<StepProgram, NativeLoop>>();
+  private readonly loops = new LoopStore<StepProgram, NativeLoop>();
   private held: BoundOptimizer | undefined;
   private sums: GradientSums | undefined;
   private readonly spikes: SpikeWatch | undefined;
@@ -179,14 +178,8 @@ export class StepLoops implements Loops {
     return { program, taken, seconds, cancelled: false };
   }
 
-  /** Lets go of samples that are to be freed. */
-  release(samples: NativeDataset): void {
-    for (const loop of this.loops.get(samples)?.values() ?? []) loop.dispose();
-    this.loops.delete(samples);
-  }
-
   dispose(): void {
-    for (const samples of [...this.loops.keys()]) this.release(samples);
+    this.loops.dispose();
     for (const program of this.programs.values()) program.dispose();
     this.held?.dispose();
     this.sums?.dispose();
@@ -194,21 +187,7 @@ export class StepLoops implements Loops {
   }
 
   private loop(program: StepProgram, samples: NativeDataset): NativeLoop {
-    const own = this.loops.get(samples) ?? new Map<StepProgram, NativeLoop>();
-    this.loops.set(samples, own);
-    const known = own.get(program);
-    if (known) return known;
-    const closes = program.program.outputs.some(({ name }) => name === REPORT);
-    const hyper = [...(closes ? [HYPER] : []), ...program.numbers.map(({ name }) => name)];
-    const record = [
-      ...(closes ? RECORD : ["loss"]),
-      ...(program.watches ? [SPIKE] : []),
-      ...(countsOf(program.kind) > 0 ? [COUNT] : []),
-    ];
-    const options = { hyper, record, ...(closes && { guard: REPORT }) };
-    const made = call(() => new addon.Loop(program.program.native, samples, options));
-    own.set(program, made);
-    return made;
+    return this.loops.of(samples, program, () => loopOf(program, samples));
   }
 
   private compile(rows: number, closes: boolean): StepProgram {
@@ -225,6 +204,18 @@ export class StepLoops implements Loops {
       extend: hooks.trace?.bind(hooks),
     });
   }
+}
+
+function loopOf(program: StepProgram, samples: NativeDataset): NativeLoop {
+  const closes = program.program.outputs.some(({ name }) => name === REPORT);
+  const hyper = [...(closes ? [HYPER] : []), ...program.numbers.map(({ name }) => name)];
+  const record = [
+    ...(closes ? RECORD : ["loss"]),
+    ...(program.watches ? [SPIKE] : []),
+    ...(countsOf(program.kind) > 0 ? [COUNT] : []),
+  ];
+  const options = { hyper, record, ...(closes && { guard: REPORT }) };
+  return call(() => new addon.Loop(program.program.native, samples, options));
 }
 
 /** The optimizer for what the trace trains. */
