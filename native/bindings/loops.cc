@@ -1,7 +1,5 @@
 #include "bindings/loops.h"
 
-#include "bindings/values.h"
-
 namespace athanor::bindings {
 
 std::shared_ptr<LoopRequest> to_loop_request(Napi::Value value, const Cancelled& cancelled) {
@@ -30,6 +28,11 @@ Napi::Object from_loop_result(Napi::Env env, const LoopResult& result) {
   object.Set("collected", collected);
   object.Set("seconds", result.seconds);
   return object;
+}
+
+LossKind to_loss_kind(Napi::Value value) {
+  const std::string kind = to_text(value, "a kind of loss");
+  return kind == "count" ? LossKind::count : kind == "sum" ? LossKind::sum : LossKind::rows;
 }
 
 std::vector<std::string> to_names(Napi::Value value) {

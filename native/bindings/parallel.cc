@@ -260,9 +260,7 @@ AddonShardedLoop::AddonShardedLoop(const Napi::CallbackInfo& info) : ObjectWrap(
     for (std::uint32_t b = 0; b < tensors.Length(); ++b) config.tensors.push_back(to_names(tensors.Get(b)));
     config.rows = to_index(given.Get("rows"), "rows of a batch");
     config.hyper = to_names(given.Get("hyper"));
-    using Kind = ShardedLoopConfig::Kind;
-    const std::string kind = to_text(given.Get("kind"), "a kind of loss");
-    config.kind = kind == "count" ? Kind::count : kind == "sum" ? Kind::sum : Kind::rows;
+    config.kind = to_loss_kind(given.Get("kind"));
     config.gradient_buckets = static_cast<int>(to_index(given.Get("gradientBuckets"), "buckets of gradients"));
     loop_ = std::make_shared<ShardedLoop>(std::move(config));
   });
@@ -278,16 +276,7 @@ Napi::Function AddonShardedLoop::define(Napi::Env env) {
 
 // run(…): as Loop.run
 Napi::Value AddonShardedLoop::run(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::shared_ptr<ShardedLoop> loop = alive(loop_, "loop");
-    const Cancelled cancelled = to_cancelled(info.Env(), info[1]);
-    const auto request = to_loop_request(info[0], cancelled);
-    const auto result = std::make_shared<LoopResult>();
-    return Environment::of(info.Env())
-        .submit(
-            Lane::bulk, cancelled, [loop, request, result, cancelled] { *result = loop->run(*request); },
-            [result](Napi::Env env) -> Napi::Value { return from_loop_result(env, *result); });
-  });
+  return guarded(info.Env(), [&] { return run_loop(info, alive(loop_, "loop")); });
 }
 
 Napi::Value AddonShardedLoop::dispose(const Napi::CallbackInfo& info) {

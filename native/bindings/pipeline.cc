@@ -71,9 +71,7 @@ PipelineConfig to_config(const Napi::Object& given, const Environment& environme
   config.shards = to_int(given.Get("shards"));
   config.hyper = to_names(given.Get("hyper"));
   for (const int count : to_ints(given.Get("hyperCounts"), "numbers")) config.hyper_counts.push_back(count);
-  using Kind = ShardedLoopConfig::Kind;
-  const std::string kind = to_text(given.Get("kind"), "a kind of loss");
-  config.kind = kind == "count" ? Kind::count : kind == "sum" ? Kind::sum : Kind::rows;
+  config.kind = to_loss_kind(given.Get("kind"));
   for_each(given.Get("programs"), [&](Napi::Value program) {
     config.programs.push_back(unwrap<AddonProgram>(program, environment.program, "program").get());
   });
@@ -125,16 +123,7 @@ Napi::Function AddonPipelineLoop::define(Napi::Env env) {
 
 // run(…): as Loop.run
 Napi::Value AddonPipelineLoop::run(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::shared_ptr<PipelineLoop> loop = alive(loop_, "loop");
-    const Cancelled cancelled = to_cancelled(info.Env(), info[1]);
-    const auto request = to_loop_request(info[0], cancelled);
-    const auto result = std::make_shared<LoopResult>();
-    return Environment::of(info.Env())
-        .submit(
-            Lane::bulk, cancelled, [loop, request, result, cancelled] { *result = loop->run(*request); },
-            [result](Napi::Env env) -> Napi::Value { return from_loop_result(env, *result); });
-  });
+  return guarded(info.Env(), [&] { return run_loop(info, alive(loop_, "loop")); });
 }
 
 // spans(): Float64Array — of the last step, a row each: number of the instruction, start and end in seconds. Not while it runs.

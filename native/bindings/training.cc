@@ -205,16 +205,7 @@ Napi::Value AddonLoop::batch(const Napi::CallbackInfo& info) {
 // run({ seed, epoch, shuffle, firstRow, steps, firstStep, hyper? }, cancel?):
 //   Promise<{ steps, cancelled, guarded, records: Float64Array, collected: ArrayBuffer[], seconds }>
 Napi::Value AddonLoop::run(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), [&]() -> Napi::Value {
-    const std::shared_ptr<Loop> loop = alive(loop_, "loop");
-    const Cancelled cancelled = to_cancelled(info.Env(), info[1]);
-    const auto request = to_loop_request(info[0], cancelled);
-    const auto result = std::make_shared<LoopResult>();
-    return Environment::of(info.Env())
-        .submit(
-            Environment::Lane::bulk, cancelled, [loop, request, result, cancelled] { *result = loop->run(*request); },
-            [result](Napi::Env env) -> Napi::Value { return from_loop_result(env, *result); });
-  });
+  return guarded(info.Env(), [&] { return run_loop(info, alive(loop_, "loop")); });
 }
 
 Napi::Value AddonLoop::dispose(const Napi::CallbackInfo& info) {

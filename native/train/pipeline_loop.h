@@ -12,12 +12,12 @@
 #include <string>
 #include <vector>
 
+#include "comm/agreement.h"
 #include "ops/comm/gradient_exchange.h"
 #include "ops/effects/optimizer_state.h"
 #include "runtime/thread_pool.h"
-#include "train/agreement.h"
 #include "train/loop.h"
-#include "train/sharded_loop.h"
+#include "train/shards.h"
 
 namespace athanor {
 
@@ -50,7 +50,7 @@ struct PipelineConfig {
   int shards = 1;
   std::vector<std::string> hyper;
   std::vector<Index> hyper_counts;  // numbers of each, as not every rank has a program that takes it
-  ShardedLoopConfig::Kind kind = ShardedLoopConfig::Kind::rows;
+  LossKind kind = LossKind::rows;
   std::vector<std::shared_ptr<Program>> programs;
   std::vector<Index> slots;  // bytes of each
   std::vector<PipelineInstruction> instructions;
@@ -84,10 +84,8 @@ class PipelineLoop {
 
  private:
   struct Feed {
-    const Column* column = nullptr;  // else a slot or a number
-    int slot = -1;
-    Index offset = 0, count = 0;
-    std::shared_ptr<Block> memory;
+    int slot = -1;   // what another program or rank has made
+    ShardFeed rows;  // else
   };
   struct Call {
     std::vector<Feed> feeds;
@@ -99,27 +97,23 @@ class PipelineLoop {
     bool receives = false;
   };
 
-  Feed make_feed(const Port& port, int slot, Index rows) const;
   void place_update();
   void settle(int slot);
-  void step(const LoopRequest& request, Index step, const std::int32_t* order);
-  void run_pass(const PipelineInstruction& instruction, const Call& call, const LoopRequest& request, Index step,
-                const std::int32_t* order);
-  void run_program(const PipelineInstruction& instruction, const Call& call, const LoopRequest& request, Index step,
-                   const std::int32_t* order);
+  void step(const Batches& batches, Index step);
+  void run_pass(const PipelineInstruction& instruction, const Call& call, const Batches& batches, Index step);
+  void run_program(const PipelineInstruction& instruction, const Call& call, const Batches& batches, Index step);
   void move(const PipelineInstruction& instruction, std::int64_t step);
   double norm(std::int64_t step);
-  void update(const LoopRequest& request, Index step, LoopResult& result);
+  void update(const Batches& batches, Index step, LoopResult& result);
   double agreed_fault(double own, std::int64_t step);
   void share_weights(std::int64_t step);
 
   PipelineConfig config_;
-  Agreement agreement_;
-  std::vector<Index> offsets_;
-  Index hyper_size_ = 0;
+  comm::Agreement agreement_;
+  StepNumbers numbers_;
   std::vector<SlotState> slots_;
   std::vector<Call> calls_;  // by instruction
-  std::vector<Feed> update_feeds_;
+  std::vector<ShardFeed> update_feeds_;
   std::vector<const void*> update_pointers_;
   std::optional<optim::OptimPlan> norm_plan_;  // over the parameters of the whole model; gradients of this rank alone
   std::vector<PipelineSpan> spans_;

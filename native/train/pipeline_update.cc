@@ -11,8 +11,6 @@
 namespace athanor {
 namespace {
 
-using Kind = ShardedLoopConfig::Kind;
-
 constexpr int kSharedChannel = 10;  // of weights that several stages use; those below are of activations
 
 }  // namespace
@@ -34,7 +32,7 @@ void PipelineLoop::place_update() {
         }
       }
       if (pointer == nullptr) {
-        update_feeds_.push_back(make_feed(port, -1, 0));
+        update_feeds_.push_back(make_feed(port, numbers_, *config_.dataset, 0, "the update"));
         pointer = update_feeds_.back().memory->data();
       }
       update_pointers_.push_back(pointer);
@@ -93,15 +91,15 @@ double PipelineLoop::norm(std::int64_t step) {
   return std::sqrt(total);
 }
 
-void PipelineLoop::update(const LoopRequest& request, Index step, LoopResult& result) {
-  const auto number = static_cast<std::int64_t>(request.first_step) + step;
-  const auto [sum, weight] = agreement_.total();
-  batch_loss_ = static_cast<float>(config_.kind == Kind::sum ? sum : sum / weight);
-  if (config_.kind == Kind::count) {
+void PipelineLoop::update(const Batches& batches, Index step, LoopResult& result) {
+  const auto number = static_cast<std::int64_t>(batches.request.first_step) + step;
+  const comm::Agreement::Total total = agreement_.total();
+  batch_loss_ = loss_of(config_.kind, total);
+  if (config_.kind == LossKind::count) {
     for (std::size_t e = 0; e < config_.exchanges.size(); ++e) {
       if (!config_.holds_gradients[e]) continue;
       for (std::size_t b = 0; b < config_.exchanges[e]->buckets().size(); ++b)
-        config_.exchanges[e]->scale(static_cast<int>(b), static_cast<float>(1 / weight), *threads_);
+        config_.exchanges[e]->scale(static_cast<int>(b), static_cast<float>(1 / total.weight), *threads_);
     }
   }
   double report[4] = {std::nan(""), 1, 1, 0};
@@ -118,17 +116,14 @@ void PipelineLoop::update(const LoopRequest& request, Index step, LoopResult& re
   double fault = report[3];
   if (!skips && config_.update != nullptr) {
     if (config_.optimizer != nullptr && norm_plan_) config_.optimizer->set_grad_scale(report[1]);
-    for (const Feed& feed : update_feeds_) {
-      std::memcpy(feed.memory->data(), request.hyper.data() + step * hyper_size_ + feed.offset,
-                  static_cast<std::size_t>(feed.count) * sizeof(double));
-    }
+    for (const ShardFeed& feed : update_feeds_) fill(feed, batches, step, {0, 0}, *config_.dataset, *threads_);
     double own[4] = {};
     void* results[] = {own};
     RunRequest run;
     run.feeds = update_pointers_;
     run.results = results;
-    run.seed = request.seed;
-    run.step = request.first_step + static_cast<std::uint64_t>(step);
+    run.seed = batches.request.seed;
+    run.step = batches.request.first_step + static_cast<std::uint64_t>(step);
     run.parallel = threads_.get();
     config_.update->run(run);
     fault = own[3];
@@ -137,7 +132,7 @@ void PipelineLoop::update(const LoopRequest& request, Index step, LoopResult& re
   if (!skips) share_weights(number);
   result.records.push_back(batch_loss_);
   result.records.insert(result.records.end(), report, report + 4);
-  if (config_.kind == Kind::count) result.records.push_back(weight);
+  if (config_.kind == LossKind::count) result.records.push_back(total.weight);
   ++result.steps;
   result.guarded = report[3] != 0;
 }

@@ -8,9 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "comm/agreement.h"
 #include "ops/comm/gradient_exchange.h"
 #include "runtime/thread_pool.h"
 #include "train/loop.h"
+#include "train/shards.h"
 
 namespace athanor {
 
@@ -29,9 +31,8 @@ struct ShardedLoopConfig {
   std::vector<std::vector<std::string>> tensors;  // the names of the update's inputs, bucket by bucket
   Index rows = 0;                                 // of a batch
   std::vector<std::string> hyper;
-  // How the losses of shards add up: means over rows, means over what "#count" says, or sums.
-  enum class Kind { rows, count, sum } kind = Kind::rows;
-  int gradient_buckets = 0;  // the first ones; the rest are statistics, means over rows
+  LossKind kind = LossKind::rows;  // of kind count, "#count" says what counts
+  int gradient_buckets = 0;        // the first ones; the rest are statistics, means over rows
 };
 
 class ShardedLoop {
@@ -46,42 +47,27 @@ class ShardedLoop {
   LoopResult run(const LoopRequest& request);
 
  private:
-  struct Feed {
-    std::string name;
-    const Column* column = nullptr;  // null: a number of the step
-    Index offset = 0, count = 0;     // of those numbers, in a row of hypers
-    std::shared_ptr<Block> memory;
-  };
   struct Part {
     std::shared_ptr<Program> program;
     Index rows = 0;
-    std::vector<Feed> feeds;
+    std::vector<ShardFeed> feeds;
     std::vector<void*> results;
-    bool counts = false;
   };
 
-  // What a rank tells the others of a step: whether it has failed, whether it wants to stop, then loss and weight of each of its shards.
-  Feed number_feed(const Port& port) const;
+  void place_update();
   Part make_part(const ShardProgram& shard);
   Part& part_of(Index rows);
-  void run_shards(const LoopRequest& request, Index step, const std::int32_t* order);
-  void run_shard(const LoopRequest& request, Index step, const std::int32_t* order, int shard);
-  void tell(std::int64_t step);
-  [[noreturn]] void throw_agreed(std::int64_t step);
-  bool any_stop() const;
-  void update(const LoopRequest& request, Index step, LoopResult& result);
-  double* told_by(int rank) { return told_.data() + told_at_[static_cast<std::size_t>(rank)]; }
+  void run_shards(const Batches& batches, Index step);
+  void run_shard(const Batches& batches, Index step, int shard);
+  void update(const Batches& batches, Index step, LoopResult& result);
 
   ShardedLoopConfig config_;
-  std::vector<Index> offsets_;  // of every hyper, in a row
-  Index hyper_size_ = 0;
+  comm::Agreement agreement_;
+  StepNumbers numbers_;
   std::vector<Part> parts_;
-  std::vector<Feed> update_feeds_;
+  std::vector<ShardFeed> update_feeds_;
   std::vector<const void*> update_pointers_;
-  std::vector<std::size_t> told_at_;
-  std::vector<double> told_;
   std::shared_ptr<ThreadPool> threads_;
-  std::exception_ptr failure_;  // of this rank in the step that runs
   float loss_ = 0;
   float count_ = 0;  // outputs of the shard that runs
   float shard_loss_ = 0;
