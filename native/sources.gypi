@@ -85,6 +85,7 @@
       "native/ops/comm/collective_proof.cc",
       "native/ops/comm/collective_rules.cc",
       "native/ops/comm/gradient_exchange.cc",
+      "native/ops/comm/parameter_pages.cc",
       "native/ops/conv/conv.cc",
       "native/ops/conv/conv_geometry.cc",
       "native/ops/effects/append.cc",

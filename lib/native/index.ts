@@ -327,7 +327,7 @@ export interface Addon extends NativeSearch, RanksAddon {
       divided?: readonly boolean[];
       group?: NativeRankGroup;
       /** The ranks that divide the states, and the parameters by number as their gradients are exchanged. */
-      shards?: { group: NativeRankGroup; buckets: readonly (readonly number[])[] };
+      shards?: { group: NativeRankGroup; buckets: readonly (readonly number[])[]; parameters?: boolean };
     },
   ) => NativeOptimizer;
   Dataset: new (

@@ -13,7 +13,13 @@ import type {
 /** native/bindings/parallel.cc: what ranks keep between the backward pass and the update. */
 export interface NativeExchange {
   /** Of gradients from step to step, and of memory that messages and sums go through. */
-  readonly bytes: { kept: number; passing: number };
+  readonly bytes: { kept: number; passing: number; parameters?: number };
+  /** The optimizer's parameters are gathered where the passes of a shard read them. */
+  page(optimizer: NativeOptimizer): void;
+  /** Makes all of them be there until the next step; called by all ranks. */
+  gatherParameters(): Promise<void>;
+  /** Those that are not there become NaN. */
+  leaveParameters(): void;
   dispose(): void;
 }
 

@@ -59,18 +59,22 @@ export class BoundOptimizer {
 
   /**
    * @internal Makes the states of this rank's elements alone, where the ranks of a group divide them; `buckets` has all parameters as
-   * their gradients are exchanged.
+   * their gradients are exchanged; `isPaged` where parameters themselves are gathered by who reads them.
    */
-  divide(group: NativeRankGroup, buckets: readonly (readonly Parameter[])[]): void {
+  divide(group: NativeRankGroup, buckets: readonly (readonly Parameter[])[], isPaged = false): void {
     const places = new Map(this.parameters.map((parameter, i) => [parameter, i]));
     const numbers = buckets.map((bucket) => bucket.map((parameter) => places.get(parameter)!));
-    this.held = this.make(this.optimizer.clipNorm, () => true, { group, buckets: numbers });
+    this.held = this.make(this.optimizer.clipNorm, () => true, { group, buckets: numbers, parameters: isPaged });
   }
 
   private make(
     clipNorm: number | undefined,
     isOwn: (parameter: Parameter) => boolean,
-    shards?: { readonly group: NativeRankGroup; readonly buckets: readonly (readonly number[])[] },
+    shards?: {
+      readonly group: NativeRankGroup;
+      readonly buckets: readonly (readonly number[])[];
+      readonly parameters: boolean;
+    },
   ): NativeOptimizer {
     const { rule, clipValue } = this.optimizer;
     const native = this.groups.map(({ hyper, members }) => ({

@@ -1,5 +1,5 @@
 // Data parallelism: every rank has the whole model and works on its part of every batch.
-import { ArgumentError, checkOptions, UnsupportedError } from "../errors.js";
+import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import { RankGroup } from "./group.js";
 import type { DataParallelism, ZeroStage } from "../train/ranks/parallelism.js";
@@ -17,9 +17,10 @@ export interface DataOptions {
   /** Bytes of gradients that are exchanged at a time, while the backward pass goes on. Default 25 MiB. */
   readonly bucketBytes?: number | undefined;
   /**
-   * What ranks divide of what each of them would hold otherwise (ZeRO): 1, the states of the optimizer; 2, gradients as well. Weights
-   * have the same bits as without. Default 0, nothing. With 2, gradients that are summed over several shards of a rank are whole
-   * until the last one: give as many `shards` as ranks.
+   * What ranks divide of what each of them would hold otherwise (ZeRO): 1, the states of the optimizer; 2, gradients as well; 3, also
+   * parameters, which are gathered where the passes read them. Weights have the same bits as without. Default 0, nothing. From 2 on,
+   * gradients that are summed over several shards of a rank are whole until the last one: give as many `shards` as ranks. With 3 the
+   * weights are whole at validations, checkpoints and the end, not in other callbacks, and NaN after an error.
    */
   readonly zero?: ZeroStage | undefined;
   /** The ranks that batches are divided among, such as those of a mesh. Default all. */
@@ -55,17 +56,21 @@ export function data(options: DataOptions = {}): DataParallelism {
   if (group !== undefined && !(group instanceof RankGroup)) {
     throw new ArgumentError(`${where}: group must be made by parallel.group or parallel.mesh, got ${got(group)}`);
   }
-  return Object.freeze({ kind: "data", shards, deadline, bucketBytes, zero, group: group?.native });
+  return Object.freeze({
+    kind: "data",
+    shards,
+    deadline,
+    bucketBytes,
+    zero,
+    group: group?.native,
+  });
 }
 
 function checkedZero(where: string, zero: unknown): void {
-  if (zero === 0 || zero === 1 || zero === 2) return;
-  if (zero === 3) {
-    throw new UnsupportedError(
-      `${where}: zero: 3, parameters that are gathered where they are used, is not there yet; zero: 2 divides gradients and states, and parallel.pipeline divides the model`,
-    );
-  }
-  throw new ArgumentError(`${where}: zero must be 0, 1 (states) or 2 (gradients as well), got ${got(zero)}`);
+  if (zero === 0 || zero === 1 || zero === 2 || zero === 3) return;
+  throw new ArgumentError(
+    `${where}: zero must be 0, 1 (states), 2 (gradients as well) or 3 (also parameters), got ${got(zero)}`,
+  );
 }
 
 /** @throws ArgumentError */

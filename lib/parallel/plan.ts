@@ -81,7 +81,7 @@ export async function plan(
   const divided = (n: number, zero: ZeroStage) =>
     predictData(work, machine, { ranks: n, shards: Math.min(defaultShards(n), work.batchSize), buckets, zero });
   const data = counts.filter((n) => n <= work.batchSize).map((n) => divided(n, 0));
-  const zeros = ([1, 2] as const)
+  const zeros = ([1, 2, 3] as const)
     .filter(() => ranks > 1 && ranks <= work.batchSize)
     .map((zero) => divided(ranks, zero));
   const pipelines = await predictPipelines(measured, machine, ranks);

@@ -40,7 +40,7 @@ export async function connect(options: { readonly deadline?: number } = {}): Pro
 
 /**
  * The bytes that the runs of this process hold right now for parameters, gradients and states: what `parallel.data({ zero })` divides. By
- * Adam, n ranks hold 16 bytes a parameter each without it, 8 + 8 / n with `zero: 1` and 4 + 12 / n with `zero: 2`.
+ * Adam, n ranks hold 16 bytes a parameter each without it, 8 + 8 / n with `zero: 1`, 4 + 12 / n with `zero: 2` and 16 / n with `zero: 3`.
  *
  * @example
  * const { parameters, gradients, states } = parallel.memory(); // all 0 while nothing is trained

@@ -7,6 +7,7 @@
 #include "comm/launcher.h"
 #include "comm/transfers.h"
 #include "comm/world.h"
+#include "ops/comm/parameter_pages.h"
 
 namespace athanor::bindings {
 namespace {
@@ -180,15 +181,45 @@ Napi::Function AddonExchange::define(Napi::Env env) {
   return DefineClass(env, "Exchange",
                      {
                          InstanceAccessor("bytes", &AddonExchange::bytes, nullptr),
+                         InstanceMethod("page", &AddonExchange::page),
+                         InstanceMethod("gatherParameters", &AddonExchange::gather_parameters),
+                         InstanceMethod("leaveParameters", &AddonExchange::leave_parameters),
                          InstanceMethod("dispose", &AddonExchange::dispose),
                      });
 }
 
-// bytes: { kept, passing }
+// page(optimizer): void — its parameters are gathered where the passes of a shard read them
+Napi::Value AddonExchange::page(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto& optimizer = unwrap<AddonOptimizer>(info[0], Environment::of(info.Env()).optimizer, "optimizer").get();
+    get()->set_pages(std::make_shared<ParameterPages>(optimizer));
+    return info.Env().Undefined();
+  });
+}
+
+// gatherParameters(): Promise<void> — all of them are there until the next step
+Napi::Value AddonExchange::gather_parameters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    return submit(
+        info.Env(), [pages = get()->pages()] { pages->gather_all(); },
+        [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+  });
+}
+
+// leaveParameters(): void — those that are not there become NaN
+Napi::Value AddonExchange::leave_parameters(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    if (get()->pages() != nullptr) get()->pages()->leave();
+    return info.Env().Undefined();
+  });
+}
+
+// bytes: { kept, passing, parameters? }: the last where they are divided
 Napi::Value AddonExchange::bytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const GradientExchange::Bytes bytes = get()->bytes();
     Napi::Object object = Napi::Object::New(info.Env());
+    if (get()->pages() != nullptr) object.Set("parameters", static_cast<double>(get()->pages()->resident_bytes()));
     object.Set("kept", static_cast<double>(bytes.kept));
     object.Set("passing", static_cast<double>(bytes.passing));
     return object;

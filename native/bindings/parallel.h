@@ -14,6 +14,9 @@ class AddonExchange final : public Napi::ObjectWrap<AddonExchange> {
 
  private:
   Napi::Value bytes(const Napi::CallbackInfo& info);
+  Napi::Value page(const Napi::CallbackInfo& info);
+  Napi::Value gather_parameters(const Napi::CallbackInfo& info);
+  Napi::Value leave_parameters(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<GradientExchange> exchange_;
 };

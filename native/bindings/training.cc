@@ -9,7 +9,7 @@
 namespace athanor::bindings {
 
 // new Optimizer(rule, groups: { variables, hyper: Float64Array }[], options: { maxNorm?, clipValue?, gradScale?, wantNorm?,
-// skipNonfinite?, divided?, group?, shards?: { group, buckets: number[][] } })
+// skipNonfinite?, divided?, group?, shards?: { group, buckets: number[][], parameters?: boolean } })
 AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
     Environment& environment = Environment::of(info.Env());
@@ -45,6 +45,7 @@ AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info
     if (const Napi::Value shards = given.Get("shards"); shards.IsObject()) {
       const Napi::Object entry = shards.As<Napi::Object>();
       division.emplace();
+      division->parameters = entry.Get("parameters").ToBoolean();
       division->group = unwrap<AddonRankGroup>(entry.Get("group"), environment.rank_group, "group").get();
       const Napi::Array buckets = entry.Get("buckets").As<Napi::Array>();
       for (std::uint32_t b = 0; b < buckets.Length(); ++b) {

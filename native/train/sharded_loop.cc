@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "base/error.h"
+#include "ops/comm/parameter_pages.h"
 
 namespace athanor {
 namespace {
@@ -154,6 +155,7 @@ void ShardedLoop::update(const Batches& batches, Index step, LoopResult& result)
   run.step = batches.request.first_step + static_cast<std::uint64_t>(step);
   run.parallel = threads_.get();
   config_.update->run(run);
+  if (config_.exchange->pages() != nullptr) config_.exchange->pages()->stepped();
   result.records.push_back(loss_);
   result.records.insert(result.records.end(), report, report + 4);
   if (config_.kind == LossKind::count) result.records.push_back(total.weight);

@@ -9,24 +9,24 @@ const { rank, size } = await parallel.connect({ deadline: 60 });
 const scenarios = names.split(",") as Scenario[];
 
 const outcomes: Record<string, Outcome> = {};
-for (const zero of [1, 2] as const) {
+for (const zero of [1, 2, 3] as const) {
   for (const name of scenarios) outcomes[`${name} ${zero}`] = await run(name, { shards: 4, zero, bucketBytes: 1500 });
 }
 
 // Goes on from where one rank was, and keeps where it is itself.
 const kept = { checkpoint: { dir: join(folder, "divided"), every: 40, keep: 9 } };
-await run("adam", { shards: 4, zero: 1 }, kept);
+await run("adam", { shards: 4, zero: 3 }, kept);
 const resumed = await run("adam", { shards: 4, zero: 2 }, { resume: join(folder, "alone", "step-000000040") });
 
-const features = 16 * 24;
+const [features, layers] = [96, 100];
 const x = Float32Array.from({ length: 8 * features }, (_, i) => Math.sin(i));
 const set = data.fromArrays({ x: array(x, [8, features]), y: array(x, [8, features]) });
 const sent = (name: string) => parallel.ledger().find((row) => row.name === name)?.sent ?? 0;
 
-/** What a step of a larger model holds and sends. */
+/** What a step of a deeper model holds and sends: a layer is a bucket. */
 async function measured(zero: parallel.ZeroStage, steps: number) {
   seed(2);
-  const model = nn.sequential(...Array.from({ length: 6 }, () => nn.linear(features, features)));
+  const model = nn.sequential(...Array.from({ length: layers }, () => nn.linear(features, features)));
   const before = { scatter: sent("reduce-scatter"), reduce: sent("all-reduce"), gather: sent("all-gather") };
   let memory: parallel.RankMemory | undefined;
   await train.fit(model, set, {
@@ -34,7 +34,7 @@ async function measured(zero: parallel.ZeroStage, steps: number) {
     optimizer: optim.adam({ lr: 1e-3 }),
     batchSize: 8,
     steps,
-    parallel: parallel.data({ shards: size, zero, bucketBytes: 2 ** 19 }),
+    parallel: parallel.data({ shards: size, zero, bucketBytes: 4 * features * (features + 1) }),
     callbacks: { onStep: () => void (memory = parallel.memory()) },
   });
   const parameters = model.namedParameters().reduce((sum, { parameter }) => sum + parameter.size, 0);
@@ -50,6 +50,6 @@ async function measured(zero: parallel.ZeroStage, steps: number) {
   };
 }
 const figures = [];
-for (const zero of [0, 1, 2] as const)
+for (const zero of [0, 1, 2, 3] as const)
   figures.push({ zero, few: await measured(zero, 2), many: await measured(zero, 6) });
 writeFileSync(join(folder, `${size}-${rank}.json`), JSON.stringify({ outcomes, resumed: resumed.weights, figures }));

@@ -15,7 +15,7 @@ import type {
 } from "../../pipeline/index.js";
 
 /** Stages of ZeRO; 0 is none of it. */
-export type ZeroStage = 0 | 1 | 2;
+export type ZeroStage = 0 | 1 | 2 | 3;
 
 /** Division of every batch among ranks; made by `parallel.data`. */
 export interface DataParallelism {
@@ -26,7 +26,7 @@ export interface DataParallelism {
   readonly deadline: number;
   /** Bytes of gradients that are exchanged at a time. */
   readonly bucketBytes: number;
-  /** What ranks divide of what each would hold otherwise (ZeRO): 0 nothing, 1 the optimizer's states, 2 gradients as well. */
+  /** What ranks divide of what each would hold otherwise (ZeRO): 0 nothing, 1 the optimizer's states, 2 gradients as well, 3 also parameters. */
   readonly zero?: ZeroStage | undefined;
   /** The ranks that batches are divided among; undefined for all. */
   readonly group?: NativeRankGroup | undefined;

@@ -65,7 +65,17 @@ export class ShardedLoops implements Loops {
 
   /** Brings the states to the rank that writes checkpoints. */
   get collect(): (() => Promise<void>) | undefined {
-    return this.states && (() => this.states!.collect());
+    if (!this.states) return undefined;
+    return async () => {
+      await this.gather();
+      await this.states!.collect();
+    };
+  }
+
+  /** Gives every rank all weights, where they are divided. */
+  async gather(): Promise<void> {
+    if (this.zero < 3) return;
+    await throughRanks(this.source.where, () => this.exchange!.native.gatherParameters());
   }
 
   /** The optimizer's part of a checkpoint, where ranks divide it. */
@@ -94,6 +104,7 @@ export class ShardedLoops implements Loops {
     this.loops.dispose();
     for (const program of this.programs.values()) program.dispose();
     this.uncount();
+    if (this.zero === 3) this.exchange?.native.leaveParameters();
     this.states?.release();
     this.update?.dispose();
     this.exchange?.dispose();
@@ -132,12 +143,14 @@ export class ShardedLoops implements Loops {
       bound.divide(
         ranks,
         exchange.gradients.map(({ parameters }) => parameters),
+        zero === 3,
       );
+      if (zero === 3) call(() => exchange.native.page(bound.native));
       this.states = new DividedStates(bound, ranks);
     }
     this.uncount = countMemory(() => {
-      const { kept: gradients, passing: messages } = exchange.native.bytes;
-      return { ...bound.native.bytes, gradients, messages };
+      const { kept: gradients, passing: messages, ...paged } = exchange.native.bytes;
+      return { ...bound.native.bytes, ...paged, gradients, messages };
     });
     return exchange;
   }

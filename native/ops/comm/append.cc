@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/error.h"
+#include "ops/comm/parameter_pages.h"
 
 namespace athanor {
 
@@ -20,6 +21,7 @@ void add_gradient_bucket(Graph& graph, const std::shared_ptr<GradientExchange>& 
   const std::string* named = std::get_if<std::string>(&weight);
   if (named == nullptr) gradients.push_back(std::get<ValueId>(weight));
   const Index resource = graph.add_resource(exchange);
+  if (bucket == 0 && exchange->pages() != nullptr) graph.add_resource(exchange->pages());
   graph.apply(
       Op::gradient_bucket, std::move(gradients),
       {{"resource", resource}, {"bucket", bucket}, {"weight", named == nullptr ? std::string("operand") : *named}});

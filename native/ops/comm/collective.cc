@@ -4,6 +4,7 @@
 #include "graph/attributes.h"
 #include "graph/lower.h"
 #include "ops/comm/gradient_exchange.h"
+#include "ops/comm/parameter_pages.h"
 
 namespace athanor {
 namespace {
@@ -23,6 +24,7 @@ void lower_bucket(LowerContext& context) {
   check(exchange != nullptr, Code::internal,
         [] { return "gradient_bucket: its resource is no exchange of gradients"; });
   const int bucket = static_cast<int>(at.bucket);
+  if (exchange->pages() != nullptr) exchange->pages()->note_delivery(bucket);
   const std::string weight = at.weight;
   const std::size_t tensors = exchange->buckets()[static_cast<std::size_t>(bucket)].elements.size();
   std::vector<Slot> slots;

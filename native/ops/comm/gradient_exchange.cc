@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/error.h"
+#include "ops/comm/parameter_pages.h"
 
 namespace athanor {
 namespace {
@@ -93,6 +94,7 @@ void GradientExchange::make_room(std::size_t bucket) {
   if (bucket >= kUnderWay) {
     for (std::size_t b = 0; b + kUnderWay <= bucket; ++b) settle(states_[b]);
   }
+  const std::lock_guard lock(memory_);
   for (int i = 0; i < schedule_.buffers; ++i) state.buffers.push_back(borrow(state.elements * 4));
   state.staging = borrow(comm::staging_bytes(plan_, group_->rank(), state.elements));
 }
@@ -103,6 +105,7 @@ void GradientExchange::settle(State& state) {
   state.ticket = nullptr;
   communicator_->wait(ticket);
   if (state.part == nullptr) return;
+  const std::lock_guard lock(memory_);
   for (auto& block : state.buffers) spare_.push_back(std::move(block));
   spare_.push_back(std::move(state.staging));
   state.buffers.clear();
@@ -114,10 +117,12 @@ void GradientExchange::begin_shard(std::int64_t step, int shard, float share) {
   share_ = share;
   for (State& state : states_) state.delivered = false;
   if (entry_ == 0) started_ = 0;
+  if (pages_ != nullptr) pages_->begin_shard(step);
 }
 
 void GradientExchange::deliver(int bucket, std::span<const float* const> gradients, float weight, Parallel& parallel) {
   State& state = states_[static_cast<std::size_t>(bucket)];
+  if (pages_ != nullptr) pages_->delivered();
   make_room(static_cast<std::size_t>(bucket));
   const auto& entry = schedule_.entries[static_cast<std::size_t>(entry_)];
   const auto buffer = [&](int i) {
@@ -142,6 +147,7 @@ void GradientExchange::deliver(int bucket, std::span<const float* const> gradien
 }
 
 void GradientExchange::complete_shard(Parallel& parallel) {
+  if (pages_ != nullptr) pages_->finish_shard(*this, parallel);
   for (std::size_t b = 0; b < states_.size(); ++b) {
     if (!states_[b].delivered) deliver(static_cast<int>(b), {}, 0, parallel);
   }
@@ -191,6 +197,7 @@ void GradientExchange::scale(int bucket, float factor, Parallel& parallel) {
 
 GradientExchange::Bytes GradientExchange::bytes() const {
   Bytes bytes;
+  const std::lock_guard lock(memory_);
   for (const State& state : states_) {
     // What a rank adds up between its shards is a gradient of all parameters; the rest comes and goes.
     for (std::size_t i = 0; i < state.buffers.size(); ++i)

@@ -6,6 +6,7 @@
 // samples of the batch, or the mean, as the caller weights them.
 #pragma once
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -25,6 +26,8 @@ struct GradientBucket {
   bool part = false;
 };
 
+class ParameterPages;
+
 class GradientExchange final : public Resource, public std::enable_shared_from_this<GradientExchange> {
  public:
   // Throws Code::argument when there are fewer shards than ranks.
@@ -38,6 +41,10 @@ class GradientExchange final : public Resource, public std::enable_shared_from_t
   int shards() const { return shards_; }
   comm::ShardBlock own() const { return own_; }
   const std::vector<GradientBucket>& buckets() const { return buckets_; }
+
+  // Parameters that are gathered where a program uses them; null: all of them are there.
+  const std::shared_ptr<ParameterPages>& pages() const { return pages_; }
+  void set_pages(std::shared_ptr<ParameterPages> pages) { pages_ = std::move(pages); }
 
   // Before each shard of this rank, in turn; `share` is what the op's weight "share" stands for.
   void begin_shard(std::int64_t step, int shard, float share);
@@ -57,7 +64,7 @@ class GradientExchange final : public Resource, public std::enable_shared_from_t
   // A number of all sums of a bucket.
   void scale(int bucket, float factor, Parallel& parallel);
 
-  // Bytes of gradients that are kept from step to step, and of memory that messages and sums go through.
+  // Bytes of gradients that are kept from step to step, and of memory that messages and sums go through; from any thread.
   struct Bytes {
     Index kept = 0, passing = 0;
   };
@@ -88,6 +95,8 @@ class GradientExchange final : public Resource, public std::enable_shared_from_t
   comm::ReductionPlan plan_;
   std::vector<GradientBucket> buckets_;
   std::vector<State> states_;
+  mutable std::mutex memory_;  // of which blocks there are, for bytes()
+  std::shared_ptr<ParameterPages> pages_;
   std::vector<std::shared_ptr<Block>> spare_;  // memory of buckets that have been exchanged
   std::size_t started_ = 0;  // buckets whose exchange has begun, in order: the same order on all ranks
   std::int64_t step_ = 0;

@@ -67,6 +67,7 @@ OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> g
     });
     std::vector<Index> sizes;
     for (const auto& variable : variables_) sizes.push_back(variable->type().count());
+    divides_parameters_ = division->parameters;
     parts_.emplace(std::move(division->group), sizes, std::move(division->buckets));
   }
   adopt();
@@ -234,7 +235,7 @@ optim::StepResult OptimizerState::step(const optim::OptimPlan& plan, const doubl
   if (result.skipped) return result;
   if (parts_) {
     result.nonfinite = parts_->first_of_all(result.nonfinite, done);
-    parts_->gather(reinterpret_cast<float*>(arena_->buffer.host()), arena_, done);
+    if (!divides_parameters_) parts_->gather(arena_, done);
   }
   set_steps(done + 1);
   arena_->buffer.wrote_on_host();

@@ -22,6 +22,8 @@ struct OptimizerGroup {
 struct StateDivision {
   std::shared_ptr<RankGroup> group;
   std::vector<std::vector<int>> buckets;
+  bool parameters =
+      false;  // whether what a rank has stepped is gathered where it is used (ops/comm/parameter_pages.h), not after each step
 };
 
 class OptimizerState final : public Resource {
@@ -88,6 +90,7 @@ class OptimizerState final : public Resource {
   std::shared_ptr<RankGroup> group_;  // null: every variable is whole
   std::vector<bool> divided_;
   std::optional<StateParts> parts_;
+  bool divides_parameters_ = false;
 };
 
 }  // namespace athanor

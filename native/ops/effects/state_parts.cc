@@ -11,6 +11,9 @@ namespace athanor {
 namespace {
 
 constexpr Index kAlign = 16;  // elements: as in GradientExchange
+// Of a step that gathers parameters while gradients are under way, which ranks may come to in another order (train/pipeline_update.cc and
+// the bindings have those above).
+constexpr int kGatherChannel = 9;
 
 // A piece of a chunk of the plan, and who sums it: the rank that has its first element.
 struct NormPiece {
@@ -51,12 +54,22 @@ StateParts::StateParts(std::shared_ptr<RankGroup> group, const std::vector<Index
         [] { return "optim: the buckets leave out a parameter"; });
 }
 
+comm::ElementRange StateParts::bucket(int number) const {
+  const std::size_t b = static_cast<std::size_t>(number);
+  return {bucket_begin_[b], bucket_begin_[b + 1]};
+}
+
+comm::ElementRange StateParts::run(int rank, int number) const {
+  const comm::ElementRange all = bucket(number);
+  const comm::ElementRange within = comm::segment_of(all.end - all.begin, rank, group_->size());
+  return {all.begin + within.begin, all.begin + within.end};
+}
+
 comm::ElementRange StateParts::range(int rank, int variable) const {
-  const std::size_t v = static_cast<std::size_t>(variable), b = static_cast<std::size_t>(bucket_of_[v]);
-  const Index first = bucket_begin_[b];
-  const comm::ElementRange run = comm::segment_of(bucket_begin_[b + 1] - first, rank, group_->size());
-  const auto within = [&](Index place) { return std::clamp(first + place - begin_[v], Index{0}, sizes_[v]); };
-  return {within(run.begin), within(run.end)};
+  const std::size_t v = static_cast<std::size_t>(variable);
+  const comm::ElementRange all = run(rank, bucket_of(variable));
+  const auto within = [&](Index place) { return std::clamp(place - begin_[v], Index{0}, sizes_[v]); };
+  return {within(all.begin), within(all.end)};
 }
 
 int StateParts::rank_at(int variable, Index element) const {
@@ -159,21 +172,25 @@ Index StateParts::first_of_all(Index own, std::int64_t step) const {
   return first;
 }
 
-void StateParts::gather(float* values, const std::shared_ptr<const void>& keep, std::int64_t step) const {
-  comm::Communicator& communicator = group_->communicator();
-  std::vector<comm::Communicator::Ticket> tickets;
-  for (std::size_t b = 0; b + 1 < bucket_begin_.size(); ++b) {
-    const Index elements = bucket_begin_[b + 1] - bucket_begin_[b];
-    std::vector<comm::Piece> pieces;
-    for (int rank = 0; rank < group_->size(); ++rank) {
-      const comm::ElementRange run = comm::segment_of(elements, rank, group_->size());
-      pieces.push_back({rank, values + bucket_begin_[b] + run.begin, (run.end - run.begin) * Index{4}});
-    }
-    tickets.push_back(communicator.start(
-        group_->group(), {"all-gather", "bucket " + std::to_string(b) + " of the parameters", elements * 4, step},
-        comm::all_gather(group_->rank(), pieces), keep));
+comm::Communicator::Ticket StateParts::start_gather(int number, const std::shared_ptr<Arena>& arena,
+                                                    std::int64_t step) const {
+  float* values = reinterpret_cast<float*>(arena->buffer.host());
+  std::vector<comm::Piece> pieces;
+  for (int rank = 0; rank < group_->size(); ++rank) {
+    const comm::ElementRange own = run(rank, number);
+    pieces.push_back({rank, values + own.begin, (own.end - own.begin) * Index{sizeof(float)}});
   }
-  for (const auto& ticket : tickets) communicator.wait(ticket);
+  const comm::ElementRange all = bucket(number);
+  return group_->communicator().start(group_->group(),
+                                      {"all-gather", "bucket " + std::to_string(number) + " of the parameters",
+                                       (all.end - all.begin) * Index{sizeof(float)}, step},
+                                      comm::all_gather(group_->rank(), pieces), arena, kGatherChannel);
+}
+
+void StateParts::gather(const std::shared_ptr<Arena>& arena, std::int64_t step) const {
+  std::vector<comm::Communicator::Ticket> tickets;
+  for (int number = 0; number < buckets(); ++number) tickets.push_back(start_gather(number, arena, step));
+  for (const auto& ticket : tickets) group_->communicator().wait(ticket);
 }
 
 }  // namespace athanor

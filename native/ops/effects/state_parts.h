@@ -12,6 +12,7 @@
 #include "comm/reduction.h"
 #include "ops/comm/rank_group.h"
 #include "optim/optimizer.h"
+#include "runtime/variable.h"
 
 namespace athanor {
 
@@ -27,6 +28,12 @@ class StateParts {
   Index begin_of(int variable) const { return begin_[static_cast<std::size_t>(variable)]; }
   Index elements() const { return bucket_begin_.back(); }
 
+  int buckets() const { return static_cast<int>(bucket_begin_.size()) - 1; }
+  int bucket_of(int variable) const { return bucket_of_[static_cast<std::size_t>(variable)]; }
+  // Where a bucket lies in the piece of memory, and this rank's run of it.
+  comm::ElementRange bucket(int number) const;
+  comm::ElementRange own_run(int number) const { return run(group_->rank(), number); }
+
   // The elements of a parameter that a rank steps; none where begin = end.
   comm::ElementRange range(int rank, int variable) const;
   comm::ElementRange own(int variable) const { return range(group_->rank(), variable); }
@@ -39,10 +46,13 @@ class StateParts {
   // The smallest of the ranks' numbers that is not negative; -1 where there is none. All ranks call it.
   Index first_of_all(Index own, std::int64_t step) const;
 
-  // Gives every rank the elements that the others have stepped; `values` is the piece of memory, which `keep` holds.
-  void gather(float* values, const std::shared_ptr<const void>& keep, std::int64_t step) const;
+  // Gives every rank the elements that the others have stepped; the piece of memory is the arena's beginning.
+  void gather(const std::shared_ptr<Arena>& arena, std::int64_t step) const;
+  // Of one bucket; these come in the same order on all ranks, whatever else they send.
+  comm::Communicator::Ticket start_gather(int bucket, const std::shared_ptr<Arena>& arena, std::int64_t step) const;
 
  private:
+  comm::ElementRange run(int rank, int bucket) const;
   int rank_at(int variable, Index element) const;
 
   std::shared_ptr<RankGroup> group_;
