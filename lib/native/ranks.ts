@@ -98,6 +98,8 @@ export interface RanksAddon {
   broadcastVariables(variables: readonly NativeVariable[], root: number): Promise<void>;
   /** One rank's values become another's; for these two alone. */
   moveVariables(variables: readonly NativeVariable[], from: number, to: number): Promise<void>;
+  /** A checksum of their values. */
+  hashVariables(variables: readonly NativeVariable[]): Promise<string>;
   /** The states of an optimizer whose ranks divide them, as on one rank. */
   wholeStates(optimizer: NativeOptimizer): (NativeType & { name: string })[];
   /** Rank `root` of the optimizer's group gets all states; the others give no `wholes`. */

@@ -23,6 +23,12 @@ export interface DataOptions {
    * weights are whole at validations, checkpoints and the end, not in other callbacks, and NaN after an error.
    */
   readonly zero?: ZeroStage | undefined;
+  /**
+   * After every so many steps ranks compare checksums of their weights, and the run ends with an error that names the first that
+   * differs: a fault of memory or a change of weights on one rank alone. With `zero: 3`, where each weight is on one rank, running
+   * statistics alone are compared. Default never.
+   */
+  readonly compareWeights?: number | undefined;
   /** The ranks that batches are divided among, such as those of a mesh. Default all. */
   readonly group?: RankGroup | undefined;
 }
@@ -45,14 +51,19 @@ export interface DataOptions {
  */
 export function data(options: DataOptions = {}): DataParallelism {
   const where = "parallel.data";
-  checkOptions(where, options, ["shards", "deadline", "bucketBytes", "zero", "group"]);
-  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20, zero = 0, group } = options;
+  checkOptions(where, options, ["shards", "deadline", "bucketBytes", "zero", "compareWeights", "group"]);
+  const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20, zero = 0, compareWeights, group } = options;
   if (shards !== undefined && !(Number.isSafeInteger(shards) && shards >= 1 && shards <= 4096)) {
     throw new ArgumentError(`${where}: shards must be a whole number from 1 to 4096, got ${got(shards)}`);
   }
   checkedDeadline(where, deadline);
   checkedBytes(where, bucketBytes);
   checkedZero(where, zero);
+  if (compareWeights !== undefined && !(Number.isSafeInteger(compareWeights) && compareWeights >= 1)) {
+    throw new ArgumentError(
+      `${where}: compareWeights must be a whole number of steps from 1 on, got ${got(compareWeights)}`,
+    );
+  }
   if (group !== undefined && !(group instanceof RankGroup)) {
     throw new ArgumentError(`${where}: group must be made by parallel.group or parallel.mesh, got ${got(group)}`);
   }
@@ -62,6 +73,7 @@ export function data(options: DataOptions = {}): DataParallelism {
     deadline,
     bucketBytes,
     zero,
+    compare: compareWeights,
     group: group?.native,
   });
 }

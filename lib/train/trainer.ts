@@ -182,7 +182,7 @@ export class Trainer {
     let stop: "early" | "diverged" | undefined;
     while (position.step < end && !stop) {
       const pause = hooks.due?.(position.step) ?? Infinity;
-      const due = Math.min(this.validation?.due(position.step) ?? Infinity, this.checkpointer?.due(position.step) ?? Infinity); // prettier-ignore
+      const due = Math.min(this.validation?.due(position.step) ?? Infinity, this.checkpointer?.due(position.step) ?? Infinity, this.loops.due?.(position.step) ?? Infinity); // prettier-ignore
       const came = await this.chunk(Math.min(end, due, pause));
       if (came === "left") return "break";
       if (came === "rewound") return undefined;

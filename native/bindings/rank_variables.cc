@@ -1,8 +1,11 @@
 // Values of parameters and states from rank to rank.
+#include <shared_mutex>
+
 #include "bindings/parallel.h"
 #include "bindings/values.h"
 #include "comm/transfers.h"
 #include "comm/world.h"
+#include "io/xxhash64.h"
 #include "ops/effects/whole_states.h"
 
 namespace athanor::bindings {
@@ -88,6 +91,27 @@ Napi::Value move_variables_of(const Napi::CallbackInfo& info) {
   });
 }
 
+// hashVariables(variables): Promise<string> — XXH64 of their values, one after the other
+Napi::Value hash_variables_of(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const auto variables = to_variables(info.Env(), info[0]);
+    const auto text = std::make_shared<std::string>();
+    return Environment::of(info.Env())
+        .submit(
+            Lane::bulk, std::make_shared<std::atomic<bool>>(false),
+            [=] {
+              io::XxHash64 hash;
+              for (const auto& variable : variables) {
+                const std::shared_ptr<Arena> arena = variable->arena();
+                const std::shared_lock lock(arena->mutex);
+                hash.update({variable->data(), static_cast<std::size_t>(variable->type().bytes())});
+              }
+              *text = io::hexadecimal(hash.digest());
+            },
+            [text](Napi::Env env) -> Napi::Value { return Napi::String::New(env, *text); });
+  });
+}
+
 // wholeStates(optimizer): { name, dtype, shape }[] — of an optimizer whose states ranks divide, as on one rank
 Napi::Value whole_states_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
@@ -125,6 +149,7 @@ Napi::Value take_states_of(const Napi::CallbackInfo& info) {
 
 void define_rank_variables(Napi::Env env, Napi::Object exports) {
   exports.Set("broadcastVariables", Napi::Function::New(env, broadcast_variables_of, "broadcastVariables"));
+  exports.Set("hashVariables", Napi::Function::New(env, hash_variables_of, "hashVariables"));
   exports.Set("wholeStates", Napi::Function::New(env, whole_states_of, "wholeStates"));
   exports.Set("gatherStates", Napi::Function::New(env, gather_states_of, "gatherStates"));
   exports.Set("takeStates", Napi::Function::New(env, take_states_of, "takeStates"));

@@ -75,6 +75,16 @@ describe.skipIf(mpis.length === 0).each(mpis)("a fault of one rank ends all: $na
     expect([...sentences][0]).toMatch(/ArgumentError train\.fit: rank \d \(.+\), step \d+: .*7/);
   });
 
+  it("weights that one rank has changed alone: all ranks say so", { timeout: 120_000 }, async () => {
+    const lines = thrown(await withFault(mpi, "weights"));
+    expect(lines).toHaveLength(3);
+    for (const line of lines) {
+      expect(line).toMatch(
+        /CommunicationError train\.fit: after step 30 rank 1 \(.+\) has other weights than rank 0 \(.+\);/,
+      );
+    }
+  });
+
   it("a loss that is not finite: all ranks throw the same", { timeout: 120_000 }, async () => {
     const job = await withFault(mpi, "nan");
     expect(thrown(job), job.stdout + job.stderr).toHaveLength(3);

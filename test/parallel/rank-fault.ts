@@ -11,6 +11,7 @@ type Fault =
   | "stop"
   | "callback"
   | "label"
+  | "weights"
   | "nan"
   | "options"
   | "data"
@@ -36,6 +37,7 @@ function befall(): void {
   if (fault === "exit-code") process.exit(3);
   if (fault === "kill") process.kill(process.pid, "SIGKILL");
   if (fault === "stop") process.kill(process.pid, "SIGSTOP");
+  if (fault === "weights") model.namedParameters()[1]!.parameter.write(array(new Float32Array(300), [300]));
   if (fault === "callback") throw new TypeError("the callback of this rank is broken");
 }
 
@@ -45,7 +47,11 @@ const run = train.fit(model, data.fromArrays({ x: array(x, [rows, 8]), y: array(
   batchSize: 16,
   epochs: fault === "none" || fault === "leave" ? 10 : 1_000_000,
   // Short where the deadline is what is tested; elsewhere a busy machine must not be taken for a rank that hangs.
-  parallel: parallel.data({ shards: 4, deadline: fault === "stop" || fault === "before" ? 5 : 40 }),
+  parallel: parallel.data({
+    shards: 4,
+    deadline: fault === "stop" || fault === "before" ? 5 : 40,
+    compareWeights: fault === "weights" ? 30 : undefined,
+  }),
   callbacks: {
     onStep({ index }) {
       if (index !== 20 || !guilty) return;

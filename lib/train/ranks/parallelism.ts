@@ -28,6 +28,8 @@ export interface DataParallelism {
   readonly bucketBytes: number;
   /** What ranks divide of what each would hold otherwise (ZeRO): 0 nothing, 1 the optimizer's states, 2 gradients as well, 3 also parameters. */
   readonly zero?: ZeroStage | undefined;
+  /** After how many steps, again and again, ranks make sure that their weights are equal; undefined for never. */
+  readonly compare?: number | undefined;
   /** The ranks that batches are divided among; undefined for all. */
   readonly group?: NativeRankGroup | undefined;
 }

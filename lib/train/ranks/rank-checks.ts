@@ -1,6 +1,7 @@
 // What ranks see to before the first step: that all of them were given the same run, and that they begin with the same weights.
 import { CommunicationError } from "../../errors.js";
 import type { Json } from "../../checkpoint/index.js";
+import { addon, callAsync, type NativeVariable } from "../../native/index.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import { agreedOn, gather, joinedWorld, spread } from "./ranks.js";
 
@@ -40,6 +41,36 @@ function firstDifference(path: string, a: Json | undefined, b: Json | undefined)
   }
   const shown = (value: Json | undefined) => (JSON.stringify(value) ?? "missing").slice(0, 80);
   return `${path} is ${shown(b)}, not ${shown(a)}`;
+}
+
+/**
+ * Compares a checksum of what the ranks of a group hold alike. All ranks of all groups call it, and look at all groups.
+ *
+ * @param ranks of this rank's group; all for undefined.
+ * @throws CommunicationError on all of them, naming the first whose weights are others.
+ */
+export async function compareWeights(
+  where: string,
+  step: number,
+  variables: readonly NativeVariable[],
+  ranks: readonly number[] | undefined,
+): Promise<void> {
+  const { size, hosts } = joinedWorld()!;
+  if (size === 1) return;
+  const hash = await callAsync(() => addon.hashVariables(variables), where);
+  const own = { hash, first: ranks?.[0] ?? 0 };
+  const all = (await gather(JSON.stringify(own), "checksums of the weights")).map(
+    (text) => JSON.parse(text) as typeof own,
+  );
+  const different = all.findIndex(({ hash: found, first }) => found !== all[first]!.hash);
+  if (different < 0) return;
+  const { first } = all[different]!;
+  await gather("", "what differs").catch(() => undefined); // as in compareRuns
+  throw agreedOn(
+    new CommunicationError(
+      `${where}: after step ${step} rank ${different} (${hosts[different]}) has other weights than rank ${first} (${hosts[first]}); a callback has changed them on one rank alone, or its memory has failed. Go on from the last checkpoint`,
+    ),
+  );
 }
 
 /** Begins with the weights of rank 0 on all ranks. */

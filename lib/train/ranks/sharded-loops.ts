@@ -1,9 +1,10 @@
 // The steps of a run that is divided among ranks: every batch is cut into a fixed number of shards, each rank takes its part of them,
 // and the sum of all is the same to the bit whatever the number of ranks.
 import { ArgumentError } from "../../errors.js";
-import { addon, call, type NativeCancel, type NativeDataset } from "../../native/index.js";
+import { addon, call, type NativeCancel, type NativeDataset, type NativeVariable } from "../../native/index.js";
 import type { NativeRankGroup, NativeShardedLoop } from "../../native/ranks.js";
 import type { Participant } from "../../checkpoint/index.js";
+import { Module } from "../../nn/index.js";
 import { bindLater } from "../../optim/bound.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { Program } from "../../tensor/program.js";
@@ -12,7 +13,7 @@ import { LoopStore } from "../data/loop-store.js";
 import { requireDivisible } from "./divisible.js";
 import { DividedStates } from "./divided-states.js";
 import { defaultShards, type DataParallelism, type ZeroStage } from "./parallelism.js";
-import { compareRuns } from "./rank-checks.js";
+import { compareRuns, compareWeights } from "./rank-checks.js";
 import { countMemory } from "./rank-memory.js";
 import { joinedWorld, throughRanks } from "./ranks.js";
 import { compileShard, compileUpdate, ShardedExchange, traceShard, type TracedShard } from "./sharded-step.js";
@@ -27,6 +28,7 @@ export class ShardedLoops implements Loops {
   private readonly bucketBytes: number;
   private readonly group: NativeRankGroup | undefined;
   private readonly zero: ZeroStage;
+  private readonly compare: number | undefined;
   /** By the rows of a shard. */
   private readonly programs = new Map<number, StepProgram>();
   private readonly loops = new LoopStore<number, NativeShardedLoop>(); // by the rows of a batch
@@ -37,9 +39,10 @@ export class ShardedLoops implements Loops {
   private uncount: () => void = () => undefined;
 
   /** @throws ArgumentError for fewer shards than ranks; UnsupportedError for a run with a part that ranks do not share. */
-  constructor(source: StepLoopsSource, { shards, bucketBytes, group, zero = 0 }: DataParallelism) {
+  constructor(source: StepLoopsSource, { shards, bucketBytes, group, zero = 0, compare }: DataParallelism) {
     const size = group?.ranks().length ?? joinedWorld()!.size;
     this.group = group;
+    this.compare = compare;
     this.zero = size > 1 ? zero : 0; // one rank has all there is
     this.source = source;
     this.shards = shards ?? defaultShards(size);
@@ -97,7 +100,25 @@ export class ShardedLoops implements Loops {
     const { hyper, rates } = stepRows(program, where, firstStep, steps, plan.steps);
     const request = { seed: plan.seed, epoch, shuffle, firstRow, steps, firstStep, hyper };
     const { records, seconds, cancelled } = await throughRanks(where, () => loop.run(request, cancel));
-    return { program, taken: takenOf(records, program, rates), seconds, cancelled };
+    const taken = takenOf(records, program, rates);
+    if (this.compare !== undefined && taken.length > 0 && (firstStep + taken.length) % this.compare === 0) {
+      await compareWeights(where, firstStep + taken.length, this.compared(), this.group?.ranks());
+    }
+    return { program, taken, seconds, cancelled };
+  }
+
+  due(step: number): number {
+    const { compare = Infinity } = this;
+    return compare === Infinity ? Infinity : (Math.floor(step / compare) + 1) * compare;
+  }
+
+  // What all ranks have alike: with divided parameters, nothing but running statistics.
+  private compared(): NativeVariable[] {
+    const { model } = this.source.plan;
+    const all =
+      model instanceof Module ? model.namedParameters().map(({ parameter }) => parameter) : this.bound.parameters;
+    const divided = new Set(this.zero === 3 ? this.bound.parameters : []);
+    return all.filter((parameter) => !divided.has(parameter)).map(({ native }) => native);
   }
 
   dispose(): void {

@@ -74,6 +74,8 @@ export interface Loops {
   program(rows: number): StepProgram;
   /** Takes the steps of a stretch, up to one at which the engine had to stop. */
   run(stretch: Stretch, epoch: number, firstStep: number, cancel: NativeCancel): Promise<Ran>;
+  /** The next step count above `step` after which {@link run} has to come back. */
+  due?(step: number): number;
   /** Makes ready what the ranks have to agree on, after all programs were asked for and before the first step. */
   prepare?(): Promise<void>;
   /** Gives every rank all weights, where each steps some of them. */
