@@ -44,7 +44,8 @@ export const granted = {
   "native/kernels/elementwise/elementwise_machine.inl.h":
     "the instructions of part machine, which the interpreter does itself",
   "cuda/check/": "programs that are measured",
-  "lib/tensor/tensor.ts": "methods, which test/unit/engine/registries.test.ts holds to the rows",
+  "lib/tensor/tensor.ts": "the reductions among its methods",
+  "lib/tensor/elementwise-methods.ts": "methods, which test/unit/engine/registries.test.ts holds to the rows",
   "lib/nn/activation.ts": "names of layers",
   "lib/prune/structured/": "names of pruning rules, which the rows' types hold to the rows",
   "lib/parallel/tensor/": "how tensor parallelism divides the operations that it knows; all others stay whole",

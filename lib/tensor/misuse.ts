@@ -39,8 +39,8 @@ const missing: ProxyHandler<object> = {
   },
 };
 
-/** Makes instances of a class throw where they are taken for a value, a list or a record. */
-export function guardAgainstMisuse(prototype: Described): void {
+/** Makes instances of a class throw where they are taken for a value, a list or a record; `base` is what it inherits from last. */
+export function guardAgainstMisuse(prototype: Described, base: object = prototype): void {
   const define = (key: PropertyKey, value: (this: Described, ...args: never[]) => unknown) =>
     Object.defineProperty(prototype, key, { value, configurable: true, writable: true });
   define(Symbol.toPrimitive, toPrimitive);
@@ -48,5 +48,5 @@ export function guardAgainstMisuse(prototype: Described): void {
     refuse("iteration", "write x.slice([i, i + 1]) for its parts, or return it and read what run() gives"),
   );
   define("toJSON", () => refuse("JSON", "return it from the function, and write the array that a run gives"));
-  Object.setPrototypeOf(prototype, new Proxy(Object.prototype, missing));
+  Object.setPrototypeOf(base, new Proxy(Object.prototype, missing));
 }

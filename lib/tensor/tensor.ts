@@ -1,14 +1,14 @@
 // A handle to a value in a graph being traced. It has a shape and an element type but no values: those exist when the compiled
 // program runs. Shape errors throw here, at the caller's line.
-// Long because it has a method for every operation that a user chains; each is one line.
+// Long because it has a method for every operation that a user chains.
 import { ArgumentError, DTypeError } from "../errors.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got } from "../names/got.js";
 import type { ValueId } from "../native/index.js";
-import type { NoAttrs, OpAttrs, operations, OpName } from "../native/operations.js";
 import { centered, clamp, divisorOf, exponentOf, floorDiv, norm, wholeNumbers } from "./composed.js";
 import { requireExact } from "./conversion.js";
 import { requireDType, type DType } from "./dtype.js";
+import { ElementwiseMethods, type PlainOp } from "./elementwise-methods.js";
 import type { Parametrization } from "./parametrization.js";
 import { operandInstead, reduceAttrs, requireList, sliceAttrs, tensorMethodsElsewhere } from "./instead.js";
 import { guardAgainstMisuse } from "./misuse.js";
@@ -44,13 +44,8 @@ export interface Ordered {
 /** Axes to reduce: one, several, or all when left out. Negative ones count from the end. */
 export type Axes = number | readonly number[];
 
-/** Operations of so many operands and no attributes. */
-type PlainOp<Arity extends number> = {
-  [O in OpName]: (typeof operations)[O]["arity"] extends Arity ? (NoAttrs extends OpAttrs[O] ? O : never) : never;
-}[OpName];
-
 /** A value in a graph being traced; see {@link compile}. */
-export class Tensor {
+export class Tensor extends ElementwiseMethods {
   /** @internal */
   readonly trace: Trace;
   /** @internal */
@@ -60,6 +55,7 @@ export class Tensor {
 
   /** @internal Made by operations alone. */
   constructor(trace: Trace, id: ValueId, dtype: DType, shape: Shape) {
+    super();
     this.trace = trace;
     this.id = id;
     this.dtype = dtype;
@@ -71,121 +67,7 @@ export class Tensor {
     return this.shape.length;
   }
 
-  // Elementwise, one operand.
-  neg(): Tensor {
-    return this.unary("neg");
-  }
-  abs(): Tensor {
-    return this.unary("abs");
-  }
-  /** -1, 0 or 1. */
-  sign(): Tensor {
-    return this.unary("sign");
-  }
-  exp(): Tensor {
-    return this.unary("exp");
-  }
-  /** e^x - 1, exact near 0. */
-  expm1(): Tensor {
-    return this.unary("expm1");
-  }
-  log(): Tensor {
-    return this.unary("log");
-  }
-  /** log(1 + x), exact near 0. */
-  log1p(): Tensor {
-    return this.unary("log1p");
-  }
-  sqrt(): Tensor {
-    return this.unary("sqrt");
-  }
-  /** 1 / √x */
-  rsqrt(): Tensor {
-    return this.unary("rsqrt");
-  }
-  square(): Tensor {
-    return this.unary("square");
-  }
-  /** 1 / x */
-  reciprocal(): Tensor {
-    return this.unary("reciprocal");
-  }
-  sin(): Tensor {
-    return this.unary("sin");
-  }
-  cos(): Tensor {
-    return this.unary("cos");
-  }
-  tanh(): Tensor {
-    return this.unary("tanh");
-  }
-  sigmoid(): Tensor {
-    return this.unary("sigmoid");
-  }
-  relu(): Tensor {
-    return this.unary("relu");
-  }
-  /** x Φ(x), by the error function; `"tanh"` is the approximation of Hendrycks and Gimpel (2016). */
-  gelu(form: "erf" | "tanh" = "erf"): Tensor {
-    return this.unary(form === "tanh" ? "gelu_tanh" : "gelu");
-  }
-  /** x sigmoid(x) */
-  silu(): Tensor {
-    return this.unary("silu");
-  }
-  /** log(1 + e^x) */
-  softplus(): Tensor {
-    return this.unary("softplus");
-  }
-  /** x / (1 + |x|) */
-  softsign(): Tensor {
-    return this.unary("softsign");
-  }
-  /** x min(max(x + 3, 0), 6) / 6 (Howard et al. 2019); the gradient is 0 up to -3 and 1 from 3 on. */
-  hardswish(): Tensor {
-    return this.unary("hardswish");
-  }
-  /** x tanh(log(1 + e^x)) (Misra 2019). */
-  mish(): Tensor {
-    return this.unary("mish");
-  }
-  /** λ x above 0, λ α (e^x - 1) below, λ ≈ 1.0507 and α ≈ 1.6733 (Klambauer et al. 2017). */
-  selu(): Tensor {
-    return this.unary("selu");
-  }
-  erf(): Tensor {
-    return this.unary("erf");
-  }
-  floor(): Tensor {
-    return this.unary("floor");
-  }
-  ceil(): Tensor {
-    return this.unary("ceil");
-  }
-  /** Halves to even. */
-  round(): Tensor {
-    return this.unary("round");
-  }
-  not(): Tensor {
-    return this.unary("logical_not");
-  }
-  isFinite(): Tensor {
-    return this.unary("is_finite");
-  }
-  isNaN(): Tensor {
-    return this.unary("is_nan");
-  }
-
-  // Elementwise, two operands, with broadcasting.
-  add(other: Operand): Tensor {
-    return this.binary("add", other);
-  }
-  sub(other: Operand): Tensor {
-    return this.binary("sub", other);
-  }
-  mul(other: Operand): Tensor {
-    return this.binary("mul", other);
-  }
+  // Elementwise with broadcasting, where whole numbers differ from floats; the others are in ElementwiseMethods.
   /** Quotients of floats. Whole numbers have {@link floorDiv}, or are cast first. */
   div(other: Operand): Tensor {
     if (this.dtype !== "i32") return this.binary("div", other);
@@ -206,39 +88,6 @@ export class Tensor {
   mod(other: Operand): Tensor {
     if (this.dtype !== "i32") return this.binary("mod", other);
     return this.trace.apply("mod", [this, divisorOf(this, other, "mod")]);
-  }
-  minimum(other: Operand): Tensor {
-    return this.binary("minimum", other);
-  }
-  maximum(other: Operand): Tensor {
-    return this.binary("maximum", other);
-  }
-  eq(other: Operand): Tensor {
-    return this.binary("eq", other);
-  }
-  ne(other: Operand): Tensor {
-    return this.binary("ne", other);
-  }
-  lt(other: Operand): Tensor {
-    return this.binary("lt", other);
-  }
-  le(other: Operand): Tensor {
-    return this.binary("le", other);
-  }
-  gt(other: Operand): Tensor {
-    return this.binary("gt", other);
-  }
-  ge(other: Operand): Tensor {
-    return this.binary("ge", other);
-  }
-  and(other: Operand): Tensor {
-    return this.binary("logical_and", other);
-  }
-  or(other: Operand): Tensor {
-    return this.binary("logical_or", other);
-  }
-  xor(other: Operand): Tensor {
-    return this.binary("logical_xor", other);
   }
 
   /** Values limited to [low, high]; at a bound the gradient is theirs. */
@@ -437,7 +286,7 @@ export class Tensor {
     return this.trace.apply("stop_gradient", [this]);
   }
 
-  toString(): string {
+  override toString(): string {
     return `Tensor ${this.dtype} ${showShape(this.shape)}`;
   }
   [inspect](): string {
@@ -464,11 +313,13 @@ export class Tensor {
     );
   }
 
-  private unary(op: PlainOp<1>): Tensor {
+  /** @internal */
+  protected override unary(op: PlainOp<1>): Tensor {
     return this.trace.apply(op, [this]);
   }
 
-  private binary(op: PlainOp<2>, other: Operand): Tensor {
+  /** @internal */
+  protected override binary(op: PlainOp<2>, other: Operand): Tensor {
     return this.trace.apply(op, [this, this.operand(other, this.dtype, op)]);
   }
 
@@ -478,4 +329,4 @@ export class Tensor {
 }
 
 teachMethods(Tensor.prototype, "tensor", tensorMethodsElsewhere);
-guardAgainstMisuse(Tensor.prototype);
+guardAgainstMisuse(Tensor.prototype, ElementwiseMethods.prototype);
