@@ -2,9 +2,9 @@
 // the old artifact or the new one, whole, and what was said about it is true.
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { artifact, array, nn } from "athanor";
 import { callsIn, Victim } from "../resume/system-calls.js";
+import { compiled } from "../programs.js";
 
 export interface FailureOptions {
   /** A folder of its own. */
@@ -43,7 +43,7 @@ export async function everyFailure({ folder, how, inside, stride = 1 }: FailureO
   const result: FailureResult = { calls: 0, tried: 0, saved: 0, failed: 0, killed: 0, wrong: [] };
   const always = inside ? ["renameat2:error=EINVAL"] : [];
   let firsts = 0;
-  const victim = new Victim(fileURLToPath(new URL("victim.ts", import.meta.url)), () => ({
+  const victim = new Victim(compiled(new URL("victim.ts", import.meta.url)), () => ({
     path: join(folder, "first", String(firsts++)),
     version: 0,
   }));

@@ -3,8 +3,8 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { artifact, nn } from "athanor";
+import { compiled } from "../programs.js";
 
 export interface HammerOptions {
   /** Where the artifact is made; a folder of its own. */
@@ -31,7 +31,7 @@ export interface HammerResult {
 }
 
 const program = (name: string, ...values: (string | number)[]): ChildProcess =>
-  spawn(process.execPath, ["--import", "tsx", fileURLToPath(new URL(name, import.meta.url)), ...values.map(String)], {
+  spawn(process.execPath, [compiled(new URL(name, import.meta.url)), ...values.map(String)], {
     stdio: ["ignore", "pipe", "inherit"],
   });
 

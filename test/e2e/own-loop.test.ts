@@ -3,17 +3,18 @@ import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, expect, it } from "vitest";
+import { compiled } from "../programs.js";
 
-const example = fileURLToPath(new URL("../../examples/own-loop.ts", import.meta.url));
+const source = new URL("../../examples/own-loop.ts", import.meta.url);
+const example = compiled(source);
 const folder = mkdtempSync(join(tmpdir(), "own-loop-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // What the program says until it ends, or until it has said `until` and is killed.
 function said(dir: string, until?: string): Promise<{ lines: string[]; signal: string | null }> {
   return new Promise((settle, fail) => {
-    const running = spawn(process.execPath, ["--import", "tsx", example, join(folder, dir)], { stdio: ["ignore", "pipe", "inherit"] }); // prettier-ignore
+    const running = spawn(process.execPath, [example, join(folder, dir)], { stdio: ["ignore", "pipe", "inherit"] }); // prettier-ignore
     let text = "";
     running.stdout.on("data", (more: Buffer) => {
       text += more.toString();
@@ -41,6 +42,6 @@ it("ends with the losses and weights of a loop that was left alone", { timeout: 
 });
 
 it("takes five lines", () => {
-  const numbered = [...readFileSync(example, "utf8").matchAll(/;.* \/\/ (\d)/g)].map(([, number]) => Number(number));
+  const numbered = [...readFileSync(source, "utf8").matchAll(/;.* \/\/ (\d)/g)].map(([, number]) => Number(number));
   expect(numbered).toEqual([1, 2, 3, 4, 5]);
 });

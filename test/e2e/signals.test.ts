@@ -3,10 +3,10 @@ import { fork } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { compiled } from "../programs.js";
 
-const child = fileURLToPath(new URL("../resume/interrupted.ts", import.meta.url));
+const child = compiled(new URL("../resume/interrupted.ts", import.meta.url));
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), "signals-"))));
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
@@ -22,7 +22,6 @@ interface Message {
 function interrupted(how: "caught" | "uncaught", signals: readonly NodeJS.Signals[]) {
   return new Promise<{ code: number | null; messages: Message[]; complaint: string }>((settle) => {
     const running = fork(child, [dir, how], {
-      execArgv: ["--import", "tsx"],
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });
     const messages: Message[] = [];

@@ -1,6 +1,7 @@
 // Programs of this folder as ranks, under each MPI that is installed.
 import { spawn, spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { compiled } from "../programs.js";
 
 /** A launcher. */
 export interface Mpi {
@@ -43,12 +44,12 @@ export interface JobOptions {
 
 /** Runs a TypeScript program of this folder on so many ranks. */
 export function launch(mpi: Mpi, { ranks, program, args = [], options = [], env, onLine, limit = 120 }: JobOptions) {
-  const path = fileURLToPath(new URL(program, import.meta.url));
+  const path = compiled(new URL(program, import.meta.url));
   const begun = performance.now();
   return new Promise<Job>((settle, fail) => {
     const child = spawn(
       mpi.command,
-      [...mpi.options, ...options, "-n", String(ranks), process.execPath, "--import", "tsx", path, ...args],
+      [...mpi.options, ...options, "-n", String(ranks), process.execPath, path, ...args],
       {
         stdio: ["ignore", "pipe", "pipe"],
         cwd: fileURLToPath(new URL("../..", import.meta.url)),

@@ -1,14 +1,14 @@
 // Launchers and libraries that belong together, that do not, and that are not there: one sentence, and nobody waits.
 import { execFileSync, spawnSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { launch, mpis } from "./launch.js";
+import { compiled } from "../programs.js";
 
 const program = "rank-launcher.ts";
 
 function directly(env: Record<string, string>): string {
-  const path = fileURLToPath(new URL(program, import.meta.url));
-  const child = spawnSync(process.execPath, ["--import", "tsx", path], {
+  const path = compiled(new URL(program, import.meta.url));
+  const child = spawnSync(process.execPath, [path], {
     encoding: "utf8",
     env: { ...process.env, NODE_OPTIONS: "", ...env },
     timeout: 60_000,

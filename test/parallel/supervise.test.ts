@@ -2,19 +2,19 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { supervise } from "../../lib/parallel/supervise.js";
 import { mpis } from "./launch.js";
+import { compiled } from "../programs.js";
 
 let folder: string;
 beforeAll(() => (folder = mkdtempSync(join(tmpdir(), "supervise-"))));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const steps = 4000;
+const steps = 1500;
 const program = (into: string): string[] => {
-  const path = fileURLToPath(new URL("rank-resume.ts", import.meta.url));
-  return [process.execPath, "--import", "tsx", path, into, String(steps)];
+  const path = compiled(new URL("rank-resume.ts", import.meta.url));
+  return [process.execPath, path, into, String(steps)];
 };
 
 interface Result {

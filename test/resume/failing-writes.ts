@@ -2,9 +2,9 @@
 // untouched, the one before that goes only when the new one is sound, and what is said about it is true.
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { callsIn, Victim } from "./system-calls.js";
 import { addVersion, newestVersion } from "./versions.js";
+import { compiled } from "../programs.js";
 
 /** How {@link failingWrites} treats a process. */
 export interface FailingWrites {
@@ -45,7 +45,7 @@ export async function failingWrites({ folder, how, stride = 1 }: FailingWrites):
     return dir;
   };
   let firsts = 0;
-  const program = fileURLToPath(new URL("writer.ts", import.meta.url));
+  const program = compiled(new URL("writer.ts", import.meta.url));
   const victim = new Victim(program, () => ({ dir: fresh(`first-${firsts++}`) }));
   const log = join(folder, "log");
   try {

@@ -3,11 +3,11 @@ import { fork } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Scenario } from "./scenarios.js";
+import { compiled } from "../programs.js";
 
 /** What a process runs. */
-export const child = fileURLToPath(new URL("child.ts", import.meta.url));
+const child = compiled(new URL("child.ts", import.meta.url));
 
 /** How a run is treated. */
 export interface Treatment {
@@ -20,8 +20,6 @@ export interface Treatment {
   /** Steps of the whole run, as {@link stepsIn} counts them. */
   readonly steps: number;
   readonly random: () => number;
-  /** {@link child}, or what it was compiled to. */
-  readonly program?: string;
   /** Threads of the engine, another number for every process. */
   readonly threads?: readonly number[];
 }
@@ -54,7 +52,7 @@ export function stepsIn(folder: string): number {
  * speed of the machine.
  */
 export async function underKills(treatment: Treatment): Promise<Outcome> {
-  const { scenario, kills, every, span, steps, random, program = child, threads = [2] } = treatment;
+  const { scenario, kills, every, span, steps, random, threads = [2] } = treatment;
   const folder = mkdtempSync(join(tmpdir(), `resume-${scenario}-`));
   const [file, checkpoints] = [join(folder, "result.json"), join(folder, "checkpoints")];
   let [killed, processes, advanced, before, window] = [0, 0, 0, 0, span];
@@ -64,7 +62,7 @@ export async function underKills(treatment: Treatment): Promise<Outcome> {
       const wait = killed < kills ? random() * window : undefined;
       const env = { ...process.env, ATHANOR_THREADS: String(threads[processes % threads.length]) };
       processes += 1;
-      if (await one(program, [scenario, checkpoints, String(every), file], env, wait)) killed += 1;
+      if (await one([scenario, checkpoints, String(every), file], env, wait)) killed += 1;
       const now = stepsIn(checkpoints);
       if (now > before) advanced += 1;
       before = now;
@@ -77,15 +75,9 @@ export async function underKills(treatment: Treatment): Promise<Outcome> {
 }
 
 // True if it was killed; it is killed so many milliseconds after its training began.
-async function one(
-  program: string,
-  args: readonly string[],
-  env: NodeJS.ProcessEnv,
-  wait: number | undefined,
-): Promise<boolean> {
+async function one(args: readonly string[], env: NodeJS.ProcessEnv, wait: number | undefined): Promise<boolean> {
   return new Promise((settle, fail) => {
-    const running = fork(program, args, {
-      execArgv: program === child ? ["--import", "tsx"] : [],
+    const running = fork(child, args, {
       env,
       stdio: ["ignore", "ignore", "pipe", "ipc"],
     });

@@ -2,16 +2,12 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { build } from "esbuild";
-import { child, stepsIn, underKills } from "./kill.js";
+import { stepsIn, underKills } from "./kill.js";
 import { run, scenarios, type Scenario } from "./scenarios.js";
 
 const [count = "100", ...named] = process.argv.slice(2);
 const names = named.length > 0 ? (named as Scenario[]) : (Object.keys(scenarios) as Scenario[]);
 const every = 3;
-// Compiled once for hundreds of processes; within the package, whose name it imports.
-const program = "build/resume-child.mjs";
-await build({ entryPoints: [child], bundle: true, packages: "external", format: "esm", platform: "node", target: "node20", supported: { using: false }, tsconfig: "tsconfig.run.json", outfile: program }); // prettier-ignore
 let failed = 0;
 for (const scenario of names) {
   const dir = mkdtempSync(join(tmpdir(), "resume-whole-"));
@@ -26,7 +22,7 @@ for (const scenario of names) {
   while (all.kills < left && same) {
     const kills = left - all.kills; // a run that ends before its last kill leaves some for another
     const first = kills > 10 ? span / 10 : span;
-    const outcome = await underKills({ scenario, kills, every, span: first, steps, program, random: Math.random, threads: [2, 1, 3, 7] }); // prettier-ignore
+    const outcome = await underKills({ scenario, kills, every, span: first, steps, random: Math.random, threads: [2, 1, 3, 7] }); // prettier-ignore
     all.kills += outcome.killed;
     all.processes += outcome.processes;
     all.advanced += outcome.advanced;

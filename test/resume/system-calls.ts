@@ -67,7 +67,7 @@ export class Victim<Order extends object> {
   }
 
   private async begin(): Promise<ChildProcess> {
-    const child = fork(this.program, { execArgv: ["--import", "tsx"] });
+    const child = fork(this.program);
     this.child = child;
     await once(child, "message");
     child.send(this.first());

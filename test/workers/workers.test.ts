@@ -2,17 +2,14 @@
 // in mid-step, again and again, neither crash nor hang.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
+import { compiled } from "../programs.js";
 
-const script = fileURLToPath(new URL("training.ts", import.meta.url));
+const script = compiled(new URL("training.ts", import.meta.url));
 const forever = 1_000_000_000;
 
-// A worker does not get the loader of --import, so it registers its own.
-const bootstrap = `import("tsx/esm/api").then(({ register }) => { register(); return import(${JSON.stringify(pathToFileURL(script).href)}); });`;
-
-const start = (job: object): Worker => new Worker(bootstrap, { eval: true, workerData: job });
+const start = (job: object): Worker => new Worker(script, { workerData: job });
 
 async function messageOf(worker: Worker): Promise<unknown> {
   const [message] = (await Promise.race([
@@ -61,7 +58,7 @@ describe("processes", () => {
   it("can exit in mid-step, 50 times", { timeout: 240_000 }, async () => {
     const exit = async (round: number) => {
       const job = JSON.stringify({ steps: forever, seed: round, exitAfter: round % 10 });
-      const child = spawn(process.execPath, ["--import", "tsx", script, job], { stdio: ["ignore", "ignore", "pipe"] });
+      const child = spawn(process.execPath, [script, job], { stdio: ["ignore", "ignore", "pipe"] });
       let errors = "";
       child.stderr.on("data", (text: Buffer) => (errors += text.toString()));
       const [code, signal] = (await once(child, "close")) as [number | null, string | null];

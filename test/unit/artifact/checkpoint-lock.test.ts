@@ -3,9 +3,9 @@ import { fork } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { array, data, FileError, loss, nn, optim, train } from "../../../lib/index.js";
+import { compiled } from "../../programs.js";
 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), "lock-"))));
@@ -55,8 +55,8 @@ describe("a folder of checkpoints that a run writes to", () => {
   });
 
   it("is refused to other processes while its own lives, and free after a kill", { timeout: 120_000 }, async () => {
-    const program = fileURLToPath(new URL("../../resume/interrupted.ts", import.meta.url));
-    const other = fork(program, [dir, "uncaught"], { execArgv: ["--import", "tsx"], stdio: ["ignore", "ignore", "inherit", "ipc"] }); // prettier-ignore
+    const program = compiled(new URL("../../resume/interrupted.ts", import.meta.url));
+    const other = fork(program, [dir, "uncaught"], { stdio: ["ignore", "ignore", "inherit", "ipc"] }); // prettier-ignore
     try {
       await new Promise((settle) => other.once("message", settle)); // it trains
       await expect(run()).rejects.toThrow(`train.fit: process ${other.pid} is writing its checkpoints to`);

@@ -3,7 +3,6 @@ import { fork } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   ArgumentError,
@@ -21,6 +20,7 @@ import {
 } from "../../../lib/index.js";
 import { crc32c, maskedCrc32c } from "../../../lib/log/crc32c.js";
 import type { LogRecord, RunFile } from "../../../lib/log/index.js";
+import { compiled } from "../../programs.js";
 
 let dir: string;
 beforeEach(() => (dir = mkdtempSync(join(tmpdir(), "log-"))));
@@ -207,8 +207,8 @@ describe("train.fit with a log", () => {
   });
 
   it("loses no more than a second where its process is killed", { timeout: 60_000 }, async () => {
-    const child = fileURLToPath(new URL("../../resume/logged.ts", import.meta.url));
-    const running = fork(child, [dir], { execArgv: ["--import", "tsx"], stdio: "ignore" });
+    const child = compiled(new URL("../../resume/logged.ts", import.meta.url));
+    const running = fork(child, [dir], { stdio: "ignore" });
     const taken: { step: number; time: number }[] = [];
     running.on("message", (message) => taken.push(message as { step: number; time: number }));
     await new Promise<void>((settle) => {
