@@ -1,21 +1,21 @@
-// Fails on a broken arrow between rooms (scripts/rooms.mjs), on a circle, on an import that leads nowhere, and on a file that
+// Fails on an import that scripts/modules.mjs does not have, on a circle, on an import that leads nowhere, and on a file that
 // nothing uses: a library module that no entry point reaches, a header that nobody includes, a source that no build lists.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import { chdir, exit } from "node:process";
 import { fileURLToPath } from "node:url";
 import { filesBelow } from "./files-below.mjs";
-import { foreignHeaders, libRooms, nativeRooms } from "./rooms.mjs";
+import { foreignHeaders, libModules, nativeModules } from "./modules.mjs";
 import { importsOf } from "./typescript-imports.mjs";
 
 chdir(fileURLToPath(new URL("..", import.meta.url)));
 const problems = [];
 
-function reportArrow(rooms, where, fromRoom, toRoom, target) {
-  if (!(fromRoom in rooms)) problems.push(`${where}: the room "${fromRoom}" is not in scripts/rooms.mjs`);
-  else if (fromRoom !== toRoom && !rooms[fromRoom].includes(toRoom))
+function reportImport(modules, where, from, to, target) {
+  if (!(from in modules)) problems.push(`${where}: the module "${from}" is not in scripts/modules.mjs`);
+  else if (from !== to && !modules[from].includes(to))
     problems.push(
-      `${where}: ${fromRoom} must not use ${toRoom} (${target}); it may use ${rooms[fromRoom].join(", ") || "nothing"}`,
+      `${where}: ${from} must not use ${to} (${target}); it may use ${modules[from].join(", ") || "nothing"}`,
     );
 }
 
@@ -41,7 +41,7 @@ function checkNative() {
   const included = new Set();
   for (const path of files) {
     const file = path.slice("native/".length);
-    const room = file.split("/")[0];
+    const module = file.split("/")[0];
     const targets = [];
     readFileSync(path, "utf8")
       .split("\n")
@@ -50,9 +50,9 @@ function checkNative() {
         const [, quote, name] = /^\s*#\s*include\s*(["<])([^">]+)[">]/.exec(line) ?? [];
         if (!quote) return;
         const foreign = foreignHeaders.find((entry) => entry.header.test(name));
-        if (foreign && !foreign.rooms.includes(room))
+        if (foreign && !foreign.modules.includes(module))
           problems.push(
-            `${where}: <${name}> may be included only in: ${foreign.rooms.join(", ") || "no room of native/"}`,
+            `${where}: <${name}> may be included only in: ${foreign.modules.join(", ") || "no module of native/"}`,
           );
         if (quote === "<") return;
         if (!existsSync(`native/${name}`)) {
@@ -61,7 +61,7 @@ function checkNative() {
         }
         targets.push(name);
         included.add(name);
-        reportArrow(nativeRooms, where, room, name.split("/")[0], name);
+        reportImport(nativeModules, where, module, name.split("/")[0], name);
       });
     graph.set(file, targets);
   }
@@ -80,8 +80,8 @@ function checkNative() {
   }
 }
 
-/** The room of a file of lib/: its folder, or its own name. */
-const libRoom = (path) => path.split("/")[1].replace(/\.ts$/, "");
+/** The module of a file of lib/: its folder, or its own name. */
+const libModule = (path) => path.split("/")[1].replace(/\.ts$/, "");
 
 function checkLib() {
   const files = filesBelow("lib", (path) => path.endsWith(".ts"));
@@ -92,7 +92,7 @@ function checkLib() {
     everything.set(path, []);
     for (const { name, line, typeOnly, lazy } of importsOf(path)) {
       const where = `${path}:${line}`;
-      if (name.endsWith(".node") && libRoom(path) !== "native")
+      if (name.endsWith(".node") && libModule(path) !== "native")
         problems.push(`${where}: only lib/native imports the addon`);
       if (!name.startsWith(".")) continue;
       const target = normalize(`${dirname(path)}/${name}`).replace(/\.js$/, ".ts");
@@ -102,7 +102,7 @@ function checkLib() {
       }
       everything.get(path).push(target);
       if (!typeOnly && !lazy) values.get(path).push(target);
-      reportArrow(libRooms, where, libRoom(path), libRoom(target), name);
+      reportImport(libModules, where, libModule(path), libModule(target), name);
     }
   }
   reportCircles(values);
@@ -119,7 +119,21 @@ function checkLib() {
   for (const path of files) if (!reached.has(path)) problems.push(`${path}: no entry point of package.json reaches it`);
 }
 
+/** The device plugin and the programs that use the engine: their own headers and native's are there. */
+function checkIncludes() {
+  for (const path of [...filesBelow("cuda"), ...filesBelow("bench/native")]) {
+    if (!/\.(h|cc|cu|cuh)$/.test(path)) continue;
+    const lines = readFileSync(path, "utf8").split("\n");
+    lines.forEach((line, index) => {
+      const [, name] = /^\s*#\s*include\s*"([^"]+)"/.exec(line) ?? [];
+      if (name && ![name, `native/${name}`, `${dirname(path)}/${name}`].some((each) => existsSync(each)))
+        problems.push(`${path}:${index + 1}: "${name}" is neither a path of the project nor one below native/`);
+    });
+  }
+}
+
 checkNative();
+checkIncludes();
 checkLib();
 for (const problem of problems) console.error(problem);
 exit(problems.length ? 1 : 0);

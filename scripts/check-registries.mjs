@@ -105,9 +105,9 @@ export function missingFunctions(table, { f32, plain, value, f64 }) {
       [has(f32, "EW_F32", name), "EW_F32 in elementwise_f32.inl.h"],
       [has(plain, "EW_F64", name) || has(plain, "EW_BOTH", name), "EW_F64 in elementwise_plain.cc"],
       [!whole || has(plain, "EW_I32", name) || has(plain, "EW_BOTH", name), "EW_I32 in elementwise_plain.cc"],
-      [has(cudaF32, "EW_CASE", name), "f32 EW_CASE in cuda/kernels/elementwise_value.cuh"],
-      [!whole || has(cudaI32 ?? "", "EW_CASE", name), "i32 EW_CASE in cuda/kernels/elementwise_value.cuh"],
-      [has(f64, "EW_CASE", name), "EW_CASE in cuda/kernels/elementwise_f64.cuh"],
+      [has(cudaF32, "EW_CASE", name), "f32 EW_CASE in cuda/kernels/elementwise/elementwise_value.cuh"],
+      [!whole || has(cudaI32 ?? "", "EW_CASE", name), "i32 EW_CASE in cuda/kernels/elementwise/elementwise_value.cuh"],
+      [has(f64, "EW_CASE", name), "EW_CASE in cuda/kernels/elementwise/elementwise_f64.cuh"],
     ];
     return wanted.flatMap(([there, what]) => (there ? [] : [`the elementwise instruction ${name} has no ${what}`]));
   });
@@ -139,8 +139,8 @@ export function ruleFaults({ name, section, traits }, text) {
 const kernels = {
   f32: "native/kernels/elementwise/elementwise_f32.inl.h",
   plain: "native/kernels/elementwise/elementwise_plain.cc",
-  value: "cuda/kernels/elementwise_value.cuh",
-  f64: "cuda/kernels/elementwise_f64.cuh",
+  value: "cuda/kernels/elementwise/elementwise_value.cuh",
+  f64: "cuda/kernels/elementwise/elementwise_f64.cuh",
 };
 
 /** The texts that {@link missingFunctions} looks at. */

@@ -1,5 +1,5 @@
-// Everything that is checked without running the library: layout, lint, types, sizes, rooms, registries, generated files. Runs them all,
-// says how each ended, fails when one did. `npm run check -- rooms types` runs only those named.
+// Everything that is checked without running the library: layout, lint, types, sizes, modules, registries, generated files. Runs them all,
+// says how each ended, fails when one did. `npm run check -- modules types` runs only those named.
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
@@ -16,12 +16,13 @@ const checks = {
   page: [bin("typescript", "bin/tsc"), "-p", "lib/dashboard/client"],
   lint: [bin("eslint", "bin/eslint.js"), "."],
   sizes: ["scripts/check-sizes.mjs"],
-  rooms: ["scripts/check-imports.mjs"],
+  modules: ["scripts/check-imports.mjs"],
   registries: ["scripts/check-registries.mjs"],
   generated: ["scripts/generate.mjs", "--check"],
 };
 
-const named = process.argv.slice(2);
+const earlier = { rooms: "modules" }; // names that still work
+const named = process.argv.slice(2).map((name) => earlier[name] ?? name);
 for (const name of named.filter((name) => !(name in checks))) {
   console.error(`check: unknown check "${name}"; known: ${Object.keys(checks).join(", ")}`);
   exit(2);

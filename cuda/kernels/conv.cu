@@ -5,7 +5,7 @@
 
 #include "cuda/kernels/block_reduce.cuh"
 #include "cuda/kernels/conv.cuh"
-#include "cuda/kernels/elementwise.cuh"
+#include "cuda/kernels/elementwise/elementwise.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

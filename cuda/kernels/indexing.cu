@@ -1,7 +1,7 @@
 // Reading and adding by index (kernels/movement/movement.h). Indices are checked: one out of range is never followed, and is reported.
 // Sums go in the order of the indices, whatever the threads do: scatter_add_rows sorts pieces of the index array, a block a piece, and then
 // every row of the table looks its own entries up; scatter_add walks each line along the axis.
-#include "cuda/kernels/elementwise_value.cuh"
+#include "cuda/kernels/elementwise/elementwise_value.cuh"
 #include "cuda/kernels/status.cuh"
 #include "cuda/plugin/families.h"
 

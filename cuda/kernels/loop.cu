@@ -1,5 +1,5 @@
 // The loop of many steps on the device: the record's beginning and advance, a turn's batch, hyper-parameters, records and outputs.
-#include "cuda/kernels/elementwise_value.cuh"
+#include "cuda/kernels/elementwise/elementwise_value.cuh"
 #include "cuda/kernels/status.cuh"
 #include "cuda/plugin/families.h"
 

@@ -4,7 +4,7 @@
 // Where C has few tiles and K is long, K is cut by the sizes alone, and a second kernel adds the pieces in order.
 #include "cuda/kernels/matmul.cuh"
 
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

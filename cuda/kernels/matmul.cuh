@@ -1,7 +1,7 @@
 // What the kernels of dense products share: parameters, and where an element of C goes.
 #pragma once
 #include "base/half.h"
-#include "cuda/kernels/elementwise.cuh"
+#include "cuda/kernels/elementwise/elementwise.cuh"
 #include "device/launch.h"
 
 namespace athanor::cuda {

@@ -1,6 +1,6 @@
 // Max and average pooling over NCHW planes with their gradients (kernels/pool/pool.h). Gradients are gathered: an element of dx looks at the
 // windows that hold it, in order, so that no sum depends on the order of threads.
-#include "cuda/kernels/elementwise.cuh"
+#include "cuda/kernels/elementwise/elementwise.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

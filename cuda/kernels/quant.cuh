@@ -1,6 +1,6 @@
 // What the kernels with quantized weights share: where a cell's k lies within 32, and the parameters of their products.
 #pragma once
-#include "cuda/kernels/elementwise.cuh"
+#include "cuda/kernels/elementwise/elementwise.cuh"
 #include "device/quant_launch.h"
 
 namespace athanor::cuda {

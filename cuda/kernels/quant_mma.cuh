@@ -3,7 +3,7 @@
 // and says what a group's sum counts. Results go through shared memory, so that neighbours write side by side and
 // the epilogue's program stands in the kernel once.
 #pragma once
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 #include "cuda/kernels/quant.cuh"
 
 namespace athanor::cuda {

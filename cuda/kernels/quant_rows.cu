@@ -1,7 +1,7 @@
 // Products of a few rows of x in f32, which wait for the weights: a warp a column, its lanes along k, every cell read once and met with
 // all rows. Values of 16-entry tables come from the lanes' registers, those of 256 from shared memory.
 #include "cuda/kernels/block_reduce.cuh"
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 #include "cuda/kernels/quant.cuh"
 
 namespace athanor::cuda {

@@ -1,6 +1,6 @@
 // What looks at values before they are used, and what chooses among them: exact_i32, checked_i32, top_mask, nearest_entry.
 #include "cuda/kernels/block_reduce.cuh"
-#include "cuda/kernels/elementwise_value.cuh"
+#include "cuda/kernels/elementwise/elementwise_value.cuh"
 #include "cuda/kernels/status.cuh"
 #include "cuda/plugin/families.h"
 

@@ -3,7 +3,7 @@
 // the weight is its marks and its values, which is what few rows wait for; what is multiplied is dense.
 #include "cuda/kernels/bitmap.cuh"
 #include "cuda/kernels/block_reduce.cuh"
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 #include "cuda/plugin/families.h"
 #include "device/sparse_launch.h"
 

@@ -56,7 +56,7 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
   return fitWith(model, dataset, options, {});
 }
 
-/** @internal {@link fit} for the rooms that take part in the run. */
+/** @internal {@link fit} for the modules that take part in the run. */
 // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
 export function fitWith<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,

@@ -19,7 +19,7 @@ if (!nvcc) {
 const wanted = process.argv.slice(2).filter((argument) => argument !== "--report");
 const sources = kernelSources().filter((path) => !wanted.length || wanted.some((name) => path.includes(name)));
 /** The library's double functions of large arguments keep their bits of 2 / pi in local memory. */
-const mayUseLocalMemory = ["cuda/kernels/elementwise_f64.cu"];
+const mayUseLocalMemory = ["cuda/kernels/elementwise/elementwise_f64.cu"];
 const targets = ["compute_80,code=[sm_80,compute_80]", "compute_90a,code=sm_90a"];
 const out = "build/cuda/compiled";
 mkdirSync(out, { recursive: true });

@@ -114,8 +114,8 @@ describe("every elementwise instruction", () => {
   it.each([
     ["f32", /EW_F32\(mish.*\n/, "EW_F32 in elementwise_f32.inl.h"],
     ["plain", /EW_F64\(mish.*\n/, "EW_F64 in elementwise_plain.cc"],
-    ["value", /EW_CASE\(mish.*\n/, "f32 EW_CASE in cuda/kernels/elementwise_value.cuh"],
-    ["f64", /EW_CASE\(mish.*\n/, "EW_CASE in cuda/kernels/elementwise_f64.cuh"],
+    ["value", /EW_CASE\(mish.*\n/, "f32 EW_CASE in cuda/kernels/elementwise/elementwise_value.cuh"],
+    ["f64", /EW_CASE\(mish.*\n/, "EW_CASE in cuda/kernels/elementwise/elementwise_f64.cuh"],
   ] as const)("without one in %s is named", (file, line, what) => {
     const changed = { ...texts, [file]: texts[file].replace(line, "") };
     expect(missingFunctions(instructions, changed)).toEqual([`the elementwise instruction mish has no ${what}`]);

@@ -1,6 +1,6 @@
 // Elementwise programs in f32 and i32. 128 threads of 4 elements: 16 registers of shared memory are 32 KiB a block.
-#include "cuda/kernels/elementwise_launch.h"
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_launch.h"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

@@ -1,7 +1,7 @@
 // One element of an elementwise program: conversions between memory and compute types, and every instruction. The formulas are those of
 // kernels/elementwise/elementwise_f32.inl.h and kernels/elementwise/elementwise_plain.cc, which is where they are explained.
 #pragma once
-#include "cuda/kernels/elementwise.cuh"
+#include "cuda/kernels/elementwise/elementwise.cuh"
 
 namespace athanor::cuda {
 

@@ -1,6 +1,6 @@
 // The interpreter itself: a thread runs a program for a few elements.
 #pragma once
-#include "cuda/kernels/elementwise_value.cuh"
+#include "cuda/kernels/elementwise/elementwise_value.cuh"
 
 namespace athanor::cuda {
 

@@ -1,7 +1,7 @@
 // Quantized weights for samples, and what they stand for (native/formats/weights.h), from the definitions of the formats.
-import type { NativeAttrs } from "../../../lib/native/index.js";
-import type { FormatName } from "../../../lib/native/formats.js";
-import { random, value, whole, type Value } from "../value.js";
+import type { NativeAttrs } from "../../../../lib/native/index.js";
+import type { FormatName } from "../../../../lib/native/formats.js";
+import { random, value, whole, type Value } from "../../value.js";
 
 /** What a format's codes stand for; one that is missing does not compile. */
 interface Meaning {

@@ -2,8 +2,8 @@
 //   p = exp(logit - lse)   dp = dy v^T   ds = p (dp - sum dy y)   dq = scale ds k   dk = scale ds^T q   dv = p^T dy
 // dq: a block keeps 16 queries and goes over the keys. dk, dv: a block keeps 16 keys and goes over the queries of all heads that read
 // them. No sum crosses blocks, so there is nothing to join.
-#include "cuda/kernels/attention.cuh"
-#include "cuda/kernels/attention_launch.h"
+#include "cuda/kernels/attention/attention.cuh"
+#include "cuda/kernels/attention/attention_launch.h"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

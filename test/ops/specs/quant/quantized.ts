@@ -1,7 +1,7 @@
 // native/ops/quant/quantized.cc: a product with a quantized weight, x as it is or rounded to integers.
-import type { NativeAttrs } from "../../../lib/native/index.js";
-import { typed, type OpSpec, type Sample } from "../spec.js";
-import { uniform, value, type Value } from "../value.js";
+import type { NativeAttrs } from "../../../../lib/native/index.js";
+import { typed, type OpSpec, type Sample } from "../../spec.js";
+import { uniform, value, type Value } from "../../value.js";
 import {
   decode,
   dotRow,

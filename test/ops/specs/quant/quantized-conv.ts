@@ -1,8 +1,8 @@
 // native/ops/quant/quantized_conv.cc: a convolution with a quantized weight, images as they are or rounded to integers.
-import type { NativeAttrs } from "../../../lib/native/index.js";
-import { typed, type OpSpec, type Sample } from "../spec.js";
-import { uniform, value, type Value } from "../value.js";
-import { convolutions } from "./conv.js";
+import type { NativeAttrs } from "../../../../lib/native/index.js";
+import { typed, type OpSpec, type Sample } from "../../spec.js";
+import { uniform, value, type Value } from "../../value.js";
+import { convolutions } from "../conv.js";
 import { decode, drawWeight, kinds, roundActivations, type Format, type WeightOptions } from "./quantized-weight.js";
 
 type Four = readonly [number, number, number, number];

@@ -1,8 +1,8 @@
-// The rooms of the house and the arrows between them (docs/internals/architecture.md). A room may use itself and the rooms
-// named beside it; everything else is a broken arrow. `npm run check` reads this table; it has no other home.
+// The modules of the source and what each may import (docs/internals/architecture.md): itself and the modules named beside it; any
+// other import fails `npm run check`, which reads this table. It has no other home.
 
 /** C++: folders of native/. */
-export const nativeRooms = {
+export const nativeModules = {
   base: [],
   simd: ["base"],
   update_rules: ["base"],
@@ -40,11 +40,11 @@ export const nativeRooms = {
   ],
 };
 
-/** C++: headers from outside that only some rooms may include; runtime/ pauses in spin loops and sets denormal modes. */
+/** C++: headers from outside that only some modules may include; runtime/ pauses in spin loops and sets denormal modes. */
 export const foreignHeaders = [
-  { header: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, rooms: ["bindings"] },
-  { header: /^(immintrin|x86intrin|arm_neon|simde\/.*)\b.*\.h$/, rooms: ["simd", "kernels", "runtime"] },
-  { header: /^(cuda|cublas|nccl|mpi)\w*\.h$/, rooms: [] },
+  { header: /^(napi|node_api|js_native_api|node|uv|v8)\b.*\.h$/, modules: ["bindings"] },
+  { header: /^(immintrin|x86intrin|arm_neon|simde\/.*)\b.*\.h$/, modules: ["simd", "kernels", "runtime"] },
+  { header: /^(cuda|cublas|nccl|mpi)\w*\.h$/, modules: [] },
 ];
 
 const ground = ["errors", "names", "guidance"];
@@ -56,7 +56,7 @@ const compression = [...training, "log", "train", "artifact"];
 const outer = [...compression, "prune", "quantize", "distill"];
 
 /** TypeScript: folders of lib/, and its single files by name. */
-export const libRooms = {
+export const libModules = {
   names: [],
   errors: ["names"],
   guidance: ["errors", "names"],

@@ -1,6 +1,6 @@
 // The instructions of f64 programs: the C library's functions, as on the CPU.
 #pragma once
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 
 namespace athanor::cuda {
 

@@ -1,6 +1,6 @@
 // native/ops/quant/codebook.cc and gptq.cc: codes of weights.
-import { typed, type OpSpec, type Sample } from "../spec.js";
-import { extremes, uniform, value, whole, type Value } from "../value.js";
+import { typed, type OpSpec, type Sample } from "../../spec.js";
+import { extremes, uniform, value, whole, type Value } from "../../value.js";
 
 const table = (...entries: number[]): Value => value("f32", [entries.length], entries);
 const evenly = (count: number): Value => table(...Array.from({ length: count }, (_, i) => i / 8 - count / 16));

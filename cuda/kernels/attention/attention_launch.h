@@ -2,7 +2,7 @@
 #pragma once
 #include <type_traits>
 
-#include "cuda/kernels/attention.cuh"
+#include "cuda/kernels/attention/attention.cuh"
 #include "device/plugin.h"
 
 namespace athanor::cuda {

@@ -1,7 +1,7 @@
 // Elementwise programs in f64: for references, not for speed. The library's functions of large arguments use local memory.
-#include "cuda/kernels/elementwise_f64.cuh"
+#include "cuda/kernels/elementwise/elementwise_f64.cuh"
 
-#include "cuda/kernels/elementwise_launch.h"
+#include "cuda/kernels/elementwise/elementwise_launch.h"
 
 namespace athanor::cuda {
 namespace {

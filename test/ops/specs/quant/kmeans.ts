@@ -1,6 +1,6 @@
 // native/ops/quant/kmeans.cc: tables for weights.
-import { typed, type OpSpec } from "../spec.js";
-import { uniform, value, type Value } from "../value.js";
+import { typed, type OpSpec } from "../../spec.js";
+import { uniform, value, type Value } from "../../value.js";
 
 /** The best table by dynamic programming over all cuts, in float64; where a value is 0, one cluster has its centre there. */
 function kmeansOf([values, weights]: readonly Value[], entries: number): Float64Array {

@@ -1,6 +1,6 @@
 // What the two units of elementwise programs share on the host.
 #pragma once
-#include "cuda/kernels/elementwise.cuh"
+#include "cuda/kernels/elementwise/elementwise.cuh"
 
 namespace athanor::cuda {
 

@@ -1,8 +1,8 @@
 // Fused attention in f32 (kernels/attention/attention.h), forward: a block keeps 16 queries of a head and goes over the keys 32 at a time, softmax on
 // the way (Dao 2023, FlashAttention-2). A lane has one key of the tile for its warp's four queries; for the sum over values
 // it has every 32nd column instead. A head is at most 256 wide.
-#include "cuda/kernels/attention.cuh"
-#include "cuda/kernels/attention_launch.h"
+#include "cuda/kernels/attention/attention.cuh"
+#include "cuda/kernels/attention/attention_launch.h"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {
