@@ -1,5 +1,5 @@
 // Time and memory of a search as it grows: CPU milliseconds a trial and heap after collection in each quarter of its trials.
-//   node --expose-gc --import tsx bench/tune/growth.ts --trials 20000 [--kind random,free,finite,conditional,asked,pruned,tpe]
+//   node --expose-gc --import tsx bench/tune/growth.ts --trials 20000 [--kind random,median]
 // One JSON line a kind. Memory is what V8 holds beyond the trials themselves, which a search keeps: bytes a trial must not grow.
 import { parseArgs } from "node:util";
 import { tune } from "../../lib/tune/index.js";
@@ -9,7 +9,7 @@ import type { Space } from "../../lib/tune/space/index.js";
 const { values: options } = parseArgs({
   options: {
     trials: { type: "string", default: "20000" },
-    kind: { type: "string", default: "random,free,finite,conditional,asked,pruned,tpe" },
+    kind: { type: "string", default: "random,free,finite,conditional,asked,pruned,hyperband,median,pruned free,tpe" },
     storage: { type: "string" },
   },
 });
@@ -43,6 +43,13 @@ const kinds: Readonly<Record<string, Kind>> = {
   },
   asked: { space: {}, objective: (trial) => trial.suggest("x", tune.uniform(0, 1)) + trial.suggest("y", tune.uniform(0, 1)), options: { sampler: tune.random() } }, // prettier-ignore
   pruned: { space: line, objective: reporting, options: { sampler: tune.random(), pruner: tune.asha({ max: 9, factor: 3 }) } }, // prettier-ignore
+  hyperband: {
+    space: line,
+    objective: reporting,
+    options: { sampler: tune.random(), pruner: tune.hyperband({ max: 9 }) },
+  },
+  median: { space: line, objective: reporting, options: { sampler: tune.random(), pruner: tune.median() } },
+  "pruned free": { space: line, objective: reporting, options: { sampler: tune.random(), pruner: tune.asha({ max: 9, factor: 3 }), mode: "free" } }, // prettier-ignore
   tpe: { space: line, objective: value, options: { sampler: tune.tpe() } },
 };
 

@@ -2,15 +2,18 @@
 //   node --import tsx bench/tune/storage.ts --place /tmp/bench.db --processes 8 --trials 4000 --reports 10
 //   node --import tsx bench/tune/storage.ts --place postgres://… --processes 8 --slots 8 --trials 10000
 //   node --import tsx bench/tune/storage.ts --processes 8 --apart    a file, or a study, for each process: what they wait for is the machine
-// An "ask" is all between two objectives: claim, what changed since, sampler, parameters on the disk. "wait" is the longest that a
-// process stood at one operation of its storage. The rate of the disk itself is measured before and after: bench/tune/disk.ts.
+//   node --import tsx bench/tune/storage.ts --processes 8 --rate 500         objectives end so that all together make so many trials a second
+// An "ask" is all between the question for a trial and its objective: claim, what changed since, sampler, parameters on the disk; the "gap" is
+// all between two objectives: the end of the last trial too. "wait" is the longest that a process stood at one operation of its storage.
+// Without a rate, objectives take no time, and what is measured is the queue that the processes are for each other. Every process has
+// done some trials of another study before, so that its code is compiled. The rate of the disk itself: bench/tune/disk.ts.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { rmSync } from "node:fs";
 import os from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { tune } from "../../lib/tune/index.js";
+import { tune, type Trial } from "../../lib/tune/index.js";
 import { openStorage } from "../../lib/tune/storage/open.js";
 import type { Storage } from "../../lib/tune/storage/storage.js";
 import { diskRate } from "./disk.js";
@@ -23,6 +26,8 @@ const { values: options } = parseArgs({
     trials: { type: "string", default: "4000" },
     reports: { type: "string", default: "10" },
     name: { type: "string", default: `bench ${process.pid}` },
+    rate: { type: "string", default: "0" },
+    warmup: { type: "string", default: "500" },
     apart: { type: "boolean", default: false },
     child: { type: "boolean", default: false },
   },
@@ -38,6 +43,7 @@ const trials = Number(options.trials);
 
 interface Timing {
   readonly asks: number[];
+  readonly gaps: number[];
   readonly waits: number[];
 }
 
@@ -58,19 +64,50 @@ function timed(storage: Storage, waits: number[], asked: (at: number) => void): 
   });
 }
 
+const space = { x: tune.uniform(0, 1), y: tune.logUniform(1e-5, 1), n: tune.int(1, 8) };
+const reports = Number(options.reports);
+
+/** A study of its own: what a process runs for the first time is compiled on the way, which takes longer than all else. */
+async function warm(): Promise<void> {
+  const { place } = studyOf(process.pid);
+  const objective = (trial: Trial, { params }: { readonly params: { readonly x: number } }): number => {
+    for (let step = 0; step < reports; step++) trial.report(step, params.x);
+    return params.x;
+  };
+  await tune(space, objective, { storage: place, name: `warm ${process.pid}`, trials: Number(options.warmup), mode: "free", sampler: tune.random() }); // prettier-ignore
+}
+
+/** An objective that ends at its time: all processes together end `rate` trials a second, at times drawn so that they do not march in step. */
+function workOf(): () => Promise<void> {
+  const rate = Number(options.rate);
+  let due = performance.now();
+  return async () => {
+    if (rate === 0) return;
+    due += ((0.5 + Math.random()) * 1000 * count * Number(options.slots)) / rate;
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, due - performance.now())));
+  };
+}
+
 async function child(): Promise<void> {
-  const timing: Timing = { asks: [], waits: [] };
+  const timing: Timing = { asks: [], gaps: [], waits: [] };
+  await warm();
   process.send!("ready");
   await once(process, "message");
   const search = async (): Promise<void> => {
     let begun = 0;
+    let ended: number | undefined;
+    const work = workOf();
     const { place, name } = studyOf(process.pid);
     const storage = await openStorage(place);
     await tune(
-      { x: tune.uniform(0, 1), y: tune.logUniform(1e-5, 1), n: tune.int(1, 8) },
-      (trial, { params }) => {
-        timing.asks.push(performance.now() - begun);
-        for (let step = 0; step < Number(options.reports); step++) trial.report(step, params.x / (step + 1));
+      space,
+      async (trial, { params }) => {
+        const now = performance.now();
+        timing.asks.push(now - begun);
+        if (ended !== undefined) timing.gaps.push(now - ended);
+        await work();
+        for (let step = 0; step < reports; step++) trial.report(step, params.x / (step + 1));
+        ended = performance.now();
         return params.x;
       },
       { storage: timed(storage, timing.waits, (at) => (begun = at)), name, trials: options.apart ? trials / count : trials, mode: "free", sampler: tune.random() }, // prettier-ignore
@@ -100,7 +137,8 @@ async function main(): Promise<void> {
   const places = options.apart ? children.map(({ pid }) => studyOf(pid)) : [studyOf(undefined)];
   const studies = await Promise.all(places.map(({ place, name }) => tune.load(place, name)));
   const numbers = studies.flatMap(({ trials: all }, i) => all.map(({ number }) => `${i} ${number}`));
-  const [asks, waits] = [all.flatMap((each) => each.asks), all.flatMap((each) => each.waits)];
+  const [asks, gaps, waits] = (["asks", "gaps", "waits"] as const).map((key) => all.flatMap((each) => each[key])) as [number[], number[], number[]]; // prettier-ignore
+  const spread = (list: readonly number[]) => ({ p50: round(at(list, 0.5)), p99: round(at(list, 0.99)), max: round(at(list, 1)) }); // prettier-ignore
   const row = {
     storage: isFile ? "sqlite" : "postgres",
     processes: count,
@@ -109,7 +147,9 @@ async function main(): Promise<void> {
     trials,
     reports: Number(options.reports),
     perSecond: round(trials / seconds),
-    ask: { p50: round(at(asks, 0.5)), p99: round(at(asks, 0.99)), max: round(at(asks, 1)) },
+    ...(Number(options.rate) > 0 ? { rate: Number(options.rate) } : {}),
+    ask: spread(asks),
+    gap: spread(gaps),
     wait: round(at(waits, 1)),
     failed: exits.filter((code) => code !== 0).length,
     missing: trials - new Set(numbers).size,

@@ -7,7 +7,9 @@ import { Foresight } from "../../lib/tune/study/foresee.js";
 import type { SampleRequest } from "../../lib/tune/samplers/sampler.js";
 import { flatten } from "../../lib/tune/space/index.js";
 import type { StoredTrial } from "../../lib/tune/storage/storage.js";
-import type { TrialRecord } from "../../lib/tune/study/record.js";
+import type { Pruner } from "../../lib/tune/pruners/index.js";
+import { Draws } from "../../lib/tune/random/philox.js";
+import type { Intermediate, TrialRecord } from "../../lib/tune/study/record.js";
 
 const space = flatten({ k: tune.choice(["a", "b", "c"]), at: tune.when("k", { a: { n: tune.int(0, 3) }, b: { n: tune.int(0, 2) } }) }); // prettier-ignore
 const trials: TrialRecord[] = Array.from({ length: 60 }, (_, number) => {
@@ -66,5 +68,91 @@ describe("what follows a history", () => {
       expect([...(await old.foresee(request))]).toEqual([...fresh]);
       expect([...fresh.keys()]).toEqual(history.length === 0 ? [] : ["x", "y"]);
     }
+  });
+});
+
+const pruners: Readonly<Record<string, () => Pruner>> = {
+  median: () => tune.median(),
+  "percentile of steps": () => tune.percentile(30, { against: "step", interval: 2 }),
+  asha: () => tune.asha({ max: 9, factor: 3 }),
+  hyperband: () => tune.hyperband({ max: 9 }),
+  wilcoxon: () => tune.wilcoxon(),
+  extrapolation: () => tune.extrapolation(),
+  "extrapolation to a given step": () => tune.extrapolation({ max: 9 }),
+};
+
+// Curves that cross, some with NaN and Infinity, some that leave steps out, some that end early.
+function curveOf(number: number): Intermediate[] {
+  const draws = new Draws(5, number, "curve");
+  const [level, speed] = [draws.uniform(), draws.uniform()];
+  const steps = Array.from({ length: 9 }, (_, step) => step).filter(() => draws.uniform() > 0.1);
+  const curve = steps.map((step) => {
+    const chance = draws.uniform();
+    return { step, value: chance < 0.02 ? NaN : chance < 0.04 ? Infinity : level + (1 - speed) ** (step + 1) };
+  });
+  return draws.uniform() < 0.3 ? curve.slice(0, 1 + Math.floor(draws.uniform() * 5)) : curve;
+}
+const states = ["complete", "complete", "complete", "pruned", "failed", "infinite"] as const;
+function ran(number: number): TrialRecord {
+  const intermediate = curveOf(number);
+  const state = states[Math.floor(new Draws(5, number, "state").uniform() * states.length)]!;
+  return { number, state, params: {}, values: [intermediate.at(-1)?.value ?? 1], intermediate };
+}
+
+describe.each(Object.entries(pruners))("a pruner that was asked before: %s", (_, make) => {
+  it("decides as one that was not, in order, in free order with trials that run, and of several studies", () => {
+    const old = make();
+    let [decisions, ends] = [0, 0];
+    const ask = (
+      history: readonly TrialRecord[],
+      number: number,
+      direction: "minimize" | "maximize" = "minimize",
+    ): void => {
+      const curve = curveOf(number);
+      for (let count = 1; count <= curve.length; count++) {
+        const request = { number, seed: 3, direction, reports: curve.slice(0, count), history };
+        const fresh = make().prune(request);
+        expect(old.prune(request)).toBe(fresh);
+        decisions++;
+        ends += fresh ? 1 : 0;
+      }
+    };
+    const all = Array.from({ length: 60 }, (_, number) => ran(number));
+    const other = all.map((trial) => ({ ...trial, number: trial.number + 1 }));
+    const ended: TrialRecord[] = [];
+    for (let number = 4; number < 60; number++) {
+      ask(all.slice(0, number - (number % 5)), number);
+      if (number % 7 === 0) ask(other.slice(0, number - 3), number);
+      // Free order: a trial that took longer comes in before others that have ended; those that run are behind.
+      const late = number % 3 === 0 ? number - 6 : number - 4;
+      if (late >= 0 && !ended.includes(all[late]!)) {
+        ended.push(all[late]!);
+        ended.sort((a, b) => a.number - b.number);
+      }
+      const running = [number - 2, number - 1].map((n): TrialRecord => ({ number: n, state: "running", params: {}, intermediate: curveOf(n).slice(0, 4) })); // prettier-ignore
+      ask([...ended, ...running], number);
+    }
+    for (let number = 55; number > 20; number -= 5) ask(all.slice(0, number), number);
+    ask(all.slice(0, 40), 45, "maximize");
+    expect(decisions).toBeGreaterThan(500);
+    expect(ends).toBeGreaterThan(20);
+  });
+
+  it("reads the reports of a trial a few times, however many come after it", () => {
+    const pruner = make();
+    let reads = 0;
+    const history: TrialRecord[] = [];
+    const count = 400;
+    for (let number = 0; number < count; number++) {
+      const curve = Array.from({ length: 9 }, (_, step) => ({ step, value: ((number * 7) % 11) / (step + 1) }));
+      for (let taken = 1; taken <= 9; taken++) {
+        pruner.prune({ number, seed: 3, direction: "minimize", reports: curve.slice(0, taken), history });
+      }
+      history.push({
+        number, state: "complete", params: {}, values: [number],
+        get intermediate() { reads++; return curve; },
+      }); // prettier-ignore
+    }
+    expect(reads).toBeLessThan(21 * count);
   });
 });

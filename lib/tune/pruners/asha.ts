@@ -3,9 +3,12 @@
 // come so far, itself included. Hyperband (Li et al., 1603.06560) runs several with other s beside each other.
 import { checkOptions } from "../../errors.js";
 import { Draws } from "../random/philox.js";
-import type { Direction, Intermediate } from "../study/record.js";
+import { Following } from "../study/follow.js";
+import type { Direction, Intermediate, TrialRecord } from "../study/record.js";
 import { checkWhole, lossOf } from "./compare.js";
+import { Known } from "./known.js";
 import type { PruneRequest, Pruner } from "./pruner.js";
+import { SortedNumbers } from "./sorted.js";
 
 /** Options of {@link asha}. */
 export interface AshaOptions {
@@ -34,43 +37,92 @@ export function asha(options: AshaOptions = {}): Pruner {
   if (max !== Infinity) checkWhole(where, "max", max, min);
   checkWhole(where, "factor", factor, 2);
   checkWhole(where, "skip", skip, 0);
+  const one: Bracket = { first: min * factor ** skip, max, factor };
+  const known = new Known((direction) => new Rungs(direction, () => one));
   return {
     name: "asha",
     settings: { ...options },
-    prune: (request) => halve(request, { min, max, factor, skip }, () => true),
+    prune: (request) => halve(request, one, known),
   };
 }
 
-interface Halving {
-  readonly min: number;
+/** Trials that are compared with each other. */
+interface Bracket {
+  /** Steps at its first rung. */
+  readonly first: number;
   readonly max: number;
   readonly factor: number;
-  readonly skip: number;
 }
 
-function halve(
-  { number, reports, history, direction }: PruneRequest,
-  { min, max, factor, skip }: Halving,
-  competes: (number: number) => boolean,
-): boolean {
+/** Losses at every rung of the trials of a history: a decision reads those of one rung, by halving. */
+class Rungs extends Following {
+  private readonly direction: Direction;
+  private readonly bracketOf: (number: number) => Bracket;
+  private readonly losses = new Map<Bracket, Map<number, SortedNumbers>>();
+  private readonly byNumber = new Map<number, TrialRecord>();
+
+  constructor(direction: Direction, bracketOf: (number: number) => Bracket) {
+    super();
+    this.direction = direction;
+    this.bracketOf = bracketOf;
+  }
+
+  protected add(record: TrialRecord): void {
+    this.byNumber.set(record.number, record);
+    this.each(record, (losses, loss) => losses.insert(loss));
+  }
+  protected remove(record: TrialRecord): void {
+    this.byNumber.delete(record.number);
+    this.each(record, (losses, loss) => losses.remove(loss));
+  }
+
+  /** How many trials but `number` have come to a rung of a bracket, and how many of them were better there. */
+  standing(bracket: Bracket, rung: number, own: number, number: number): { count: number; better: number } {
+    const losses = this.losses.get(bracket)?.get(rung);
+    const standing = { count: losses?.length ?? 0, better: losses?.countBelow(own) ?? 0 };
+    const itself = this.byNumber.get(number);
+    const loss = itself && lossAt(itself.intermediate, rung, this.direction);
+    if (loss === undefined) return standing;
+    return { count: standing.count - 1, better: standing.better - (loss < own ? 1 : 0) };
+  }
+
+  private each({ number, intermediate }: TrialRecord, use: (losses: SortedNumbers, loss: number) => void): void {
+    const bracket = this.bracketOf(number);
+    const rungs = this.losses.get(bracket) ?? new Map<number, SortedNumbers>();
+    this.losses.set(bracket, rungs);
+    let rung = bracket.first;
+    for (const { step, value } of intermediate) {
+      for (; rung <= step + 1 && rung < bracket.max; rung *= bracket.factor) {
+        const losses = rungs.get(rung) ?? new SortedNumbers();
+        rungs.set(rung, losses);
+        use(losses, lossOf(value, this.direction));
+      }
+    }
+  }
+}
+
+function halve(request: PruneRequest, bracket: Bracket, known: Known<Rungs>, competes = (_: number) => true): boolean {
+  const { number, reports, direction } = request;
+  const { first, max, factor } = bracket;
   const taken = reports.at(-1)!.step + 1;
   const before = (reports.at(-2)?.step ?? -1) + 1;
   // The highest rung that this report is the first to reach.
-  let rung = min * factor ** skip;
+  let rung = first;
   if (taken < rung) return false;
   while (rung * factor <= taken) rung *= factor;
   if (before >= rung || rung >= max) return false;
   const own = lossAt(reports, rung, direction)!;
   if (own === Infinity) return true;
-  let [count, better] = [1, 0];
-  for (const trial of history) {
+  const { index, running } = known.of(request);
+  let { count, better } = index.standing(bracket, rung, own, number);
+  for (const trial of running) {
     if (trial.number === number || !competes(trial.number)) continue;
     const loss = lossAt(trial.intermediate, rung, direction);
     if (loss === undefined) continue;
     count++;
     if (loss < own) better++;
   }
-  return better >= Math.max(1, Math.floor(count / factor));
+  return better >= Math.max(1, Math.floor((count + 1) / factor));
 }
 
 // The first report of a trial that had taken so many steps.
@@ -120,18 +172,19 @@ export function hyperband(options: HyperbandOptions): Pruner {
   checkWhole(where, "factor", factor, 2);
   const brackets = bracketsOf({ min, max, factor });
   const total = brackets.reduce((sum, { trials }) => sum + trials, 0);
-  const bracketOf = (seed: number, number: number): number => {
+  const all = brackets.map(({ skip }): Bracket => ({ first: min * factor ** skip, max, factor }));
+  const bracketOf = (seed: number, number: number): Bracket => {
     let left = new Draws(seed, number, "hyperband").uniform() * total;
-    return brackets.findIndex(({ trials }) => (left -= trials) < 0);
+    return all[brackets.findIndex(({ trials }) => (left -= trials) < 0)]!;
   };
+  const known = new Known((direction, seed) => new Rungs(direction, (number) => bracketOf(seed, number)));
   return {
     name: "hyperband",
     settings: { ...options },
     prune(request) {
       const { number, seed } = request;
       const bracket = bracketOf(seed, number);
-      const { skip } = brackets[bracket]!;
-      return halve(request, { min, max, factor, skip }, (other) => bracketOf(seed, other) === bracket);
+      return halve(request, bracket, known, (other) => bracketOf(seed, other) === bracket);
     },
   };
 }

@@ -11,20 +11,20 @@ export const lossOf = (value: number, direction: Direction): number =>
 export const lossesOf = (reports: readonly Intermediate[], direction: Direction): number[] =>
   reports.map(({ value }) => lossOf(value, direction));
 
-/** Trials that came to their end with a value. */
-export const completed = (history: readonly TrialRecord[]): TrialRecord[] =>
-  history.filter(({ state }) => state === "complete" || state === "infinite");
-
-/**
- * The value below which `percent` of the values lie, with straight lines between neighbours (numpy's "linear"). Infinity counts
- * as larger than any number.
- */
-export function percentileOf(values: readonly number[], percent: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = ((sorted.length - 1) * percent) / 100;
-  const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
-  return low === high ? low : low + (high - low) * (at - Math.floor(at));
+/** The best report as a loss; Infinity without any. */
+export function bestLossOf(
+  reports: readonly Intermediate[],
+  direction: Direction,
+  from = 0,
+  to = reports.length,
+): number {
+  let best = Infinity;
+  for (let i = from; i < to; i++) best = Math.min(best, lossOf(reports[i]!.value, direction));
+  return best;
 }
+
+/** Whether a trial came to its end with a value. */
+export const isCompleted = ({ state }: TrialRecord): boolean => state === "complete" || state === "infinite";
 
 /** When a pruner begins to decide. */
 export interface Schedule {

@@ -7,9 +7,11 @@
 // curves of completed trials took are likelier from the start.
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import type { TrialRecord } from "../study/record.js";
-import { checkBetween, checkWhole, completed, lossesOf } from "./compare.js";
-import type { PruneRequest, Pruner } from "./pruner.js";
+import { Following } from "../study/follow.js";
+import type { Direction, TrialRecord } from "../study/record.js";
+import { checkBetween, checkWhole, isCompleted, lossesOf } from "./compare.js";
+import { Known } from "./known.js";
+import type { Pruner } from "./pruner.js";
 import { studentCdf } from "./student.js";
 
 /** Options of {@link extrapolation}. */
@@ -45,27 +47,76 @@ export function extrapolation(options: ExtrapolationOptions = {}): Pruner {
       `${where}: startupSteps ${startupSteps} leaves nothing of ${max} steps to decide on, got ${got(max)}`,
     );
   }
-  const fits = new WeakMap<TrialRecord, Float64Array>();
+  const known = new Known((direction) => new Completed(direction, max));
   return {
     name: "extrapolation",
     settings: { ...options },
     prune(request) {
-      const done = completed(request.history);
-      if (done.length < startupTrials || request.reports.length < startupSteps) return false;
-      const last = request.reports.at(-1)!.step + 1;
-      const end = max ?? Math.max(...done.map(({ intermediate }) => (intermediate.at(-1)?.step ?? -1) + 1));
-      if (last >= end) return false;
-      const best = bestLoss(request, done, end);
-      if (best === undefined) return false;
-      const losses = lossesOf(request.reports, request.direction);
+      const { reports, direction } = request;
+      if (reports.length < startupSteps) return false;
+      const done = known.of(request).index.state;
+      if (done === undefined || done.count < startupTrials) return false;
+      const last = reports.at(-1)!.step + 1;
+      if (last >= done.end || !Number.isFinite(done.best)) return false;
+      const losses = lossesOf(reports, direction);
       if (losses.at(-1) === Infinity) return true;
       const points = pointsOf(
-        request.reports.map(({ step }) => step + 1),
+        reports.map(({ step }) => step + 1),
         losses,
       );
-      return chanceBelow(points, end, best, priorOf(done, request, fits)) < probability;
+      return chanceBelow(points, done.end, done.best, done.shares.map(Math.log)) < probability;
     },
   };
+}
+
+/** What completed trials say together. */
+interface State {
+  readonly count: number;
+  /** Steps of a whole trial. */
+  readonly end: number;
+  /** The best report of a whole trial at its end. */
+  readonly best: number;
+  /** How many curves a shape fitted best, each shape counted once from the start. */
+  readonly shares: Float64Array;
+}
+
+/** The state after each completed trial of a history; the last is what counts. */
+class Completed extends Following {
+  private readonly direction: Direction;
+  private readonly max: number | undefined;
+  private readonly states: State[] = [];
+
+  constructor(direction: Direction, max: number | undefined) {
+    super();
+    this.direction = direction;
+    this.max = max;
+  }
+
+  get state(): State | undefined {
+    return this.states.at(-1);
+  }
+
+  protected add(trial: TrialRecord): void {
+    if (!isCompleted(trial)) return;
+    const { direction, max } = this;
+    const before = this.state ?? {
+      count: 0,
+      end: max ?? 0,
+      best: Infinity,
+      shares: new Float64Array(shapes.length).fill(1),
+    };
+    const losses = lossesOf(trial.intermediate, direction);
+    const steps = trial.intermediate.map(({ step }) => step + 1);
+    const length = steps.at(-1) ?? 0;
+    const end = Math.max(before.end, max ?? length);
+    const others = end > before.end ? Infinity : before.best;
+    const best = length > 0 && length >= end ? Math.min(others, losses.at(-1)!) : others;
+    const own = sharesOf(pointsOf(steps, losses));
+    this.states.push({ count: before.count + 1, end, best, shares: before.shares.map((share, i) => share + own[i]!) });
+  }
+  protected remove(trial: TrialRecord): void {
+    if (isCompleted(trial)) this.states.pop();
+  }
 }
 
 interface Points {
@@ -77,16 +128,6 @@ interface Points {
 function pointsOf(times: readonly number[], values: readonly number[]): Points {
   const kept = values.flatMap((value, i) => (Number.isFinite(value) ? [i] : []));
   return { times: kept.map((i) => times[i]!), values: kept.map((i) => values[i]!) };
-}
-
-// The best report of completed trials at their end.
-function bestLoss({ direction }: PruneRequest, done: readonly TrialRecord[], end: number): number | undefined {
-  const ends = done.flatMap(({ intermediate }) => {
-    const last = intermediate.at(-1);
-    return last === undefined || last.step + 1 < end ? [] : lossesOf([last], direction);
-  });
-  const best = Math.min(...ends);
-  return Number.isFinite(best) ? best : undefined;
 }
 
 const shapes: readonly ((t: number) => number)[] = [
@@ -136,30 +177,6 @@ function chanceBelow(points: Points, end: number, level: number, prior: Float64A
     total += weight;
   }
   return chance / total;
-}
-
-// Logarithms of how many completed curves a shape fitted best, each shape counted once from the start.
-function priorOf(
-  done: readonly TrialRecord[],
-  { direction }: PruneRequest,
-  fits: WeakMap<TrialRecord, Float64Array>,
-): Float64Array {
-  // prettier-ignore
-  const counts = new Float64Array(shapes.length).fill(1);
-  for (const trial of done) {
-    let shares = fits.get(trial);
-    if (shares === undefined) {
-      shares = sharesOf(
-        pointsOf(
-          trial.intermediate.map(({ step }) => step + 1),
-          lossesOf(trial.intermediate, direction),
-        ),
-      );
-      fits.set(trial, shares);
-    }
-    for (const [i, share] of shares.entries()) counts[i]! += share;
-  }
-  return counts.map(Math.log);
 }
 
 function sharesOf(points: Points): Float64Array {

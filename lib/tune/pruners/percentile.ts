@@ -3,9 +3,12 @@
 // completed trials. `percentile` is the same rule with another share than one half.
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
+import { Following } from "../study/follow.js";
 import type { Direction, TrialRecord } from "../study/record.js";
-import { checkBetween, checkSchedule, completed, isDue, lossesOf, percentileOf, type Schedule } from "./compare.js";
+import { bestLossOf, checkBetween, checkSchedule, isCompleted, isDue, lossOf, type Schedule } from "./compare.js";
+import { Known } from "./known.js";
 import type { PruneRequest, Pruner } from "./pruner.js";
+import { SortedNumbers } from "./sorted.js";
 
 /** Options of {@link median} and {@link percentile}. */
 export interface PercentileOptions extends Schedule {
@@ -56,36 +59,76 @@ function rule(name: "median" | "percentile", percent: number, options: Percentil
   if (against !== "average" && against !== "step") {
     throw new ArgumentError(`${where}: against: expected "average" or "step", got ${got(against)}`);
   }
+  const known = new Known((direction) => new Peers(direction, against));
   return {
     name,
     settings: { ...(name === "percentile" ? { percent } : {}), ...options },
-    prune({ reports, history, direction }: PruneRequest): boolean {
-      const others = completed(history);
-      if (others.length < startupTrials || !isDue(reports, options)) return false;
-      const { step } = reports.at(-1)!;
-      const peers = others.flatMap((trial) => peerLoss(trial, step, { against, direction }));
+    prune(request: PruneRequest): boolean {
+      const { reports, direction } = request;
+      if (!isDue(reports, options)) return false;
+      const { index } = known.of(request);
+      if (index.completed < startupTrials) return false;
+      const peers = index.at(reports.at(-1)!.step);
       if (peers.length === 0) return false;
-      const best = Math.min(...lossesOf(reports, direction));
-      return best === Infinity || best > percentileOf(peers, percent);
+      const best = bestLossOf(reports, direction);
+      return best === Infinity || best > peers.percentile(percent);
     },
   };
 }
 
-// What a completed trial had come to by the step, as a list of one; none where it had not reported.
-function peerLoss(
-  { intermediate }: TrialRecord,
-  step: number,
-  { against, direction }: { against: "average" | "step"; direction: Direction },
-): number[] {
-  if (against === "step") {
-    return lossesOf(
-      intermediate.filter((report) => report.step === step),
-      direction,
-    );
+/** What completed trials had come to, by the steps at which somebody asked. */
+class Peers extends Following {
+  completed = 0;
+  private readonly direction: Direction;
+  private readonly against: "average" | "step";
+  private readonly bySteps = new Map<number, SortedNumbers>();
+  /** Those steps, in order. */
+  private steps: number[] = [];
+
+  constructor(direction: Direction, against: "average" | "step") {
+    super();
+    this.direction = direction;
+    this.against = against;
   }
-  const losses = lossesOf(
-    intermediate.filter((report) => report.step <= step),
-    direction,
-  );
-  return losses.length === 0 ? [] : [losses.reduce((sum, loss) => sum + loss, 0) / losses.length];
+
+  protected add(record: TrialRecord): void {
+    if (!isCompleted(record)) return;
+    this.completed++;
+    this.each(record, this.steps, (peers, loss) => peers.insert(loss));
+  }
+  protected remove(record: TrialRecord): void {
+    if (!isCompleted(record)) return;
+    this.completed--;
+    this.each(record, this.steps, (peers, loss) => peers.remove(loss));
+  }
+
+  /** Of each trial that had reported by the step, the average of its reports; or its report at the step, of those that have one. */
+  at(step: number): SortedNumbers {
+    const known = this.bySteps.get(step);
+    if (known !== undefined) return known;
+    const peers = new SortedNumbers();
+    this.bySteps.set(step, peers);
+    this.steps = [...this.bySteps.keys()].sort((a, b) => a - b);
+    for (const record of this.records)
+      if (isCompleted(record)) this.each(record, [step], (_, loss) => peers.insert(loss));
+    return peers;
+  }
+
+  // Sums from the first report on, so that an average does not depend on the steps that were asked for.
+  private each(
+    { intermediate }: TrialRecord,
+    steps: readonly number[],
+    use: (peers: SortedNumbers, loss: number) => void,
+  ): void {
+    let [i, sum] = [0, 0];
+    for (const step of steps) {
+      for (; i < intermediate.length && intermediate[i]!.step <= step; i++)
+        sum += lossOf(intermediate[i]!.value, this.direction);
+      if (i === 0) continue;
+      const last = intermediate[i - 1]!;
+      const loss =
+        this.against === "average" ? sum / i : last.step === step ? lossOf(last.value, this.direction) : undefined;
+      if (loss !== undefined) use(this.bySteps.get(step)!, Number.isNaN(loss) ? Infinity : loss);
+    }
+  }
 }

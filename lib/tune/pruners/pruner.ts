@@ -8,11 +8,11 @@ export interface PruneRequest {
   readonly seed: number;
   /** Of the values that are reported. */
   readonly direction: Direction;
-  /** Reports of this trial so far, by step; the last one is what the decision is about. */
+  /** Reports of this trial so far, by step; the last one is what the decision is about. More may come to the same list. */
   readonly reports: readonly Intermediate[];
   /**
-   * Other trials that this decision may see, by number: in the deterministic order those whose results its sampler saw, else all
-   * as far as they are known, running ones included.
+   * Other trials that this decision may see: in the deterministic order those whose results its sampler saw, by number; else all as far
+   * as they are known, those that have ended by number, then those that run.
    */
   readonly history: readonly TrialRecord[];
 }

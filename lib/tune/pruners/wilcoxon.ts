@@ -1,7 +1,10 @@
 // Trials whose steps are not time but cases, such as folds or problem instances: a trial ends when Wilcoxon's signed-rank test says
 // that it is worse than the best trial on the cases that both have seen.
 import { checkOptions } from "../../errors.js";
-import { checkBetween, checkWhole, completed, lossOf } from "./compare.js";
+import { Following } from "../study/follow.js";
+import type { Direction, TrialRecord } from "../study/record.js";
+import { checkBetween, checkWhole, isCompleted, lossOf } from "./compare.js";
+import { Known } from "./known.js";
 import type { Pruner } from "./pruner.js";
 
 /** Options of {@link wilcoxon}. */
@@ -26,18 +29,16 @@ export function wilcoxon(options: WilcoxonOptions = {}): Pruner {
   const { p = 0.1, startupSteps = 2 } = options;
   checkBetween(where, "p", p, [0, 1]);
   checkWhole(where, "startupSteps", startupSteps, 1);
+  const known = new Known((direction) => new Leaders(direction));
   return {
     name: "wilcoxon",
     settings: { ...options },
-    prune({ reports, history, direction }) {
+    prune(request) {
+      const { reports, direction } = request;
       const loss = (value: number) => lossOf(value, direction);
-      let best: { readonly value: number; readonly trial: (typeof history)[number] } | undefined;
-      for (const trial of completed(history)) {
-        const value = loss(trial.values?.[0] ?? NaN);
-        if (best === undefined || value < best.value) best = { value, trial };
-      }
+      const best = known.of(request).index.best;
       if (best === undefined) return false;
-      const peers = new Map(best.trial.intermediate.map(({ step, value }) => [step, loss(value)]));
+      const peers = new Map(best.intermediate.map(({ step, value }) => [step, loss(value)]));
       const pairs = reports.flatMap(({ step, value }) => {
         const peer = peers.get(step);
         return peer === undefined ? [] : [[loss(value), peer] as const];
@@ -49,6 +50,31 @@ export function wilcoxon(options: WilcoxonOptions = {}): Pruner {
       return signedRankP(pairs.map(([mine, theirs]) => mine - theirs)) < p;
     },
   };
+}
+
+/** The trials that were the best when they came; the last of them is. */
+class Leaders extends Following {
+  private readonly direction: Direction;
+  private readonly leaders: { readonly loss: number; readonly trial: TrialRecord }[] = [];
+
+  constructor(direction: Direction) {
+    super();
+    this.direction = direction;
+  }
+
+  get best(): TrialRecord | undefined {
+    return this.leaders.at(-1)?.trial;
+  }
+
+  protected add(trial: TrialRecord): void {
+    if (!isCompleted(trial)) return;
+    const loss = lossOf(trial.values?.[0] ?? NaN, this.direction);
+    const last = this.leaders.at(-1);
+    if (last === undefined || loss < last.loss) this.leaders.push({ loss, trial });
+  }
+  protected remove(trial: TrialRecord): void {
+    if (this.best === trial) this.leaders.pop();
+  }
 }
 
 /**

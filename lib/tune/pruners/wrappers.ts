@@ -1,7 +1,7 @@
 // Pruners by simple rules of their own.
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import { checkSchedule, checkWhole, isDue, lossesOf, type Schedule } from "./compare.js";
+import { bestLossOf, checkSchedule, checkWhole, isDue, type Schedule } from "./compare.js";
 import type { Pruner } from "./pruner.js";
 
 /**
@@ -27,10 +27,10 @@ export function patient(patience: number, pruner?: Pruner, options: { readonly m
     name: "patient",
     settings: { patience, minDelta, pruner: pruner && { name: pruner.name, settings: pruner.settings } },
     prune(request) {
-      const losses = lossesOf(request.reports, request.direction);
-      if (losses.length <= patience + 1) return false;
-      const cut = losses.length - patience - 1;
-      const [before, after] = [Math.min(...losses.slice(0, cut)), Math.min(...losses.slice(cut))];
+      const { reports, direction } = request;
+      if (reports.length <= patience + 1) return false;
+      const cut = reports.length - patience - 1;
+      const [before, after] = [bestLossOf(reports, direction, 0, cut), bestLossOf(reports, direction, cut)];
       return before + minDelta < after && (pruner?.prune(request) ?? true);
     },
   };

@@ -3,7 +3,7 @@
 // model of this branch alone sends them.
 import { cardinality, isActive, valueAt, type FlatSpace, type Params, type SpaceParameter } from "../space/index.js";
 import { Draws } from "../random/philox.js";
-import { Following } from "./follow.js";
+import { Following } from "../study/follow.js";
 import { quasiParams } from "./quasi-point.js";
 import type { TrialRecord } from "../study/record.js";
 import type { SampleRequest } from "./sampler.js";

@@ -1,7 +1,7 @@
 // Spaces of finitely many points: which were tried, and going through all.
 import { cardinality, isActive, valueAt, type FlatSpace, type Params } from "../space/index.js";
 import type { TrialRecord } from "../study/record.js";
-import { Following } from "./follow.js";
+import { Following } from "../study/follow.js";
 
 /** A key that two trials share only if all parameters of the space are the same. */
 export function keyOf(space: FlatSpace, params: Params): string {

@@ -3,7 +3,7 @@ import { spaceSize, type FlatSpace } from "../space/index.js";
 import type { Direction, TrialRecord } from "../study/record.js";
 import { coordinatesOf, type Coordinates } from "./coordinates.js";
 import { KeyCounts, type TakenKeys } from "./distinct.js";
-import { keptOf } from "./follow.js";
+import { keptOf } from "../study/follow.js";
 import type { SampleRequest } from "./sampler.js";
 
 // native/tune/request.h: Standing::Tier

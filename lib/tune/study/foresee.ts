@@ -1,5 +1,5 @@
 // Parameters that an objective asks for itself: the sampler chooses those that trials had before, ahead of the trial.
-import { Following, keptOf } from "../samplers/follow.js";
+import { Following, keptOf } from "./follow.js";
 import type { Sampler, SampleRequest } from "../samplers/sampler.js";
 import type { Distribution, FlatSpace } from "../space/index.js";
 import type { StoredTrial } from "../storage/storage.js";

@@ -11,7 +11,6 @@ import { forkFolder } from "./fork.js";
 import { Foresight, type Foreseen } from "./foresee.js";
 import { Heart } from "./heart.js";
 import type { TunePlan } from "./options.js";
-import type { TrialRecord } from "./record.js";
 import { failed, givenBack, outcomeOf, pruned, type Ended } from "./outcome.js";
 import { Standing } from "./standing.js";
 import type { SearchProgress } from "./progress.js";
@@ -267,17 +266,11 @@ export class Search {
     changed: () => void,
   ): Promise<Trial> {
     const { plan, study } = this.parts;
-    const { space, seed, mode } = study.spec;
+    const { space, seed } = study.spec;
     const folder = this.folderOf(number);
     const origin = parent === undefined ? undefined : { number: parent, folder: this.folderOf(parent) };
     if (folder !== undefined && origin?.folder !== undefined) await forkFolder(origin.folder, folder);
     const own = new Set(space.parameters.map(({ name }) => name));
-    // In deterministic order, what a trial may see is known when it begins; else it is what is known at the time.
-    let peers: readonly TrialRecord[] | undefined;
-    const visible = (): readonly TrialRecord[] => {
-      if (mode === "free") return this.view.peersOf(number);
-      return (peers ??= this.view.peersOf(number));
-    };
     return new Trial({
       number,
       attempt: stored.attempt,
@@ -293,7 +286,7 @@ export class Search {
       params: Object.fromEntries(Object.entries(params).filter(([name]) => own.has(name))),
       foreseen,
       wishes: (stored.attributes.suggest ?? {}) as Readonly<Record<string, never>>,
-      visible,
+      visible: this.view.peersOf(number),
       changed,
     });
   }

@@ -69,7 +69,7 @@ export class Trial {
   /** 0, or one more than that of its parent. */
   readonly generation: number;
   private readonly parts: TrialParts;
-  private reports: readonly Intermediate[];
+  private reports: Intermediate[];
   private unsent: Intermediate[] = [];
   private attributes: Record<string, Json> = {};
   private readonly suggested: Record<string, Distribution> = {};
@@ -86,7 +86,7 @@ export class Trial {
     this.folder = parts.folder;
     this.parent = parts.parent;
     this.generation = parts.generation;
-    this.reports = parts.reports;
+    this.reports = [...parts.reports];
     this.params = { ...parts.params };
   }
 
@@ -104,8 +104,11 @@ export class Trial {
     if (typeof value !== "number") {
       throw new ArgumentError(`${where}: expected a number as value, got ${got(value)}`);
     }
-    this.reports = mergeReports(this.reports, [{ step, value }]);
-    this.unsent.push({ step, value });
+    const report = { step, value };
+    // In place: a copy for each would make long curves quadratic.
+    if (step > (this.reports.at(-1)?.step ?? -1)) this.reports.push(report);
+    else this.reports = [...mergeReports(this.reports, [report])];
+    this.unsent.push(report);
     this.verdict = undefined;
     this.parts.changed();
   }

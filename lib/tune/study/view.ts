@@ -69,8 +69,7 @@ export class View {
     const { spec } = this.study;
     const past = spec.past;
     if (spec.mode === "free") {
-      const others = [...this.open.values()].filter((trial) => trial.number !== number && isSampled(trial));
-      const pending = others.sort((a, b) => a.number - b.number);
+      const pending = this.openBut(number).filter(isSampled);
       return { history: joined(past, [...this.ended]), pending, seen: this.revision };
     }
     const end = Math.max(0, number - spec.lag + 1);
@@ -101,11 +100,24 @@ export class View {
     return generation;
   }
 
-  /** What the pruner of trial `number` may see: of the study itself alone. */
-  peersOf(number: number): readonly TrialRecord[] {
-    const { spec } = this.study;
-    if (spec.mode === "free") return this.trials.filter((trial) => trial.number !== number);
-    return this.ended.slice(0, lowerBound(this.ended, Math.max(0, number - spec.lag + 1)));
+  /**
+   * What the pruner of trial `number` may see, of the study itself alone, asked at each of its decisions. In deterministic order that is
+   * what is known when the trial begins; else what is known at the time.
+   */
+  peersOf(number: number): () => readonly TrialRecord[] {
+    const { mode, lag } = this.study.spec;
+    let [peers, revision] = [undefined as readonly TrialRecord[] | undefined, -1];
+    return () => {
+      if (mode === "deterministic") return (peers ??= this.ended.slice(0, lowerBound(this.ended, number - lag + 1)));
+      if (peers !== undefined && revision === this.revision) return peers;
+      revision = this.revision;
+      return (peers = this.ended.concat(this.openBut(number)));
+    };
+  }
+
+  private openBut(number: number): StoredTrial[] {
+    const others = [...this.open.values()].filter((trial) => trial.number !== number);
+    return others.sort((a, b) => a.number - b.number);
   }
 }
 
