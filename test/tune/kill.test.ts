@@ -35,10 +35,10 @@ async function aloneTable(job: Job): Promise<unknown[]> {
 
 const logOf = ({ log }: Job): string => (existsSync(log) ? readFileSync(log, "utf8") : "");
 
-/** Steps that were begun twice or more, which is what a kill may cost: the step it fell in, and no other. */
-function stepsOf(job: Job): { readonly total: number; readonly again: number } {
+/** How many steps were begun twice or more: what a lost worker may cost is the step that it was in, and no other. */
+function stepsAgain(job: Job): number {
   const lines = readFileSync(job.log, "utf8").trim().split("\n").map((line) => line.split(" ").slice(0, 2).join(" ")); // prettier-ignore
-  return { total: lines.length, again: lines.length - new Set(lines).size };
+  return lines.length - new Set(lines).size;
 }
 
 const places = [
@@ -46,7 +46,8 @@ const places = [
   ...(postgres === undefined ? [] : [["postgres", () => postgres!] as const]),
 ] as const;
 
-describe.each(places)("%s", (_, place) => {
+// At the same time: most of it is waiting for leases.
+describe.concurrent.each(places)("%s", (_, place) => {
   it(
     "★ workers killed at random: the same table as one that was left alone, no step lost",
     { timeout: mostKills * 10_000 + 120_000 },
@@ -68,7 +69,8 @@ describe.each(places)("%s", (_, place) => {
       expect(await Promise.all(workers.map(ended))).toEqual([0, 0, 0]);
       const study = await tune.load(job.place, job.name);
       expect(tableOf(study)).toEqual(await aloneTable(job));
-      expect(stepsOf(job).again).toBeLessThanOrEqual(kills);
+      // On a busy machine one that lives may lose its lease too.
+      expect(stepsAgain(job)).toBeLessThanOrEqual(study.records.reduce((sum, { losses }) => sum + losses, 0));
     },
   );
 
@@ -88,7 +90,7 @@ describe.each(places)("%s", (_, place) => {
   );
 });
 
-it.skipIf(postgres === undefined)(
+it.skipIf(postgres === undefined).concurrent(
   "a database that is stopped and started in mid-study: nothing is lost",
   { timeout: 120_000 },
   async () => {
