@@ -156,3 +156,23 @@ describe.each(Object.entries(pruners))("a pruner that was asked before: %s", (_,
     expect(reads).toBeLessThan(21 * count);
   });
 });
+
+it("a curve of 150,000 reports is kept and judged, by every pruner that reads it whole", async () => {
+  const count = 150_000;
+  const pruners = [
+    tune.median({ startupTrials: 1, warmupSteps: count - 1 }),
+    tune.patient(2, tune.threshold({ upper: 1, warmupSteps: count - 1 })),
+  ];
+  for (const pruner of pruners) {
+    const study = await tune(
+      { x: tune.uniform(0, 1) },
+      (trial) => {
+        for (let step = 0; step < count; step++) trial.report(step, step < count - 3 ? trial.number : trial.number + 2);
+        if (trial.shouldPrune()) trial.prune();
+        return trial.number;
+      },
+      { trials: 2, pruner, lag: 1 },
+    );
+    expect(study.trials.map(({ state, intermediate }) => [state, intermediate.length])).toEqual([[pruner.name === "median" ? "complete" : "pruned", count], ["pruned", count]]); // prettier-ignore
+  }
+});

@@ -214,27 +214,6 @@ describe("tune", () => {
     expect(study.attributes).toEqual({ who: "me" });
   });
 
-  it("a curve of 150,000 reports is kept and judged, by every pruner that reads it whole", async () => {
-    const count = 150_000;
-    const pruners = [
-      tune.median({ startupTrials: 1, warmupSteps: count - 1 }),
-      tune.patient(2, tune.threshold({ upper: 1, warmupSteps: count - 1 })),
-    ];
-    for (const pruner of pruners) {
-      const study = await tune(
-        { x: tune.uniform(0, 1) },
-        (trial) => {
-          for (let step = 0; step < count; step++)
-            trial.report(step, step < count - 3 ? trial.number : trial.number + 2);
-          if (trial.shouldPrune()) trial.prune();
-          return trial.number;
-        },
-        { trials: 2, pruner, lag: 1 },
-      );
-      expect(study.trials.map(({ state, intermediate }) => [state, intermediate.length])).toEqual([[pruner.name === "median" ? "complete" : "pruned", count], ["pruned", count]]); // prettier-ignore
-    }
-  });
-
   it("enqueued trials come first, in order, with what they leave out chosen", async () => {
     const study = await tune(space, bowl, { trials: 5, enqueue: [{ x: 0.5 }, { x: -0.5, n: 2 }] });
     expect(study.trials[0]?.params.x).toBe(0.5);
