@@ -6,6 +6,7 @@ import { got } from "../names/got.js";
 import { addon, call } from "../native/index.js";
 import type { ModuleLike } from "../nn/index.js";
 import { bindLater } from "../optim/bound.js";
+import { stateElements } from "../optim/state-size.js";
 import { makeSchedule, showBytes } from "../pipeline/index.js";
 import { typesOfData } from "../train/data/run-data.js";
 import { planFit, type FitOptions } from "../train/fit-options.js";
@@ -112,7 +113,8 @@ async function measureRun(where: string, model: ModuleLike, dataset: Samples | B
   const perRow = quarter === batchSize ? total(whole) / batchSize : Math.max(0, (total(whole) - total(part)) / (batchSize - quarter)); // prettier-ignore
   const fixed = Math.max(0, total(whole) - perRow * batchSize);
   const parameters = whole.bound.parameters.reduce((sum, { size }) => sum + size, 0);
-  const states = statesOf(whole.bound.optimizer.rule);
+  const shapes = whole.bound.parameters.map(({ shape }) => shape);
+  const states = stateElements(whole.bound.optimizer, shapes) / Math.max(1, parameters);
   const work: StepWork = {
     batchSize,
     parameters,
@@ -123,9 +125,6 @@ async function measureRun(where: string, model: ModuleLike, dataset: Samples | B
   };
   return { work, cutAt, buckets: Math.max(1, Math.ceil((4 * parameters) / (25 * 2 ** 20))) };
 }
-
-const statesOf = (rule: string): number =>
-  rule === "sgd" ? 1 : /^(adam|nadam|radam|lamb|ademamix)/.test(rule) ? 2 : 1;
 
 // Bytes a second of memory that is read and written, by a copy that does not fit in cache.
 function copyBandwidth(): number {
