@@ -1,6 +1,6 @@
 // What a run needs to go on after its process ended.
 export { Generations, type Generation, type Opened, type SetAside } from "./generations.js";
-export { compareIdentity, sampled, sections, type Identity, type Section } from "./identity.js";
+export { byDivision, compareIdentity, sampled, sections, type Identity, type Section } from "./identity.js";
 export { readJson, writeJson, type Json } from "./json.js";
 export {
   checkAllow,

@@ -49,6 +49,9 @@ export interface NativeVariable {
   fill(kind: "constant" | "uniform" | "normal" | "truncated", a: number, b: number, seed: number, stream: number): void;
   /** Keeps elements at zero where a u8 variable of the same shape is 0, in optimizers' steps too; it is not to be written any more. */
   setMask(mask: NativeVariable | null): void;
+  /** Gives the memory back, as another rank has the values; who reads them is refused until {@link occupy}, which makes them NaN. */
+  vacate(): void;
+  occupy(): void;
   copy(): NativeVariable;
   /** Whether both stand for the same values. */
   is(other: NativeVariable): boolean;
@@ -65,6 +68,8 @@ export interface NativeNode {
   type?: NativeType;
   variable?: NativeVariable;
   constant?: ArrayBuffer;
+  /** Of a collective: the ranks that it works within. */
+  group?: NativeRankGroup;
 }
 
 /** native/bindings/graph.cc: a graph being traced. */

@@ -83,6 +83,8 @@ export interface NativePipelineConfig {
   maxNorm: number | undefined;
   sizes: readonly number[];
   owners: readonly number[];
+  /** The ranks that have parameters among them, and which of these they are. */
+  tensor: { readonly group: NativeRankGroup; readonly divided: readonly boolean[] } | undefined;
   shared: readonly { variable: NativeVariable; from: number; to: readonly number[] }[];
 }
 
@@ -94,8 +96,8 @@ export interface RanksAddon {
   connect(deadline: number): Promise<{ rank: number; size: number; name: string; hosts: string[] }>;
   /** The texts of all ranks. */
   gatherTexts(text: string, what: string): Promise<string[]>;
-  /** Every rank gets the values of rank `root`. */
-  broadcastVariables(variables: readonly NativeVariable[], root: number): Promise<void>;
+  /** Every rank of a group, or of all, gets the values of its member number `root`. */
+  broadcastVariables(variables: readonly NativeVariable[], root: number, group?: NativeRankGroup): Promise<void>;
   /** One rank's values become another's; for these two alone. */
   moveVariables(variables: readonly NativeVariable[], from: number, to: number): Promise<void>;
   /** A checksum of their values. */

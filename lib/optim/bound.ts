@@ -86,7 +86,7 @@ export class BoundOptimizer {
         new addon.Optimizer(rule, native, {
           ...(clipNorm === undefined ? {} : { maxNorm: clipNorm, skipNonfinite: true }),
           ...(clipValue === undefined ? {} : { clipValue }),
-          ...partsOf(this.parameters),
+          ...partsOf(this.parameters.filter(isOwn)),
           ...(shards && { shards }),
         }),
       this.where,

@@ -105,7 +105,7 @@ export function predictPipeline(
     ranks,
     seconds: seconds + exchange + agreement + work.update * slow * largest,
     exposed: exchange + agreement,
-    held: 4 * work.parameters * (1 + (1 + work.states) * largest), // all weights, gradients and states of its own
+    held: 4 * work.parameters * (2 + work.states) * largest, // weights, gradients and states of its own
     kept: Math.max(...peakBytes),
   };
 }

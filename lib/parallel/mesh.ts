@@ -2,9 +2,10 @@
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import type { Module } from "../nn/index.js";
-import type { DataParallelism } from "../train/ranks/parallelism.js";
+import type { DataParallelism, PipelineParallelism } from "../train/ranks/parallelism.js";
 import { data, type DataOptions } from "./data.js";
 import { group, type RankGroup } from "./group.js";
+import { pipeline, type PipelineOptions } from "./pipeline.js";
 import { tensor, type TensorOptions, type TensorPlan } from "./tensor/plan.js";
 import { world } from "./world.js";
 
@@ -43,6 +44,16 @@ export class Mesh {
   /** {@link data} among the ranks along the data dimension: for `train.fit({ parallel })`. */
   data(options: Omit<DataOptions, "group"> = {}): DataParallelism {
     return data({ ...options, group: this.groups.data });
+  }
+
+  /**
+   * {@link pipeline} along the pipeline dimension: for `train.fit({ parallel })`. Ranks along the data dimension have copies of the stages
+   * and divide the batch; a model that {@link Mesh.tensor} has divided stays so within every stage.
+   */
+  pipeline(options: Omit<PipelineOptions, "stages"> = {}): PipelineParallelism {
+    const { pipeline: stages, tensor: columns } = this.extents;
+    const made = pipeline({ ...options, stages });
+    return columns === 1 ? made : Object.freeze({ ...made, tensor: this.groups.tensor.native });
   }
 
   /** {@link tensor} among the ranks along the tensor dimension. */

@@ -47,8 +47,8 @@ export interface PipelineOptions {
 /**
  * Cuts a model in stages of equal cost, one or more on each rank that `mpirun -n 4 node script.js` has started, and sends micro-batches through
  * them: activations forward, their gradients backward, without JavaScript. A model that is traced is cut between its layers; what skips stages is
- * handed on, and a weight that several stages use is stepped by one of them and sent to the others. Each rank keeps gradients and optimizer
- * states of its own layers alone.
+ * handed on, and a weight that several stages use is stepped by one of them and sent to the others. Each rank keeps weights, gradients and
+ * optimizer states of its own layers alone; all weights are there at validations, checkpoints and the end.
  *
  * @throws ArgumentError for options out of range, and a schedule that would never end. The run throws ArgumentError for more stages than layers, and
  *   CommunicationError on all ranks when one of them fails.

@@ -63,6 +63,10 @@ export function appendNode(
   if (node.op === "constant") {
     return [graph.constant(node.type!.dtype, node.type!.shape, viewOf(node.type!.dtype, node.constant!))];
   }
+  if (node.group) {
+    const { resource: _, ...attrs } = node.attrs; // the number of the group in the other graph
+    return [graph.collective(node.op as OpName, node.group, inputs, attrs)];
+  }
   const first = graph.apply(node.op as OpName, inputs, node.attrs);
   return Array.from({ length: graph.valueCount() - first }, (_, i) => first + i);
 }

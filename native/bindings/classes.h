@@ -62,6 +62,8 @@ class AddonVariable final : public Napi::ObjectWrap<AddonVariable> {
   Napi::Value write(const Napi::CallbackInfo& info);
   Napi::Value fill(const Napi::CallbackInfo& info);
   Napi::Value set_mask(const Napi::CallbackInfo& info);
+  Napi::Value vacate(const Napi::CallbackInfo& info);
+  Napi::Value occupy(const Napi::CallbackInfo& info);
   Napi::Value copy(const Napi::CallbackInfo& info);
   Napi::Value is(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);

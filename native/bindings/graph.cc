@@ -222,7 +222,15 @@ Napi::Value AddonGraph::passes(const Napi::CallbackInfo& info) {
   });
 }
 
-// describe(): { nodes: { op, inputs, outputs, attrs, scope, type?, variable?, constant? }[], outputs: { name, value, type }[] }, the
+// The ranks that a collective works within; null for another node.
+static std::shared_ptr<RankGroup> group_of(const Graph& graph, const Node& node) {
+  const Attr* resource = node.attrs.find("resource");
+  if (resource == nullptr) return nullptr;
+  return std::dynamic_pointer_cast<RankGroup>(
+      graph.resources()[static_cast<std::size_t>(node.attrs.integer("resource"))]);
+}
+
+// describe(): { nodes: { op, inputs, outputs, attrs, scope, type?, variable?, constant?, group? }[], outputs: { name, value, type }[] }, the
 // graph as plain data; dead nodes are left out, and values are numbered without them.
 Napi::Value AddonGraph::describe(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
@@ -240,6 +248,7 @@ Napi::Value AddonGraph::describe(const Napi::CallbackInfo& info) {
       entry.Set("attrs", from_attrs(env, node.attrs));
       entry.Set("scope", node.scope);
       if (athanor::info(node.op).is(kSource)) entry.Set("type", from_type(env, graph.type(node.output())));
+      if (const auto group = group_of(graph, node)) entry.Set("group", AddonRankGroup::wrap(env, group));
       if (node.op == Op::parameter) entry.Set("variable", AddonVariable::wrap(env, graph.variable_of(node)));
       if (node.op == Op::constant) {
         const Constant& constant = graph.constant_of(node);

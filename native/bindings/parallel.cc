@@ -14,17 +14,6 @@ namespace {
 
 using Lane = Environment::Lane;
 
-std::shared_ptr<comm::Communicator> connected() {
-  auto world = comm::world();
-  check(world != nullptr, Code::internal, [] { return "parallel: not connected"; });
-  return world;
-}
-
-Napi::Promise submit(Napi::Env env, std::function<void()> work, std::function<Napi::Value(Napi::Env)> settle) {
-  return Environment::of(env).submit(Lane::bulk, std::make_shared<std::atomic<bool>>(false), std::move(work),
-                                     std::move(settle));
-}
-
 // launcher(): { name, rank, size }; name is "" where nothing has started this process as a rank.
 Napi::Value launcher(const Napi::CallbackInfo& info) {
   const comm::Launcher found = comm::launcher();
@@ -139,6 +128,18 @@ Napi::Value note_exit(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
+std::shared_ptr<comm::Communicator> connected() {
+  auto world = comm::world();
+  check(world != nullptr, Code::internal, [] { return "parallel: not connected"; });
+  return world;
+}
+
+Napi::Promise submit(Napi::Env env, std::function<void()> work, std::function<Napi::Value(Napi::Env)> settle) {
+  if (!settle) settle = [](Napi::Env env) -> Napi::Value { return env.Undefined(); };
+  return Environment::of(env).submit(Environment::Lane::bulk, std::make_shared<std::atomic<bool>>(false),
+                                     std::move(work), std::move(settle));
+}
+
 void define_ranks(Napi::Env env, Napi::Object exports) {
   define_rank_variables(env, exports);
   exports.Set("launcher", Napi::Function::New(env, launcher, "launcher"));
@@ -200,9 +201,7 @@ Napi::Value AddonExchange::page(const Napi::CallbackInfo& info) {
 // gatherParameters(): Promise<void> — all of them are there until the next step
 Napi::Value AddonExchange::gather_parameters(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
-    return submit(
-        info.Env(), [pages = get()->pages()] { pages->gather_all(); },
-        [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
+    return submit(info.Env(), [pages = get()->pages()] { pages->gather_all(); });
   });
 }
 
@@ -235,6 +234,10 @@ Napi::Value AddonExchange::dispose(const Napi::CallbackInfo& info) {
 // new RankGroup(name, groups: number[][] | undefined): the one of these groups that this rank is in; without them that of all ranks
 AddonRankGroup::AddonRankGroup(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
+    if (info[0].IsExternal()) {
+      group_ = *info[0].As<Napi::External<std::shared_ptr<RankGroup>>>().Data();
+      return;
+    }
     const auto world = connected();
     std::shared_ptr<comm::Group> group = world->world();
     if (info[1].IsArray()) {
@@ -251,6 +254,10 @@ AddonRankGroup::AddonRankGroup(const Napi::CallbackInfo& info) : ObjectWrap(info
     check(group != nullptr, Code::argument, [] { return "parallel: this rank is in none of the groups"; });
     group_ = std::make_shared<RankGroup>(world, std::move(group), to_text(info[0], "a name"));
   });
+}
+
+Napi::Object AddonRankGroup::wrap(Napi::Env env, std::shared_ptr<RankGroup> group) {
+  return Environment::of(env).rank_group.New({Napi::External<std::shared_ptr<RankGroup>>::New(env, &group)});
 }
 
 Napi::Function AddonRankGroup::define(Napi::Env env) {

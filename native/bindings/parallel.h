@@ -25,6 +25,7 @@ class AddonRankGroup final : public Napi::ObjectWrap<AddonRankGroup> {
  public:
   explicit AddonRankGroup(const Napi::CallbackInfo& info);
   static Napi::Function define(Napi::Env env);
+  static Napi::Object wrap(Napi::Env env, std::shared_ptr<RankGroup> group);
   const std::shared_ptr<RankGroup>& get() const { return group_; }
 
  private:
@@ -43,6 +44,12 @@ class AddonShardedLoop final : public Napi::ObjectWrap<AddonShardedLoop> {
   Napi::Value dispose(const Napi::CallbackInfo& info);
   std::shared_ptr<ShardedLoop> loop_;
 };
+
+// The ranks that were joined. Throws where there are none.
+std::shared_ptr<comm::Communicator> connected();
+
+// Work that waits for other ranks, on the thread of `fit`; `settle` makes the promise's value, undefined without one.
+Napi::Promise submit(Napi::Env env, std::function<void()> work, std::function<Napi::Value(Napi::Env)> settle = {});
 
 // The functions on ranks, as they stand in the addon.
 void define_ranks(Napi::Env env, Napi::Object exports);

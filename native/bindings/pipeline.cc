@@ -93,6 +93,11 @@ PipelineConfig to_config(const Napi::Object& given, const Environment& environme
   if (given.Get("maxNorm").IsNumber()) config.max_norm = given.Get("maxNorm").ToNumber().DoubleValue();
   for_each(given.Get("sizes"), [&](Napi::Value size) { config.sizes.push_back(to_index(size, "elements")); });
   config.owners = to_ints(given.Get("owners"), "ranks");
+  if (given.Get("tensor").IsObject()) {
+    const Napi::Object entry = given.Get("tensor").As<Napi::Object>();
+    config.tensor = unwrap<AddonRankGroup>(entry.Get("group"), environment.rank_group, "group").get()->group();
+    for_each(entry.Get("divided"), [&](Napi::Value is_part) { config.divided.push_back(is_part.ToBoolean()); });
+  }
   for_each(given.Get("shared"), [&](Napi::Value value) {
     const Napi::Object entry = value.As<Napi::Object>();
     config.shared.push_back({unwrap<AddonVariable>(entry.Get("variable"), environment.variable, "parameter").get(),

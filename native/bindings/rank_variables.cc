@@ -11,19 +11,6 @@
 namespace athanor::bindings {
 namespace {
 
-using Lane = Environment::Lane;
-
-std::shared_ptr<comm::Communicator> connected() {
-  auto world = comm::world();
-  check(world != nullptr, Code::internal, [] { return "parallel: not connected"; });
-  return world;
-}
-
-Napi::Promise submit(Napi::Env env, std::function<void()> work) {
-  return Environment::of(env).submit(Lane::bulk, std::make_shared<std::atomic<bool>>(false), std::move(work),
-                                     [](Napi::Env env) -> Napi::Value { return env.Undefined(); });
-}
-
 std::vector<std::shared_ptr<Variable>> to_variables(Napi::Env env, Napi::Value value) {
   const Napi::Array list = value.As<Napi::Array>();
   std::vector<std::shared_ptr<Variable>> variables;
@@ -32,31 +19,36 @@ std::vector<std::shared_ptr<Variable>> to_variables(Napi::Env env, Napi::Value v
   return variables;
 }
 
-void broadcast_variables(const std::vector<std::shared_ptr<Variable>>& variables, int root) {
+void broadcast_variables(const std::vector<std::shared_ptr<Variable>>& variables, int root,
+                         const std::shared_ptr<comm::Group>& group) {
   const auto world = connected();
   std::vector<std::vector<std::byte>> copies;
   std::vector<comm::Communicator::Ticket> tickets;
   for (const auto& variable : variables) {
     copies.emplace_back(static_cast<std::size_t>(variable->type().bytes()));
-    if (world->rank() == root) variable->read(copies.back().data());
+    if (group->rank() == root) variable->read(copies.back().data());
   }
   for (std::size_t i = 0; i < copies.size(); ++i) {
     const Index bytes = variables[i]->type().bytes();
-    tickets.push_back(world->start(world->world(), {"broadcast", "\"" + variables[i]->name() + "\"", bytes, -1},
-                                   comm::broadcast(world->rank(), world->size(), root, copies[i].data(), bytes)));
+    tickets.push_back(world->start(group, {"broadcast", "\"" + variables[i]->name() + "\"", bytes, -1},
+                                   comm::broadcast(group->rank(), group->size(), root, copies[i].data(), bytes)));
   }
   for (const auto& ticket : tickets) world->wait(ticket);
   for (std::size_t i = 0; i < copies.size(); ++i) {
-    if (world->rank() != root) variables[i]->write(copies[i].data());
+    if (group->rank() != root) variables[i]->write(copies[i].data());
   }
 }
 
-// broadcastVariables(variables, root): Promise<void>
+// broadcastVariables(variables, root, group?): Promise<void> — from the root'th rank of the group, or of all
 Napi::Value broadcast_variables_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto variables = to_variables(info.Env(), info[0]);
     const int root = static_cast<int>(to_index(info[1], "a rank"));
-    return submit(info.Env(), [=] { broadcast_variables(variables, root); });
+    const auto group =
+        info[2].IsObject()
+            ? unwrap<AddonRankGroup>(info[2], Environment::of(info.Env()).rank_group, "group").get()->group()
+            : connected()->world();
+    return submit(info.Env(), [=] { broadcast_variables(variables, root, group); });
   });
 }
 
@@ -96,19 +88,18 @@ Napi::Value hash_variables_of(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), [&]() -> Napi::Value {
     const auto variables = to_variables(info.Env(), info[0]);
     const auto text = std::make_shared<std::string>();
-    return Environment::of(info.Env())
-        .submit(
-            Lane::bulk, std::make_shared<std::atomic<bool>>(false),
-            [=] {
-              io::XxHash64 hash;
-              for (const auto& variable : variables) {
-                const std::shared_ptr<Arena> arena = variable->arena();
-                const std::shared_lock lock(arena->mutex);
-                hash.update({variable->data(), static_cast<std::size_t>(variable->type().bytes())});
-              }
-              *text = io::hexadecimal(hash.digest());
-            },
-            [text](Napi::Env env) -> Napi::Value { return Napi::String::New(env, *text); });
+    return submit(
+        info.Env(),
+        [=] {
+          io::XxHash64 hash;
+          for (const auto& variable : variables) {
+            const std::shared_ptr<Arena> arena = variable->arena();
+            const std::shared_lock lock(arena->mutex);
+            hash.update({variable->data(), static_cast<std::size_t>(variable->type().bytes())});
+          }
+          *text = io::hexadecimal(hash.digest());
+        },
+        [text](Napi::Env env) -> Napi::Value { return Napi::String::New(env, *text); });
   });
 }
 

@@ -61,6 +61,8 @@ Napi::Function AddonVariable::define(Napi::Env env) {
                          InstanceMethod("write", &AddonVariable::write),
                          InstanceMethod("fill", &AddonVariable::fill),
                          InstanceMethod("setMask", &AddonVariable::set_mask),
+                         InstanceMethod("vacate", &AddonVariable::vacate),
+                         InstanceMethod("occupy", &AddonVariable::occupy),
                          InstanceMethod("copy", &AddonVariable::copy),
                          InstanceMethod("is", &AddonVariable::is),
                          InstanceMethod("dispose", &AddonVariable::dispose),
@@ -133,6 +135,23 @@ Napi::Value AddonVariable::copy(const Napi::CallbackInfo& info) {
     source->read(made->data());
     Environment::of(info.Env()).report_memory(info.Env());
     return wrap(info.Env(), std::move(made));
+  });
+}
+
+// vacate(): void — gives the memory back until occupy()
+Napi::Value AddonVariable::vacate(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    get()->vacate();
+    Environment::of(info.Env()).report_memory(info.Env());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value AddonVariable::occupy(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    get()->occupy();
+    Environment::of(info.Env()).report_memory(info.Env());
+    return info.Env().Undefined();
   });
 }
 

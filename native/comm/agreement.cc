@@ -35,6 +35,7 @@ void Agreement::begin(bool stop) {
 }
 
 void Agreement::note(int shard, double loss, double weight) {
+  if (shard < own_.lo || shard >= own_.lo + own_.count) return;  // another rank tells it
   double* numbers = of(group_->rank()) + kHead + kPerShard * static_cast<std::size_t>(shard - own_.lo);
   numbers[0] = loss;
   numbers[1] = weight;

@@ -1,6 +1,8 @@
 #include "runtime/variable.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <mutex>
 
 #include "base/error.h"
@@ -17,14 +19,39 @@ void Variable::move_to(std::shared_ptr<Arena> arena, Index offset) {
   offset_ = offset;
 }
 
+void Variable::vacate() {
+  const std::shared_ptr<Arena> old = arena();
+  const std::unique_lock lock(old->mutex);
+  vacant_ = true;
+  arena_ = std::make_shared<Arena>(0);
+  offset_ = 0;
+}
+
+void Variable::occupy() {
+  if (!vacant_) return;
+  const auto arena = std::make_shared<Arena>(type_.bytes());
+  if (type_.dtype == DType::f32)
+    std::fill_n(reinterpret_cast<float*>(arena->buffer.host()), type_.count(), std::numeric_limits<float>::quiet_NaN());
+  arena_ = arena;
+  vacant_ = false;
+  touch();
+}
+
+void Variable::throw_vacant() const {
+  throw Error(Code::unsupported,
+              "\"" + name_ +
+                  "\" is not on this rank while the run takes its steps, as another stage of the pipeline has it; read "
+                  "it after a validation, an epoch with a checkpoint, or the run");
+}
+
 void Variable::read(void* to) const {
-  const std::shared_ptr<Arena> arena = arena_;
+  const std::shared_ptr<Arena> arena = this->arena();
   const std::shared_lock lock(arena->mutex);
   if (type_.bytes() > 0) std::memcpy(to, data(), static_cast<std::size_t>(type_.bytes()));
 }
 
 void Variable::write(const void* from) {
-  const std::shared_ptr<Arena> arena = arena_;
+  const std::shared_ptr<Arena> arena = this->arena();
   const std::unique_lock lock(arena->mutex);
   if (type_.bytes() > 0) std::memcpy(data(), from, static_cast<std::size_t>(type_.bytes()));
   touch();
@@ -43,7 +70,7 @@ std::shared_ptr<const Block> Variable::derived(const std::string& key, std::uint
 }
 
 void Variable::set_mask(std::shared_ptr<Variable> mask) {
-  const std::shared_ptr<Arena> arena = arena_;
+  const std::shared_ptr<Arena> arena = this->arena();
   const std::unique_lock lock(arena->mutex);
   if (mask != nullptr) {
     check(mask->type() == Type{DType::u8, type_.shape} && type_.dtype == DType::f32, Code::shape, [&] {

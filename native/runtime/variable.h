@@ -33,10 +33,18 @@ class Variable {
   // The values on the host, and those on a device. The caller holds the arena's lock.
   std::byte* data() const { return arena_->buffer.host() + offset_; }
   std::byte* on(const std::shared_ptr<Device>& device) const { return arena_->buffer.on(device) + offset_; }
-  const std::shared_ptr<Arena>& arena() const { return arena_; }
+  // Throws Code::unsupported while it is vacant.
+  const std::shared_ptr<Arena>& arena() const {
+    if (vacant_.load(std::memory_order_relaxed)) throw_vacant();
+    return arena_;
+  }
 
   // Copies the values to `offset` of `arena` and reads from there on. The caller holds both arenas' locks.
   void move_to(std::shared_ptr<Arena> arena, Index offset);
+
+  // Gives the memory back, as another rank has the values; who wants them is refused until occupy(), which makes them NaN.
+  void vacate();
+  void occupy();
 
   // Copies of all values, taken under the arena's lock; bytes must equal type().bytes().
   void read(void* to) const;
@@ -64,10 +72,13 @@ class Variable {
   void set_mask(std::shared_ptr<Variable> mask);
 
  private:
+  [[noreturn]] void throw_vacant() const;
+
   std::string name_;
   Type type_;
   std::shared_ptr<Arena> arena_;
   Index offset_ = 0;
+  std::atomic<bool> vacant_{false};
   std::atomic<std::uint64_t> version_{0};
   std::mutex derived_mutex_;
   std::map<std::string, std::pair<std::uint64_t, std::weak_ptr<const Block>>> derived_;

@@ -62,6 +62,9 @@ struct PipelineConfig {
   double max_norm = 0;                                         // 0: gradients are not clipped
   std::vector<Index> sizes;  // elements of every trained parameter of the model, in the optimizer's order
   std::vector<int> owners;   // the rank of the pipeline that steps each
+  // The ranks that have the parameters marked in `divided` among them; null where all are whole.
+  std::shared_ptr<comm::Group> tensor;
+  std::vector<bool> divided;
   std::vector<SharedWeight> shared;
 };
 
@@ -106,6 +109,8 @@ class PipelineLoop {
   double norm(std::int64_t step);
   void update(const Batches& batches, Index step, LoopResult& result);
   double agreed_fault(double own, std::int64_t step);
+  double first_fault(const std::shared_ptr<comm::Group>& group, double own, std::int64_t step);
+  double norm_of_whole(double whole, double parts, std::int64_t step);
   void share_weights(std::int64_t step);
 
   PipelineConfig config_;

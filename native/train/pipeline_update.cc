@@ -1,5 +1,6 @@
 // The end of a step of pipeline parallelism: the norm of all gradients, the update of this rank's parameters, what the ranks have to know of it.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -61,12 +62,12 @@ void PipelineLoop::place_update() {
 double PipelineLoop::norm(std::int64_t step) {
   const optim::OptimPlan& plan = *norm_plan_;
   const auto kernel = kernel_table().optim.sum_squares;
-  std::vector<int> owners;
+  std::vector<std::size_t> parameters;
   std::vector<int> chunks;
   std::vector<double> own;
   for (int chunk = 0; chunk < plan.chunks(); ++chunk) {
     plan.for_each_piece(chunk, [&](const optim::Segment& segment, Index offset, Index n) {
-      owners.push_back(config_.owners[static_cast<std::size_t>(&segment - plan.segments().data())]);
+      parameters.push_back(static_cast<std::size_t>(&segment - plan.segments().data()));
       chunks.push_back(chunk);
       own.push_back(segment.grad == nullptr ? 0 : kernel(segment.grad + offset, nullptr, n));
     });
@@ -83,12 +84,33 @@ double PipelineLoop::norm(std::int64_t step) {
                               {"all-gather", "the norm of the gradients", static_cast<Index>(own.size() * 8), step},
                               comm::all_gather(static_cast<int>(rank), pieces));
   }
-  std::vector<double> sums(static_cast<std::size_t>(plan.chunks()), 0.0);
-  for (std::size_t i = 0; i < own.size(); ++i)
-    sums[static_cast<std::size_t>(chunks[i])] += all[static_cast<std::size_t>(owners[i])][i];
-  double total = 0;
-  for (const double sum : sums) total += sum;
-  return std::sqrt(total);
+  const auto squared = [&](bool of_parts) {
+    std::vector<double> sums(static_cast<std::size_t>(plan.chunks()), 0.0);
+    for (std::size_t i = 0; i < own.size(); ++i) {
+      if ((config_.tensor != nullptr && config_.divided[parameters[i]]) != of_parts) continue;
+      sums[static_cast<std::size_t>(chunks[i])] += all[static_cast<std::size_t>(config_.owners[parameters[i]])][i];
+    }
+    double total = 0;
+    for (const double sum : sums) total += sum;
+    return total;
+  };
+  const double whole = squared(false);
+  return std::sqrt(config_.tensor == nullptr ? whole : norm_of_whole(whole, squared(true), step));
+}
+
+// Squares of parts add up over the ranks that have them; of what each of them has, those of the first count, so that all have the same bits.
+double PipelineLoop::norm_of_whole(double whole, double parts, std::int64_t step) {
+  const comm::Group& group = *config_.tensor;
+  std::vector<std::array<double, 2>> all(static_cast<std::size_t>(group.size()));
+  all[static_cast<std::size_t>(group.rank())] = {whole, parts};
+  std::vector<comm::Piece> pieces;
+  for (std::size_t r = 0; r < all.size(); ++r)
+    pieces.push_back({static_cast<int>(r), all[r].data(), static_cast<Index>(sizeof(all[r]))});
+  config_.communicator->run(config_.tensor, {"all-gather", "the norm of the gradients", 16, step},
+                            comm::all_gather(group.rank(), pieces));
+  double total = all[0][0];
+  for (const auto& [_, of_parts] : all) total += of_parts;
+  return total;
 }
 
 void PipelineLoop::update(const Batches& batches, Index step, LoopResult& result) {
@@ -145,15 +167,19 @@ double PipelineLoop::agreed_fault(double own, std::int64_t step) {
       if (config_.owners[i] == config_.pipeline->rank() && nth-- == 0) own = 2 + static_cast<double>(i);
     }
   }
-  const std::size_t ranks = static_cast<std::size_t>(config_.pipeline->size());
-  if (ranks == 1) return own;
-  std::vector<double> all(ranks, 0.0);
-  const int rank = config_.pipeline->rank();
-  all[static_cast<std::size_t>(rank)] = own;
+  const double first = first_fault(config_.pipeline, own, step);
+  return config_.tensor == nullptr ? first : first_fault(config_.tensor, first, step);
+}
+
+// The least that is not 0 among the ranks of a group.
+double PipelineLoop::first_fault(const std::shared_ptr<comm::Group>& group, double own, std::int64_t step) {
+  if (group->size() == 1) return own;
+  std::vector<double> all(static_cast<std::size_t>(group->size()), 0.0);
+  all[static_cast<std::size_t>(group->rank())] = own;
   std::vector<comm::Piece> pieces;
-  for (std::size_t r = 0; r < ranks; ++r) pieces.push_back({static_cast<int>(r), &all[r], sizeof(double)});
-  config_.communicator->run(config_.pipeline, {"all-gather", "reports of the update", 8, step},
-                            comm::all_gather(rank, pieces));
+  for (std::size_t r = 0; r < all.size(); ++r) pieces.push_back({static_cast<int>(r), &all[r], sizeof(double)});
+  config_.communicator->run(group, {"all-gather", "reports of the update", 8, step},
+                            comm::all_gather(group->rank(), pieces));
   double first = 0;
   for (const double fault : all) {
     if (fault != 0 && (first == 0 || fault < first)) first = fault;

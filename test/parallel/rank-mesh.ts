@@ -1,12 +1,14 @@
-// Data and tensor parallelism at once: a mesh of 2 × 2 ranks trains as one rank does.
+// Several divisions at once: a mesh of 2 × 2 or 2 × 2 × 2 ranks trains as one rank does.
 import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { artifact, nn, optim, parallel, seed, train } from "athanor";
 import { models, setOf } from "./divided-models.js";
 
-const [, , into, name] = process.argv as [string, string, string, string];
+const [, , into, name, extents] = process.argv as [string, string, string, string, string];
 const { rank } = await parallel.connect({ deadline: 60 });
-const mesh = parallel.mesh({ data: 2, tensor: 2 });
+const mesh = parallel.mesh(JSON.parse(extents) as parallel.MeshOptions);
+const isPipeline = mesh.extents.pipeline > 1;
+const division = () => (isPipeline ? mesh.pipeline({ microBatches: 4, balance: "flops" }) : mesh.data({ shards: 4 }));
 const description = models[name]!;
 
 async function trained(model: nn.Module, more: object) {
@@ -31,8 +33,14 @@ const refused = await artifact.save(part, join(into, `part-${rank}`)).then(
   () => "",
   (thrown: unknown) => (thrown as Error).message,
 );
+const crossed = isPipeline
+  ? await trained(part, { parallel: parallel.pipeline({ stages: 2 }) }).then(
+      () => "",
+      (thrown: unknown) => (thrown as Error).message,
+    )
+  : undefined;
 const dir = join(into, "checkpoints");
-const divided = await trained(part, { parallel: mesh.data({ shards: 4 }), checkpoint: { dir, every: 4 } });
+const divided = await trained(part, { parallel: division(), checkpoint: { dir, every: 4 } });
 const whole = await plan.gather(part);
 const again = plan.apply();
 // The checkpoint of step 4; another rank may still be writing the last one.
@@ -40,8 +48,15 @@ const resume = join(
   dir,
   readdirSync(dir).find((name) => /^step-0*4$/.test(name))!,
 );
-await trained(again, { parallel: mesh.data({ shards: 4 }), resume });
+await trained(again, { parallel: division(), resume });
 const resumed = await plan.gather(again);
+// States, gradients and parameters that the ranks along the data dimension divide beside.
+const zeros: nn.Module[] = [];
+for (const zero of isPipeline ? [] : ([1, 2, 3] as const)) {
+  const own = plan.apply();
+  await trained(own, { parallel: mesh.data({ shards: 4, zero, bucketBytes: 4096 }) });
+  zeros.push(await plan.gather(own));
+}
 const one = await trained(model, {});
 
 const weightsOf = (of: nn.Module) =>
@@ -50,7 +65,9 @@ const result = {
   mesh: String(mesh),
   place: mesh.place,
   refused,
+  crossed,
   losses: [one, divided],
   weights: [weightsOf(model), weightsOf(whole), weightsOf(resumed)],
+  zeros: zeros.map(weightsOf),
 };
 writeFileSync(join(into, `${rank}.json`), JSON.stringify(result));

@@ -54,6 +54,8 @@ export interface PipelineParallelism {
   readonly balance: "measured" | "flops";
   readonly deadline: number;
   readonly bucketBytes: number;
+  /** The ranks that have every layer among them, neighbours; undefined where each has whole layers. */
+  readonly tensor?: NativeRankGroup | undefined;
   readonly onPlan: ((plan: PipelinePlan) => void) | undefined;
   readonly onTimeline: ((timeline: readonly TimedAction[]) => void) | undefined;
 }
@@ -116,7 +118,7 @@ export function checkedParallelism(
       `${where}: parallel must be parallel.data() or parallel.pipeline(), got ${got(value)}${way}`,
     );
   }
-  if (kind === "pipeline") requirePipeline(where, divided);
+  if (kind === "pipeline") requirePipeline(where, model, value as PipelineParallelism);
   const together = kind === "pipeline" ? "the ranks of a pipeline" : (value as DataParallelism).zero ? "ranks that divide states" : undefined; // prettier-ignore
   if (together !== undefined) requireSteps(where, together, checkpoint?.every.kind);
   clock();
@@ -144,10 +146,13 @@ function requireDividingRule(
   }
 }
 
-function requirePipeline(where: string, isDivided: boolean): void {
-  if (!isDivided) return;
+// A model that is divided goes with a pipeline of the same mesh.
+function requirePipeline(where: string, model: unknown, { tensor }: PipelineParallelism): void {
+  const parts = model instanceof Module ? model.namedParameters() : [];
+  const part = parts.find(({ parameter }) => parameter.parametrization?.part)?.parameter.parametrization?.part;
+  if (!part || (tensor && String(tensor.ranks()) === String(part.group.ranks()))) return;
   throw new ArgumentError(
-    `${where}: a model that parallel.tensor has divided is not cut in stages yet; use parallel.data(), or give the model undivided`,
+    `${where}: a model that parallel.tensor has divided is cut in stages by the mesh that it was divided by; divide it by mesh.tensor(model), and give mesh.pipeline() as parallel`,
   );
 }
 

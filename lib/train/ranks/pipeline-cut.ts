@@ -44,9 +44,9 @@ export interface Cut {
 /** Bytes a second of a message between ranks, where nothing was measured. */
 const usualBandwidth = 4e9;
 
-/** Cuts the model where rank 0 finds it best. @throws ArgumentError for more stages than layers; CommunicationError. */
-export async function chooseCut(question: CutQuestion, world: number): Promise<Cut> {
-  const own = world === 0 ? await measureCut(question).catch(refusalOf) : undefined;
+/** Cuts the model where rank 0 finds it best, with those that have its layers among them. @throws ArgumentError for more stages than layers; CommunicationError. */
+export async function chooseCut(question: CutQuestion, { world, columns }: PipelineLayout): Promise<Cut> {
+  const own = world < columns ? await measureCut(question).catch(refusalOf) : undefined;
   const texts = await gather(own ? JSON.stringify(own) : "", "the cut of the model");
   const cut = JSON.parse(texts[0]!) as Cut | { readonly refused: string };
   if ("refused" in cut) throw agreedOn(new ArgumentError(cut.refused));

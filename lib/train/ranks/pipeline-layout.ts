@@ -1,5 +1,5 @@
-// Which rank has which stage of which copy of the model. Ranks that hold the same stage are neighbours: rank = place in the pipeline ·
-// copies + copy.
+// Which rank has which stage of which copy of the model. Ranks that hold the same stage are neighbours, and among them those that have
+// its layers among them: rank = (place in the pipeline · copies + copy) · columns + column.
 import { ArgumentError } from "../../errors.js";
 import { makeSchedule, stageOf, type PipelinePass, type PipelineSchedule } from "../../pipeline/index.js";
 import type { PipelineParallelism } from "./parallelism.js";
@@ -15,6 +15,9 @@ export class PipelineLayout {
   /** Copies of the model, and the one that this rank is in. */
   readonly copies: number;
   readonly copy: number;
+  /** Ranks that have every layer among them, and this one's place among these. */
+  readonly columns: number;
+  readonly column: number;
   /** Stages on each rank. */
   readonly chunks: number;
   /** Micro-batches of a batch, over all copies. */
@@ -23,9 +26,12 @@ export class PipelineLayout {
   readonly schedule: PipelineSchedule;
 
   /** @throws ArgumentError where ranks and stages do not fit. */
-  constructor(where: string, { stages, microBatches, schedule, chunks }: PipelineParallelism) {
-    const { rank, size } = joinedWorld()!;
-    this.world = rank;
+  constructor(where: string, { stages, microBatches, schedule, chunks, tensor }: PipelineParallelism) {
+    const { rank: world, size: all } = joinedWorld()!;
+    this.world = world;
+    this.columns = tensor?.ranks().length ?? 1;
+    this.column = tensor?.rank() ?? 0;
+    const [size, rank] = [all / this.columns, Math.floor(world / this.columns)];
     this.ranks = stages ?? size;
     if (size % this.ranks !== 0) {
       throw new ArgumentError(
@@ -79,29 +85,41 @@ export class PipelineLayout {
 
   /** Ranks of the world, by pipeline. */
   get pipelines(): number[][] {
-    return Array.from({ length: this.copies }, (_, copy) =>
-      Array.from({ length: this.ranks }, (_, place) => place * this.copies + copy),
-    );
+    return this.groupsAlong((rank) => rank % (this.copies * this.columns));
   }
 
-  /** Ranks of the world that hold the same stages. */
+  /** Ranks of the world that hold the same parts of the same stages. */
   get sameStage(): number[][] {
-    return Array.from({ length: this.ranks }, (_, place) =>
-      Array.from({ length: this.copies }, (_, copy) => place * this.copies + copy),
-    );
+    const { copies, columns } = this;
+    return this.groupsAlong((rank) => Math.floor(rank / (copies * columns)) * columns + (rank % columns));
   }
 
-  /** The micro-batches whose losses each rank of the world sees: first and count. */
+  /** Ranks of the world that hold the same parts of layers, of all stages. */
+  get sameColumn(): number[][] {
+    return this.groupsAlong((rank) => rank % this.columns);
+  }
+
+  /** The micro-batches whose losses each rank of the world tells: first and count. */
   get told(): [first: number, count: number][] {
-    const { ranks, copies, chunks, ownMicroBatches } = this;
+    const { ranks, copies, columns, chunks, ownMicroBatches } = this;
     const last = stageOf(ranks, ranks - 1, chunks - 1) % ranks;
-    return Array.from({ length: ranks * copies }, (_, rank) =>
-      Math.floor(rank / copies) === last ? [(rank % copies) * ownMicroBatches, ownMicroBatches] : [0, 0],
-    );
+    return Array.from({ length: ranks * copies * columns }, (_, rank) => {
+      const [place, copy] = [Math.floor(rank / (copies * columns)), Math.floor(rank / columns) % copies];
+      return place === last && rank % columns === 0 ? [copy * ownMicroBatches, ownMicroBatches] : [0, 0];
+    });
   }
 
-  /** The rank of the world that speaks for a stage. */
+  /** The rank of the world that speaks for a stage to those with the same column. */
   speakerOf(stage: number): number {
-    return (stage % this.ranks) * this.copies;
+    return (stage % this.ranks) * this.copies * this.columns + this.column;
+  }
+
+  // Ranks of the world that have the same key, in the order of their first members.
+  private groupsAlong(key: (rank: number) => number): number[][] {
+    const groups = new Map<number, number[]>();
+    for (let rank = 0; rank < this.ranks * this.copies * this.columns; rank++) {
+      groups.set(key(rank), [...(groups.get(key(rank)) ?? []), rank]);
+    }
+    return [...groups.values()];
   }
 }

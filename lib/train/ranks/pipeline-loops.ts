@@ -24,9 +24,11 @@ import type { PipelineParallelism } from "./parallelism.js";
 import { requireDivisible } from "./divisible.js";
 import { chooseCut, planOf, type Cut } from "./pipeline-cut.js";
 import { PipelineLayout } from "./pipeline-layout.js";
-import { gatherWeights, PipelineStates } from "./pipeline-state.js";
+import { PipelineStates } from "./pipeline-state.js";
+import { PipelineWeights } from "./pipeline-weights.js";
 import { CompiledStages, DividedStep, traceStages, type Holdings, type StageExchange, type TracedStages } from "./pipeline-stages.js"; // prettier-ignore
 import { compileOwnUpdate, exchangeOf, stageExchange, type OwnUpdate } from "./pipeline-update.js";
+import { countMemory, type RankMemory } from "./rank-memory.js";
 import { throughRanks } from "./ranks.js";
 
 interface PipelineLoop {
@@ -52,7 +54,8 @@ export class PipelineLoops implements Loops {
   private statistics: StageExchange[] = [];
   private update: OwnUpdate | undefined;
   private states: PipelineStates | undefined;
-  private fresh = true;
+  private weights: PipelineWeights | undefined;
+  private uncount: () => void = () => undefined;
 
   /** @throws ArgumentError for a shape that the ranks do not have; UnsupportedError for a run with a part that ranks do not share. */
   constructor(source: StepLoopsSource, division: PipelineParallelism) {
@@ -117,6 +120,8 @@ export class PipelineLoops implements Loops {
     }
     this.update = compileOwnUpdate(where, this.bound, ordered, this.gradients, this.statistics);
     this.states = new PipelineStates(layout, this.bound);
+    this.weights = new PipelineWeights(layout, this.bound.parameters, largest.statistics, step.holdings);
+    this.uncount = countMemory(() => this.memory());
     this.stages(rows, step);
     if (division.onPlan && layout.world === 0) division.onPlan(planOf(cut, layout, division));
   }
@@ -124,7 +129,7 @@ export class PipelineLoops implements Loops {
   private chosenCut(traced: TracedStages): Promise<Cut> {
     const { layout, source } = this;
     const balance = layout.stages === 1 ? "flops" : this.division.balance;
-    return chooseCut({ where: source.where, traced, stages: layout.stages, balance }, layout.world);
+    return chooseCut({ where: source.where, traced, stages: layout.stages, balance }, layout);
   }
 
   async run(stretch: Stretch, epoch: number, firstStep: number, cancel: NativeCancel): Promise<Ran> {
@@ -134,23 +139,17 @@ export class PipelineLoops implements Loops {
     const loop = this.loops.of(samples, rows, () => this.loop(program, samples, rows));
     const { hyper, rates } = stepRows(program, where, firstStep, steps, plan.steps);
     const request = { seed: plan.seed, epoch, shuffle, firstRow, steps, firstStep, hyper };
+    this.weights!.keepOwn();
     const { records, seconds, cancelled } = await throughRanks(where, () => loop.native.run(request, cancel));
     const taken = takenOf(records, program, rates);
-    if (taken.length > 0) this.fresh = false;
     if (!this.update!.takesSteps) this.bound.native.steps += taken.filter(({ fault }) => fault === 0).length;
     this.division.onTimeline?.(this.timelineOf(loop));
     return { program, taken, seconds, cancelled };
   }
 
-  /** Gives every rank the weights of all stages. */
-  async gather(): Promise<void> {
-    if (this.fresh) return;
-    const { traced, holdings, layout } = this;
-    await gatherWeights(layout, [
-      ...this.bound.parameters.map((parameter, i) => ({ parameter, stage: holdings!.owners[i]! })),
-      ...[...traced.values()][0]!.statistics.map((parameter, i) => ({ parameter, stage: holdings!.statistics[i]! })),
-    ]);
-    this.fresh = true;
+  /** Gives every rank the weights of all stages, until the next step. */
+  gather(): Promise<void> {
+    return this.weights!.gather();
   }
 
   /** Brings the state of all ranks to the one that writes checkpoints. */
@@ -169,9 +168,22 @@ export class PipelineLoops implements Loops {
     for (const each of this.compiled.values()) each.dispose();
     for (const { trace } of this.traced.values()) trace.graph.dispose();
     for (const { native } of [...this.gradients, ...this.statistics]) native.dispose();
+    this.uncount();
+    this.weights?.leave();
     this.update?.dispose();
     this.states?.dispose();
     this.held?.dispose();
+  }
+
+  private memory(): RankMemory {
+    const { bound, weights, gradients } = this;
+    const bytes = gradients.map(({ native }) => native.bytes);
+    return {
+      parameters: weights!.bytes,
+      states: bound.native.bytes.states,
+      gradients: bytes.reduce((sum, { kept }) => sum + kept, 0),
+      messages: bytes.reduce((sum, { passing }) => sum + passing, 0),
+    };
   }
 
   // The rows of the micro-batches of a batch, each size once, the largest first.
@@ -264,6 +276,7 @@ export class PipelineLoops implements Loops {
   private configOf({ kind, numbers, bound }: StepProgram) {
     const { layout, holdings, update } = this;
     const { clipNorm } = bound.optimizer;
+    const { tensor } = this.division;
     const owners = holdings!.owners.map((stage) => stage % layout.ranks);
     return {
       pipelines: layout.pipelines,
@@ -277,6 +290,10 @@ export class PipelineLoops implements Loops {
       maxNorm: clipNorm,
       sizes: bound.parameters.map(({ size }) => size),
       owners,
+      tensor: tensor && {
+        group: tensor,
+        divided: bound.parameters.map(({ parametrization }) => parametrization?.part !== undefined),
+      },
       shared: bound.parameters.flatMap((parameter, i) => {
         const readers = [...holdings!.readers[i]!].map((stage) => stage % layout.ranks);
         const to = [...new Set(readers)].filter((rank) => rank !== owners[i]);

@@ -65,6 +65,8 @@ export interface Holdings {
   readonly statistics: readonly number[];
   /** Further stages that read a trained parameter. */
   readonly readers: readonly ReadonlySet<number>[];
+  /** Stages that read a running statistic. */
+  readonly statisticReaders: readonly ReadonlySet<number>[];
 }
 
 /** A divided step, and who holds what of it. */
@@ -85,6 +87,7 @@ export class DividedStep {
       owners: this.graph.gradients.map(stageOf),
       statistics: statistics.map((_, i) => stageOf(this.graph.outputs.get(statisticName(i))!)),
       readers: parameters.map((variable) => this.readersOf(variable)),
+      statisticReaders: statistics.map(({ native }) => this.readersOf(native)),
     };
   }
 

@@ -8,7 +8,7 @@ import type { Parameter } from "../../tensor/parameter.js";
 import type { PipelineLayout } from "./pipeline-layout.js";
 import { gather, throughRanks } from "./ranks.js";
 
-/** Gives every rank the values that the speaker of each parameter's stage holds. @throws CommunicationError */
+/** Gives every rank the values that the speaker of each parameter's stage in its column holds. @throws CommunicationError */
 export async function gatherWeights(
   layout: PipelineLayout,
   held: readonly { readonly parameter: Parameter; readonly stage: number }[],
@@ -18,8 +18,10 @@ export async function gatherWeights(
     const speaker = layout.speakerOf(stage);
     bySpeaker.set(speaker, [...(bySpeaker.get(speaker) ?? []), parameter.native]);
   }
+  const column = call(() => new addon.RankGroup("ranks with the same parts", layout.sameColumn));
+  const members = column.ranks();
   for (const [speaker, variables] of [...bySpeaker].sort(([a], [b]) => a - b)) {
-    await throughRanks(undefined, () => addon.broadcastVariables(variables, speaker));
+    await throughRanks(undefined, () => addon.broadcastVariables(variables, members.indexOf(speaker), column));
   }
 }
 
@@ -28,11 +30,11 @@ interface Told {
   readonly states: readonly (readonly [name: string, type: NativeType])[];
 }
 
-/** The optimizer's states: this rank's own, and on rank 0 copies of all others' when they are collected. */
+/** The optimizer's states: this rank's own, and on the first rank of the column copies of all others' when they are collected. */
 export class PipelineStates implements Participant {
   private readonly layout: PipelineLayout;
   private readonly bound: BoundOptimizer;
-  /** By name, on rank 0. */
+  /** By name, on the first rank of the column: rank 0 is one, and those that have parts of the same layers as it the others. */
   private readonly copies = new Map<string, NativeVariable>();
   private steps = 0;
 
@@ -41,18 +43,20 @@ export class PipelineStates implements Participant {
     this.bound = bound;
   }
 
-  /** Brings all states to rank 0; called by all ranks. @throws CommunicationError */
+  /** Brings all states to the first rank of the column; called by all ranks. @throws CommunicationError */
   async collect(): Promise<void> {
     const { native } = this.bound;
     const own: Told = { steps: native.steps, states: native.states.map(({ name, type }) => [name, type]) };
     const all = (await gather(JSON.stringify(own), "states for a checkpoint")).map((text) => JSON.parse(text) as Told);
     this.steps = Math.max(...all.map(({ steps }) => steps));
-    for (let place = 1; place < this.layout.ranks; place++) {
+    const { world, ranks } = this.layout;
+    const first = this.layout.speakerOf(0);
+    for (let place = 1; place < ranks; place++) {
       const speaker = this.layout.speakerOf(place);
-      const isOwn = this.layout.world === speaker;
-      if (!isOwn && this.layout.world !== 0) continue;
+      const isOwn = world === speaker;
+      if (!isOwn && world !== first) continue;
       const variables = isOwn ? native.states : all[speaker]!.states.map((told) => this.copy(...told));
-      await throughRanks(undefined, () => addon.moveVariables(variables, speaker, 0));
+      await throughRanks(undefined, () => addon.moveVariables(variables, speaker, first));
     }
   }
 

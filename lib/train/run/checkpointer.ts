@@ -95,10 +95,9 @@ export class Checkpointer {
         );
       }
       compareIdentity(where, opened.path, opened.content.identity, identity, allow);
+      const isElsewhere = (name: string) => state.isElsewhere(name);
       await state.restore(opened.content.values, (tensors) =>
-        whole?.any
-          ? whole.read(tensors, (all) => opened.read(all))
-          : opened.read(tensors, (name) => state.isElsewhere(name)),
+        whole?.any ? whole.read(tensors, (all) => opened.read(all, isElsewhere)) : opened.read(tensors, isElsewhere),
       );
       this.last = { step: opened.step, at: performance.now() };
     }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { fingerprint } from "../../data/fingerprint.js";
 import { isSource } from "../../data/index.js";
-import { sampled, type Identity, type Json } from "../../checkpoint/index.js";
+import { byDivision, sampled, type Identity, type Json } from "../../checkpoint/index.js";
 import type { NamedParameter } from "../../nn/index.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 import type { FitPlan } from "../fit-options.js";
@@ -46,7 +46,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       ...rates,
     },
     // The graphs of a divided model differ by rank and number of ranks; that they fit together is proved when they first run.
-    loss: { graph: divided ? "of a divided model" : createHash("sha256").update(graph).digest("hex") },
+    loss: { graph: divided ? byDivision : createHash("sha256").update(graph).digest("hex") },
     length: { steps },
     options: {
       batchSize,
@@ -62,6 +62,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       metrics: validate ? Object.keys(validate.metrics) : null,
       earlyStopping: stopping ? stopping.describe() : null,
       reduceOnPlateau: plateau && { ...plateau.plan },
+      ...(divided && { shards: byDivision }), // unless the batch is divided as well
       ...further,
     },
   };

@@ -50,7 +50,7 @@ it("pipelines take their simulated schedule and what goes over the boundaries", 
   const { seconds, kept, held } = predictPipeline({ ...work, update: 0 }, still, question);
   expect(seconds).toBeCloseTo(3 * (8 + 3), 9);
   expect(kept).toBe(4 * 7);
-  expect(held).toBe(4e6 * (1 + 3 / 4));
+  expect(held).toBe((4e6 * (2 + 2)) / 4); // weights, gradients and two states of a quarter
 });
 
 it("parallel.plan lists strategies and says what pays", { timeout: 60_000 }, async () => {
