@@ -16,13 +16,13 @@ const { values: flags, positionals } = parseArgs({
 const program = fileURLToPath(new URL("parallel.ts", import.meta.url));
 const root = { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" };
 
-function ranks<T>(count: number, args: readonly string[], threads = 1): T {
+function ranks(count: number, args: readonly string[], threads = 1): unknown {
   const node = [process.execPath, "--import", "tsx", program, ...args];
   const [command, ...rest] =
     count === 1 ? node : ["mpirun.openmpi", "--oversubscribe", "--bind-to", "none", "-n", String(count), ...node];
   const env = { ...process.env, ...root, ATHANOR_THREADS: String(threads) };
   const text = execFileSync(command!, rest, { env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-  return JSON.parse(text.trim().split("\n").at(-1)!) as T;
+  return JSON.parse(text.trim().split("\n").at(-1)!) as unknown;
 }
 
 const median = (all: readonly number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1]!;
@@ -36,8 +36,8 @@ function loopback() {
     const ratios: number[] = [];
     const seconds = { alone: [] as number[], ranks: [] as number[] };
     for (let round = 0; round < Number(flags.rounds); round++) {
-      const one = ranks<{ seconds: number }>(1, ["steps", network, "{}", steps], 2);
-      const two = ranks<{ seconds: number }>(2, ["steps", network, JSON.stringify({ data: { shards: 2 } }), steps]);
+      const one = ranks(1, ["steps", network, "{}", steps], 2) as { seconds: number };
+      const two = ranks(2, ["steps", network, JSON.stringify({ data: { shards: 2 } }), steps]) as { seconds: number };
       seconds.alone.push(one.seconds);
       seconds.ranks.push(two.seconds);
       ratios.push(one.seconds / two.seconds);
