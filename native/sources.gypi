@@ -42,6 +42,7 @@
       "native/device/rules/rules.cc",
       "native/device/rules/softmax.cc",
       "native/device/rules/sparse.cc",
+      "native/device/sparse_choice.cc",
       "native/formats/panels.cc",
       "native/formats/weights.cc",
       "native/graph/attr_schema.cc",

@@ -262,6 +262,7 @@ const std::vector<Measure>& measures() {
                                  {"attention 4 x 16 x 2048 x 64", attention},
                                  {"launch", launch_gaps}};
     add_compressed(rows);
+    add_sparse(rows);
     return rows;
   }();
   return all;

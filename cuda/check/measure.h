@@ -20,6 +20,7 @@ struct Measure {
 };
 const std::vector<Measure>& measures();
 void add_compressed(std::vector<Measure>& to);  // measure_compressed.cc
+void add_sparse(std::vector<Measure>& to);      // measure_sparse.cc
 
 // Whether the device is the emulator: then sizes are small, and times mean nothing but that the script runs.
 bool is_dry();

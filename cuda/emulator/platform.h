@@ -163,6 +163,11 @@ inline void mma_s8u8(std::int32_t (&d)[4], const std::uint32_t (&a)[4], const st
   emulator::mma(emulator::MmaKind::s8u8_16x8x32, d, a, b);
 }
 
+inline void mma_sparse_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[4],
+                            std::uint32_t kept) {
+  emulator::mma_sparse(d, a, b, kept);
+}
+
 inline std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high, std::uint32_t select) {
   const std::uint64_t bytes = std::uint64_t{high} << 32 | low;
   std::uint32_t result = 0;

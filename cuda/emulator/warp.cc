@@ -164,6 +164,48 @@ void complete_mma_s8(WarpCall& call) {
   }
 }
 
+struct SparseMmaSlot {
+  float* d;
+  const std::uint32_t *a, *b;
+  std::uint32_t kept;
+};
+
+// The kept elements of a lane lie as in a dense fragment of half the columns; those of four columns come in a pair whose places must rise.
+void complete_mma_sparse(WarpCall& call) {
+  require_whole(call, "mma.sp");
+  constexpr std::uint32_t kDepth = 32;
+  float a[16][kDepth] = {}, b[kDepth][8];
+  bool is_kept[16][kDepth] = {};
+  const auto slot = [&](std::uint32_t lane) -> const SparseMmaSlot& {
+    return *static_cast<const SparseMmaSlot*>(call.slots[lane]);
+  };
+  for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
+    const std::uint32_t group = lane / 4, t = lane % 4;
+    for (std::uint32_t word = 0; word < 4; ++word) {
+      const std::uint32_t row = group + word % 2 * 8, four = t + word / 2 * 4;  // of 8 fours in a row
+      const std::uint32_t told = slot(group * 4 + four / 4).kept >> (word % 2 * 16 + four % 4 * 4) & 15u;
+      const std::uint32_t first = told & 3u, second = told >> 2;
+      if (first >= second) raise(Fault::warp_mask, "mma.sp: the places of two kept elements do not rise");
+      a[row][four * 4 + first] = half_of<MmaKind::bf16_16x8x16>(slot(lane).a[word], 0);
+      a[row][four * 4 + second] = half_of<MmaKind::bf16_16x8x16>(slot(lane).a[word], 1);
+      is_kept[row][four * 4 + first] = is_kept[row][four * 4 + second] = true;
+    }
+    for (std::uint32_t i = 0; i < 8; ++i)
+      b[t * 2 + i % 2 + i / 2 * 8][group] =
+          half_of<MmaKind::bf16_16x8x16>(slot(lane).b[i / 2], static_cast<int>(i % 2));
+  }
+  for (std::uint32_t lane = 0; lane < kWarp; ++lane) {
+    float* d = slot(lane).d;
+    for (std::uint32_t i = 0; i < 4; ++i) {
+      const std::uint32_t row = lane / 4 + i / 2 * 8, col = lane % 4 * 2 + i % 2;
+      double sum = d[i];
+      for (std::uint32_t k = 0; k < kDepth; ++k)
+        if (is_kept[row][k]) sum += static_cast<double>(a[row][k]) * static_cast<double>(b[k][col]);
+      d[i] = static_cast<float>(sum);
+    }
+  }
+}
+
 template <class T, class F>
 T atomically(T* p, F f) {
   shadow_access(p, sizeof(T), Access::atomic, true);
@@ -205,6 +247,11 @@ void mma(MmaKind kind, void* d, const std::uint32_t* a, const std::uint32_t* b) 
     case MmaKind::s8_16x8x32: return warp_operation(~0u, &slot, complete_mma_s8<false>, "mma");
     case MmaKind::s8u8_16x8x32: return warp_operation(~0u, &slot, complete_mma_s8<true>, "mma");
   }
+}
+
+void mma_sparse(float* d, const std::uint32_t* a, const std::uint32_t* b, std::uint32_t kept) {
+  SparseMmaSlot slot{d, a, b, kept};
+  warp_operation(~0u, &slot, complete_mma_sparse, "mma.sp");
 }
 
 #define ATOMICS(name, T, expression)                            \

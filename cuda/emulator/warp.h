@@ -15,6 +15,8 @@ void load_matrices(std::uint32_t* fragment, const void* row, int matrices, bool 
 enum class MmaKind : std::uint8_t { bf16_16x8x16, f16_16x8x16, tf32_16x8x8, s8_16x8x32, s8u8_16x8x32 };
 // d += a b, d of four floats, or of four s32 for products of integers.
 void mma(MmaKind kind, void* d, const std::uint32_t* a, const std::uint32_t* b);
+// m16n8k32 of bf16 with two in four of a row of A kept: b of four words, `kept` of lanes l % 4 < 2 (sparsity selector 0).
+void mma_sparse(float* d, const std::uint32_t* a, const std::uint32_t* b, std::uint32_t kept);
 
 // Atomics on global or shared memory: the value before.
 float atomic_add(float* p, float x);

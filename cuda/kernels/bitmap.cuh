@@ -2,6 +2,7 @@
 // rows answers with one read and a popcount.
 #pragma once
 #include "cuda/kernels/status.cuh"
+#include "device/sparse_launch.h"
 
 namespace athanor::cuda {
 
@@ -37,6 +38,14 @@ struct Bitmap {
     return static_cast<Index>(starts[row]) + within[row * words() + at] + __popc(marks & ((1u << bit) - 1u));
   }
 };
+
+// A weight's bitmap with the tables that SparseRank made.
+inline Bitmap ranked_bitmap(const device::SparseWeight& w, const std::byte* ranks) {
+  Bitmap b{w.N, w.K, w.bitmap};
+  b.starts = reinterpret_cast<const std::uint32_t*>(ranks);
+  b.within = reinterpret_cast<const std::uint32_t*>(ranks + device::sparse_starts_bytes(w.N));
+  return b;
+}
 
 // Bytes of the tables, and what fills them. Where `wanted` is 0 or more, a bitmap that marks another number of weights is reported as
 // marked, one that marks any past its columns as stray.

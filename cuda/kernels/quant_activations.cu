@@ -2,6 +2,7 @@
 // the rows of their windows, rows of x in three planes of bf16. Static integers, which range over [-zp, 255 - zp], are kept as s8 with
 // zp - 128 added. What pads a group is 0. Sums of every group of a row go beside them.
 #include "cuda/kernels/block_reduce.cuh"
+#include "cuda/kernels/planes.cuh"
 #include "cuda/kernels/quant.cuh"
 
 namespace athanor::cuda {
@@ -134,7 +135,6 @@ round_windows_kernel(ATHANOR_PARAM(QuantWindows) p) {
   store_sums(p, row, sums);
 }
 
-// x = high + middle + low exactly, 8 bits of its fraction each; what is not finite is high alone.
 ATHANOR_KERNEL(kThreads)
 split_rows_kernel(ATHANOR_PARAM(QuantRows) p) {
   const Index i = static_cast<Index>(blockIdx.x) * kThreads + threadIdx.x, row = i / p.padded_k,
@@ -142,16 +142,11 @@ split_rows_kernel(ATHANOR_PARAM(QuantRows) p) {
   if (row >= p.rows) return;
   const Place place = place_of(p, at);
   const float x = place.k >= 0 ? p.x[row * p.K + place.k] : 0.0f;
-  const auto upper = [](float value) {
-    return __builtin_bit_cast(float, __builtin_bit_cast(std::uint32_t, value) & 0xffff0000u);
-  };
-  const bool finite = x - x == 0.0f;
-  const float high = finite ? upper(x) : to_f32(to_bf16(x)), rest = finite ? x - high : 0.0f, middle = upper(rest);
+  const Planes planes = split_planes(x);
   auto* to = reinterpret_cast<std::uint16_t*>(p.to) + i;
   const Index plane = p.rows * p.padded_k;
-  to[0] = static_cast<std::uint16_t>(__builtin_bit_cast(std::uint32_t, high) >> 16);
-  to[plane] = static_cast<std::uint16_t>(__builtin_bit_cast(std::uint32_t, middle) >> 16);
-  to[2 * plane] = static_cast<std::uint16_t>(__builtin_bit_cast(std::uint32_t, rest - middle) >> 16);
+#pragma unroll
+  for (int which = 0; which < 3; ++which) to[which * plane] = planes.of[which];
 }
 
 }  // namespace

@@ -10,16 +10,7 @@
 namespace athanor::cuda {
 namespace {
 
-using device::SparseWeight;
-
 constexpr int kThreads = 128;
-
-Bitmap ranked(const SparseWeight& w, const std::byte* ranks) {
-  Bitmap b{w.N, w.K, w.bitmap};
-  b.starts = reinterpret_cast<const std::uint32_t*>(ranks);
-  b.within = reinterpret_cast<const std::uint32_t*>(ranks + device::sparse_starts_bytes(w.N));
-  return b;
-}
 
 ATHANOR_KERNEL(kThreads)
 sparse_expand_kernel(ATHANOR_PARAM(Bitmap) b, const float* values, Index nnz, float* to) {
@@ -112,20 +103,20 @@ device::Result rank_run(device::Stream* stream, const device::SparseRank& args, 
 device::Result expand_run(device::Stream* stream, const device::SparseExpand& args, void*) {
   const Index count = args.w.N * args.w.K;
   if (count == 0) return device::Result::ok;
-  return LAUNCH(sparse_expand_kernel, blocks_for(count, kThreads), kThreads, 0, stream, ranked(args.w, args.ranks),
-                args.w.values, args.w.nnz, args.to);
+  return LAUNCH(sparse_expand_kernel, blocks_for(count, kThreads), kThreads, 0, stream,
+                ranked_bitmap(args.w, args.ranks), args.w.values, args.w.nnz, args.to);
 }
 
 device::Result collect_run(device::Stream* stream, const device::SparseCollect& args, void*) {
   const Index count = args.w.N * args.w.K;
   if (count == 0) return device::Result::ok;
-  return LAUNCH(sparse_collect_kernel, blocks_for(count, kThreads), kThreads, 0, stream, ranked(args.w, args.ranks),
-                args.from, args.w.nnz, args.values);
+  return LAUNCH(sparse_collect_kernel, blocks_for(count, kThreads), kThreads, 0, stream,
+                ranked_bitmap(args.w, args.ranks), args.from, args.w.nnz, args.values);
 }
 
 device::Result rows_run(device::Stream* stream, const device::SparseRows& args, void*) {
   if (args.M == 0 || args.w.N == 0) return device::Result::ok;
-  const Bitmap b = ranked(args.w, args.ranks);
+  const Bitmap b = ranked_bitmap(args.w, args.ranks);
   const RowsParams p{args.M, args.w.nnz, args.w.values, args.x, args.y, args.epilogue.raw >= 0 ? 1 : 0};
   const EwProgramParams e = args.epilogue.raw >= 0
                                 ? make_program(args.epilogue.args, args.epilogue.raw, args.epilogue.run)

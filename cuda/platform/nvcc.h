@@ -125,6 +125,17 @@ ATHANOR_DEVICE void mma_s8u8(std::int32_t (&d)[4], const std::uint32_t (&a)[4], 
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+// d += a b with a of 2:4 sparsity: 16 × 32 of which each row keeps two in four, in the order of their columns. `kept`: their columns within four,
+// 2 bits each; lanes l % 4 = 0 and 1 say those of rows l / 4 (low half) and l / 4 + 8 for the first and second 16 columns.
+ATHANOR_DEVICE void mma_sparse_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[4],
+                                    std::uint32_t kept) {
+  asm volatile(
+      "mma.sp::ordered_metadata.sync.aligned.m16n8k32.row.col.f32.bf16.bf16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, "
+      "{%8, %9, %10, %11}, {%0, %1, %2, %3}, %12, 0x0;"
+      : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
+      : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]), "r"(b[2]), "r"(b[3]), "r"(kept));
+}
+
 // Byte i of the result is the byte of (high, low) whose number is nibble i of `select`, 0 to 7.
 ATHANOR_DEVICE std::uint32_t byte_permute(std::uint32_t low, std::uint32_t high, std::uint32_t select) {
   return __byte_perm(low, high, select);

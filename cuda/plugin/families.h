@@ -20,6 +20,8 @@ void fill_quant_pack(device::Launchers& launch);
 void fill_reduce(device::Launchers& launch);
 void fill_softmax(device::Launchers& launch);
 void fill_sparse(device::Launchers& launch);
+void fill_sparse_tiles(device::Launchers& launch);
+void fill_sparse_two_four(device::Launchers& launch);
 
 inline void fill_launchers(device::Launchers& launch) {
   fill_elementwise(launch);
@@ -38,6 +40,8 @@ inline void fill_launchers(device::Launchers& launch) {
   fill_reduce(launch);
   fill_softmax(launch);
   fill_sparse(launch);
+  fill_sparse_tiles(launch);
+  fill_sparse_two_four(launch);
 }
 
 // For families that take all that their struct can say and need no workspace.

@@ -34,6 +34,16 @@ mma_bytes_kernel(const std::uint32_t* a, const std::uint32_t* b, std::int32_t* d
   for (int i = 0; i < 4; ++i) d[lane * 4 + i] = fd[i];
 }
 
+ATHANOR_KERNEL(32)
+mma_sparse_kernel(const std::uint32_t* a, const std::uint32_t* b, const std::uint32_t* kept, float* d) {
+  const int lane = static_cast<int>(threadIdx.x);
+  std::uint32_t fa[4], fb[4];
+  float fd[4];
+  for (int i = 0; i < 4; ++i) fa[i] = a[lane * 4 + i], fb[i] = b[lane * 4 + i], fd[i] = d[lane * 4 + i];
+  mma_sparse_bf16(fd, fa, fb, kept[lane]);
+  for (int i = 0; i < 4; ++i) d[lane * 4 + i] = fd[i];
+}
+
 template <int kMatrices, bool kTransposed>
 ATHANOR_KERNEL(32)
 load_matrices_kernel(const std::uint16_t* from, std::uint32_t* to) {
@@ -83,6 +93,11 @@ device::Result run_mma_bytes(device::Stream* stream, bool unsigned_b, const std:
                              std::int32_t* d) {
   return unsigned_b ? LAUNCH((mma_bytes_kernel<true>), 1, 32, 0, stream, a, b, d)
                     : LAUNCH((mma_bytes_kernel<false>), 1, 32, 0, stream, a, b, d);
+}
+
+device::Result run_mma_sparse(device::Stream* stream, const std::uint32_t* a, const std::uint32_t* b,
+                              const std::uint32_t* kept, float* d) {
+  return LAUNCH(mma_sparse_kernel, 1, 32, 0, stream, a, b, kept, d);
 }
 
 device::Result run_load_matrices(device::Stream* stream, const std::uint16_t* from, std::uint32_t* to, int matrices,

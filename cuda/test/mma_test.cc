@@ -149,6 +149,68 @@ TEST(mma_of_bytes_has_the_manuals_layout) {
   }
 }
 
+// PTX ISA 9.7.14.6.2, .bf16, m16n8k32: a lane's elements of A are the two kept in columns 4 (l % 4) to 4 (l % 4) + 3, and 16 further on; B has
+// four words. The metadata of rows l / 4 and l / 4 + 8 come from a pair of lanes, 16 columns each. The others' words are not looked at.
+TEST(mma_sparse_has_the_manuals_layout) {
+  std::uint32_t state = 5;
+  const auto draw = [&state](std::uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % below;
+  };
+  float a[16][32] = {}, b[32][8], c[16][8];
+  int places[16][8][2];
+  for (int r = 0; r < 16; ++r)
+    for (int four = 0; four < 8; ++four) {
+      const int first = static_cast<int>(draw(3)),
+                second = first + 1 + static_cast<int>(draw(static_cast<std::uint32_t>(3 - first)));
+      places[r][four][0] = first, places[r][four][1] = second;
+      a[r][four * 4 + first] = static_cast<float>(draw(15)) - 7,
+                      a[r][four * 4 + second] = static_cast<float>(draw(15)) + 1;
+    }
+  for (int k = 0; k < 32; ++k)
+    for (int n = 0; n < 8; ++n) b[k][n] = static_cast<float>((k * 5 + n * 3) % 17 - 8);
+  for (int r = 0; r < 16; ++r)
+    for (int n = 0; n < 8; ++n) c[r][n] = static_cast<float>(r - n);
+  std::vector<std::uint32_t> fa(128), fb(128), kept(32, 0xffffffffu);
+  std::vector<float> fc(128);
+  const auto put = [](std::uint32_t& word, int i, float x) {
+    word |= static_cast<std::uint32_t>(to_bf16(x).bits) << (i % 2 * 16);
+  };
+  for (int lane = 0; lane < 32; ++lane) {
+    const int group = lane >> 2, thread = lane % 4;
+    for (int i = 0; i < 8; ++i) {
+      const int row = i < 2 || (i >= 4 && i < 6) ? group : group + 8;
+      const int first_column = i < 4 ? thread * 4 : thread * 4 + 16;
+      put(fa[static_cast<std::size_t>(lane * 4 + i / 2)], i,
+          a[row][first_column + places[row][first_column / 4][i & 1]]);
+      const int k = thread * 2 + (i & 1) + i / 2 * 8;
+      put(fb[static_cast<std::size_t>(lane * 4 + i / 2)], i, b[k][group]);
+    }
+    for (int i = 0; i < 4; ++i)
+      fc[static_cast<std::size_t>(lane * 4 + i)] = c[c_16x8(lane, i).row][c_16x8(lane, i).col];
+    if (thread >= 2) continue;
+    std::uint32_t& word = kept[static_cast<std::size_t>(lane)] = 0;
+    for (int half = 0; half < 2; ++half)
+      for (int four = 0; four < 4; ++four)
+        for (int i = 0; i < 2; ++i)
+          word |= static_cast<std::uint32_t>(places[group + half * 8][thread * 4 + four][i])
+                  << (half * 16 + four * 4 + i * 2);
+  }
+  in_all_orders([&](const char*) {
+    const DeviceArray<std::uint32_t> da(fa), db(fb), dk(kept);
+    const DeviceArray<float> dc(fc);
+    CHECK(run_mma_sparse(stream(), da.data(), db.data(), dk.data(), dc.data()) == device::Result::ok);
+    const std::vector<float> got = dc.values();
+    for (int lane = 0; lane < 32; ++lane)
+      for (int i = 0; i < 4; ++i) {
+        const At at = c_16x8(lane, i);
+        float sum = c[at.row][at.col];
+        for (int k = 0; k < 32; ++k) sum += a[at.row][k] * b[k][at.col];
+        CHECK_EQ(got[static_cast<std::size_t>(lane * 4 + i)], sum);
+      }
+  });
+}
+
 TEST(mma_m16n8k16_bf16) { check_mma(Fragments::bf16); }
 TEST(mma_m16n8k16_f16) { check_mma(Fragments::f16); }
 TEST(mma_m16n8k8_tf32) { check_mma(Fragments::tf32); }

@@ -39,8 +39,9 @@ using Sentence = std::function<Error(const RunRecord& run)>;
 class Attachment {
  public:
   virtual ~Attachment() = default;
-  virtual void bind(const Addresses& at) = 0;  // before the launches, under the locks of the run
-  virtual void note_changes() = 0;             // after them
+  // Before the launches, under the locks of the run; true where what they launch is no longer what was captured.
+  virtual bool bind(const Addresses& at) = 0;
+  virtual void note_changes() = 0;  // after them
 };
 
 // A layout and what the device runs.
@@ -76,8 +77,8 @@ class DeviceContext : public NodeContext {
   }
 
   // Emits what is no launcher's single call, with its memory asked for already.
-  void launch_as(std::string detail, Launch launch) {
-    enter(std::move(detail), {});
+  void launch_as(std::string detail, Launch launch, Work work = {}) {
+    enter(std::move(detail), work);
     code_.launches.push_back(std::move(launch));
   }
 

@@ -15,13 +15,6 @@ struct PackedWeight::Shared {
 
 namespace {
 
-// Through views, as lowering shares their slots.
-std::shared_ptr<Variable> variable_of(const Graph& graph, ValueId value) {
-  const Node* node = &graph.producer(value);
-  while (info(node->op).is(kView | kWait)) node = &graph.producer(node->inputs[0]);
-  return node->op == Op::parameter ? graph.variable_of(*node) : nullptr;
-}
-
 // One for a device, key and set of variables, as long as any program holds it. Without variables nobody else has the same weight.
 std::shared_ptr<PackedWeight::Shared> shared_of(const std::shared_ptr<PluginDevice>& device, std::string key,
                                                 Index bytes, const std::vector<std::shared_ptr<Variable>>& variables) {
@@ -40,6 +33,12 @@ std::shared_ptr<PackedWeight::Shared> shared_of(const std::shared_ptr<PluginDevi
 
 }  // namespace
 
+std::shared_ptr<Variable> variable_of(const Graph& graph, ValueId value) {
+  const Node* node = &graph.producer(value);
+  while (info(node->op).is(kView | kWait)) node = &graph.producer(node->inputs[0]);
+  return node->op == Op::parameter ? graph.variable_of(*node) : nullptr;
+}
+
 PackedWeight::PackedWeight(DeviceContext& context, Plan plan) : device_(context.device), plan_(std::move(plan)) {
   bool all = true;
   for (const int operand : plan_.operands) {
@@ -53,11 +52,11 @@ PackedWeight::PackedWeight(DeviceContext& context, Plan plan) : device_(context.
 
 std::byte* PackedWeight::data() const { return shared_->block.data(); }
 
-void PackedWeight::bind(const Addresses& at) {
+bool PackedWeight::bind(const Addresses& at) {
   std::uint64_t version = 0;
   for (const auto& variable : variables_) version += variable->version();
   const std::lock_guard lock(shared_->mutex);
-  if (shared_->is_made && shared_->version == version) return;
+  if (shared_->is_made && shared_->version == version) return false;
   const DeviceBlock workspace(device_, plan_.workspace), record(device_, sizeof(RunRecord));
   const Plugin& plugin = device_->plugin();
   Stream* stream = nullptr;
@@ -73,6 +72,7 @@ void PackedWeight::bind(const Addresses& at) {
   if (told.owner != 0) throw plan_.sentence(told);
   shared_->is_made = true;
   shared_->version = version;
+  return false;
 }
 
 PackedWeight::Place PackedWeight::of(DeviceContext& context, Plan plan) {

@@ -11,6 +11,9 @@
 
 namespace athanor::device {
 
+// The variable behind a value, through views; null where it is none.
+std::shared_ptr<Variable> variable_of(const Graph& graph, ValueId value);
+
 class PackedWeight final : public Attachment {
  public:
   // Launches what packs to `to`; bad data goes to `check`.
@@ -29,7 +32,7 @@ class PackedWeight final : public Attachment {
   static Place of(DeviceContext& context, Plan plan);
 
   PackedWeight(DeviceContext& context, Plan plan);
-  void bind(const Addresses& at) override;
+  bool bind(const Addresses& at) override;
   void note_changes() override {}
   std::byte* data() const;
 

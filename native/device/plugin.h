@@ -19,7 +19,7 @@
 namespace athanor::device {
 
 // Update rules and elementwise instructions cross by number: a row more in either table makes another version.
-inline constexpr std::uint32_t kTableVersion = 2;
+inline constexpr std::uint32_t kTableVersion = 3;
 inline constexpr std::uint32_t kPluginVersion =
     kTableVersion | static_cast<std::uint32_t>(optim::kRuleCount) << 8 | static_cast<std::uint32_t>(EwOp::fma) << 16;
 inline constexpr const char* kPluginEntry = "athanor_device_plugin";
@@ -101,6 +101,10 @@ struct Launchers {
   Launcher<SparseExpand> sparse_expand;
   Launcher<SparseCollect> sparse_collect;
   Launcher<SparseRows> sparse_rows;
+  Launcher<TwoFourPack> two_four_pack;
+  Launcher<TwoFourMatmul> two_four_matmul;
+  Launcher<TilesPack> tiles_pack;
+  Launcher<TilesMatmul> tiles_matmul;
   // The loop of many steps: what a turn takes and what it leaves.
   Launcher<Begin> begin;
   Launcher<Advance> advance;

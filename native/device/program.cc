@@ -99,12 +99,12 @@ void DeviceProgram::bind() {
     const Binding& binding = code_.bindings[slot];
     if (binding.kind == Binding::Kind::variable) slots_[slot] = variables_[binding.index];
   }
+  const Addresses at{slots_.data(), variables_.data(), reinterpret_cast<RunRecord*>(results_->data())};
+  for (const auto& attachment : code_.attachments) moved = attachment->bind(at) || moved;
   if (moved) {
     drop_graph();
     ++changes_;
   }
-  const Addresses at{slots_.data(), variables_.data(), reinterpret_cast<RunRecord*>(results_->data())};
-  for (const auto& attachment : code_.attachments) attachment->bind(at);
 }
 
 void DeviceProgram::begin(std::uint64_t seed, std::uint64_t step, std::int64_t row) {

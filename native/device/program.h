@@ -79,7 +79,7 @@ class DeviceProgram::Session {
     return program_.results_->data() + program_.output_places_[output].offset;
   }
   RunRecord* record() const { return reinterpret_cast<RunRecord*>(program_.results_->data()); }
-  // Grows where a variable has moved since the last session: what was captured before is stale.
+  // Grows where a variable has moved since the last session, or another kernel is to run: what was captured before is stale.
   std::uint64_t changes() const { return program_.changes_; }
 
   void begin(std::uint64_t seed, std::uint64_t step, std::int64_t row) { program_.begin(seed, step, row); }

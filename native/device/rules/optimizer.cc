@@ -27,7 +27,7 @@ class OptimizerAttachment final : public Attachment {
     tensors_ = std::make_unique<DeviceBlock>(device_, static_cast<Index>(sizes.size() * sizeof(OptimTensor)));
   }
 
-  void bind(const Addresses& at) override {
+  bool bind(const Addresses& at) override {
     counter_ = optimizer_->counter().on(device_);
     const auto& variables = optimizer_->variables();
     std::vector<OptimTensor> now(variables.size());
@@ -45,9 +45,10 @@ class OptimizerAttachment final : public Attachment {
       tensor.n = variable.type().count();
       tensor.group = optimizer_->group_of(static_cast<int>(i));
     }
-    if (bytes_of(now) == 0 || (held_.size() == now.size() && same(held_, now))) return;
+    if (bytes_of(now) == 0 || (held_.size() == now.size() && same(held_, now))) return false;
     device_->upload(tensors_->data(), now.data(), bytes_of(now));
     held_ = std::move(now);
+    return false;
   }
 
   void note_changes() override {

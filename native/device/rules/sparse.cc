@@ -1,9 +1,13 @@
-// Products and convolutions with sparse weights. A few rows are multiplied by the weight as it lies; else it is expanded, once where nothing
-// changes it, and the dense kernels run. Gradients of the values are those of the dense weight that the bitmap marks.
+// Products and convolutions with sparse weights. A few rows are multiplied by the weight as it lies. For more the pattern decides when a run
+// binds its variables (device/sparse_choice.h): mma.sp, tiles, or the dense product of the expanded weight. Whatever it is packed to is made
+// once where nothing changes it. Convolutions expand it. Gradients of the values are those of the dense weight that the bitmap marks.
 #include "sparse/bitmap.h"
+
+#include <algorithm>
 
 #include "device/packed_weight.h"
 #include "device/rules/elementwise.h"
+#include "device/sparse_choice.h"
 #include "graph/attributes.h"
 #include "ops/conv/conv_geometry.h"
 
@@ -11,6 +15,8 @@ namespace athanor::device {
 namespace {
 
 using Place = PackedWeight::Place;
+
+constexpr Index kFewRows = kSparseRows / 2;  // of more the dense product is faster, on paper
 
 // A node's weight [N, K] and where its operands are; values: -1 where only the pattern counts.
 struct Sparse {
@@ -107,6 +113,75 @@ void lower_dense(DeviceContext& context, const Matmul& args, const Place& dense,
   });
 }
 
+// The weight as `choice` has it, with the ranks that it takes in its workspace.
+Place packed_of(DeviceContext& context, const Sparse& sparse, const std::shared_ptr<SparseChoice>& choice,
+                bool transposed) {
+  const Launchers& launch = context.launchers();
+  require(context, launch.sparse_rank, SparseRank{sparse.w, nullptr, {}});
+  require(context, launch.two_four_pack, TwoFourPack{sparse.w, nullptr, nullptr});
+  PackedWeight::Plan plan;
+  plan.key =
+      (transposed ? "packed transposed " : "packed ") + std::to_string(sparse.w.N) + "x" + std::to_string(sparse.w.K);
+  plan.operands = {sparse.bitmap, sparse.values};
+  plan.bytes = sparse_packed_bytes(sparse.w.N, sparse.w.K);
+  plan.workspace = sparse_rank_bytes(sparse.w.N, sparse.w.K);
+  plan.sentence = sentence_of(context, sparse.w);
+  plan.pack = [w = sparse.w, choice, bitmap = context.input(sparse.bitmap), values = context.input(sparse.values),
+               &launch](Stream* stream, const Addresses& at, std::byte* to, std::byte* ranks, Check check) {
+    SparseWeight now = w;
+    now.bitmap = at.at<const std::uint8_t>(bitmap), now.values = at.at<const float>(values);
+    const Result result = launch.sparse_rank.run(stream, {now, ranks, check}, nullptr);
+    if (result != Result::ok) return result;
+    switch (choice->way()) {
+      case SparseWay::two_four: return launch.two_four_pack.run(stream, {now, ranks, to}, nullptr);
+      case SparseWay::tiles: return launch.tiles_pack.run(stream, {now, ranks, choice->tiles(), to}, nullptr);
+      case SparseWay::dense: break;
+    }
+    return launch.sparse_expand.run(stream, {now, ranks, reinterpret_cast<float*>(to)}, nullptr);
+  };
+  return PackedWeight::of(context, std::move(plan));
+}
+
+template <class Args>
+Index room_of(DeviceContext& context, const Launcher<Args>& launcher, const Args& args) {
+  require(context, launcher, args);
+  return launcher.workspace(args);
+}
+
+// x [M, …] times W as product_of has it, or Wᵀ, by the way that the pattern asks for.
+void lower_chosen(DeviceContext& context, const Matmul& dense, const Sparse& sparse, bool transposed) {
+  const auto choice = SparseChoice::of(context, sparse.bitmap, sparse.w.N, sparse.w.K, transposed);
+  if (choice == nullptr) return lower_dense(context, dense, dense_of(context, sparse), sparse.w.nnz);
+  const Place packed = packed_of(context, sparse, choice, transposed);
+  const auto epilogue = epilogue_of(context);
+  const Slot x = context.input(0), y = context.output();
+  const Launchers& launch = context.launchers();
+  TwoFourMatmul two_four;
+  two_four.M = dense.M, two_four.N = dense.N, two_four.K = dense.K;
+  TilesMatmul tiles;
+  tiles.M = dense.M, tiles.tiles = choice->tiles();
+  Matmul seen = dense;
+  seen.epilogue = two_four.epilogue = tiles.epilogue = fill_epilogue(epilogue.get(), Addresses{});
+  const Slot space = context.workspace(
+      std::max({room_of(context, launch.matmul, seen), room_of(context, launch.two_four_matmul, two_four),
+                room_of(context, launch.tiles_matmul, tiles)}));
+  const auto run = [=, &launch](Stream* stream, const Addresses& at) {
+    const Epilogue now = fill_epilogue(epilogue.get(), at);
+    const auto* from = at.at<const float>(x);
+    const std::byte* weight = packed(at);
+    if (choice->way() == SparseWay::two_four)
+      return launch.two_four_matmul.run(stream, {dense.M, dense.N, dense.K, weight, from, at.at<float>(y), now},
+                                        at.at(space));
+    if (choice->way() == SparseWay::tiles)
+      return launch.tiles_matmul.run(stream, {dense.M, choice->tiles(), weight, from, at.at<float>(y), now},
+                                     at.at(space));
+    Matmul args = dense;
+    args.a.data = from, args.b.data = weight, args.c = at.at(y), args.epilogue = now;
+    return launch.matmul.run(stream, args, at.at(space));
+  };
+  context.launch_as("", run, {products(dense.M, sparse.w.nnz), 0});
+}
+
 void lower_rows(DeviceContext& context, const Sparse& sparse, Index m) {
   SparseRows args;
   args.M = m, args.w = sparse.w;
@@ -140,16 +215,16 @@ void lower_sparse_matmul(DeviceContext& context) {
   const Index k = context.input_type(0).shape.back(), n = context.output_type().shape.back();
   const Index m = rows_of(context.input_type(0));
   const Sparse sparse{{n, k, context.input_type(2).shape[0]}, 1, 2};
-  if (m <= kSparseRows) return lower_rows(context, sparse, m);
+  if (m <= kFewRows) return lower_rows(context, sparse, m);
   Matmul args = product_of(m, n, k);
   args.b.row = 1, args.b.col = k;
-  lower_dense(context, args, dense_of(context, sparse), sparse.w.nnz);
+  lower_chosen(context, args, sparse, false);
 }
 
 void lower_sparse_matmul_grad_input(DeviceContext& context) {
   const Index n = context.input_type(0).shape.back(), k = context.output_type().shape.back();
   const Sparse sparse{{n, k, context.input_type(2).shape[0]}, 1, 2};
-  lower_dense(context, product_of(rows_of(context.input_type(0)), k, n), dense_of(context, sparse), sparse.w.nnz);
+  lower_chosen(context, product_of(rows_of(context.input_type(0)), k, n), sparse, true);
 }
 
 void lower_sparse_matmul_grad_values(DeviceContext& context) {
