@@ -1,8 +1,8 @@
 // Compiles every kernel as the plugin does, for both targets, with warnings, spills and local memory as errors:
 //   node scripts/cuda/compile.mjs [--report] [FILE …]
-// --report writes bench/results/cuda-registers.md. Where there is no nvcc, a line says so.
+// --report writes bench/results/cuda-registers.md. What is newer than its sources is not made again. Where there is no nvcc, a line says so.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { chdir, exit } from "node:process";
@@ -42,13 +42,32 @@ function flagsOf(source) {
   ];
 }
 
+/** What ptxas said of an object that is newer than this script and all that it was made of; undefined where it has to be made. */
+function kept(path) {
+  const [object, said, parts] = ["o", "txt", "d"].map((ending) => `${path}.${ending}`);
+  if (![object, said, parts].every((file) => existsSync(file))) return undefined;
+  const made = statSync(object).mtimeMs;
+  const files = readFileSync(parts, "utf8").replaceAll("\\\n", " ").split(/\s+/).slice(1).filter(Boolean);
+  const stale = [...files, fileURLToPath(import.meta.url)].some(
+    (file) => !existsSync(file) || statSync(file).mtimeMs > made,
+  );
+  return (!stale && readFileSync(said, "utf8")) || undefined;
+}
+
 const run = (source) =>
   new Promise((resolve) => {
-    const object = `${out}/${basename(source, ".cu")}.o`;
-    const child = spawn(nvcc, [...flagsOf(source), "-c", source, "-o", object], { stdio: ["ignore", "pipe", "pipe"] });
+    const path = `${out}/${basename(source, ".cu")}`;
+    const before = kept(path);
+    if (before !== undefined) return resolve({ source, status: 0, text: before });
+    writeFileSync(`${path}.txt`, ""); // until it is made
+    const command = [...flagsOf(source), "-MMD", "-MF", `${path}.d`, "-c", source, "-o", `${path}.o`];
+    const child = spawn(nvcc, command, { stdio: ["ignore", "pipe", "pipe"] });
     let text = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (text += chunk));
-    child.on("close", (status) => resolve({ source, status, text }));
+    child.on("close", (status) => {
+      if (status === 0) writeFileSync(`${path}.txt`, text);
+      resolve({ source, status, text });
+    });
   });
 
 /** Rows { kernel, target, registers, shared, spills } of what ptxas says. */

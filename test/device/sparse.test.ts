@@ -90,7 +90,7 @@ describe.skipIf(!built)("on the emulated device", () => {
         const there = compile(backward, { device: emulated }).runSync(arguments_);
         const here = compile(backward).runSync(arguments_);
         for (const name of ["x", "w"] as const) {
-          const largest = Math.max(1, ...Array.from(here[name].data, (value) => Math.abs(Number(value))));
+          const largest = Math.max(1, ...Array.from(here[name].data, (value) => Math.abs(value)));
           agree(there[name], here[name], largest);
         }
       }
