@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "base/half.h"
-#include "cuda/kernels/bitmap.cuh"
 #include "cuda/kernels/quant.cuh"
+#include "cuda/kernels/sparse/bitmap.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

@@ -1,9 +1,9 @@
 // Sparse weights: to a dense matrix and back, and products of a few rows straight from the bitmap and its values. A warp has a column of
 // the result; a word of 32 marks at a time, a lane a mark: a popcount finds the lane's value, x is read side by side. What is read of
 // the weight is its marks and its values, which is what few rows wait for; what is multiplied is dense.
-#include "cuda/kernels/bitmap.cuh"
 #include "cuda/kernels/block_reduce.cuh"
 #include "cuda/kernels/elementwise/elementwise_machine.cuh"
+#include "cuda/kernels/sparse/bitmap.cuh"
 #include "cuda/plugin/families.h"
 #include "device/sparse_launch.h"
 

@@ -1,7 +1,7 @@
 // Products with 2:4 weights by mma.sp: y = x · Wᵀ with W as the sparse operand, so that a tile of y comes out transposed. Operands come through
 // three stages of shared memory filled by cp.async, a step of 32 columns each; fragments of W hold the 16 kept of them.
-#include "cuda/kernels/bitmap.cuh"
-#include "cuda/kernels/planes_product.cuh"
+#include "cuda/kernels/sparse/bitmap.cuh"
+#include "cuda/kernels/sparse/planes_product.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

@@ -2,8 +2,8 @@
 // multiplied. Chunks of 64 columns of x come through three stages of shared memory filled by cp.async; a warp has strips of 8 rows of the
 // weight and gathers the columns of its tiles, two of which make the depth of one mma: ldmatrix takes the address of every 8 columns.
 // Chunks that no strip of a block has a tile in are not read.
-#include "cuda/kernels/bitmap.cuh"
-#include "cuda/kernels/planes_product.cuh"
+#include "cuda/kernels/sparse/bitmap.cuh"
+#include "cuda/kernels/sparse/planes_product.cuh"
 #include "cuda/plugin/families.h"
 
 namespace athanor::cuda {

@@ -1,5 +1,5 @@
 // Prefix sums of the marks of a bitmap: a warp a row, then one block over all rows.
-#include "cuda/kernels/bitmap.cuh"
+#include "cuda/kernels/sparse/bitmap.cuh"
 
 #include "cuda/kernels/block_reduce.cuh"
 

@@ -1,7 +1,7 @@
 // What products of three planes of bf16 share: copies of a stage, and results that go through shared memory, so that neighbours write side by
 // side and the epilogue's program stands in the kernel once.
 #pragma once
-#include "cuda/kernels/elementwise_machine.cuh"
+#include "cuda/kernels/elementwise/elementwise_machine.cuh"
 #include "cuda/kernels/planes.cuh"
 #include "cuda/kernels/quant.cuh"
 
