@@ -47,7 +47,8 @@ function kept(path) {
   const [object, said, parts] = ["o", "txt", "d"].map((ending) => `${path}.${ending}`);
   if (![object, said, parts].every((file) => existsSync(file))) return undefined;
   const made = statSync(object).mtimeMs;
-  const files = readFileSync(parts, "utf8").replaceAll("\\\n", " ").split(/\s+/).slice(1).filter(Boolean);
+  const [, list] = readFileSync(parts, "utf8").split(" : ");
+  const files = list.replaceAll("\\\n", " ").split(/\s+/).filter(Boolean);
   const stale = [...files, fileURLToPath(import.meta.url)].some(
     (file) => !existsSync(file) || statSync(file).mtimeMs > made,
   );
