@@ -3,6 +3,7 @@
 // Long because every error of the package has its class here.
 import { closest, distance } from "fastest-levenshtein";
 import { got } from "./names/got.js";
+import { kindOfOption } from "./names/kinds.js";
 import { nameElsewhere, wayInstead } from "./names/options.js";
 
 /** Base of every error that Athanor throws: `code` names the kind, `message` is a whole sentence with a way out. */
@@ -311,7 +312,8 @@ export function unknownOption(where: string, name: string, known: readonly strin
 }
 
 /**
- * Checks that `options` is an object that has no own key but those known.
+ * Checks that `options` is an object that has no own key but those known, and that what its name alone says is of that kind: see
+ * names/kinds.ts.
  *
  * @throws ArgumentError
  */
@@ -319,7 +321,13 @@ export function checkOptions(where: string, options: object, known: readonly str
   if (!isOptions(options)) {
     throw new ArgumentError(`${where}: expected an object of options with ${known.join(", ")}, got ${got(options)}`);
   }
-  for (const name of Object.keys(options)) if (!known.includes(name)) throw unknownOption(where, name, known);
+  for (const [name, value] of Object.entries(options)) {
+    if (!known.includes(name)) throw unknownOption(where, name, known);
+    const kind = value === undefined ? undefined : kindOfOption(name);
+    if (kind !== undefined && !kind.has(value)) {
+      throw new ArgumentError(`${where}: ${name} must be ${kind.expected}, got ${got(value)}`);
+    }
+  }
 }
 
 // Plain objects, and others that a program keeps its settings in; not what a caller puts in this place by mistake: a list, a

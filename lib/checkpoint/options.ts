@@ -1,6 +1,7 @@
 // When checkpoints are written and which are kept, and which one a run goes on from.
 import { ArgumentError, checkOptions } from "../errors.js";
 import { sections, type Section } from "./identity.js";
+import { got } from "../names/got.js";
 
 /** A time such as "30 s", "5 min" or "1 h". */
 export type Duration = `${number} ${"s" | "min" | "h"}`;
@@ -106,5 +107,5 @@ export function checkResume(
 export function checkAllow(where: string, allow: unknown): asserts allow is readonly Section[] {
   const known = sections.map((section) => `"${section}"`).join(", ");
   if (Array.isArray(allow) && allow.every((each) => (sections as readonly unknown[]).includes(each))) return;
-  throw new ArgumentError(`${where}: allow must be a list of ${known}, got ${JSON.stringify(allow)}`);
+  throw new ArgumentError(`${where}: allow must be a list of ${known}, got ${got(allow)}`);
 }

@@ -8,6 +8,8 @@ import { assertFinite, assertPaired } from "./check.js";
 import { permutation } from "./permutation.js";
 import { gatherRows, rowCount, rowsOf } from "./rows.js";
 import { requireSamples } from "./samples.js";
+import { requireFields } from "../guidance/given.js";
+import { got } from "../names/got.js";
 
 /** Samples `x` `[n, …]` with targets `y` `[n, …]`: what training and evaluation read. */
 export interface Samples {
@@ -79,6 +81,7 @@ export class Dataset implements Samples {
 
   /** The samples at `indices`, in that order, copied. */
   select(indices: ArrayLike<number>): Dataset {
+    requireFields("data.select", indices, ["length"], "the numbers of samples, such as [0, 2]");
     for (let i = 0; i < indices.length; i++) {
       const index = indices[i]!;
       if (!Number.isInteger(index) || index < 0 || index >= this.length) {
@@ -106,15 +109,20 @@ export class Dataset implements Samples {
 
 /** Which of `length` samples go to the first part and which to the second. @throws ArgumentError if one would be empty */
 export function splitIndices(where: string, length: number, options: SplitOptions): [Int32Array, Int32Array] {
-  checkOptions(where, options, ["validation", "seed", "shuffle"]);
-  const { validation, seed = 0, shuffle = true } = options;
-  const held = validation < 1 ? Math.round(validation * length) : validation;
-  if (!Number.isInteger(held) || held < 1 || held >= length) {
+  if (typeof options === "number") {
     throw new ArgumentError(
-      `${where}: validation must be a share between 0 and 1, or a number of samples, and leave none of the parts of ${length} samples empty, got ${validation}`,
+      `${where}: expected an object of options, got ${got(options)}; write split({ validation: ${partLeft(options)} })`,
     );
   }
-  if (!Number.isSafeInteger(seed)) throw new ArgumentError(`${where}: seed must be a whole number, got ${seed}`);
+  checkOptions(where, options, ["validation", "seed", "shuffle"]);
+  const { validation, seed = 0, shuffle = true } = options;
+  const held = typeof validation === "number" && validation < 1 ? Math.round(validation * length) : validation;
+  if (typeof validation !== "number" || !Number.isInteger(held) || held < 1 || held >= length) {
+    throw new ArgumentError(
+      `${where}: validation must be a share between 0 and 1, or a number of samples, and leave none of the parts of ${length} samples empty, got ${got(validation)}`,
+    );
+  }
+  if (!Number.isSafeInteger(seed)) throw new ArgumentError(`${where}: seed must be a whole number, got ${got(seed)}`);
   const order = shuffle ? permutation(length, seed) : Int32Array.from({ length }, (_, i) => i);
   return [order.subarray(0, length - held), order.subarray(length - held)];
 }
@@ -140,3 +148,6 @@ function clamp(index: number, length: number): number {
   const whole = Math.trunc(index) || 0;
   return whole < 0 ? Math.max(0, length + whole) : Math.min(whole, length);
 }
+
+// Whoever writes split(0.8) as elsewhere means the part for training.
+const partLeft = (share: number): number => (share > 0.5 && share < 1 ? Number((1 - share).toFixed(6)) : share);

@@ -10,6 +10,7 @@ import { assertLabels } from "./check.js";
 import type { Dataset } from "./dataset.js";
 import { idx } from "./idx.js";
 import { images } from "./images.js";
+import { requirePath } from "../guidance/given.js";
 
 /** Options of {@link mnist}. */
 export interface MnistOptions {
@@ -42,6 +43,7 @@ export function mnist(options: MnistOptions = {}): Promise<Mnist> {
 
 async function read(options: MnistOptions): Promise<Mnist> {
   checkOptions("data.mnist", options, ["from"]);
+  if (options.from !== undefined) requirePath("data.mnist: from", options.from, "datasets/mnist");
   const folder = options.from === undefined ? packageFolder() : resolve(options.from);
   const [train, test] = await Promise.all([readPart(folder, "train"), readPart(folder, "t10k")]);
   return { train, test };

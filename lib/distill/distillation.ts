@@ -52,14 +52,17 @@ export function teachersOf(where: string, options: TeacherOptions): Term["teache
   const teachers = (Array.isArray(given) ? given : [given]) as readonly Teacher[];
   if (teachers.length === 0) throw new ArgumentError(`${where}: teacher must be a model or a list of models, got []`);
   for (const teacher of teachers) checkTeacher(where, teacher);
-  const weights: readonly number[] = options.teacherWeights ?? teachers.map(() => 1 / teachers.length);
-  const fits = weights.length === teachers.length;
-  if (!fits || !weights.every((weight) => typeof weight === "number" && weight >= 0 && weight < Infinity)) {
+  const weights: unknown = options.teacherWeights ?? teachers.map(() => 1 / teachers.length);
+  const fits = Array.isArray(weights) && weights.length === teachers.length;
+  if (
+    !fits ||
+    !(weights as readonly unknown[]).every((weight) => typeof weight === "number" && weight >= 0 && weight < Infinity)
+  ) {
     throw new ArgumentError(
-      `${where}: teacherWeights must be ${teachers.length} numbers from 0 on, one a teacher, got [${[...weights].join(", ")}]`,
+      `${where}: teacherWeights must be ${teachers.length} numbers from 0 on, one a teacher, got ${Array.isArray(weights) ? `[${weights.map(got).join(", ")}]` : got(weights)}`,
     );
   }
-  return teachers.map((teacher, i) => ({ teacher, weight: weights[i]! }));
+  return teachers.map((teacher, i) => ({ teacher, weight: (weights as readonly number[])[i]! }));
 }
 
 /** @throws ArgumentError unless a number lies within [low, high]; a schedule is taken as it is. */

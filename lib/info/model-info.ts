@@ -123,9 +123,7 @@ const outputFields = ["task", "classes", "scores"];
 /** Checks what is to be known of a model, and gives it in one form. @throws ArgumentError saying what is wrong */
 export function checkedInfo(where: string, options: InfoOptions): ModelInfo {
   if (!isObject(options))
-    throw new ArgumentError(
-      `${where}: expected an object such as { classes: ["no", "yes"] }, got ${JSON.stringify(options)}`,
-    );
+    throw new ArgumentError(`${where}: expected an object such as { classes: ["no", "yes"] }, got ${got(options)}`);
   checkOptions(where, options, [...outputFields, "outputs", "preprocessing", "metrics", "metadata"]);
   const { outputs, preprocessing, metrics, metadata, ...output } = options;
   checkOutput(where, output);
@@ -157,17 +155,15 @@ function byInput(where: string, given: NonNullable<InfoOptions["preprocessing"]>
 
 function checkOutput(where: string, { task, classes, scores }: OutputInfo): void {
   if (task !== undefined && task !== "classification" && task !== "regression") {
-    throw new ArgumentError(`${where}: task must be "classification" or "regression", got ${JSON.stringify(task)}`);
+    throw new ArgumentError(`${where}: task must be "classification" or "regression", got ${got(task)}`);
   }
   if (scores !== undefined && scores !== "logits" && scores !== "probabilities") {
-    throw new ArgumentError(`${where}: scores must be "logits" or "probabilities", got ${JSON.stringify(scores)}`);
+    throw new ArgumentError(`${where}: scores must be "logits" or "probabilities", got ${got(scores)}`);
   }
   if (classes === undefined) return;
   const names = Array.isArray(classes) && classes.length > 0 && classes.every((name) => typeof name === "string");
   if (!names) {
-    throw new ArgumentError(
-      `${where}: classes must be a list of names, such as ["no", "yes"], got ${JSON.stringify(classes)}`,
-    );
+    throw new ArgumentError(`${where}: classes must be a list of names, such as ["no", "yes"], got ${got(classes)}`);
   }
   const twice = classes.find((name, i) => classes.indexOf(name) !== i);
   if (twice !== undefined) throw new ArgumentError(`${where}: classes has ${JSON.stringify(twice)} twice`);
@@ -177,7 +173,7 @@ function checkOutput(where: string, { task, classes, scores }: OutputInfo): void
 function checkMetrics(where: string, metrics: unknown): void {
   if (metrics === undefined) return;
   if (!isRecord(metrics)) {
-    throw new ArgumentError(`${where}: metrics must be finite numbers by name, got ${JSON.stringify(metrics)}`);
+    throw new ArgumentError(`${where}: metrics must be finite numbers by name, got ${got(metrics)}`);
   }
   const wrong = Object.entries(metrics).find(([, value]) => !Number.isFinite(value));
   if (!wrong) return;

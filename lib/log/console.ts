@@ -1,6 +1,7 @@
 // A line a validation or an epoch on standard output, for runs whose output is kept as text.
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { Logger, LogRecord } from "./logger.js";
+import { requireFields } from "../guidance/given.js";
 
 /** Options of {@link consoleLines}. */
 export interface ConsoleOptions {
@@ -14,6 +15,8 @@ export interface ConsoleOptions {
 export function consoleLines(options: ConsoleOptions = {}): Logger {
   const where = "train.log.console";
   checkOptions(where, options, ["stream", "seconds"]);
+  if (options.stream !== undefined)
+    requireFields(where, options.stream, ["write"], "stream to be a stream such as process.stderr");
   const { stream = process.stdout, seconds = 10 } = options;
   if (typeof seconds !== "number" || !(seconds >= 0)) {
     throw new ArgumentError(`${where}: seconds must be a number from 0 on, got ${String(seconds)}`);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { checkOptions } from "../errors.js";
 import { Appender } from "./appender.js";
 import type { Logger, LoggedRun, LogRecord } from "./logger.js";
+import { requirePath } from "../guidance/given.js";
 
 /** Options of {@link jsonLines} and {@link csv}. */
 export interface FileLoggerOptions {
@@ -23,12 +24,14 @@ export const metricsFile = "metrics.jsonl";
  */
 export function jsonLines(options: FileLoggerOptions = {}): Logger {
   checkOptions("train.log.jsonLines", options, ["file"]);
+  if (options.file !== undefined) requirePath("train.log.jsonLines: file", options.file, "metrics.txt");
   return new LineLogger("jsonLines", options.file ?? metricsFile, jsonOf, (line) => recordOf(line)?.step);
 }
 
 /** A line of comma-separated text for each figure, `metrics.csv` in the run's folder: kind, step, epoch, time, name, value. */
 export function csv(options: FileLoggerOptions = {}): Logger {
   checkOptions("train.log.csv", options, ["file"]);
+  if (options.file !== undefined) requirePath("train.log.csv: file", options.file, "metrics.txt");
   return new LineLogger("csv", options.file ?? "metrics.csv", csvOf, (line) => stepOf(line), "kind,step,epoch,time,name,value\n");
 } // prettier-ignore
 

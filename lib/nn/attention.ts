@@ -12,6 +12,7 @@ import { activation, type Activation, type ActivationName } from "./activation.j
 import { linear, type Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { layerNorm, rmsNorm, type LayerNorm, type RmsNorm } from "./norm.js";
+import { requireFlag } from "./sizes.js";
 
 /** Options of {@link attention}. */
 export interface AttentionOptions {
@@ -50,6 +51,7 @@ export class Attention extends Module {
     checkOptions("attention", options, attentionOptions);
     const { dim, heads, kvHeads = heads, bias = true, rotary = false } = options;
     requireCount("attention", "dim", dim);
+    requireFlag("attention", "bias", bias);
     requireCount("attention", "heads", heads);
     requireCount("attention", "kvHeads", kvHeads);
     if (dim % heads !== 0) throw new ArgumentError(`attention: heads must divide dim, got ${heads} heads for ${dim}`);
@@ -160,6 +162,7 @@ export class TransformerBlock extends Module {
   constructor(options: TransformerBlockOptions) {
     super();
     checkOptions("transformerBlock", options, [...attentionOptions, "hidden", "norm", "normKind", "activation"]);
+    requireCount("transformerBlock", "dim", options.dim);
     const { hidden = 4 * options.dim, norm = "pre", normKind = "layer", activation: name = "gelu", ...inner } = options;
     requireOneOf("transformerBlock", "norm", norm, ["pre", "post"]);
     requireOneOf("transformerBlock", "normKind", normKind, ["layer", "rms"]);

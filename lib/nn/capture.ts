@@ -43,7 +43,7 @@ function asRoot<T>(model: ModuleLike, body: () => T): T {
 
 /** The tensor of a layer among those captured. @throws ArgumentError naming the layers there are */
 export function layerOf(where: string, captured: Captured, path: string): Tensor {
-  requireFields(where, captured, ["layers"], "what nn.capture gives");
+  requireFields(where, captured, ["layers", "output"], "what nn.capture gives");
   const { layers } = captured;
   const found = layers.get(path);
   if (found) return found;

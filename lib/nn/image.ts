@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import * as init from "./init.js";
 import { asFloat32 } from "./instead.js";
 import { Module } from "./module.js";
-import { requireInit, requireSizes } from "./sizes.js";
+import { requireFlag, requireInit, requireSizes } from "./sizes.js";
 
 /** Options of {@link conv2d}. */
 export interface Conv2dOptions {
@@ -47,6 +47,7 @@ export class Conv2d extends Module {
     requireKernel("conv2d", "nn.conv2d(inChannels, outChannels, { kernel: 3 })", options, convOptions);
     requireInit("conv2d", options.init);
     this.kernel = pairOf("conv2d", "kernel", options.kernel);
+    requireFlag("conv2d", "bias", options.bias);
     this.stride = pairOf("conv2d", "stride", options.stride ?? 1);
     this.padding = checkPadding("conv2d", options.padding ?? 0);
     this.dilation = pairOf("conv2d", "dilation", options.dilation ?? 1);

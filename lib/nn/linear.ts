@@ -7,7 +7,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import * as init from "./init.js";
 import { asFloat32 } from "./instead.js";
 import { Module } from "./module.js";
-import { requireInit, requireSizes } from "./sizes.js";
+import { requireFlag, requireInit, requireSizes } from "./sizes.js";
 
 /** Options of {@link linear}. */
 export interface LinearOptions {
@@ -26,6 +26,7 @@ export class Linear extends Module {
     super();
     requireSizes("nn.linear(inFeatures, outFeatures)", { inFeatures, outFeatures });
     checkOptions("linear", options, ["bias", "init"]);
+    requireFlag("linear", "bias", options.bias);
     requireInit("linear", options.init);
     const shape = [outFeatures, inFeatures];
     this.weight = new Parameter(shape, { fill: (options.init ?? init.pytorchDefault())(shape) });

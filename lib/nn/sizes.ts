@@ -27,3 +27,9 @@ export function requireInit(where: string, value: unknown): asserts value is Ini
     `${where}: init must be one of nn.init, such as nn.init.xavierUniform(), got ${got(value)}${instead === undefined ? "" : `; ${instead}`}`,
   );
 }
+
+/** @throws ArgumentError unless `value` is true or false, or left out. */
+export function requireFlag(where: string, name: string, value: unknown): void {
+  if (value === undefined || typeof value === "boolean") return;
+  throw new ArgumentError(`${where}: ${name} must be true or false, got ${got(value)}`);
+}

@@ -9,7 +9,7 @@ import { sizeOf } from "../tensor/dtype.js";
 import { showShape, type Shape } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";
 import { inspect } from "../tensor/print.js";
-import { inputOf, type InputSignature } from "../tensor/signature.js";
+import { inputOf, type InputSignature, requireSignature } from "../tensor/signature.js";
 import { textTable } from "../tensor/text-table.js";
 import { Trace, within } from "../tensor/trace.js";
 import { capture } from "./capture.js";
@@ -112,6 +112,7 @@ function summarize(model: Module, options: SummaryOptions): Summary {
   if (!Number.isSafeInteger(batch) || batch < 1) {
     throw new ArgumentError(`${where}: batch must be a whole number from 1 on, got ${got(batch)}`);
   }
+  if (input !== undefined) requireSignature(where, input);
   const seen = new Set<Parameter>();
   const own = new Map(model.namedModules().map(({ name, module }) => [name, ownParameters(module, seen)]));
   const weightBytes = [...seen].reduce((sum, parameter) => sum + bytesOf(parameter), 0);

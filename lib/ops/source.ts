@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
 import { requireCount, requireTensor, requireWithin } from "./require.js";
 import { ArgumentError, checkOptions } from "../errors.js";
+import { got } from "../names/got.js";
 
 /** Options of {@link arange}. */
 export interface ArangeOptions {
@@ -57,7 +58,7 @@ export function uniform(shape: Shape, options: UniformOptions = {}): Tensor {
   checkOptions("uniform", options, ["low", "high"]);
   const { low = 0, high = 1 } = options;
   if (!(Number.isFinite(low) && Number.isFinite(high) && low <= high)) {
-    throw new ArgumentError(`uniform: low and high must be finite and in order, got ${low} and ${high}`);
+    throw new ArgumentError(`uniform: low and high must be finite and in order, got ${got(low)} and ${got(high)}`);
   }
   const trace = currentTrace("uniform");
   const unit = trace.apply("random_uniform", [], { shape, key: trace.nextStream() });

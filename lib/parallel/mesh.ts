@@ -109,11 +109,11 @@ export function mesh(options: MeshOptions = {}): Mesh {
   checkOptions(where, options, ["data", "tensor", "pipeline"]);
   const { rank, size } = world();
   const { tensor: columns = 1, pipeline = 1 } = options;
-  const { data: parts = Math.max(1, Math.floor(size / (columns * pipeline))) } = options;
-  for (const [name, extent] of Object.entries({ data: parts, tensor: columns, pipeline })) {
+  for (const [name, extent] of Object.entries({ tensor: columns, pipeline, data: options.data ?? 1 })) {
     if (Number.isSafeInteger(extent) && extent >= 1) continue;
     throw new ArgumentError(`${where}: ${name} must be a whole number from 1 on, got ${got(extent)}`);
   }
+  const { data: parts = Math.max(1, Math.floor(size / (columns * pipeline))) } = options;
   if (parts * columns * pipeline !== size) {
     throw new ArgumentError(
       `${where}: data · tensor · pipeline must be the number of ranks, ${size}, got ${parts} · ${columns} · ${pipeline}; start ${parts * columns * pipeline} ranks, or leave out data`,

@@ -77,8 +77,10 @@ export function pipeline(options: PipelineOptions = {}): PipelineParallelism {
     throw new ArgumentError(`${where}: ${name} must be a whole number from 1 to 4096, got ${got(value)}`);
   }
   const isMade = typeof schedule === "object" && schedule !== null;
-  if (isMade) simulatePipeline(where, schedule);
-  else requireName(where, schedule);
+  if (isMade) {
+    requireFields(where, schedule, ["ranks", "microBatches", "actions"], "a schedule of parallel.pipelineSchedule");
+    simulatePipeline(where, schedule);
+  } else requireName(where, schedule);
   const chunks = options.chunks ?? (isMade ? schedule.chunks : schedule === "interleaved" ? 2 : 1);
   if (balance !== "measured" && balance !== "flops") {
     throw new ArgumentError(`${where}: balance must be "measured" or "flops", got ${got(balance)}`);

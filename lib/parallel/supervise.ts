@@ -63,7 +63,7 @@ function once(
 
 function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
+    const timer = setTimeout(done, Math.min(2 ** 31 - 1, ms));
     function done(): void {
       clearTimeout(timer);
       signal?.removeEventListener("abort", done);

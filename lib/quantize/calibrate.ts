@@ -10,6 +10,7 @@ import { compile } from "../tensor/compile.js";
 import type { Conv2dGeometry, Parametrization } from "../tensor/parametrization.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { got } from "../names/got.js";
 
 /** One use of a weight in a forward pass. */
 export interface Use {
@@ -64,7 +65,7 @@ export function inputsOf(where: string, samples: unknown): NdArray {
   const x = samples instanceof NdArray ? samples : (samples as Partial<Samples> | null | undefined)?.x;
   if (x instanceof NdArray && x.shape.length > 0 && x.shape[0]! > 0) return x;
   throw new ArgumentError(
-    `${where}: calibrate takes samples, a data set { x, y } or an array x [n, …] with a row or more, got ${samples === undefined ? "none" : typeof samples}`,
+    `${where}: calibrate takes samples, a data set { x, y } or an array x [n, …] with a row or more, got ${samples === undefined ? "none" : got(samples)}`,
   );
 }
 

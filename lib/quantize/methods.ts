@@ -4,6 +4,7 @@ import { checkOptions } from "../errors.js";
 import type { Samples } from "../data/index.js";
 import { requireCount, requireWithin } from "../ops/require.js";
 import type { NdArray } from "../tensor/nd-array.js";
+import { inputsOf } from "./calibrate.js";
 
 /** Samples for a method to look at; their targets are not used. */
 export interface CalibrationOption {
@@ -41,7 +42,7 @@ export interface SmoothQuantOptions extends CalibrationOption {
  * @throws ArgumentError
  */
 export function smoothQuant(options: SmoothQuantOptions = {}): Method {
-  checkOptions("quantize.smoothQuant", options, ["alpha", "calibrate"]);
+  checkMethod("quantize.smoothQuant", options, ["alpha", "calibrate"]);
   const { alpha = 0.5, calibrate } = options;
   requireWithin("quantize.smoothQuant", "alpha", alpha, 0, 1);
   return { name: "smoothQuant", scaling: { kind: "smooth", alpha }, calibrate };
@@ -60,7 +61,7 @@ export interface AwqOptions extends CalibrationOption {
  * @throws ArgumentError
  */
 export function awq(options: AwqOptions = {}): Method {
-  checkOptions("quantize.awq", options, ["grid", "calibrate"]);
+  checkMethod("quantize.awq", options, ["grid", "calibrate"]);
   const { grid = 20, calibrate } = options;
   requireCount("quantize.awq", "grid", grid);
   return { name: "awq", scaling: { kind: "awq", grid }, calibrate };
@@ -81,7 +82,7 @@ export interface GptqOptions extends CalibrationOption {
  * @throws ArgumentError
  */
 export function gptq(options: GptqOptions = {}): Method {
-  checkOptions("quantize.gptq", options, ["damp", "actOrder", "calibrate"]);
+  checkMethod("quantize.gptq", options, ["damp", "actOrder", "calibrate"]);
   const { damp = 0.01, actOrder = true, calibrate } = options;
   requireWithin("quantize.gptq", "damp", damp, 0, 1);
   return { name: "gptq", compensate: { damp, actOrder }, calibrate };
@@ -94,6 +95,11 @@ export function gptq(options: GptqOptions = {}): Method {
  * @throws ArgumentError
  */
 export function biasCorrection(options: CalibrationOption = {}): Method {
-  checkOptions("quantize.biasCorrection", options, ["calibrate"]);
+  checkMethod("quantize.biasCorrection", options, ["calibrate"]);
   return { name: "biasCorrection", shiftBias: true, calibrate: options.calibrate };
+}
+
+function checkMethod(where: string, options: CalibrationOption, known: readonly string[]): void {
+  checkOptions(where, options, known);
+  if (options.calibrate !== undefined) inputsOf(where, options.calibrate);
 }

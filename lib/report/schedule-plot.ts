@@ -4,6 +4,7 @@ import { ArgumentError, checkOptions } from "../errors.js";
 import { from, type ScheduleLike } from "../schedule/index.js";
 import { openCanvas } from "./canvas.js";
 import { curves } from "./curves.js";
+import { got } from "../names/got.js";
 
 // A picture outside a report has no page to take colours from.
 const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --card: #fff; color: #6e6a61";
@@ -22,7 +23,7 @@ export async function plotSchedule(
   checkOptions("report.plotSchedule", options, ["steps", "stepsPerEpoch"]);
   const { steps, stepsPerEpoch } = options;
   if (!Number.isInteger(steps) || steps < 1) {
-    throw new ArgumentError(`report.plotSchedule: steps must be a whole number from 1 on, got ${steps}`);
+    throw new ArgumentError(`report.plotSchedule: steps must be a whole number from 1 on, got ${got(steps)}`);
   }
   const schedule = from(like, "report.plotSchedule");
   const line = Array.from({ length: steps }, (_, step) => ({ step, value: schedule(step, steps, stepsPerEpoch) }));

@@ -15,6 +15,7 @@ import {
   type DescribedSchedule,
 } from "./schedule.js";
 import type { CosineRestartsOptions, CyclicOptions, OneCycleMomentumOptions, OneCycleOptions } from "./spec.js";
+import { got } from "../names/got.js";
 
 /**
  * Half cosines from `peak` to `final`, one after another, each `growth` times as long as the one before (SGDR; Loshchilov and
@@ -94,8 +95,8 @@ function along(legs: readonly Leg[], anneal: keyof typeof anneals, t: number): n
 
 function requireCycle(where: string, options: OneCycleOptions | OneCycleMomentumOptions): void {
   const { rise = 0.3, anneal = "cosine", phases = 2, steps } = options;
-  if (!(rise > 0 && rise < 1)) {
-    throw new ArgumentError(`${where}: rise must be a share of the cycle between 0 and 1, got ${rise}`);
+  if (typeof rise !== "number" || !(rise > 0 && rise < 1)) {
+    throw new ArgumentError(`${where}: rise must be a share of the cycle between 0 and 1, got ${got(rise)}`);
   }
   requireOneOf(where, "anneal", anneal, ["cosine", "linear"]);
   if (phases !== 2 && phases !== 3) throw new ArgumentError(`${where}: phases must be 2 or 3, got ${String(phases)}`);

@@ -186,6 +186,9 @@ function requirePoints(where: string, points: readonly (readonly [Span, number])
   if (!Array.isArray(listed) || listed.length === 0) {
     throw new ArgumentError(`${where}: expected at least one [position, value], got ${nameOf(points)}`);
   }
+  const stray = listed.findIndex((point) => !Array.isArray(point));
+  if (stray >= 0)
+    throw new ArgumentError(`${where}: point ${stray} must be [position, value], got ${nameOf(listed[stray])}`);
   points.forEach(([position, value], i) => {
     requireSpan(where, `the position of point ${i}`, position, 0);
     requireFinite(where, `the value of point ${i}`, value);

@@ -150,6 +150,10 @@ export class Compiled<Args extends Arguments, Result> {
     const key = leaves.map(({ path, leaf }) => `${path}:${leaf.dtype}${showShape(leaf.shape)}`).join(" ");
     const known = this.entries.get(key);
     if (known) return known;
+    if (args.length < this.f.length) {
+      const takes = `${this.f.length} argument${this.f.length === 1 ? "" : "s"}`;
+      throw new ArgumentError(`${this.where}: the function takes ${takes}, got ${args.length}`);
+    }
     const trace = new Trace(this.options);
     const result = within(trace, () => {
       const inputs = mapTree(args, (leaf, path) => {

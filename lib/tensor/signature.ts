@@ -1,6 +1,10 @@
 // What a model was last fed: training and prediction note it, so that saving needs no example input.
 import type { DType } from "./dtype.js";
 import type { Shape } from "./nd-array.js";
+import { ArgumentError } from "../errors.js";
+import { requireFields } from "../guidance/given.js";
+import { got } from "../names/got.js";
+import { requireDType } from "./dtype.js";
 
 /** Element type and shape of one sample (without the batch dimension). */
 export interface InputSignature {
@@ -32,4 +36,14 @@ export function inputOf(model: object): InputSignature | undefined {
 /** What was noted last, if anything. */
 export function inputsOf(model: object): InputSignatures | undefined {
   return signatures.get(model);
+}
+
+/** @throws ArgumentError, DTypeError unless `input` says what one sample is */
+export function requireSignature(where: string, input: unknown): void {
+  const way = 'input must be what one sample is, such as { dtype: "f32", shape: [784] }';
+  requireFields(where, input, ["dtype", "shape"], way);
+  const { dtype, shape } = input as Partial<InputSignature>;
+  requireDType(where, dtype);
+  if (Array.isArray(shape) && shape.every((extent) => Number.isSafeInteger(extent) && extent >= 0)) return;
+  throw new ArgumentError(`${where}: expected ${way}, got the shape ${got(shape)}`);
 }

@@ -41,6 +41,7 @@ import { planLog, type LogOptions, type LogPlan } from "./run/run-log.js";
 import { checkedData, trainingPart, type RunData } from "./data/run-data.js";
 import type { FitTrial } from "./run/trial.js";
 import { checkFlag, checkOptimizer, checkSeed } from "./step/checks.js";
+import { requireFields } from "../guidance/given.js";
 
 /** Functions called on the way; the run waits for those that return a promise. */
 export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {
@@ -259,14 +260,17 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
     distill: options.distill,
     parallel: checkedParallelism(where, options.parallel, { ...options, validate, checkpoint, model }),
     stopping: options.earlyStopping && new EarlyStopping(`${where}: earlyStopping`, options.earlyStopping, monitors),
-    plateau: options.reduceOnPlateau && new Plateau(`${where}: reduceOnPlateau`, options.reduceOnPlateau, monitors),
+    plateau:
+      options.reduceOnPlateau === undefined
+        ? undefined
+        : new Plateau(`${where}: reduceOnPlateau`, options.reduceOnPlateau, monitors),
     checkpoint,
     resume,
     allow,
     signals,
     log: planLog(where, options.log),
     signal: options.signal,
-    progress: options.progress ?? false,
+    progress: checkedProgress(options.progress),
     callbacks,
   };
 }
@@ -357,4 +361,10 @@ function requireNumbers(at: string, metrics: ScalarMetrics): void {
       `${at}: "${name}" gives no single number, which a run could compare; measure it afterwards: await train.evaluate(model, set, { metrics: { ${name} } })`,
     );
   }
+}
+
+function checkedProgress(progress: FitOptions["progress"] = false): boolean | ProgressStream {
+  if (typeof progress !== "boolean")
+    requireFields(`${where}: progress`, progress, ["write"], "true, false or a stream such as process.stderr");
+  return progress;
 }

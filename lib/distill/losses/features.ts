@@ -89,7 +89,7 @@ export function rkd(student: Tensor, teacher: Tensor, options: RkdOptions = {}):
   checkOptions(where, options, ["distance", "angle"]);
   const { distance = 25, angle = 50 } = options;
   for (const [name, value] of Object.entries({ distance, angle })) {
-    if (!(value >= 0 && value < Infinity))
+    if (typeof value !== "number" || !(value >= 0 && value < Infinity))
       throw new ArgumentError(`${where}: ${name} must be a number from 0 on, got ${String(value)}`);
   }
   const [s, t] = batches(where, student, teacher).map(rows) as [Tensor, Tensor];

@@ -7,7 +7,7 @@ import { matchesAny } from "../../nn/match.js";
 import { analyse, type Analysis } from "../../prune/structured/analysis.js";
 import { groupsOf, type UnitGroup } from "../../prune/structured/groups.js";
 import type { Parameter } from "../../tensor/parameter.js";
-import { inputOf, type InputSignature } from "../../tensor/signature.js";
+import { inputOf, requireSignature, type InputSignature } from "../../tensor/signature.js";
 import { partsOf } from "../collectives.js";
 import { group as makeGroup, RankGroup } from "../group.js";
 import { world } from "../world.js";
@@ -17,6 +17,7 @@ import { printTensorPlan } from "./print.js";
 import { rolesOf } from "./roles.js";
 import { mixesTokens } from "./tokens.js";
 import { rowDivisions } from "./vocabulary.js";
+import { requireFields } from "../../guidance/given.js";
 
 /** Options of {@link tensor}. */
 export interface TensorOptions {
@@ -149,6 +150,8 @@ export function tensor<M extends Module>(model: M, options: TensorOptions = {}):
   const where = "parallel.tensor";
   if (!(model instanceof Module)) throw new ArgumentError(`${where}: takes a module, got ${got(model)}`);
   checkOptions(where, options, ["size", "group", "input", "keep", "sequence"]);
+  if (options.group !== undefined)
+    requireFields(where, options.group, ["name", "ranks", "rank"], "group to be one of parallel.group(ranks)");
   const group = options.group ?? neighbours(where, options.size);
   const input = options.input ?? inputOf(model);
   if (!input) {
@@ -156,6 +159,7 @@ export function tensor<M extends Module>(model: M, options: TensorOptions = {}):
       `${where}: the model has not been trained or run, so its input is not known; give { input: { dtype: "f32", shape: [784] } } (one sample)`,
     );
   }
+  requireSignature(where, input);
   const named = model.assignNames().namedParameters();
   const names = new Map(named.map(({ name, parameter }) => [parameter, name]));
   const analysis = analyse(where, model, input);

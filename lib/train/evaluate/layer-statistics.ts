@@ -13,6 +13,7 @@ import type { NdArray } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { Trace, within } from "../../tensor/trace.js";
 import { checkedDataset } from "../data/run-data.js";
+import { requireTensor } from "../../ops/require.js";
 
 /** Options of {@link layerStatistics}. */
 export interface LayerStatisticsOptions {
@@ -104,7 +105,8 @@ function traced(model: Module, { x, y }: Samples, { loss, before }: LayerStatist
   const trace = new Trace({ training: false });
   const { captured, value } = within(trace, () => {
     const { output, layers } = capture(model, inputFor(model, trace.input("x", x.dtype, x.shape)));
-    const rows = loss(output, trace.input("y", y.dtype, y.shape));
+    const rows: unknown = loss(output, trace.input("y", y.dtype, y.shape));
+    requireTensor(where, "what the loss gives", rows);
     return { captured: layers, value: rows.rank === 0 ? rows : weighted(rows.reshape([]), weightOf(rows)) };
   });
   return { trace, ...described(trace, model, value, captured, before) };

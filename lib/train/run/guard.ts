@@ -56,7 +56,7 @@ export function planGuard(
   if (!isPolicy(onNonFinite)) {
     throw new ArgumentError(`${where}: onNonFinite must be "stop", "skip" or "rewind", got ${got(onNonFinite)}`);
   }
-  const spikes = onSpike && planSpikes(`${where}: onSpike`, onSpike);
+  const spikes = onSpike === undefined ? undefined : planSpikes(`${where}: onSpike`, onSpike);
   checkOptions(`${where}: rewind`, rewind, ["rate", "most"]);
   const { rate = 0.5, most = 5 } = rewind;
   requireWithin(`${where}: rewind`, "rate", rate, 0, 1);

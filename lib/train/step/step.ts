@@ -86,7 +86,10 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     batch: { readonly [Name in keyof Inputs]: NdArray },
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<StepFigures<Outcome>> {
-    return this.take(batch, options.signal);
+    // What is no object of options is told by the batch that came before it.
+    if (typeof options === "object" && options !== null && !("dtype" in options))
+      checkObject("train.step: run", options, ["signal"]);
+    return this.take(batch, (options as { signal?: AbortSignal } | null)?.signal);
   }
 
   /**
@@ -110,6 +113,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<StepFigures<Outcome>, void, void> {
     checkIterable(batches);
+    checkObject("train.step: over", options, ["signal"]);
     const chain = new Chain(REPORT);
     return prefetch(batches, (batch) => this.take(batch, options.signal, chain));
   }

@@ -44,7 +44,7 @@ export function cmaEs(options: CmaEsOptions = {}): Sampler {
   checkOptions("tune.cmaEs", options, ["population", "sigma", "separable", "restarts"]);
   const { population, sigma = 1 / 6, separable, restarts = "ipop" } = options;
   if (population !== undefined) requireCount("tune.cmaEs", "population", population);
-  if (!(sigma > 0 && sigma <= 2)) {
+  if (typeof sigma !== "number" || !(sigma > 0 && sigma <= 2)) {
     throw new ArgumentError(
       `tune.cmaEs: sigma: expected a number above 0, at most 2, in units of the range, got ${got(sigma)}`,
     );

@@ -31,7 +31,7 @@ export function nsga2(options: Nsga2Options = {}): Sampler {
   checkOptions("tune.nsga2", options, ["population", "crossover"]);
   const { population = 20, crossover = 0.9 } = options;
   requireCount("tune.nsga2", "population", population);
-  if (!(crossover >= 0 && crossover <= 1)) {
+  if (typeof crossover !== "number" || !(crossover >= 0 && crossover <= 1)) {
     throw new ArgumentError(`tune.nsga2: crossover: expected a probability from 0 to 1, got ${got(crossover)}`);
   }
   const tables = new TrialTables();

@@ -63,8 +63,8 @@ export function populationBased(options: PopulationOptions = {}): Sampler {
   };
 }
 
-function checkRange(where: string, key: string, value: number, [low, high]: readonly [number, number]): void {
-  if (value >= low && value <= high) return;
+function checkRange(where: string, key: string, value: unknown, [low, high]: readonly [number, number]): void {
+  if (typeof value === "number" && value >= low && value <= high) return;
   throw new ArgumentError(`${where}: ${key}: expected a number from ${low} to ${high}, got ${got(value)}`);
 }
 

@@ -44,7 +44,7 @@ export class Heart {
       },
     };
     this.beats.set(beat, lost);
-    this.timer ??= setInterval(() => this.beat(), (this.lease * 1000) / 3).unref();
+    this.timer ??= setInterval(() => this.beat(), Math.min(2 ** 31 - 1, (this.lease * 1000) / 3)).unref();
     return beat;
   }
 

@@ -10,6 +10,7 @@ import type { Json } from "../space/index.js";
 import type { Storage } from "../storage/storage.js";
 import type { Direction } from "./record.js";
 import type { FinishedTrial } from "./finished.js";
+import { requireFields, requireListOf, requirePath } from "../../guidance/given.js";
 
 /** What happens when an objective throws: the search goes on, ends, or tries the same parameters again up to so many times. */
 export type FailurePolicy = "continue" | "stop" | { readonly retry: number };
@@ -152,6 +153,13 @@ export function planTune(options: TuneOptions): TunePlan {
   const { direction = "minimize", sampler = defaultSampler(), pruner = none(), mode = "deterministic" } = options;
   const { failure = "stop", name = "study", signal, seed = 0 } = options;
   const directions = typeof direction === "string" ? [direction] : direction;
+  requireListOf(`${where}: direction`, directions, '"minimize", "maximize", or a list of them');
+  const { storage, checkpoints, progress } = options;
+  if (storage !== undefined && typeof storage !== "string")
+    requireFields(`${where}: storage`, storage, ["create", "find", "close"], 'a path such as "study.db", a postgres:// address, or a storage'); // prettier-ignore
+  if (checkpoints !== undefined) requirePath(`${where}: checkpoints`, checkpoints, "runs/study");
+  if (progress !== undefined && typeof progress !== "boolean")
+    requireFields(`${where}: progress`, progress, ["write"], "true, false or a stream such as process.stderr");
   checkDirections(directions);
   const { reports = directions[0]!, labels = defaultLabels(directions.length) } = options;
   checkDirections([reports]);
