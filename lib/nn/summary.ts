@@ -56,8 +56,8 @@ export class Summary {
   readonly flops: number | undefined;
   /** Bytes of parameters, masks and packed parametrizations in the engine. */
   readonly weightBytes: number;
-  /** Bytes planned for the values of a forward pass over the batch, in use; undefined if the input is not known. */
-  readonly activationBytes: number | undefined;
+  /** Bytes planned for a forward pass over the batch: its values and what kernels work in (a panel of a product, say); undefined if the input is not known. */
+  readonly runBytes: number | undefined;
   readonly batch: number;
   /** What is done to each input before the first layer, in words; empty where nothing is. */
   readonly preprocessing: Readonly<Record<string, string>>;
@@ -72,7 +72,7 @@ export class Summary {
     this.masked = total("masked");
     this.flops = parts.flops;
     this.weightBytes = parts.weightBytes;
-    this.activationBytes = parts.activationBytes;
+    this.runBytes = parts.runBytes;
     this.batch = parts.batch;
     this.preprocessing = parts.preprocessing;
   }
@@ -94,7 +94,7 @@ export class Summary {
       "",
       `${whole(this.parameters)} parameters, ${whole(this.trainable)} trainable${this.masked > 0 ? `, ${whole(this.masked)} masked` : ""}; ${unit(this.weightBytes, "B")} of weights`,
       known
-        ? `${unit(this.flops, "FLOP")} and ${unit(this.activationBytes!, "B")} of activations for a batch of ${this.batch}`
+        ? `${unit(this.flops, "FLOP")} and ${unit(this.runBytes!, "B")} of memory to run a batch of ${this.batch}`
         : 'for shapes and FLOP say what one sample is: summary({ input: { dtype: "f32", shape: [784] } })',
     ].join("\n");
   }
@@ -128,7 +128,7 @@ function summarize(model: Module, options: SummaryOptions): Summary {
   const flops = traced && [...traced.flops.values()].reduce((sum, value) => sum + value, 0);
   const rules = Object.entries(model.info.preprocessing ?? {});
   const preprocessing = Object.fromEntries(rules.map(([name, rule]) => [name, describePreprocessing(rule)]));
-  return new Summary({ layers, flops, weightBytes, activationBytes: traced?.arenaBytes, batch, preprocessing });
+  return new Summary({ layers, flops, weightBytes, runBytes: traced?.arenaBytes, batch, preprocessing });
 }
 
 // The method is added here and not in its class, which all that the summary is made of needs.

@@ -29,7 +29,7 @@ describe("model.summary", () => {
     expect(layers[4]!.flops).toBe(4 * 10 * (2 * 8 * 13 * 13 + 1));
     expect(layers[2]!.flops).toBe(4 * 8 * 13 * 13 * 4);
     expect(all).toMatchObject({ parameters: 13_610, trainable: 13_610, masked: 0, weightBytes: 4 * 13_610, batch: 4 });
-    expect(all.activationBytes).toBeGreaterThan(0);
+    expect(all.runBytes).toBeGreaterThan(0);
     expect(all.flops).toBe(layers.reduce((sum, layer) => sum + layer.flops!, 0));
   });
 
