@@ -279,19 +279,4 @@ describe("tune", () => {
       expect(study.trials.map(({ state }) => state)).toEqual(Array.from({ length: 14 }, () => "complete"));
     },
   );
-
-  it("CSV and JSON", async () => {
-    const study = await tune({ a: tune.choice(['say "hi", you', "b"]), g: { n: tune.int(1, 3) } }, (_, { params }) => params.g.n, { trials: 4, enqueue: [{ a: 'say "hi", you', g: { n: 2 } }] }); // prettier-ignore
-    const [header, first] = study.toCSV().split("\r\n");
-    expect(header).toBe("number,state,value,params.a,params.g.n,started,seconds,error");
-    expect(first).toMatch(/^0,complete,2,"say ""hi"", you",2,\d{4}-/);
-    const parsed = JSON.parse(JSON.stringify(study)) as { trials: { params: object }[] };
-    expect(parsed.trials[0]?.params).toEqual({ a: 'say "hi", you', g: { n: 2 } });
-  });
-
-  it("shows progress as lines with the best value", async () => {
-    const lines: string[] = [];
-    await tune(space, bowl, { trials: 5, progress: { write: (text) => lines.push(text) }, name: "bowl" });
-    expect(lines.at(-1)).toMatch(/^bowl {2}5\/5 trials {2}best \d\.\d+ \(trial \d\)/);
-  });
 });

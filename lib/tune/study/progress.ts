@@ -31,19 +31,23 @@ export function searchProgress(shown: boolean | ProgressStream, name: string, bu
   let first: number | undefined;
   let [writtenAt, drawn, best] = [0, false, undefined as string | undefined];
   let latest: SearchState | undefined;
+  let isOver = false;
   let restore: (() => void) | undefined;
-  const line = (state: SearchState): string => lineOf(name, budget, state, leftOf(state));
-  const leftOf = ({ ended }: SearchState): number | undefined => {
+  const seconds = (): number => (performance.now() - begun) / 1000;
+  const timeOf = ({ ended }: SearchState): string | undefined => {
     const done = ended - (first ?? ended);
-    if (budget === null || done <= 0) return undefined;
-    return ((performance.now() - begun) / 1000 / done) * Math.max(0, budget - ended);
+    if (isOver) return `in ${duration(seconds())}`;
+    if (budget === null || done <= 0 || ended >= budget) return undefined;
+    return `${duration((seconds() / done) * (budget - ended))} left`;
   };
+  const width = (): number => (interactive ? (stream.columns ?? 80) - 1 : Infinity);
+  const line = (state: SearchState): string => lineOf(name, budget, state, timeOf(state), width());
   const clear = (): string => (drawn ? "\r\x1b[2K" : "");
   const draw = (state: SearchState): void => {
     if (interactive) {
       if (!restore) stream.write("\x1b[?25l");
       restore ??= onExit(() => void stream.write("\x1b[?25h\n"));
-      stream.write(`\r\x1b[2K${line(state).slice(0, (stream.columns ?? 80) - 1)}`);
+      stream.write(`\r\x1b[2K${line(state)}`);
       drawn = true;
     } else stream.write(`${line(state)}\n`);
     writtenAt = performance.now();
@@ -61,6 +65,7 @@ export function searchProgress(shown: boolean | ProgressStream, name: string, bu
       drawn = false;
     },
     stop() {
+      isOver = true;
       if (latest) draw(latest);
       if (interactive && drawn) stream.write("\n\x1b[?25h");
       restore?.();
@@ -68,15 +73,23 @@ export function searchProgress(shown: boolean | ProgressStream, name: string, bu
   };
 }
 
-function lineOf(name: string, budget: number | null, state: SearchState, left: number | undefined): string {
-  const { ended, running, pruned, failed, best } = state;
-  const parts = [`${name}  ${ended}${budget === null ? "" : `/${budget}`} trials`];
-  if (best !== undefined) parts.push(`best ${best}`);
-  if (running > 0) parts.push(`${running} running`);
-  if (pruned > 0) parts.push(`${pruned} pruned`);
-  if (failed > 0) parts.push(`${failed} failed`);
-  if (left !== undefined) parts.push(`${duration(left)} left`);
-  return parts.join("  ");
+// Where a terminal is narrow, the counts go first: the best value and the estimated end are what is looked for.
+function lineOf(
+  name: string,
+  budget: number | null,
+  { ended, running, pruned, failed, best }: SearchState,
+  time: string | undefined,
+  width: number,
+): string {
+  const head = [`${name}  ${ended}${budget === null ? "" : `/${budget}`} trials`];
+  if (best !== undefined) head.push(`best ${best}`);
+  const counts: string[] = [];
+  if (running > 0) counts.push(`${running} running`);
+  if (pruned > 0) counts.push(`${pruned} pruned`);
+  if (failed > 0) counts.push(`${failed} failed`);
+  const joined = (): string => [...head, ...counts, ...(time === undefined ? [] : [time])].join("  ");
+  while (joined().length > width && counts.length > 0) counts.pop();
+  return joined().slice(0, width);
 }
 
 /** The best value in a few digits. */

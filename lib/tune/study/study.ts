@@ -130,12 +130,18 @@ export class Study<P = Record<string, unknown>> {
     return this.go(this, objective, { storage: this.storage, ...options }) as TuneRun<P>;
   }
 
-  /** One row a trial: number, state, values, parameters, attributes, times. */
+  /**
+   * One row a trial (RFC 4180): number, state, values, constraints, parameters, attributes, how many reports and the last of them, times,
+   * error. NaN and Infinity are those words.
+   */
   toCSV(): string {
     return csvOf(this as unknown as Study);
   }
 
-  /** The study as plain data, with parameters in the user's form. */
+  /**
+   * The study as plain data, with parameters in the user's form. JSON has no words for numbers that are not finite: they are the strings
+   * "NaN", "Infinity" and "-Infinity".
+   */
   toJSON(): Record<string, unknown> {
     const { name, directions, labels, attributes, trials, stopped } = this;
     const { space, seed, mode, lag, sampler, pruner } = this.spec;
@@ -152,9 +158,17 @@ export class Study<P = Record<string, unknown>> {
       space,
       attributes,
       stopped,
-      trials,
+      trials: trials.map((trial) => named(trial)),
     };
   }
+}
+
+// Numbers that JSON would turn into null, as strings.
+function named(value: unknown): unknown {
+  if (typeof value === "number") return Number.isFinite(value) ? value : String(value);
+  if (Array.isArray(value)) return value.map(named);
+  if (typeof value !== "object" || value === null || value instanceof Date) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, named(item)]));
 }
 
 /** Trials to be done with some parameters given in the user's form. */

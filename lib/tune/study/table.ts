@@ -7,17 +7,35 @@ export function csvOf(study: Pick<Study, "labels" | "trials">): string {
   const flat = trials.map(({ params }) => flatten(params));
   const names = [...new Set(flat.flatMap((row) => Object.keys(row)))];
   const attributes = [...new Set(trials.flatMap((trial) => Object.keys(trial.attributes)))];
-  const header = ["number", "state", ...labels, ...names.map((name) => `params.${name}`), ...attributes.map((name) => `attributes.${name}`), "started", "seconds", "error"]; // prettier-ignore
-  const rows = trials.map((trial, i) => [
-    trial.number,
-    trial.state,
-    ...labels.map((_, k) => trial.values[k]),
-    ...names.map((name) => flat[i]![name]),
-    ...attributes.map((name) => trial.attributes[name]),
-    trial.started?.toISOString(),
-    trial.seconds,
-    trial.error === undefined ? undefined : `${trial.error.name}: ${trial.error.message}`,
-  ]);
+  const constraints = Math.max(0, ...new Set(trials.map((trial) => trial.constraints.length)));
+  const hasReports = trials.some(({ intermediate }) => intermediate.length > 0);
+  const header = [
+    "number",
+    "state",
+    ...labels,
+    ...Array.from({ length: constraints }, (_, k) => `constraints.${k}`),
+    ...names.map((name) => `params.${name}`),
+    ...attributes.map((name) => `attributes.${name}`),
+    ...(hasReports ? ["reports", "last.step", "last.value"] : []),
+    "started",
+    "seconds",
+    "error",
+  ];
+  const rows = trials.map((trial, i) => {
+    const last = trial.intermediate.at(-1);
+    return [
+      trial.number,
+      trial.state,
+      ...labels.map((_, k) => trial.values[k]),
+      ...Array.from({ length: constraints }, (_, k) => trial.constraints[k]),
+      ...names.map((name) => flat[i]![name]),
+      ...attributes.map((name) => trial.attributes[name]),
+      ...(hasReports ? [trial.intermediate.length, last?.step, last?.value] : []),
+      trial.started?.toISOString(),
+      trial.seconds,
+      trial.error === undefined ? undefined : `${trial.error.name}: ${trial.error.message}`,
+    ];
+  });
   return [header, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
 }
 
