@@ -21,6 +21,15 @@ export class AthanorError extends Error {
   }
 }
 
+/**
+ * The code of an error of this package, also of another copy of it: a module that the command line runs may import its own, whose
+ * classes are others.
+ */
+export function codeOf(thrown: unknown): ErrorCode | undefined {
+  const code = (thrown as { code?: unknown } | undefined | null)?.code;
+  return typeof code === "string" && code.startsWith("ERR_ATHANOR_") ? (code as ErrorCode) : undefined;
+}
+
 /** Shapes that do not fit together. */
 export class ShapeError extends AthanorError {
   constructor(message: string, options?: ErrorOptions) {

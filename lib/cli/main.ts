@@ -2,7 +2,7 @@
 // The command `athanor`. Results go to standard output, progress, warnings and errors to standard error. Exit status: 0 when done,
 // 1 when it failed, 2 when it was called wrongly, 3 when it was done and the model lost more than --max-drop, 130 when interrupted.
 import { CommanderError } from "commander";
-import { AbortedError, AthanorError } from "../errors.js";
+import { codeOf } from "../errors.js";
 import { commands } from "./commands.js";
 
 const interrupted = new AbortController();
@@ -24,19 +24,21 @@ commands(interrupted.signal)
   .parseAsync()
   .catch((thrown: unknown) => {
     process.exitCode = statusOf(thrown);
-    if (!(thrown instanceof CommanderError || thrown instanceof AbortedError)) {
+    if (!(thrown instanceof CommanderError || isAborted(thrown))) {
       process.stderr.write(`athanor: ${messageOf(thrown)}\n`);
     }
   });
 
+const isAborted = (thrown: unknown): boolean => codeOf(thrown) === "ERR_ATHANOR_ABORTED";
+
 function statusOf(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
-  return thrown instanceof AbortedError || interrupted.signal.aborted ? 130 : 1;
+  return isAborted(thrown) || interrupted.signal.aborted ? 130 : 1;
 }
 
 // What the system refuses is a sentence; only a fault of Athanor's own shows its stack.
 function messageOf(thrown: unknown): string {
-  if (thrown instanceof AthanorError) return thrown.message;
   const { message, stack, syscall } = thrown as NodeJS.ErrnoException;
+  if (codeOf(thrown) !== undefined) return message;
   return syscall === undefined ? (stack ?? String(thrown)) : message;
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { AbortedError, ArgumentError, AthanorError, checkOptions, type ErrorCode } from "../../errors.js";
+import { AbortedError, ArgumentError, AthanorError, checkOptions, codeOf } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { ProgressStream } from "../../train/run/progress.js";
 import { searchProgress } from "../study/progress.js";
@@ -19,6 +19,7 @@ import { View } from "../study/view.js";
 import { openStorage } from "../storage/open.js";
 import type { Definition } from "./define.js";
 import { requirePath } from "../../guidance/given.js";
+import { readerOf, type Reader } from "./typescript.js";
 
 /** Options of {@link workers}. */
 export interface WorkersOptions {
@@ -38,7 +39,7 @@ export interface WorkersOptions {
  * Runs the search that a module exports (its default export, made by {@link define}) in several workers, and gives the study.
  * The trials are those of one worker, in the deterministic mode; `lag` of at least twice the number of workers keeps them busy.
  *
- * @param module the URL or path of the module.
+ * @param module the URL or path of the module; in TypeScript where Node reads that, or tsx is installed beside it.
  * @throws ArgumentError; what the objective throws, as the policy `failure` says; AbortedError.
  * @example
  * // study.mjs: export default tune.define(space, objective, { trials: 100, lag: 16 });
@@ -57,6 +58,7 @@ export async function workers(module: string | URL, options: WorkersOptions = {}
   }
   requirePath(where, module, "study.ts", true);
   const url = typeof module === "string" && !/^[a-z]+:\/\//.test(module) ? pathToFileURL(module).href : String(module);
+  const reader = await readerOf(where, url);
   const definition = requireDefinition(where, url, await loaded(where, url));
   const given = options.storage ?? definition.options.storage;
   if (typeof given === "object") {
@@ -69,7 +71,15 @@ export async function workers(module: string | URL, options: WorkersOptions = {}
   try {
     // The study is there before its workers are.
     await definition.run({ ...job, trials: 0, progress: false });
-    await crew({ count, kind, url, job, signal, watch: () => watch(definition, job, options.progress ?? false) });
+    await crew({
+      count,
+      kind,
+      url,
+      reader,
+      job,
+      signal,
+      watch: () => watch(definition, job, options.progress ?? false),
+    });
     return await load(storage, name);
   } finally {
     if (own !== undefined) for (const suffix of ["", "-wal", "-shm"]) await rm(own + suffix, { force: true });
@@ -90,6 +100,7 @@ interface Crew {
   readonly count: number;
   readonly kind: "process" | "thread";
   readonly url: string;
+  readonly reader: Reader;
   readonly job: object;
   readonly signal: AbortSignal | undefined;
   readonly watch: () => Promise<() => Promise<void>>;
@@ -101,7 +112,7 @@ interface Hand {
   stop(): void;
 }
 
-async function crew({ count, kind, url, job, signal, watch }: Crew): Promise<void> {
+async function crew({ count, kind, url, reader, job, signal, watch }: Crew): Promise<void> {
   const begin = kind === "process" ? beginProcess : beginThread;
   const hands = new Set<Hand>();
   let failure: Error | undefined;
@@ -115,7 +126,7 @@ async function crew({ count, kind, url, job, signal, watch }: Crew): Promise<voi
   const unwatch = await watch();
   const post = async (): Promise<void> => {
     while (failure === undefined) {
-      const hand = begin(url, job);
+      const hand = begin(url, job, reader);
       hands.add(hand);
       const ended = await hand.ended;
       hands.delete(hand);
@@ -151,19 +162,19 @@ const serve = `
 type Said = { readonly done: true } | { readonly name?: string; readonly message: string; readonly code?: string; readonly stack?: string }; // prettier-ignore
 
 function errorOf(said: Exclude<Said, { done: true }>): Error {
-  const isOurs = said.code?.startsWith("ERR_ATHANOR_") ?? false;
-  const error = isOurs ? new AthanorError(said.code as ErrorCode, said.message) : new Error(said.message);
+  const code = codeOf(said);
+  const error = code === undefined ? new Error(said.message) : new AthanorError(code, said.message);
   Object.defineProperty(error, "name", { value: said.name ?? "Error" });
   if (said.stack !== undefined) error.stack = said.stack;
   return error;
 }
 
-function beginProcess(url: string, job: object): Hand {
+function beginProcess(url: string, job: object, { execArgv }: Reader): Hand {
   const text = `const given = ${JSON.stringify({ url, job })};
     const say = (word) => new Promise((sent) => process.send(word, sent)).then(() => process.disconnect());
     const onStop = (stop) => { process.on("message", stop); process.on("disconnect", stop); process.on("SIGINT", () => {}); };
     ${serve}`;
-  const child = spawn(process.execPath, [...process.execArgv, "--input-type=module", "-e", text], { stdio: ["ignore", "inherit", "inherit", "ipc"] }); // prettier-ignore
+  const child = spawn(process.execPath, [...process.execArgv, ...execArgv, "--input-type=module", "-e", text], { stdio: ["ignore", "inherit", "inherit", "ipc"] }); // prettier-ignore
   let said: Said | undefined;
   child.on("message", (word: Said) => (said = word));
   return {
@@ -177,12 +188,10 @@ function beginProcess(url: string, job: object): Hand {
   };
 }
 
-function beginThread(url: string, job: object): Hand {
-  // A thread does not get the loader of --import.
-  const loader = process.execArgv.some((argument) => argument.includes("tsx")) ? `(await import("tsx/esm/api")).register();` : ""; // prettier-ignore
+function beginThread(url: string, job: object, { prelude }: Reader): Hand {
   const text = `(async () => {
     const { parentPort, workerData: given } = require("node:worker_threads");
-    ${loader}
+    ${prelude}
     const say = (word) => { parentPort.postMessage(word); parentPort.close(); };
     const onStop = (stop) => parentPort.on("message", stop);
     ${serve} })();`;
