@@ -10,7 +10,8 @@
 
 namespace athanor::device {
 
-// The optimizer's step over many tensors: norm where it is asked for, preparation by one block, update; three kernels at most, no wait.
+// The optimizer's step over many tensors: norm where it is asked for, preparation by one block, update; three kernels at most, no wait. Rules
+// of several passes (update_rules/passes.h) take a few for each pass, whatever the number of tensors.
 struct OptimTensor {
   float* param = nullptr;
   const float* grad = nullptr;
@@ -18,7 +19,11 @@ struct OptimTensor {
   const std::uint8_t* mask = nullptr;  // one byte an element, or null
   Index n = 0;
   std::int32_t group = 0;
-  std::int32_t reserved = 0;
+  // For rules of several passes: whether it has two axes or more, the last two of which are `batch` matrices of rows · columns; how many rows
+  // of the matrices of other tensors come before.
+  std::int32_t is_matrix = 0;
+  Index batch = 1, rows = 1, columns = 1;
+  Index first_row = 0;
 };
 
 // A piece of one tensor, the work of one block. Large tensors are cut at multiples of kOptimChunk.
@@ -39,6 +44,7 @@ struct OptimStep {
   const OptimTensor* tensors = nullptr;  // (tensor_count), in device memory
   const OptimChunk* chunks = nullptr;    // (chunk_count), in device memory, made by optim_chunks
   std::int32_t tensor_count = 0, chunk_count = 0, groups = 0;
+  Index rows = 0;                 // of all matrices
   const double* hyper = nullptr;  // (groups, HYPER and FLAG rows of the rule)
   OptimCounter* counter = nullptr;
   double grad_scale = 1;  // see optim::StepOptions

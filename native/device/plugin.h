@@ -19,7 +19,7 @@
 namespace athanor::device {
 
 // Update rules and elementwise instructions cross by number: a row more in either table makes another version.
-inline constexpr std::uint32_t kTableVersion = 3;
+inline constexpr std::uint32_t kTableVersion = 4;
 inline constexpr std::uint32_t kPluginVersion =
     kTableVersion | static_cast<std::uint32_t>(optim::kRuleCount) << 8 | static_cast<std::uint32_t>(EwOp::fma) << 16;
 inline constexpr const char* kPluginEntry = "athanor_device_plugin";

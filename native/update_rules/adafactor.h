@@ -19,14 +19,14 @@ struct Adafactor {
   enum Variant { vector, matrix, kVariants };
   enum Scalar { weight, least, floor, shrink, rho, eps2, threshold, rate };
 
-  static constexpr unsigned state_mask(int variant) {
+  ATHANOR_RULE static constexpr unsigned state_mask(int variant) {
     return variant == matrix ? 1u << AdafactorState::row_var | 1u << AdafactorState::col_var
                              : 1u << AdafactorState::variance;
   }
 
-  static int variant(const AdafactorHyper&, bool is_matrix) { return is_matrix ? matrix : vector; }
+  ATHANOR_RULE static int variant(const AdafactorHyper&, bool is_matrix) { return is_matrix ? matrix : vector; }
 
-  static void prepare(const AdafactorHyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const AdafactorHyper& h, Index step, float* c) {
     c[weight] = float(std::pow(double(step), h.beta2_decay));
     c[least] = float(h.eps1);
     c[floor] = float(h.eps1 * h.eps1);
@@ -36,9 +36,9 @@ struct Adafactor {
     c[threshold] = float(h.d);
   }
 
-  static Factors factors(const float* c) { return {c[weight], c[least]}; }
+  ATHANOR_RULE static Factors factors(const float* c) { return {c[weight], c[least]}; }
 
-  static constexpr Traffic traffic(int variant, int pass) {
+  ATHANOR_RULE static constexpr Traffic traffic(int variant, int pass) {
     constexpr unsigned own = 1u << AdafactorState::variance;
     const bool factored = variant == matrix;
     if (pass == 0 && factored) return {.grad = true, .param = true, .sums = 2, .squares = true};
@@ -48,7 +48,7 @@ struct Adafactor {
     return {.grad = true, .param = true, .update = true, .reads = reads, .factored = factored};
   }
 
-  static void after(int, int pass, Index, const double* sums, float* c) {
+  ATHANOR_RULE static void after(int, int pass, Index, const double* sums, float* c) {
     const double rms = sums[1] == 0 ? 0 : std::sqrt(sums[0] / sums[1]);
     if (pass == 0) {
       c[rate] = float(double(c[rho]) * std::max(double(c[eps2]), rms));
@@ -62,13 +62,13 @@ struct Adafactor {
     Lerp<V> lerp_;
     V floor_, shrink_, rate_;
 
-    explicit Pass(const float* c)
+    ATHANOR_RULE explicit Pass(const float* c)
         : lerp_(c[weight]),
           floor_(V::broadcast(c[floor])),
           shrink_(V::broadcast(c[shrink])),
           rate_(V::broadcast(c[rate])) {}
 
-    [[gnu::always_inline]] void operator()(Elements<V>& e) const {
+    [[gnu::always_inline]] ATHANOR_RULE void operator()(Elements<V>& e) const {
       V& v = e.s[AdafactorState::variance];
       if constexpr (kPass < 2) e.sums[1] = e.sums[1] + V::broadcast(1);
       if constexpr (kPass == 0) {

@@ -16,11 +16,13 @@ struct Lamb {
   enum Variant { plain, kVariants };
   enum Scalar { weight1, beta2, weight2, eps, scale, decay, lr, adaptive, rate };
 
-  static constexpr unsigned state_mask(int) { return 1u << LambState::exp_avg | 1u << LambState::exp_avg_sq; }
+  ATHANOR_RULE static constexpr unsigned state_mask(int) {
+    return 1u << LambState::exp_avg | 1u << LambState::exp_avg_sq;
+  }
 
-  static int variant(const LambHyper&, bool) { return plain; }
+  ATHANOR_RULE static int variant(const LambHyper&, bool) { return plain; }
 
-  static void prepare(const LambHyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const LambHyper& h, Index step, float* c) {
     const double root = std::sqrt(1 - std::pow(h.beta2, double(step)));
     c[weight1] = float(1 - h.beta1);
     c[beta2] = float(h.beta2);
@@ -32,14 +34,14 @@ struct Lamb {
     c[adaptive] = float(h.adaptive);
   }
 
-  static constexpr Traffic traffic(int, int pass) {
+  ATHANOR_RULE static constexpr Traffic traffic(int, int pass) {
     constexpr unsigned moments = state_mask(plain);
     if (pass == 0) return {.grad = true, .param = true, .reads = moments, .writes = moments, .sums = 2};
     if (pass == 1) return {.param = true, .update = true, .reads = moments};
     return {};
   }
 
-  static void after(int, int, Index, const double* sums, float* c) {
+  ATHANOR_RULE static void after(int, int, Index, const double* sums, float* c) {
     const double p = std::sqrt(sums[0]), u = std::sqrt(sums[1]);
     const bool one = c[adaptive] == 0 || p == 0 || u == 0;
     c[rate] = float(double(c[lr]) * (one ? 1 : p / u));
@@ -50,7 +52,7 @@ struct Lamb {
     Lerp<V> lerp_;
     V beta2_, weight2_, eps_, scale_, decay_, rate_;
 
-    explicit Pass(const float* c)
+    ATHANOR_RULE explicit Pass(const float* c)
         : lerp_(c[weight1]),
           beta2_(V::broadcast(c[beta2])),
           weight2_(V::broadcast(c[weight2])),
@@ -59,7 +61,7 @@ struct Lamb {
           decay_(V::broadcast(c[decay])),
           rate_(V::broadcast(c[rate])) {}
 
-    [[gnu::always_inline]] void operator()(Elements<V>& e) const {
+    [[gnu::always_inline]] ATHANOR_RULE void operator()(Elements<V>& e) const {
       V& m = e.s[LambState::exp_avg];
       V& v = e.s[LambState::exp_avg_sq];
       if constexpr (kPass == 0) {

@@ -13,14 +13,16 @@ struct Lars {
   enum Variant { plain, with_momentum, nesterov, kVariants };
   enum Scalar { l2, momentum, keep, lr, trust, eps, adaptive, local };
 
-  static constexpr unsigned state_mask(int variant) { return variant == plain ? 0 : 1u << LarsState::momentum_buffer; }
+  ATHANOR_RULE static constexpr unsigned state_mask(int variant) {
+    return variant == plain ? 0 : 1u << LarsState::momentum_buffer;
+  }
 
-  static int variant(const LarsHyper& h, bool) {
+  ATHANOR_RULE static int variant(const LarsHyper& h, bool) {
     if (h.momentum == 0) return plain;
     return h.nesterov != 0 ? nesterov : with_momentum;
   }
 
-  static void prepare(const LarsHyper& h, Index step, float* c) {
+  ATHANOR_RULE static void prepare(const LarsHyper& h, Index step, float* c) {
     c[l2] = float(h.weight_decay);
     c[momentum] = float(h.momentum);
     c[keep] = float(step <= 1 ? 1.0 : 1.0 - h.dampening);
@@ -30,14 +32,14 @@ struct Lars {
     c[adaptive] = float(h.adaptive);
   }
 
-  static constexpr Traffic traffic(int variant, int pass) {
+  ATHANOR_RULE static constexpr Traffic traffic(int variant, int pass) {
     if (pass == 0) return {.grad = true, .param = true, .sums = 2};
     const unsigned slots = state_mask(variant);
     if (pass == 1) return {.grad = true, .param = true, .update = true, .reads = slots, .writes = slots};
     return {};
   }
 
-  static void after(int, int, Index, const double* sums, float* c) {
+  ATHANOR_RULE static void after(int, int, Index, const double* sums, float* c) {
     const double p = std::sqrt(sums[0]), g = std::sqrt(sums[1]);
     const bool one = c[adaptive] == 0 || p == 0 || g == 0;
     c[local] = one ? 1 : float(double(c[trust]) * p / (g + double(c[l2]) * p + double(c[eps])));
@@ -47,14 +49,14 @@ struct Lars {
   struct Pass {
     V l2_, momentum_, keep_, lr_, local_;
 
-    explicit Pass(const float* c)
+    ATHANOR_RULE explicit Pass(const float* c)
         : l2_(V::broadcast(c[l2])),
           momentum_(V::broadcast(c[momentum])),
           keep_(V::broadcast(c[keep])),
           lr_(V::broadcast(c[lr])),
           local_(V::broadcast(c[local])) {}
 
-    [[gnu::always_inline]] void operator()(Elements<V>& e) const {
+    [[gnu::always_inline]] ATHANOR_RULE void operator()(Elements<V>& e) const {
       if constexpr (kPass == 0) {
         e.sums[0] = fma(e.p, e.p, e.sums[0]);
         e.sums[1] = fma(e.g, e.g, e.sums[1]);

@@ -15,6 +15,7 @@
 // a rule with matrix work (optim/matrix.h) makes into another before the next pass reads it.
 #pragma once
 #include "update_rules/limits.h"
+#include "update_rules/rule.h"
 
 namespace athanor::optim {
 
@@ -38,7 +39,7 @@ struct Traffic {
   bool takes = false;     // e.t is read from the scratch
   bool leaves = false;    // e.t is written to it
 
-  constexpr bool any() const { return grad || param || update || reads != 0 || takes; }
+  ATHANOR_RULE constexpr bool any() const { return grad || param || update || reads != 0 || takes; }
 };
 
 // One register of elements. What traffic() does not name is zero, and what is not named as written is dropped.

@@ -41,11 +41,11 @@ struct Prodigy {
   static constexpr unsigned kMoments = 1u << ProdigyState::exp_avg | 1u << ProdigyState::exp_avg_sq;
   static constexpr unsigned kSame = kMoments | 1u << ProdigyState::s | 1u << ProdigyState::p0;
 
-  static constexpr unsigned state_mask(int) { return kSame | 1u << ProdigyState::estimate; }
+  ATHANOR_RULE static constexpr unsigned state_mask(int) { return kSame | 1u << ProdigyState::estimate; }
 
-  static int variant(const ProdigyHyper&, bool) { return plain; }
+  ATHANOR_RULE static int variant(const ProdigyHyper&, bool) { return plain; }
 
-  static void prepare(const ProdigyHyper& h, Index number, float* c) {
+  ATHANOR_RULE static void prepare(const ProdigyHyper& h, Index number, float* c) {
     const double t = double(number);
     const double bias = h.bias_correction != 0 ? std::sqrt(1 - std::pow(h.beta2, t)) / (1 - std::pow(h.beta1, t)) : 1;
     c[beta1] = float(h.beta1);
@@ -65,7 +65,7 @@ struct Prodigy {
   }
 
   // Before the first pass: what the estimate so far makes of the scalars.
-  static void begin(float* estimate, float* c) {
+  ATHANOR_RULE static void begin(float* estimate, float* c) {
     if (c[first] != 0) estimate[0] = estimate[1] = c[d0], estimate[2] = 0;
     const double d = estimate[0], k = d * double(c[rate]), unit = d / double(c[d0]);
     c[m_rate] = float(d * double(c[m_rate]));
@@ -76,7 +76,7 @@ struct Prodigy {
   }
 
   // After it: the estimate by the sums over all tensors.
-  static void together(const double* sums, float* estimate, float* c) {
+  ATHANOR_RULE static void together(const double* sums, float* estimate, float* c) {
     if (sums[1] == 0) {
       c[step] = 0;  // no gradient yet
       return;
@@ -92,19 +92,19 @@ struct Prodigy {
     c[floor] = float(double(estimate[0]) * double(c[floor]));
   }
 
-  static constexpr Traffic traffic(int, int pass) {
+  ATHANOR_RULE static constexpr Traffic traffic(int, int pass) {
     if (pass == 0) return {.grad = true, .param = true, .reads = kSame, .writes = kSame, .sums = 2};
     if (pass == 1) return {.param = true, .update = true, .reads = kMoments};
     return {};
   }
 
-  static void after(int, int, Index, const double*, float*) {}
+  ATHANOR_RULE static void after(int, int, Index, const double*, float*) {}
 
   template <class V, int, int kPass>
   struct Pass {
     V beta1_, beta2_, beta3_, l2_, first_, m_rate_, v_rate_, s_rate_, shrink_, step_, floor_;
 
-    explicit Pass(const float* c)
+    ATHANOR_RULE explicit Pass(const float* c)
         : beta1_(V::broadcast(c[beta1])),
           beta2_(V::broadcast(c[beta2])),
           beta3_(V::broadcast(c[beta3])),
@@ -117,7 +117,7 @@ struct Prodigy {
           step_(V::broadcast(c[step])),
           floor_(V::broadcast(c[floor])) {}
 
-    [[gnu::always_inline]] void operator()(Elements<V>& e) const {
+    [[gnu::always_inline]] ATHANOR_RULE void operator()(Elements<V>& e) const {
       V& m = e.s[ProdigyState::exp_avg];
       V& v = e.s[ProdigyState::exp_avg_sq];
       if constexpr (kPass == 0) {

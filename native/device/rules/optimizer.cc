@@ -31,6 +31,7 @@ class OptimizerAttachment final : public Attachment {
     counter_ = optimizer_->counter().on(device_);
     const auto& variables = optimizer_->variables();
     std::vector<OptimTensor> now(variables.size());
+    Index rows = 0;
     for (std::size_t i = 0; i < variables.size(); ++i) {
       OptimTensor& tensor = now[i];
       const Variable& variable = *variables[i];
@@ -43,6 +44,13 @@ class OptimizerAttachment final : public Attachment {
       }
       if (variable.mask()) tensor.mask = reinterpret_cast<const std::uint8_t*>(variable.mask()->on(device_));
       tensor.n = variable.type().count();
+      const Shape& shape = variable.type().shape;
+      tensor.columns = tensor.n, tensor.first_row = rows;
+      if (const int rank = shape.rank(); rank >= 2) {
+        tensor.is_matrix = 1;
+        tensor.batch = shape.count(0, rank - 2), tensor.rows = shape[rank - 2], tensor.columns = shape[rank - 1];
+        rows += tensor.batch * tensor.rows;
+      }
       tensor.group = optimizer_->group_of(static_cast<int>(i));
     }
     if (bytes_of(now) == 0 || (held_.size() == now.size() && same(held_, now))) return false;
@@ -61,6 +69,10 @@ class OptimizerAttachment final : public Attachment {
     step.chunks = reinterpret_cast<const OptimChunk*>(chunks_->data());
     step.tensor_count = static_cast<std::int32_t>(gradients_.size());
     step.chunk_count = chunk_count_;
+    for (const auto& variable : optimizer_->variables()) {
+      const Shape& shape = variable->type().shape;
+      if (shape.rank() >= 2) step.rows += shape.count(0, shape.rank() - 1);
+    }
     step.counter = reinterpret_cast<OptimCounter*>(counter_);
   }
 

@@ -4,10 +4,8 @@
 //   update    a block a chunk: unscale, clip, decay, update and mask, each element read and written once
 // The maths of a rule is native/update_rules/<id>.h over vectors of one lane: the CPU's formulas.
 #include "cuda/kernels/block_reduce.cuh"
-#include "cuda/kernels/status.cuh"
+#include "cuda/kernels/optim/optim.cuh"
 #include "cuda/plugin/families.h"
-#include "device/launch.h"
-#include "update_rules/all.h"
 
 namespace athanor::cuda {
 namespace {
@@ -15,28 +13,8 @@ namespace {
 using device::OptimChunk;
 using device::OptimTensor;
 
-constexpr int kThreads = 256;
-
-struct Group {
-  int variant;
-  float sign;
-  float scalars[optim::kMaxScalars];
-};
-
-// What prepare leaves for update.
-struct Decision {
-  double norm_squared;
-  float multiplier;  // of the gradient: unscaling and the clip factor
-  int skip;
-};
-
-struct OptimParams {
-  device::OptimStep step;
-  double* partial;  // (chunk_count)
-  Decision* decision;
-  Group* groups;  // (step.groups)
-  int wants_norm;
-};
+constexpr int kThreads = kOptimThreads;
+using Group = OptimGroup;
 
 ATHANOR_KERNEL(kThreads) optim_norm_kernel(ATHANOR_PARAM(OptimParams) p) {
   SHARED(double, room, [kThreads / kWarpSize]);
@@ -57,10 +35,15 @@ ATHANOR_DEVICE bool is_finite(double x) { return x - x == 0; }
 
 template <class Rule, class Hyper>
 ATHANOR_DEVICE void prepare_group(const double* hyper, Index step, Group& group) {
-  if constexpr (!optim::kHasPasses<Rule>) {
-    const Hyper& h = *reinterpret_cast<const Hyper*>(hyper);
-    group.variant = Rule::variant(h);
+  const Hyper& h = *reinterpret_cast<const Hyper*>(hyper);
+  if constexpr (!optim::kHasPasses<Rule>)
+    group.variant[0] = group.variant[1] = Rule::variant(h);
+  else if constexpr (kRunsPasses<Rule>)
+    group.variant[0] = Rule::variant(h, false), group.variant[1] = Rule::variant(h, true);
+  if constexpr (!optim::kHasPasses<Rule> || kRunsPasses<Rule>) {
     group.sign = optim::gradient_sign(h.maximize);
+    if constexpr (optim::kHasPasses<Rule>)  // whose tensors take a copy of all
+      for (float& scalar : group.scalars) scalar = 0;
     Rule::prepare(h, step, group.scalars);
   }
 }
@@ -128,20 +111,6 @@ ATHANOR_KERNEL(kThreads) optim_prepare_kernel(ATHANOR_PARAM(OptimParams) p) {
     prepare_rule(step.rule, step.hyper, g, number, p.groups[g]);
 }
 
-// The first tensor whose update is not finite: report[3] = 2 + its number. Rare.
-ATHANOR_DEVICE void report_nonfinite(double* report, int tensor) {
-  auto* word = reinterpret_cast<unsigned long long*>(report + 3);
-  const double mine = 2.0 + static_cast<double>(tensor);
-  unsigned long long seen = atomicAdd(word, 0ull);
-  while (true) {
-    const double value = __builtin_bit_cast(double, seen);
-    if (value != 0 && value <= mine) return;
-    const unsigned long long before = atomicCAS(word, seen, __builtin_bit_cast(unsigned long long, mine));
-    if (before == seen) return;
-    seen = before;
-  }
-}
-
 template <unsigned kSlots, class Update>
 ATHANOR_DEVICE bool update_element(const OptimTensor& t, Index i, float multiplier, float clip_value,
                                    const Update& update) {
@@ -192,7 +161,7 @@ optim_update_kernel(ATHANOR_PARAM(OptimParams) p) {
   const OptimTensor tensor = p.step.tensors[chunk.tensor];
   const Group& group = p.groups[tensor.group];
   static_assert(Rule::kVariants <= optim::kMaxVariants && optim::kMaxVariants == 4);
-  switch (group.variant) {
+  switch (group.variant[0]) {
     case 0: return update_chunk<Rule, 0>(p, chunk, tensor, group);
     case 1:
       if constexpr (Rule::kVariants > 1) update_chunk<Rule, 1>(p, chunk, tensor, group);
@@ -209,14 +178,18 @@ optim_update_kernel(ATHANOR_PARAM(OptimParams) p) {
 
 Index partial_bytes(const device::OptimStep& args) { return (args.chunk_count * Index{8} + 255) / 256 * 256; }
 
+Index group_bytes(const device::OptimStep& args) {
+  return (static_cast<Index>(args.groups) * static_cast<Index>(sizeof(Group)) + 255) / 256 * 256;
+}
+
 Index workspace(const device::OptimStep& args) {
-  return partial_bytes(args) + 256 + static_cast<Index>(args.groups) * static_cast<Index>(sizeof(Group));
+  return partial_bytes(args) + 256 + group_bytes(args) + passes_workspace(args);
 }
 
 template <class Rule>
 device::Result update_by(device::Stream* stream, const OptimParams& p, std::uint32_t blocks) {
   if constexpr (optim::kHasPasses<Rule>)
-    return device::Result::unsupported;
+    return run_passes(stream, p);
   else
     return LAUNCH((optim_update_kernel<Rule>), blocks, kThreads, 0, stream, p);
 }
@@ -234,8 +207,12 @@ device::Result update(device::Stream* stream, const OptimParams& p) {
 
 device::Result run(device::Stream* stream, const device::OptimStep& args, void* workspace) {
   auto* room = static_cast<std::byte*>(workspace);
-  OptimParams p{args, reinterpret_cast<double*>(room), reinterpret_cast<Decision*>(room + partial_bytes(args)),
-                reinterpret_cast<Group*>(room + partial_bytes(args) + 256), 0};
+  OptimParams p{args,
+                reinterpret_cast<double*>(room),
+                reinterpret_cast<OptimDecision*>(room + partial_bytes(args)),
+                reinterpret_cast<Group*>(room + partial_bytes(args) + 256),
+                room + partial_bytes(args) + 256 + group_bytes(args),
+                0};
   const bool clips = args.max_norm < std::numeric_limits<double>::infinity();
   p.wants_norm = clips || args.skip_nonfinite || args.want_norm ? 1 : 0;
   device::Result result = device::Result::ok;
@@ -248,10 +225,11 @@ device::Result run(device::Stream* stream, const device::OptimStep& args, void* 
 
 const char* refuses(const device::OptimStep& args) {
   switch (args.rule) {
-#define RULE_BEGIN(id, Type)                                                                                         \
-  case optim::RuleId::id:                                                                                            \
-    return optim::kHasPasses<optim::Type> ? "update rule " #id " works on whole tensors, which is for the CPU alone" \
-                                          : nullptr;
+#define RULE_BEGIN(id, Type)                                                           \
+  case optim::RuleId::id:                                                              \
+    return optim::kHasPasses<optim::Type> && !kRunsPasses<optim::Type>                 \
+               ? "update rule " #id " multiplies matrices, which is for the CPU alone" \
+               : nullptr;
 #include "update_rules/rules.def"
 #undef RULE_BEGIN
 #undef RULE_END
