@@ -5,7 +5,7 @@
   "includes": ["native/sources.gypi"],
   "target_defaults": {
     "include_dirs": ["native"],
-    "cflags_cc": ["<@(athanor_common_flags)"],
+    "cflags_cc": ["<@(athanor_common_flags)", "<!@(node scripts/install/warnings.mjs)"],
     "cflags_cc!": ["-fno-exceptions", "-fno-rtti", "-std=gnu++17", "-std=gnu++20"],
     "cflags!": ["-fno-exceptions", "-Wno-unused-parameter", "-fno-omit-frame-pointer"],
     "cflags": ["-fomit-frame-pointer"],

@@ -38,8 +38,9 @@ void report(const std::string& what, const Weight& w, const std::vector<int>& sh
   std::printf("%-34s %5.1f %% | dense %8.1f us |", what.c_str(), 100 * w.sparsity(), seconds[0] * 1e6);
   double chosen = seconds[0];
   for (std::size_t i = 0; i < shapes.size(); ++i) {
-    const bool picked = shapes[i] == kSlots ? choice.way == sparse::Choice::Way::slots
-                                            : choice.way == sparse::Choice::Way::panels && choice.shape == shapes[i];
+    const bool picked = shapes[i] == kSlots
+                            ? choice.layout == sparse::Choice::Layout::slots
+                            : choice.layout == sparse::Choice::Layout::panels && choice.shape == shapes[i];
     if (picked) chosen = seconds[i + 1];
     std::printf(" %s %8.1f us %5.2fx%s", name_of(shapes[i]), seconds[i + 1] * 1e6, seconds[0] / seconds[i + 1],
                 picked ? "*" : " ");

@@ -20,7 +20,7 @@
 
 using namespace athanor;
 using athanor::bench::Floats, athanor::bench::processor, athanor::bench::Weight;
-using Way = sparse::Choice::Way;
+using Layout = sparse::Choice::Layout;
 
 namespace {
 
@@ -64,14 +64,14 @@ double ratio_of(const Weight& w, const sparse::Pattern& pattern, const sparse::C
   const Floats panels_room(table.sparse.workspace(M, w.N, w.K, workers) / 4);
   const Floats slots_room(M <= kSlotRows ? table.sparse.slots_workspace(M, w.K) / 4 : 0);
   const std::vector<std::byte> block =
-      choice.way == Way::slots
+      choice.layout == Layout::slots
           ? sparse::pack_slots(pattern, table.lanes, w.values.data(), parallel)
           : sparse::pack_panels(pattern, {choice.shape, choice.block_columns, kSparsePanelRows, {}, false},
                                 w.values.data());
   return dense_over(
       parallel, [&] { table.gemm.run(g, parallel, gemm_room); },
       [&] {
-        if (choice.way == Way::slots) {
+        if (choice.layout == Layout::slots) {
           SparseSlotsArgs args;
           args.w = sparse::slots_at(block.data()), args.M = M, args.x = x, args.y = y;
           table.sparse.slots(args, parallel, slots_room);
@@ -92,8 +92,8 @@ void sweep(Index M, Parallel& parallel) {
     w.make();
     const sparse::Pattern pattern = sparse::pattern_of(w.bitmap());
     const sparse::Choice choice = sparse::choose(pattern, M, kernel_table().lanes, "auto");
-    const double ratio = choice.way == Way::dense ? 1 : ratio_of(w, pattern, choice, M, parallel);
-    if (choice.way != Way::dense) first = std::min(first, percent);
+    const double ratio = choice.layout == Layout::dense ? 1 : ratio_of(w, pattern, choice, M, parallel);
+    if (choice.layout != Layout::dense) first = std::min(first, percent);
     if (ratio < least) least = ratio, at = percent;
     if (percent % 10 == 0 || percent == 99) std::printf(" %.2f", ratio);
     std::fflush(stdout);

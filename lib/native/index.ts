@@ -35,7 +35,7 @@ export interface NativePort extends NativeType {
 /** Constants of a node. */
 export type NativeAttrs = Record<string, number | boolean | string | readonly number[] | undefined>;
 
-/** native/bindings/variable.cc: stops a run when told to. */
+/** native/bindings/cancel.cc: stops a run when told to. */
 export interface NativeCancel {
   cancel(): void;
 }

@@ -10,7 +10,7 @@ import type {
   NativeVariable,
 } from "./index.js";
 
-/** native/bindings/parallel.cc: what ranks keep between the backward pass and the update. */
+/** native/bindings/ranks/parallel.cc: what ranks keep between the backward pass and the update. */
 export interface NativeExchange {
   /** Of gradients from step to step, and of memory that messages and sums go through. */
   readonly bytes: { kept: number; passing: number; parameters?: number };
@@ -23,7 +23,7 @@ export interface NativeExchange {
   dispose(): void;
 }
 
-/** native/bindings/parallel.cc: some of the ranks, of which this is one. */
+/** native/bindings/ranks/parallel.cc: some of the ranks, of which this is one. */
 export interface NativeRankGroup {
   /** Its members, by their numbers among all ranks. */
   ranks(): number[];
@@ -31,7 +31,7 @@ export interface NativeRankGroup {
   rank(): number;
 }
 
-/** native/bindings/parallel.cc: many steps of data parallelism in one call. */
+/** native/bindings/ranks/parallel.cc: many steps of data parallelism in one call. */
 export interface NativeShardedLoop {
   run(request: NativeLoopRequest, cancel?: NativeCancel): Promise<NativeLoopResult>;
   dispose(): void;
@@ -50,7 +50,7 @@ export interface NativeShardedLoopConfig {
   gradientBuckets: number;
 }
 
-/** native/bindings/pipeline.cc: many steps of pipeline parallelism in one call. */
+/** native/bindings/ranks/pipeline.cc: many steps of pipeline parallelism in one call. */
 export interface NativePipelineLoop {
   run(request: NativeLoopRequest, cancel?: NativeCancel): Promise<NativeLoopResult>;
   /** Of the last step, a row each: number of the instruction, start and end in seconds. Not while it runs. */
@@ -88,7 +88,7 @@ export interface NativePipelineConfig {
   shared: readonly { variable: NativeVariable; from: number; to: readonly number[] }[];
 }
 
-/** What native/bindings/parallel.cc and pipeline.cc export. */
+/** What native/bindings/ranks/parallel.cc and pipeline.cc export. */
 export interface RanksAddon {
   /** What has started this process as a rank; name "" for nothing. */
   launcher(): { name: string; rank: number; size: number };

@@ -1,12 +1,11 @@
 // The addon's classes, one JavaScript class a handle of the engine. Each holds a shared pointer that dispose() drops; whatever
 // still runs keeps its own.
 #pragma once
-#include <napi.h>
-
 #include <memory>
 #include <vector>
 
 #include "bindings/environment.h"
+#include "bindings/napi.h"
 #include "graph/graph.h"
 #include "ops/effects/optimizer_state.h"
 #include "runtime/program.h"

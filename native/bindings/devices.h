@@ -3,7 +3,7 @@
 // launched, copies, waits; for tests
 // setDeviceFolder(path): where builds of the package put plugins
 #pragma once
-#include <napi.h>
+#include "bindings/napi.h"
 
 namespace athanor::bindings {
 

@@ -2,8 +2,6 @@
 // may be a process-wide static, because environments come and go. Napi owns it through SetInstanceData and deletes it with
 // the environment. Work leaves the event loop through submit() and comes back through one thread-safe function.
 #pragma once
-#include <napi.h>
-
 #include <atomic>
 #include <functional>
 #include <memory>
@@ -11,6 +9,7 @@
 #include <set>
 
 #include "bindings/errors.h"
+#include "bindings/napi.h"
 #include "runtime/queue.h"
 
 namespace athanor::bindings {

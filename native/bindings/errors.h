@@ -1,13 +1,12 @@
 // The one place where a C++ exception becomes a JavaScript error: { code, message } that lib/errors.ts dresses in its class.
 // guarded([&] { … }) wraps every entry point of the addon; nothing that the engine throws may leave it as anything else.
 #pragma once
-#include <napi.h>
-
 #include <exception>
 #include <new>
 #include <string>
 
 #include "base/error.h"
+#include "bindings/napi.h"
 
 namespace athanor::bindings {
 

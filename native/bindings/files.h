@@ -4,7 +4,7 @@
 // readSafetensors(folder, name, shown, operation, { bytes, xxh64 }?): Promise<{ name, dtype, shape, data: ArrayBuffer }[]>
 // writeArtifact(place, graph, tensors: { name, dtype, shape, data: typed array }[], operation): Promise<void>
 #pragma once
-#include <napi.h>
+#include "bindings/napi.h"
 
 #include "bindings/environment.h"
 

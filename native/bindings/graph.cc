@@ -1,6 +1,6 @@
 // new Graph(): a graph being traced. Values are numbers; apply() gives the first of a node's values, the others follow.
 #include "bindings/classes.h"
-#include "bindings/parallel.h"
+#include "bindings/ranks/parallel.h"
 #include "bindings/values.h"
 #include "device/backend.h"
 #include "graph/cpu_backend.h"

@@ -1,12 +1,11 @@
 // What every loop over samples is asked for and answers, between JavaScript and the engine.
 #pragma once
-#include <napi.h>
-
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "bindings/environment.h"
+#include "bindings/napi.h"
 #include "bindings/values.h"
 #include "train/loop.h"
 #include "train/shards.h"

@@ -4,7 +4,7 @@
 //   Promise<{ x: ArrayBuffer, y: ArrayBuffer }>
 // readWindows(descriptor, bytes, starts: Float64Array, length, shown, operation): Promise<ArrayBuffer>
 #pragma once
-#include <napi.h>
+#include "bindings/napi.h"
 
 #include "bindings/environment.h"
 

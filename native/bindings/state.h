@@ -5,7 +5,7 @@
 // readVariables(place, names: string[], variables: Variable[], operation): Promise<void>
 // removeState(place): Promise<void>
 #pragma once
-#include <napi.h>
+#include "bindings/napi.h"
 
 #include "bindings/environment.h"
 

@@ -2,7 +2,7 @@
 // scanCsv(descriptor, shown, offset, line, { delimiter, recordDelimiter }, rule | undefined, most, operation): Promise<{ rows, x, y, odd, offset,
 //   line, hasEnded, recordDelimiter }>
 #pragma once
-#include <napi.h>
+#include "bindings/napi.h"
 
 #include "bindings/environment.h"
 

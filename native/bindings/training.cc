@@ -3,7 +3,7 @@
 
 #include "bindings/classes.h"
 #include "bindings/loops.h"
-#include "bindings/parallel.h"
+#include "bindings/ranks/parallel.h"
 #include "bindings/values.h"
 
 namespace athanor::bindings {

@@ -4,7 +4,7 @@
 // hypervolume(values, reference): Promise<number>
 // importance(method, space, rows, values, trees, seed): Promise<Float64Array> — a share for every dimension
 #pragma once
-#include <napi.h>
+#include "bindings/napi.h"
 
 namespace athanor::bindings {
 

@@ -1,12 +1,11 @@
 // Between JavaScript values and the engine's plain structs. Every conversion checks what it is given.
 #pragma once
-#include <napi.h>
-
 #include <string>
 #include <vector>
 
 #include "base/error.h"
 #include "base/shape.h"
+#include "bindings/napi.h"
 #include "graph/attrs.h"
 #include "runtime/program.h"
 

@@ -1,43 +1,9 @@
-// new Variable(dtype, shape, name), Cancel, and the registration of all classes.
+// new Variable(dtype, shape, name): the memory of a parameter.
 #include "bindings/classes.h"
-#include "bindings/parallel.h"
-#include "bindings/pipeline.h"
 #include "bindings/values.h"
 #include "runtime/fill.h"
 
 namespace athanor::bindings {
-
-void define_classes(Environment& environment, Napi::Env env, Napi::Object exports) {
-  const auto define = [&](const char* name, Napi::FunctionReference& reference, Napi::Function constructor) {
-    reference = Napi::Persistent(constructor);
-    exports.Set(name, constructor);
-  };
-  define("Cancel", environment.cancel, AddonCancel::define(env));
-  define("Variable", environment.variable, AddonVariable::define(env));
-  define("Graph", environment.graph, AddonGraph::define(env));
-  define("Program", environment.program, AddonProgram::define(env));
-  define("Optimizer", environment.optimizer, AddonOptimizer::define(env));
-  define("Dataset", environment.dataset, AddonDataset::define(env));
-  define("Loop", environment.loop, AddonLoop::define(env));
-  define("RankGroup", environment.rank_group, AddonRankGroup::define(env));
-  define("Exchange", environment.exchange, AddonExchange::define(env));
-  define("ShardedLoop", environment.sharded_loop, AddonShardedLoop::define(env));
-  define("PipelineLoop", environment.pipeline_loop, AddonPipelineLoop::define(env));
-  define_ranks(env, exports);
-}
-
-AddonCancel::AddonCancel(const Napi::CallbackInfo& info) : ObjectWrap(info) {}
-
-Napi::Function AddonCancel::define(Napi::Env env) {
-  return DefineClass(env, "Cancel", {InstanceMethod("cancel", &AddonCancel::cancel)});
-}
-
-void AddonCancel::cancel(const Napi::CallbackInfo&) { flag_->store(true); }
-
-Cancelled to_cancelled(Napi::Env env, Napi::Value value) {
-  if (value.IsUndefined() || value.IsNull()) return std::make_shared<std::atomic<bool>>(false);
-  return unwrap<AddonCancel>(value, Environment::of(env).cancel, "Cancel").flag();
-}
 
 // Made from JavaScript with (dtype, shape, name), or by wrap() with an External.
 AddonVariable::AddonVariable(const Napi::CallbackInfo& info) : ObjectWrap(info) {

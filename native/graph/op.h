@@ -22,6 +22,12 @@ enum class Op : std::uint8_t {
 #undef ATHANOR_OP
 };
 
+inline constexpr int kOpCount = 0
+#define ATHANOR_OP(...) +1
+#include "graph/ops.def"
+#undef ATHANOR_OP
+    ;
+
 enum Trait : unsigned {
   kNone = 0,
   kElementwise = 1 << 0,  // result element i depends on the operands' (broadcast) elements i alone

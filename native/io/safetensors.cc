@@ -60,8 +60,17 @@ std::optional<DType> dtype_of(StoredType type) {
     case StoredType::bf16: return DType::bf16;
     case StoredType::u8: return DType::u8;
     case StoredType::boolean: return DType::boolean;
-    default: return std::nullopt;
+    case StoredType::u64:
+    case StoredType::i64:
+    case StoredType::u32:
+    case StoredType::f16:
+    case StoredType::u16:
+    case StoredType::i16:
+    case StoredType::f8_e4m3:
+    case StoredType::f8_e5m2:
+    case StoredType::i8: return std::nullopt;
   }
+  return std::nullopt;
 }
 
 StoredType stored(DType dtype) {

@@ -84,7 +84,7 @@ auto with_rule(RuleId rule, std::span<const double> hyper, Visit visit) {
 #undef STATE
 #undef RULE_BEGIN
 #undef RULE_END
-    default: break;
+    case RuleId::kCount: break;
   }
   return call(Sgd{}, SgdHyper{});
 }

@@ -81,7 +81,7 @@ void CpuProgram::refresh(Prepared& prepared, Parallel& parallel) {
     if (owner == nullptr) owner = variable;
   }
   const auto make = [&] { return std::make_shared<const Block>(prepared.make(operands, parallel)); };
-  prepared.block = owner == nullptr ? make() : owner->derived(key, version, make);
+  prepared.block = owner == nullptr ? make() : owner->prepared(key, version, make);
   prepared.version = version;
 }
 

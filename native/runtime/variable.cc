@@ -57,8 +57,8 @@ void Variable::write(const void* from) {
   touch();
 }
 
-std::shared_ptr<const Block> Variable::derived(const std::string& key, std::uint64_t version,
-                                               FunctionRef<std::shared_ptr<const Block>()> make) {
+std::shared_ptr<const Block> Variable::prepared(const std::string& key, std::uint64_t version,
+                                                FunctionRef<std::shared_ptr<const Block>()> make) {
   const std::lock_guard lock(derived_mutex_);
   auto& [made_at, held] = derived_[key];
   std::shared_ptr<const Block> block = held.lock();

@@ -63,8 +63,8 @@ class Variable {
 
   // What `make` makes of the values as of `version`: once for all programs that hold on to it. The caller holds the locks of what
   // `make` reads; a second caller waits for the first one's result.
-  std::shared_ptr<const Block> derived(const std::string& key, std::uint64_t version,
-                                       FunctionRef<std::shared_ptr<const Block>()> make);
+  std::shared_ptr<const Block> prepared(const std::string& key, std::uint64_t version,
+                                        FunctionRef<std::shared_ptr<const Block>()> make);
 
   // u8, one byte an element: where it is 0, optimizers keep the value and its states at zero. Null: there is none.
   const std::shared_ptr<Variable>& mask() const { return mask_; }

@@ -95,12 +95,12 @@ double slots_cycles(const Pattern& p, Index M, int lanes) {
 }  // namespace
 
 Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& layout) {
-  using Way = Choice::Way;
+  using Layout = Choice::Layout;
   Choice best;
   if (layout == "dense") return best;
   if (layout == "slots") {
     if (!takes_slots(pattern, M)) return choose(pattern, M, lanes, "1x1");
-    best.way = Way::slots;
+    best.layout = Layout::slots;
     return best;
   }
   double least = layout == "auto" ? kMargin * dense_cycles(pattern, M, lanes) : -1;
@@ -109,9 +109,10 @@ Choice choose(const Pattern& pattern, Index M, int lanes, const std::string& lay
     const Candidate candidate = panels(pattern, shape, M, lanes);
     if (least >= 0 && candidate.cycles >= least) continue;
     least = candidate.cycles;
-    best = {Way::panels, shape, candidate.block_columns};
+    best = {Layout::panels, shape, candidate.block_columns};
   }
-  if (layout == "auto" && takes_slots(pattern, M) && slots_cycles(pattern, M, lanes) < least) best = {Way::slots, 0, 0};
+  if (layout == "auto" && takes_slots(pattern, M) && slots_cycles(pattern, M, lanes) < least)
+    best = {Layout::slots, 0, 0};
   return best;
 }
 
@@ -139,7 +140,7 @@ Choice choose_conv(const Pattern& pattern, const ConvShape& shape, int lanes, co
         images * (tiles * (entries * conv_entry_cycles(R, T) + visits * visit_cycles(R, T)) + copied + written);
     if (least >= 0 && cycles >= least) continue;
     least = cycles;
-    best = {Choice::Way::panels, candidate, width};
+    best = {Choice::Layout::panels, candidate, width};
   }
   return best;
 }

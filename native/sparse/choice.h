@@ -9,7 +9,7 @@
 namespace athanor::sparse {
 
 struct Choice {
-  enum class Way { dense, panels, slots } way = Way::dense;
+  enum class Layout { dense, panels, slots } layout = Layout::dense;
   int shape = 0;            // of panels: of kSparseShapes
   Index block_columns = 0;  // of panels: columns of a piece
 };

@@ -269,32 +269,32 @@ TEST(the_transposed_pattern_is_the_pattern_transposed) {
 }
 
 TEST(the_choice_follows_the_pattern_and_the_batch) {
-  using Way = sparse::Choice::Way;
-  const auto way = [](double density, Index M, Index R = 1, Index C = 1) {
+  using Layout = sparse::Choice::Layout;
+  const auto layout = [](double density, Index M, Index R = 1, Index C = 1) {
     return sparse::choose(sparse::pattern_of(Weight(512, 512, density, R, C).bitmap()), M, 8, "auto");
   };
-  CHECK(way(1.0, 128).way == Way::dense);
-  CHECK(way(0.1, 128).way == Way::panels && way(0.1, 128).shape == 0);
-  CHECK(way(0.1, 128, 4, 4).shape == 3);
-  CHECK(way(0.1, 128, 1, 4).shape == 1);
-  CHECK(way(0.9, 1).way == Way::dense);
-  CHECK(way(0.5, 1).way == Way::slots);
-  CHECK(way(0.2, 1).way == Way::slots);
+  CHECK(layout(1.0, 128).layout == Layout::dense);
+  CHECK(layout(0.1, 128).layout == Layout::panels && layout(0.1, 128).shape == 0);
+  CHECK(layout(0.1, 128, 4, 4).shape == 3);
+  CHECK(layout(0.1, 128, 1, 4).shape == 1);
+  CHECK(layout(0.9, 1).layout == Layout::dense);
+  CHECK(layout(0.5, 1).layout == Layout::slots);
+  CHECK(layout(0.2, 1).layout == Layout::slots);
 }
 
 // With vectors of 16 lanes a few rows of a dense weight cost less and the sparse kernels less still than the constants of AVX2 say,
 // scaled: bench/formats.ts found 1024 x 1024 at 80 % zeros and 4 rows at 0.89 of f32, and 2 rows at 50 % dense where slots win.
 TEST(the_choice_of_wide_vectors_is_theirs) {
-  using Way = sparse::Choice::Way;
-  const auto way = [](Index N, Index K, double density, Index M) {
-    return sparse::choose(sparse::pattern_of(Weight(N, K, density).bitmap()), M, 16, "auto").way;
+  using Layout = sparse::Choice::Layout;
+  const auto layout = [](Index N, Index K, double density, Index M) {
+    return sparse::choose(sparse::pattern_of(Weight(N, K, density).bitmap()), M, 16, "auto").layout;
   };
-  CHECK(way(1024, 1024, 0.2, 4) != Way::panels);
-  CHECK(way(1024, 1024, 0.5, 1) == Way::slots);
-  CHECK(way(512, 784, 0.2, 2) == Way::slots);
-  CHECK(way(512, 784, 0.2, 12) == Way::panels);
-  CHECK(way(10, 256, 0.05, 1) == Way::dense);
-  CHECK(way(1024, 1024, 0.9, 4) == Way::dense);
+  CHECK(layout(1024, 1024, 0.2, 4) != Layout::panels);
+  CHECK(layout(1024, 1024, 0.5, 1) == Layout::slots);
+  CHECK(layout(512, 784, 0.2, 2) == Layout::slots);
+  CHECK(layout(512, 784, 0.2, 12) == Layout::panels);
+  CHECK(layout(10, 256, 0.05, 1) == Layout::dense);
+  CHECK(layout(1024, 1024, 0.9, 4) == Layout::dense);
 }
 
 }  // namespace

@@ -171,8 +171,12 @@ void augment_images(const Augmentation& how, const std::byte* x, std::byte* y, P
   switch (how.dtype) {
     case DType::u8: return change_all<std::uint8_t>(how, x, y, parallel);
     case DType::f32: return change_all<float>(how, x, y, parallel);
-    default: throw Error(Code::dtype, "data.augment: images are u8 or f32");
+    case DType::f64:
+    case DType::i32:
+    case DType::boolean:
+    case DType::bf16: break;
   }
+  throw Error(Code::dtype, "data.augment: images are u8 or f32");
 }
 
 }  // namespace athanor

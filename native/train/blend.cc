@@ -101,8 +101,12 @@ void blend_samples(const Blend& how, const std::byte* x, const float* y, std::by
                        parallel);
     case DType::f32:
       return blend_all(how, reinterpret_cast<const float*>(x), y, reinterpret_cast<float*>(new_x), new_y, parallel);
-    default: throw Error(Code::dtype, "data.mixup: samples are u8 or f32");
+    case DType::f64:
+    case DType::i32:
+    case DType::boolean:
+    case DType::bf16: break;
   }
+  throw Error(Code::dtype, "data.mixup: samples are u8 or f32");
 }
 
 }  // namespace athanor

@@ -4,13 +4,14 @@
 #include <cstring>
 
 #include "base/error.h"
+#include "base/half.h"
 #include "kernels/dispatch.h"
 #include "runtime/thread_pool.h"
 
 namespace athanor {
 namespace {
 
-// A record is a handful of figures a step; whole tensors are collected.
+// A record is a handful of numbers a step; whole tensors are collected.
 constexpr Index kMostRecorded = 16;
 
 double to_double(const std::byte* at, DType dtype) {
@@ -27,7 +28,12 @@ double to_double(const std::byte* at, DType dtype) {
     }
     case DType::u8:
     case DType::boolean: return std::to_integer<int>(*at);
-    default: break;
+    case DType::bf16: {
+      Bf16 v;
+      std::memcpy(&v, at, sizeof v);
+      return to_f32(v);
+    }
+    case DType::f32: break;
   }
   float v;
   std::memcpy(&v, at, sizeof v);

@@ -6,6 +6,7 @@ import { basename, dirname, join } from "node:path";
 import { filesBelow } from "../files-below.mjs";
 import { ccachePrefix } from "../install/compilers.mjs";
 import { unitsOf, writeUnits } from "../install/units.mjs";
+import { warningFlags } from "../install/warnings.mjs";
 import { commonFlags, isasOf } from "./toolchains.mjs";
 
 function writeIfChanged(path, text) {
@@ -21,7 +22,7 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
   const out = `build/native-${name}`;
   const isas = isasOf(configuration);
   const have = isas.map((isa) => `-DATHANOR_HAVE_${isa.name.toUpperCase()}`);
-  const base = [...commonFlags, "-pthread", "-Inative", ...have, ...configuration.flags];
+  const base = [...commonFlags, ...warningFlags(compiler), "-pthread", "-Inative", ...have, ...configuration.flags];
   const isCc = (path) => path.endsWith(".cc");
   const engine = filesBelow("native", isCc)
     .filter((path) => !path.startsWith("native/bindings/") && !path.startsWith("native/test/"))

@@ -1,7 +1,7 @@
 // Elementwise programs with their operands' places, for launches and epilogues.
 #pragma once
 #include "device/rules/rules.h"
-#include "graph/body.h"
+#include "graph/body/body.h"
 
 namespace athanor::device {
 

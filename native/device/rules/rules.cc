@@ -1,11 +1,13 @@
 #include "device/rules/rules.h"
 
+#include <array>
+
 namespace athanor::device {
 
 Rule rule_of(Op op) {
-  switch (op) {
-#define ATHANOR_DEVICE_RULE(name) \
-  case Op::name: return lower_##name;
+  static constexpr auto kRules = [] {
+    std::array<Rule, kOpCount> rules{};
+#define ATHANOR_DEVICE_RULE(name) rules[static_cast<int>(Op::name)] = lower_##name;
     ATHANOR_DEVICE_RULE(arange)
     ATHANOR_DEVICE_RULE(fused)
     ATHANOR_DEVICE_RULE(sum)
@@ -62,8 +64,9 @@ Rule rule_of(Op op) {
     ATHANOR_DEVICE_RULE(assign)
     ATHANOR_DEVICE_RULE(optimizer_step)
 #undef ATHANOR_DEVICE_RULE
-    default: return nullptr;
-  }
+    return rules;
+  }();
+  return kRules[static_cast<int>(op)];
 }
 
 }  // namespace athanor::device

@@ -33,21 +33,31 @@ class Simplifier {
 
   bool rewrite(const Node& node) {
     rewriter_.to().set_scope(node.scope);
-    switch (node.op) {
-      case Op::add: return drop_neutral(node, 0, true);
-      case Op::sub: return drop_neutral(node, 0, false);
-      case Op::mul: return drop_neutral(node, 1, true);
-      case Op::div: return drop_neutral(node, 1, false);
-      case Op::neg: return double_negation(node);
-      case Op::cast:
-      case Op::broadcast_to: return has_type_of(input(node, 0), node) && become(node, input(node, 0));
-      case Op::stop_gradient: return become(node, input(node, 0));
-      case Op::reshape: return chain_reshapes(node);
-      case Op::transpose: return chain_transposes(node);
-      case Op::matmul: return fold_transposes(node);
-      default: return false;
+    struct Identity {
+      Op op;
+      bool (*apply)(Simplifier&, const Node&);
+    };
+    static constexpr Identity kIdentities[] = {
+        {Op::add, [](Simplifier& self, const Node& sum) { return self.drop_neutral(sum, 0, true); }},
+        {Op::sub, [](Simplifier& self, const Node& difference) { return self.drop_neutral(difference, 0, false); }},
+        {Op::mul, [](Simplifier& self, const Node& product) { return self.drop_neutral(product, 1, true); }},
+        {Op::div, [](Simplifier& self, const Node& quotient) { return self.drop_neutral(quotient, 1, false); }},
+        {Op::neg, [](Simplifier& self, const Node& negation) { return self.double_negation(negation); }},
+        {Op::cast, [](Simplifier& self, const Node& cast) { return self.keep_type(cast); }},
+        {Op::broadcast_to, [](Simplifier& self, const Node& broadcast) { return self.keep_type(broadcast); }},
+        {Op::stop_gradient, [](Simplifier& self, const Node& stop) { return self.become(stop, self.input(stop, 0)); }},
+        {Op::reshape, [](Simplifier& self, const Node& reshape) { return self.chain_reshapes(reshape); }},
+        {Op::transpose, [](Simplifier& self, const Node& transpose) { return self.chain_transposes(transpose); }},
+        {Op::matmul, [](Simplifier& self, const Node& product) { return self.fold_transposes(product); }},
+    };
+    for (const Identity& identity : kIdentities) {
+      if (identity.op == node.op) return identity.apply(*this, node);
     }
+    return false;
   }
+
+  // A cast to its own type, a broadcast to its own shape.
+  bool keep_type(const Node& node) { return has_type_of(input(node, 0), node) && become(node, input(node, 0)); }
 
   // x + 0, x · 1 and the like are x, when the constant does not widen the shape.
   bool drop_neutral(const Node& node, double neutral, bool commutes) {

@@ -35,24 +35,14 @@ class SumReader {
 
   bool step(const EwInstruction& code) {
     const Held& a = registers_[code.a];
-    switch (code.op) {
-      case EwOp::load:
-        registers_[code.dst] = {};
-        registers_[code.dst].value.terms = 1;
-        registers_[code.dst].value.term[0] = static_cast<std::uint8_t>(code.index);
-        return true;
-      case EwOp::store: return store(a, static_cast<std::int8_t>(code.index));
-      case EwOp::add: {
-        // Sums of two sums would be added in another order.
-        Held sum = a.value.terms >= registers_[code.b].value.terms ? a : registers_[code.b];
-        const Held& one = a.value.terms >= registers_[code.b].value.terms ? registers_[code.b] : a;
-        if (sum.applied || one.applied || one.value.terms != 1 || sum.value.terms == EwSum::kMaxTerms) return false;
-        sum.value.term[sum.value.terms++] = one.value.term[0];
-        registers_[code.dst] = sum;
-        return true;
-      }
-      default: break;
+    if (code.op == EwOp::load) {
+      registers_[code.dst] = {};
+      registers_[code.dst].value.terms = 1;
+      registers_[code.dst].value.term[0] = static_cast<std::uint8_t>(code.index);
+      return true;
     }
+    if (code.op == EwOp::store) return store(a, static_cast<std::int8_t>(code.index));
+    if (code.op == EwOp::add) return add(code);
     if (part_of(code.op) != EwPart::sum || a.applied) return false;
     Held result = a;
     if (inputs_of(code.op) == 2) {
@@ -63,6 +53,18 @@ class SumReader {
     result.value.function = code.op;
     result.applied = true;
     registers_[code.dst] = result;
+    return true;
+  }
+
+  // Sums of two sums would be added in another order.
+  bool add(const EwInstruction& code) {
+    const Held &a = registers_[code.a], &b = registers_[code.b];
+    const bool first = a.value.terms >= b.value.terms;
+    Held sum = first ? a : b;
+    const Held& one = first ? b : a;
+    if (sum.applied || one.applied || one.value.terms != 1 || sum.value.terms == EwSum::kMaxTerms) return false;
+    sum.value.term[sum.value.terms++] = one.value.term[0];
+    registers_[code.dst] = sum;
     return true;
   }
 

@@ -166,8 +166,9 @@ ATHANOR_INLINE void evaluate_strip(float* d, const EwInputs<float>& in, Index n)
   }
 }
 
-// Everything but what the interpreter does itself. d may be a, b or c.
-inline void evaluate(EwOp op, float* d, const EwInputs<float>& in, Index n) {
+template <>
+inline void evaluate<float>(EwOp op, float* d, const float* a, const float* b, const float* c, Index n) {
+  const EwInputs<float> in{a, b, c};
   switch (op) {
 #define EW_OP(name, ...) \
   case EwOp::name: return evaluate_strip<EwOp::name>(d, in, n);

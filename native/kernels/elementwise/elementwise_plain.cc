@@ -187,7 +187,8 @@ ATHANOR_INLINE void evaluate_strip(T* d, const EwInputs<T>& in, Index n) {
 }
 
 template <class T>
-void evaluate(EwOp op, T* d, const EwInputs<T>& in, Index n) {
+void evaluate(EwOp op, T* d, const T* a, const T* b, const T* c, Index n) {
+  const EwInputs<T> in{a, b, c};
   switch (op) {
 #define EW_OP(name, ...) \
   case EwOp::name: return evaluate_strip<EwOp::name>(d, in, n);

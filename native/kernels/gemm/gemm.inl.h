@@ -103,7 +103,8 @@ inline PanelView a_view(const GemmChunk& x, Index panel, Index block, const floa
   switch (x.plan->a) {
     case GemmSource::shared: return {shared_a_panel(x, panel, block), n, GemmOrder::k_major};
     case GemmSource::privately: return {privately + (i0 - first_row) * kc, n, GemmOrder::k_major};
-    default: break;
+    case GemmSource::direct:
+    case GemmSource::packed: break;  // of B alone
   }
   const float* src = x.a + (x.m0 + i0) * g.a.row + k0 * g.a.col;
   if (g.a.row == 1) return {src, g.a.col, GemmOrder::k_major};

@@ -13,7 +13,7 @@ namespace quantized {
 
 // How a product is cut, by its sizes alone, into tasks of `strip` panels by `rows` rows. The memory of a call: factors, integer
 // rows, sums of them, then for each worker a decoded block, and sums and parts of every panel of a task.
-struct Room {
+struct QuantWorkspace {
   Index rows, chunks, strip, strips;
   Index ldx;  // a cache line off a power of two, so that the rows of a tile do not meet in one set
   Index ld_sums;
@@ -36,38 +36,38 @@ constexpr Index decoded_bytes([[maybe_unused]] const quant::Layout& layout) {
 }
 constexpr bool is_wide(const quant::Layout& layout) { return layout.is_signed && !is_bytes(layout); }
 
-inline Room room_of(const QuantMatmulArgs& a, int workers) {
-  Room room;
-  room.chunks = parts_of(a.M, kRowsInTask);
-  room.rows = room.chunks <= 1 ? a.M : up(parts_of(a.M, room.chunks), kTileRows);
-  room.strip = panels_in_task(a.M, a.w, room.chunks);
-  room.strips = parts_of(a.w.count, room.strip);
-  room.ldx = up(a.w.padded_k, 64) + 64;
+inline QuantWorkspace workspace_layout(const QuantMatmulArgs& a, int workers) {
+  QuantWorkspace layout;
+  layout.chunks = parts_of(a.M, kRowsInTask);
+  layout.rows = layout.chunks <= 1 ? a.M : up(parts_of(a.M, layout.chunks), kTileRows);
+  layout.strip = panels_in_task(a.M, a.w, layout.chunks);
+  layout.strips = parts_of(a.w.count, layout.strip);
+  layout.ldx = up(a.w.padded_k, 64) + 64;
   if (!a.w.layout.is_signed)
-    room.ld_sums = a.w.groups > a.w.padded_k / 32 ? a.w.groups : a.w.padded_k / 32;
+    layout.ld_sums = a.w.groups > a.w.padded_k / 32 ? a.w.groups : a.w.padded_k / 32;
   else
-    room.ld_sums = is_bytes(a.w.layout) ? 1 : 0;
-  room.rows_at = up(a.M * 4, 64);
-  room.x_sums_at = room.rows_at + up(a.M * room.ldx * (is_wide(a.w.layout) ? 2 : 1), 64);
-  room.worker_at = room.x_sums_at + up(a.M * room.ld_sums * 4, 64);
-  room.sums_at = room.rows > kDirectRows ? decoded_bytes(a.w.layout) : 0;
-  room.parts_at = room.sums_at + room.strip * room.panel_sums() * 4;
-  room.worker_bytes = up(room.parts_at + room.strip * room.panel_sums() * 4, 64);
-  room.bytes = room.worker_at + workers * room.worker_bytes;
-  return room;
+    layout.ld_sums = is_bytes(a.w.layout) ? 1 : 0;
+  layout.rows_at = up(a.M * 4, 64);
+  layout.x_sums_at = layout.rows_at + up(a.M * layout.ldx * (is_wide(a.w.layout) ? 2 : 1), 64);
+  layout.worker_at = layout.x_sums_at + up(a.M * layout.ld_sums * 4, 64);
+  layout.sums_at = layout.rows > kDirectRows ? decoded_bytes(a.w.layout) : 0;
+  layout.parts_at = layout.sums_at + layout.strip * layout.panel_sums() * 4;
+  layout.worker_bytes = up(layout.parts_at + layout.strip * layout.panel_sums() * 4, 64);
+  layout.bytes = layout.worker_at + workers * layout.worker_bytes;
+  return layout;
 }
 
-inline Index workspace(const QuantMatmulArgs& a, int workers) { return room_of(a, workers).bytes; }
+inline Index workspace(const QuantMatmulArgs& a, int workers) { return workspace_layout(a, workers).bytes; }
 
 // The tile in 16 bits, for every format.
 struct WideScheme {
   using X = std::int16_t;
   static void sum_row(const X*, const quant::Panels&, std::int32_t*) {}
   static std::int32_t shift(const float*) { return 0; }
-  static Tile tile(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0) {
+  static Tile tile(const QuantMatmulArgs& a, const QuantWorkspace& layout, const std::byte* base, Index m0) {
     Tile t{};
     t.w = &a.w, t.table = a.packed;
-    t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
+    t.x = reinterpret_cast<const X*>(base + layout.rows_at) + m0 * layout.ldx, t.ldx = layout.ldx;
     return t;
   }
   static void direct(const Tile& t, Index rows, Index panels) { run_direct(t, rows, panels); }
@@ -82,12 +82,12 @@ struct CodesScheme {
   using X = std::int8_t;
   static void sum_row(const X* x, const quant::Panels& w, std::int32_t* sums) { negated_sums(x, w, sums); }
   static std::int32_t shift(const float* act) { return act == nullptr ? 0 : static_cast<std::int32_t>(act[1]) - 128; }
-  static CodesTile tile(const QuantMatmulArgs& a, const Room& room, const std::byte* base, Index m0) {
+  static CodesTile tile(const QuantMatmulArgs& a, const QuantWorkspace& layout, const std::byte* base, Index m0) {
     CodesTile t{};
     t.w = &a.w, t.table = a.packed;
-    t.x = reinterpret_cast<const X*>(base + room.rows_at) + m0 * room.ldx, t.ldx = room.ldx;
-    t.x_sums = reinterpret_cast<const std::int32_t*>(base + room.x_sums_at) + m0 * room.ld_sums;
-    t.ld_sums = room.ld_sums, t.shift = shift(a.act);
+    t.x = reinterpret_cast<const X*>(base + layout.rows_at) + m0 * layout.ldx, t.ldx = layout.ldx;
+    t.x_sums = reinterpret_cast<const std::int32_t*>(base + layout.x_sums_at) + m0 * layout.ld_sums;
+    t.ld_sums = layout.ld_sums, t.shift = shift(a.act);
     return t;
   }
   static void direct(const CodesTile& t, Index rows, Index panels) { run_codes_direct(t, rows, panels); }
@@ -125,7 +125,7 @@ inline quant::Layout layout([[maybe_unused]] const quant::Weights& w, [[maybe_un
 template <class Scheme>
 inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory) {
   using X = typename Scheme::X;
-  const Room room = room_of(a, parallel.workers());
+  const QuantWorkspace layout = workspace_layout(a, parallel.workers());
   auto* const base = static_cast<std::byte*>(memory);
   auto* const factors = reinterpret_cast<float*>(base);
   float unit;
@@ -134,26 +134,26 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
   parallel.run(static_cast<int>(parts_of(a.M, rows_at_once)), [&](int task, int) {
     const Index end = (task + 1) * rows_at_once < a.M ? (task + 1) * rows_at_once : a.M;
     for (Index m = task * rows_at_once; m < end; ++m) {
-      X* const row = reinterpret_cast<X*>(base + room.rows_at) + m * room.ldx;
+      X* const row = reinterpret_cast<X*>(base + layout.rows_at) + m * layout.ldx;
       factors[m] = quantize_row(a, a.x + m * a.w.K, unit, Scheme::shift(a.act), row);
-      Scheme::sum_row(row, a.w, reinterpret_cast<std::int32_t*>(base + room.x_sums_at) + m * room.ld_sums);
+      Scheme::sum_row(row, a.w, reinterpret_cast<std::int32_t*>(base + layout.x_sums_at) + m * layout.ld_sums);
     }
   });
-  parallel.run(static_cast<int>(room.strips * room.chunks), [&](int task, int worker) {
-    std::byte* const own = base + room.worker_at + worker * room.worker_bytes;
-    auto* const sums = reinterpret_cast<float*>(own + room.sums_at);
-    auto* const parts = reinterpret_cast<std::int32_t*>(own + room.parts_at);
-    const Index m0 = task % room.chunks * room.rows, rows = a.M - m0 < room.rows ? a.M - m0 : room.rows;
-    const Index first = task / room.chunks * room.strip;
-    const Index last = first + room.strip < a.w.count ? first + room.strip : a.w.count;
+  parallel.run(static_cast<int>(layout.strips * layout.chunks), [&](int task, int worker) {
+    std::byte* const own = base + layout.worker_at + worker * layout.worker_bytes;
+    auto* const sums = reinterpret_cast<float*>(own + layout.sums_at);
+    auto* const parts = reinterpret_cast<std::int32_t*>(own + layout.parts_at);
+    const Index m0 = task % layout.chunks * layout.rows, rows = a.M - m0 < layout.rows ? a.M - m0 : layout.rows;
+    const Index first = task / layout.chunks * layout.strip;
+    const Index last = first + layout.strip < a.w.count ? first + layout.strip : a.w.count;
     if (rows <= 0) return;
-    if (a.w.groups == 0) std::memset(sums, 0, static_cast<std::size_t>(room.strip * room.panel_sums()) * 4);
-    auto tile = Scheme::tile(a, room, base, m0);
-    tile.stride = room.panel_sums();
+    if (a.w.groups == 0) std::memset(sums, 0, static_cast<std::size_t>(layout.strip * layout.panel_sums()) * 4);
+    auto tile = Scheme::tile(a, layout, base, m0);
+    tile.stride = layout.panel_sums();
     const auto at = [&](Index panel) {
       tile.panel = a.packed + quant::kPanelHeader + panel * a.w.panel_bytes;
-      tile.sums = sums + (panel - first) * room.panel_sums();
-      tile.parts = parts + (panel - first) * room.panel_sums();
+      tile.sums = sums + (panel - first) * layout.panel_sums();
+      tile.parts = parts + (panel - first) * layout.panel_sums();
     };
     const auto cells = [&](Index panel, Index k) {
       return a.packed + quant::kPanelHeader + panel * a.w.panel_bytes + k * kQuantColumns * a.w.bits / 8;
@@ -178,7 +178,7 @@ inline void matmul_as(const QuantMatmulArgs& a, Parallel& parallel, void* memory
     for (Index r = 0; r < rows; ++r) {
       const Index m = m0 + r;
       for (Index n = n0; n < n1; n += kQuantColumns) {
-        const float* of_panel = sums + (n - n0) / kQuantColumns * room.panel_sums();
+        const float* of_panel = sums + (n - n0) / kQuantColumns * layout.panel_sums();
         const Index cols = n1 - n < kQuantColumns ? n1 - n : kQuantColumns;
         finish(of_panel + r * kQuantColumns, factors + m, 1, a.y + m * a.w.N + n, a.w.N, cols);
       }

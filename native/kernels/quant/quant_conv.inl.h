@@ -11,16 +11,16 @@ namespace {
 namespace quantized {
 
 // Sizes and the memory of a call: factors of the images, the images, then for each worker rows, a decoded block, sums and parts.
-struct ConvRoom {
+struct QuantConvWorkspace {
   Index h, w, image;  // of a padded image; elements of one
   Index pixels, chunk, chunks;
   Index ldx;
   Index images_at, worker_at, decoded_at, sums_at, parts_at, worker_bytes, bytes;
 };
 
-inline ConvRoom conv_room(const QuantConvArgs& a, int workers) {
+inline QuantConvWorkspace conv_workspace_layout(const QuantConvArgs& a, int workers) {
   const ConvShape& s = a.shape;
-  ConvRoom r;
+  QuantConvWorkspace r;
   r.h = s.h + s.pad_top + s.pad_bottom, r.w = s.w + s.pad_left + s.pad_right;
   r.image = up(r.h * r.w * s.c_in, 32);
   r.pixels = s.out_h() * s.out_w();
@@ -37,18 +37,18 @@ inline ConvRoom conv_room(const QuantConvArgs& a, int workers) {
   return r;
 }
 
-inline Index conv_workspace(const QuantConvArgs& a, int workers) { return conv_room(a, workers).bytes; }
+inline Index conv_workspace(const QuantConvArgs& a, int workers) { return conv_workspace_layout(a, workers).bytes; }
 
 // One image; returns the factor of its y.
-inline float quantize_image(const QuantConvArgs& a, const ConvRoom& room, const float* x, float unit,
+inline float quantize_image(const QuantConvArgs& a, const QuantConvWorkspace& layout, const float* x, float unit,
                             std::int16_t* to) {
   const ConvShape& s = a.shape;
   const ActivationStep step = activation_step(x, s.c_in * s.h * s.w, a.act);
   const Rounding round(step);
-  std::memset(to, 0, static_cast<std::size_t>(room.image) * 2);
+  std::memset(to, 0, static_cast<std::size_t>(layout.image) * 2);
   for (Index c = 0; c < s.c_in; ++c)
     for (Index h = 0; h < s.h; ++h) {
-      std::int16_t* row = to + ((h + s.pad_top) * room.w + s.pad_left) * s.c_in + c;
+      std::int16_t* row = to + ((h + s.pad_top) * layout.w + s.pad_left) * s.c_in + c;
       for (Index w = 0; w < s.w; w += kLanes) {
         const Index n = s.w - w < kLanes ? s.w - w : kLanes;
         std::int16_t values[kLanes];
@@ -61,9 +61,10 @@ inline float quantize_image(const QuantConvArgs& a, const ConvRoom& room, const 
 }
 
 // The window of an output pixel in one group's channels, in the order of the panels' k. `from` is its first element.
-inline void gather(const QuantConvArgs& a, const ConvRoom& room, const std::int16_t* from, std::int16_t* row) {
+inline void gather(const QuantConvArgs& a, const QuantConvWorkspace& layout, const std::int16_t* from,
+                   std::int16_t* row) {
   const ConvShape& s = a.shape;
-  const Index channels = s.c_in / s.groups, down = s.dilation_h * room.w * s.c_in, right = s.dilation_w * s.c_in;
+  const Index channels = s.c_in / s.groups, down = s.dilation_h * layout.w * s.c_in, right = s.dilation_w * s.c_in;
   if (a.w.groups == 1) {
     const bool dense = s.groups == 1 && s.dilation_w == 1;
     const Index run = dense ? s.kw * channels : channels, runs = dense ? 1 : s.kw;
@@ -102,8 +103,8 @@ inline void finish_planes(const float* sums, float factor, Index rows, Index j0,
 }
 
 // Pixels [p0, p0 + rows) of image n.
-inline void conv_chunk(const QuantConvArgs& a, const ConvRoom& room, const std::int16_t* image, float factor, Index n,
-                       Index p0, Index rows, std::byte* own) {
+inline void conv_chunk(const QuantConvArgs& a, const QuantConvWorkspace& layout, const std::int16_t* image,
+                       float factor, Index n, Index p0, Index rows, std::byte* own) {
   const ConvShape& s = a.shape;
   auto* const x = reinterpret_cast<std::int16_t*>(own);
   Tile t{&a.w,
@@ -113,17 +114,18 @@ inline void conv_chunk(const QuantConvArgs& a, const ConvRoom& room, const std::
          0,
          0,
          x,
-         room.ldx,
-         reinterpret_cast<float*>(own + room.sums_at),
-         reinterpret_cast<std::int32_t*>(own + room.parts_at),
+         layout.ldx,
+         reinterpret_cast<float*>(own + layout.sums_at),
+         reinterpret_cast<std::int32_t*>(own + layout.parts_at),
          0};
-  std::memset(t.sums, 0, static_cast<std::size_t>((room.chunk + kLanes) * kQuantColumns) * 4);
-  std::memset(x, 0, static_cast<std::size_t>(rows * room.ldx) * 2);
+  std::memset(t.sums, 0, static_cast<std::size_t>((layout.chunk + kLanes) * kQuantColumns) * 4);
+  std::memset(x, 0, static_cast<std::size_t>(rows * layout.ldx) * 2);
   const Index in = s.c_in / s.groups, out = s.c_out / s.groups;
   for (Index group = 0; group < s.groups; ++group) {
     for (Index r = 0; r < rows; ++r) {
       const Index oh = (p0 + r) / s.out_w(), ow = (p0 + r) % s.out_w();
-      gather(a, room, image + (oh * s.stride_h * room.w + ow * s.stride_w) * s.c_in + group * in, x + r * room.ldx);
+      gather(a, layout, image + (oh * s.stride_h * layout.w + ow * s.stride_w) * s.c_in + group * in,
+             x + r * layout.ldx);
     }
     const Index begin = group * out, end = begin + out;
     for (Index panel = begin / kQuantColumns; panel * kQuantColumns < end; ++panel) {
@@ -134,33 +136,33 @@ inline void conv_chunk(const QuantConvArgs& a, const ConvRoom& room, const std::
         run_direct(t, rows, 1);
       else
         for (t.k0 = 0; t.k0 < a.w.padded_k; t.k0 = t.k1)
-          t.k1 = block_end(a.w, t.k0), run_block(t, rows, reinterpret_cast<std::int16_t*>(own + room.decoded_at));
-      float* const y = a.y + (n * s.c_out + o0 + j0) * room.pixels + p0;
-      finish_planes(t.sums, factor, rows, j0, j1, y, room.pixels);
+          t.k1 = block_end(a.w, t.k0), run_block(t, rows, reinterpret_cast<std::int16_t*>(own + layout.decoded_at));
+      float* const y = a.y + (n * s.c_out + o0 + j0) * layout.pixels + p0;
+      finish_planes(t.sums, factor, rows, j0, j1, y, layout.pixels);
       if (a.epilogue == nullptr) continue;
-      for (Index j = j0; j < j1; ++j) a.epilogue(a.epilogue_self, y + (j - j0) * room.pixels, o0 + j, p0, rows, n);
+      for (Index j = j0; j < j1; ++j) a.epilogue(a.epilogue_self, y + (j - j0) * layout.pixels, o0 + j, p0, rows, n);
     }
   }
 }
 
 inline void conv(const QuantConvArgs& a, Parallel& parallel, void* memory) {
   const ConvShape& s = a.shape;
-  const ConvRoom room = conv_room(a, parallel.workers());
-  if (s.n == 0 || s.c_out == 0 || room.pixels == 0) return;
+  const QuantConvWorkspace layout = conv_workspace_layout(a, parallel.workers());
+  if (s.n == 0 || s.c_out == 0 || layout.pixels == 0) return;
   auto* const base = static_cast<std::byte*>(memory);
   auto* const factors = reinterpret_cast<float*>(base);
-  auto* const images = reinterpret_cast<std::int16_t*>(base + room.images_at);
+  auto* const images = reinterpret_cast<std::int16_t*>(base + layout.images_at);
   float unit;
   std::memcpy(&unit, a.packed + quant::kUnitAt, 4);
   parallel.run(static_cast<int>(s.n), [&](int n, int) {
-    factors[n] = quantize_image(a, room, a.x + n * s.c_in * s.h * s.w, unit, images + n * room.image);
+    factors[n] = quantize_image(a, layout, a.x + n * s.c_in * s.h * s.w, unit, images + n * layout.image);
   });
-  parallel.run(static_cast<int>(s.n * room.chunks), [&](int task, int worker) {
-    const Index n = task / room.chunks, p0 = task % room.chunks * room.chunk;
-    const Index rows = room.pixels - p0 < room.chunk ? room.pixels - p0 : room.chunk;
+  parallel.run(static_cast<int>(s.n * layout.chunks), [&](int task, int worker) {
+    const Index n = task / layout.chunks, p0 = task % layout.chunks * layout.chunk;
+    const Index rows = layout.pixels - p0 < layout.chunk ? layout.pixels - p0 : layout.chunk;
     if (rows <= 0) return;
-    conv_chunk(a, room, images + n * room.image, factors[n], n, p0, rows,
-               base + room.worker_at + worker * room.worker_bytes);
+    conv_chunk(a, layout, images + n * layout.image, factors[n], n, p0, rows,
+               base + layout.worker_at + worker * layout.worker_bytes);
   });
 }
 

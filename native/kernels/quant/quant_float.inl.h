@@ -102,7 +102,7 @@ void decode_floats(const quant::Panels& w, const std::byte* table_at, const std:
 
 // How a product is cut, by its sizes alone, into tasks of `strip` panels by `rows` rows, `pass` chunks of rows after the other. The
 // memory of a call: rows of x, padded or packed, then for each worker sums, or a decoded block.
-struct FloatRoom {
+struct QuantFloatWorkspace {
   Index rows, chunks, pass, strip, strips;
   Index worker_at, worker_bytes, bytes;
 };
@@ -110,23 +110,23 @@ struct FloatRoom {
 inline bool is_direct(const QuantFloatArgs& a) { return a.M <= kDirectRows; }
 inline bool is_padded(const QuantFloatArgs& a) { return a.w.padded_k != a.w.K; }
 
-inline FloatRoom float_room_of(const QuantFloatArgs& a, int workers) {
-  FloatRoom room;
-  room.rows = a.M <= kRowsInTask ? a.M : up(parts_of(a.M, parts_of(a.M, kRowsInTask)), gemm::kMr);
-  room.chunks = parts_of(a.M, room.rows);
-  room.pass = kPackedFloats / (room.rows * a.w.padded_k + 1);
-  room.pass = room.pass < 1 ? 1 : room.pass < room.chunks ? room.pass : room.chunks;
-  room.strip = panels_in_task(a.M, a.w, room.chunks);
-  room.strips = parts_of(a.w.count, room.strip);
-  const Index copied = is_direct(a) && !is_padded(a) ? 0 : room.pass * room.rows * a.w.padded_k;
-  room.worker_at = up(copied * 4, 64);
-  room.worker_bytes = (is_direct(a) ? room.strip * room.rows : kFloatBlock) * kQuantColumns * 4;
-  room.bytes = room.worker_at + workers * room.worker_bytes;
-  return room;
+inline QuantFloatWorkspace float_workspace_layout(const QuantFloatArgs& a, int workers) {
+  QuantFloatWorkspace layout;
+  layout.rows = a.M <= kRowsInTask ? a.M : up(parts_of(a.M, parts_of(a.M, kRowsInTask)), gemm::kMr);
+  layout.chunks = parts_of(a.M, layout.rows);
+  layout.pass = kPackedFloats / (layout.rows * a.w.padded_k + 1);
+  layout.pass = layout.pass < 1 ? 1 : layout.pass < layout.chunks ? layout.pass : layout.chunks;
+  layout.strip = panels_in_task(a.M, a.w, layout.chunks);
+  layout.strips = parts_of(a.w.count, layout.strip);
+  const Index copied = is_direct(a) && !is_padded(a) ? 0 : layout.pass * layout.rows * a.w.padded_k;
+  layout.worker_at = up(copied * 4, 64);
+  layout.worker_bytes = (is_direct(a) ? layout.strip * layout.rows : kFloatBlock) * kQuantColumns * 4;
+  layout.bytes = layout.worker_at + workers * layout.worker_bytes;
+  return layout;
 }
 
 inline Index float_workspace(const QuantFloatArgs& a, int workers) {
-  return a.M == 0 ? 0 : float_room_of(a, workers).bytes;
+  return a.M == 0 ? 0 : float_workspace_layout(a, workers).bytes;
 }
 
 // Rows [first, first + n) of x, to[k * n + row] in padded k; without `packs` they stay rows.
@@ -149,7 +149,7 @@ inline void copy_x(const QuantFloatArgs& a, Index first, Index n, bool packs, fl
 }
 
 inline void float_direct(const QuantFloatArgs& a, Parallel& parallel, std::byte* memory) {
-  const FloatRoom room = float_room_of(a, parallel.workers());
+  const QuantFloatWorkspace layout = float_workspace_layout(a, parallel.workers());
   FloatTile tile{};
   tile.w = &a.w, tile.table = a.packed, tile.stride = a.M * kQuantColumns;
   tile.x = a.x, tile.ldx = a.w.padded_k;
@@ -157,12 +157,12 @@ inline void float_direct(const QuantFloatArgs& a, Parallel& parallel, std::byte*
     copy_x(a, 0, a.M, false, reinterpret_cast<float*>(memory));
     tile.x = reinterpret_cast<const float*>(memory);
   }
-  parallel.run(static_cast<int>(room.strips), [&](int task, int worker) {
+  parallel.run(static_cast<int>(layout.strips), [&](int task, int worker) {
     static constexpr float kOnes[kDirectRows] = {1, 1, 1, 1};
-    const Index first = task * room.strip, last = gemm::least(first + room.strip, a.w.count);
+    const Index first = task * layout.strip, last = gemm::least(first + layout.strip, a.w.count);
     FloatTile own = tile;
     own.panel = a.packed + quant::kPanelHeader + first * a.w.panel_bytes;
-    own.sums = reinterpret_cast<float*>(memory + room.worker_at + worker * room.worker_bytes);
+    own.sums = reinterpret_cast<float*>(memory + layout.worker_at + worker * layout.worker_bytes);
     run_panels(*with_cells(a.w, []<Cells cells>() { return &kDirectFloat<cells>; }), own, a.M, last - first);
     for (Index panel = first; panel < last; ++panel, own.sums += own.stride) {
       const Index n = panel * kQuantColumns;
@@ -205,26 +205,26 @@ inline void float_matmul(const QuantFloatArgs& a, Parallel& parallel, void* work
   if (a.M == 0 || a.w.N == 0) return;
   auto* const memory = static_cast<std::byte*>(workspace);
   if (is_direct(a)) return float_direct(a, parallel, memory);
-  const FloatRoom room = float_room_of(a, parallel.workers());
+  const QuantFloatWorkspace layout = float_workspace_layout(a, parallel.workers());
   auto* const packed_x = reinterpret_cast<float*>(memory);
   const Index group = parts_of(Index{1} << 16, gemm::kMr * (a.w.K + 1));  // tiles that a task packs
-  const Index groups = parts_of(parts_of(room.rows, gemm::kMr), group);
-  for (Index begin = 0; begin < room.chunks; begin += room.pass) {
-    const Index chunks = gemm::least(room.pass, room.chunks - begin);
-    const auto m0_of = [&](Index chunk) { return (begin + chunk) * room.rows; };
-    const auto rows_of = [&](Index chunk) { return gemm::least(room.rows, a.M - m0_of(chunk)); };
+  const Index groups = parts_of(parts_of(layout.rows, gemm::kMr), group);
+  for (Index begin = 0; begin < layout.chunks; begin += layout.pass) {
+    const Index chunks = gemm::least(layout.pass, layout.chunks - begin);
+    const auto m0_of = [&](Index chunk) { return (begin + chunk) * layout.rows; };
+    const auto rows_of = [&](Index chunk) { return gemm::least(layout.rows, a.M - m0_of(chunk)); };
     parallel.run(static_cast<int>(chunks * groups), [&](int task, int) {
       const Index chunk = task / groups, rows = rows_of(chunk), tiles = parts_of(rows, gemm::kMr);
       for (Index i = task % groups * group; i < tiles && i < (task % groups + 1) * group; ++i) {
         const Index row = gemm::part_start(i, tiles, rows), n = gemm::part_start(i + 1, tiles, rows) - row;
-        copy_x(a, m0_of(chunk) + row, n, true, packed_x + (chunk * room.rows + row) * a.w.padded_k);
+        copy_x(a, m0_of(chunk) + row, n, true, packed_x + (chunk * layout.rows + row) * a.w.padded_k);
       }
     });
-    parallel.run(static_cast<int>(chunks * room.strips), [&](int task, int worker) {
-      const Index chunk = task % chunks, first = task / chunks * room.strip;
-      float_task(a, packed_x + chunk * room.rows * a.w.padded_k, m0_of(chunk), rows_of(chunk), first,
-                 gemm::least(first + room.strip, a.w.count),
-                 reinterpret_cast<float*>(memory + room.worker_at + worker * room.worker_bytes));
+    parallel.run(static_cast<int>(chunks * layout.strips), [&](int task, int worker) {
+      const Index chunk = task % chunks, first = task / chunks * layout.strip;
+      float_task(a, packed_x + chunk * layout.rows * a.w.padded_k, m0_of(chunk), rows_of(chunk), first,
+                 gemm::least(first + layout.strip, a.w.count),
+                 reinterpret_cast<float*>(memory + layout.worker_at + worker * layout.worker_bytes));
     });
   }
 }

@@ -195,7 +195,10 @@ void reduce(const ReduceArgs& args, Parallel& parallel, void* workspace) {
   switch (args.dtype) {
     case DType::f64: return reduce_typed<double>(args, parallel, workspace);
     case DType::i32: return reduce_typed<std::int32_t>(args, parallel, workspace);
-    default: return reduce_typed<float>(args, parallel, workspace);
+    case DType::f32: return reduce_typed<float>(args, parallel, workspace);
+    case DType::u8:
+    case DType::boolean:
+    case DType::bf16: break;  // no rule of ops/reduce gives them
   }
 }
 

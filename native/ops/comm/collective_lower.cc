@@ -242,16 +242,15 @@ comm::Reduce reduce_of(const Attrs& attrs) {
 std::shared_ptr<const Collective> make(Op op, const RankGroup& group, const Attrs& attrs, const Type& x,
                                        const Type& y) {
   const auto axis = [&] { return static_cast<int>(attrs.integer("axis")); };
-  switch (op) {
-    case Op::all_reduce: return std::make_shared<AllReduce>(group, x, reduce_of(attrs));
-    case Op::all_gather: return std::make_shared<AllGather>(group.rank(), y, axis(), attrs.list("sizes"));
-    case Op::reduce_scatter: return std::make_shared<ReduceScatter>(group, x, axis(), attrs.list("sizes"));
-    case Op::broadcast: return std::make_shared<Broadcast>(group, x.bytes(), static_cast<int>(attrs.integer("root")));
-    case Op::all_to_all: return std::make_shared<AllToAll>(group, x, y, attrs);
-    case Op::send: return std::make_shared<Send>(x.bytes(), static_cast<int>(attrs.integer("to")));
-    case Op::receive: return std::make_shared<Receive>(y.bytes(), static_cast<int>(attrs.integer("from")));
-    default: throw Error(Code::internal, std::string("collective: ") + info(op).name + " is not one");
-  }
+  const auto rank = [&](const char* name) { return static_cast<int>(attrs.integer(name)); };
+  if (op == Op::all_reduce) return std::make_shared<AllReduce>(group, x, reduce_of(attrs));
+  if (op == Op::all_gather) return std::make_shared<AllGather>(group.rank(), y, axis(), attrs.list("sizes"));
+  if (op == Op::reduce_scatter) return std::make_shared<ReduceScatter>(group, x, axis(), attrs.list("sizes"));
+  if (op == Op::broadcast) return std::make_shared<Broadcast>(group, x.bytes(), rank("root"));
+  if (op == Op::all_to_all) return std::make_shared<AllToAll>(group, x, y, attrs);
+  if (op == Op::send) return std::make_shared<Send>(x.bytes(), rank("to"));
+  if (op == Op::receive) return std::make_shared<Receive>(y.bytes(), rank("from"));
+  throw Error(Code::internal, std::string("collective: ") + info(op).name + " is not a collective");
 }
 
 // "all-reduce", as in the ledger of bytes.

@@ -2,7 +2,7 @@
 // Attributes: ops/conv/conv_geometry.h.
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "graph/vjp.h"
 #include "ops/conv/conv_geometry.h"
 #include "ops/require.h"

@@ -1,6 +1,6 @@
 // A fused elementwise chain over a whole tensor: one pass over memory, whatever the length of the chain.
 #include "base/error.h"
-#include "graph/body.h"
+#include "graph/body/body.h"
 
 namespace athanor {
 namespace {

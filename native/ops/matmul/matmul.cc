@@ -2,7 +2,7 @@
 // A body (bias, activation, residual, gradient mask) is applied to rows of y while they are in cache.
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "graph/vjp.h"
 #include "ops/matmul/matmul_geometry.h"
 

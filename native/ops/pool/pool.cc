@@ -4,7 +4,7 @@
 
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "graph/vjp.h"
 #include "ops/pool/pool_geometry.h"
 #include "ops/require.h"

@@ -15,7 +15,7 @@
 // None has a gradient: fake quantization has, and equals the integer kernels in the integers.
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "ops/quant/quantized_weight.h"
 #include "quant/choice.h"
 

@@ -3,7 +3,7 @@
 
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "ops/conv/conv_geometry.h"
 #include "ops/quant/quantized_weight.h"
 

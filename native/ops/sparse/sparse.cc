@@ -7,7 +7,7 @@
 // sentence when it is read.
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/body.h"
 #include "graph/vjp.h"
 #include "ops/require.h"
 #include "ops/sparse/sparse_product.h"

@@ -11,7 +11,7 @@
 
 #include "base/error.h"
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "graph/vjp.h"
 #include "kernels/sparse/sparse_conv.h"
 #include "ops/conv/conv_geometry.h"
@@ -113,13 +113,13 @@ double flops_of(const ConvShape& s, Index nnz) {
   return 2.0 * static_cast<double>(s.n * s.out_h() * s.out_w()) * static_cast<double>(nnz);
 }
 
-// What a prepared block holds behind its head.
-enum class Way : std::int32_t { panels, dense, dense_packed };
-constexpr Index kHead = 64;
+// What a prepared block holds behind its header.
+enum class SparseLayout : std::int32_t { panels, dense, dense_packed };
+constexpr Index kHeaderBytes = 64;
 
-Block with_head(Way way, Index bytes) {
-  Block block(kHead + bytes);
-  std::memcpy(block.data(), &way, sizeof(way));
+Block with_header(SparseLayout stored, Index bytes) {
+  Block block(kHeaderBytes + bytes);
+  std::memcpy(block.data(), &stored, sizeof(stored));
   return block;
 }
 
@@ -136,7 +136,7 @@ struct Preparation {
     sparse::check_bitmap(where, bitmap, nnz);
     const sparse::Pattern pattern = sparse::pattern_of(bitmap);
     const sparse::Choice choice = sparse::choose_conv(pattern, shape, kernels->lanes, layout);
-    if (choice.way == sparse::Choice::Way::dense) return dense(bitmap, values, parallel);
+    if (choice.layout == sparse::Choice::Layout::dense) return dense(bitmap, values, parallel);
     const SparseConvPlan plan = plan_sparse_conv(shape);
     sparse::PanelOptions options{choice.shape, choice.block_columns, kSparseConvPanelRows, {}, false};
     for (Index c = 0; c < shape.c_in; ++c)
@@ -145,22 +145,22 @@ struct Preparation {
           options.offsets.push_back(static_cast<std::uint16_t>(plan.offset(shape, c, kh, kw)));
     static constexpr float kNone = 0;  // no values at all may have no address
     const auto panels = sparse::pack_panels(pattern, options, values == nullptr ? &kNone : values);
-    Block block = with_head(Way::panels, static_cast<Index>(panels.size()));
-    std::memcpy(block.data() + kHead, panels.data(), panels.size());
+    Block block = with_header(SparseLayout::panels, static_cast<Index>(panels.size()));
+    std::memcpy(block.data() + kHeaderBytes, panels.data(), panels.size());
     return block;
   }
 
  private:
   Block dense(const sparse::Bitmap& bitmap, const float* values, Parallel& parallel) const {
-    Block expanded = with_head(Way::dense, shape.c_out * columns * static_cast<Index>(sizeof(float)));
-    auto* weight = reinterpret_cast<float*>(expanded.data() + kHead);
+    Block expanded = with_header(SparseLayout::dense, shape.c_out * columns * static_cast<Index>(sizeof(float)));
+    auto* weight = reinterpret_cast<float*>(expanded.data() + kHeaderBytes);
     std::vector<Index> starts(static_cast<std::size_t>(bitmap.rows + 1));
     sparse::row_starts(bitmap, starts.data());
     sparse::expand(bitmap, starts.data(), values, weight, parallel);
     const Index floats = kernels->conv.packed_size(shape);
     if (floats == 0 || shape.groups == shape.c_in) return expanded;
-    Block block = with_head(Way::dense_packed, floats * static_cast<Index>(sizeof(float)));
-    kernels->conv.pack_forward(shape, weight, reinterpret_cast<float*>(block.data() + kHead), parallel);
+    Block block = with_header(SparseLayout::dense_packed, floats * static_cast<Index>(sizeof(float)));
+    kernels->conv.pack_forward(shape, weight, reinterpret_cast<float*>(block.data() + kHeaderBytes), parallel);
     return block;
   }
 };
@@ -219,9 +219,9 @@ void lower_conv(LowerContext& context) {
   if (whole >= 0) {
     context.emit(work, [=](Execution& run) {
       const auto* block = run.at<const std::byte>(whole);
-      const Way way = *reinterpret_cast<const Way*>(block);
-      if (way == Way::panels) return runner.panels(run, block + kHead);
-      runner.dense(run, reinterpret_cast<const float*>(block + kHead), way == Way::dense_packed);
+      const SparseLayout stored = *reinterpret_cast<const SparseLayout*>(block);
+      if (stored == SparseLayout::panels) return runner.panels(run, block + kHeaderBytes);
+      runner.dense(run, reinterpret_cast<const float*>(block + kHeaderBytes), stored == SparseLayout::dense_packed);
     });
     return;
   }

@@ -4,7 +4,7 @@
 #include <cstring>
 
 #include "graph/attributes.h"
-#include "graph/body.h"
+#include "graph/body/epilogue.h"
 #include "ops/sparse/sparse_weight.h"
 #include "sparse/choice.h"
 #include "sparse/panels.h"
@@ -13,13 +13,13 @@
 namespace athanor {
 namespace {
 
-constexpr Index kHead = 64;  // bytes before the payload of a prepared block
+constexpr Index kHeaderBytes = 64;  // bytes before the payload of a prepared block
 
-// What a prepared block holds behind its head.
-enum class Way : std::int32_t { panels, slots, dense, dense_packed };
+// What a prepared block holds behind its header.
+enum class SparseLayout : std::int32_t { panels, slots, dense, dense_packed };
 
-struct Head {
-  Way way;
+struct BlockHeader {
+  SparseLayout stored;
 };
 
 GemmArgs gemm_of(const SparseProduct& p) {
@@ -31,10 +31,10 @@ GemmArgs gemm_of(const SparseProduct& p) {
   return args;
 }
 
-Block with_head(Way way, Index bytes) {
-  Block block(kHead + bytes);
-  const Head head{way};
-  std::memcpy(block.data(), &head, sizeof(head));
+Block with_header(SparseLayout stored, Index bytes) {
+  Block block(kHeaderBytes + bytes);
+  const BlockHeader header{stored};
+  std::memcpy(block.data(), &header, sizeof(header));
   return block;
 }
 
@@ -56,31 +56,31 @@ struct Preparation {
     sparse::check_bitmap(where, bitmap, product.nnz);
     const sparse::Pattern pattern =
         product.transposed ? sparse::transposed_pattern_of(bitmap) : sparse::pattern_of(bitmap);
-    using Chosen = sparse::Choice::Way;
+    using Chosen = sparse::Choice::Layout;
     const sparse::Choice choice = choose(pattern, values != nullptr);
-    if (choice.way == Chosen::dense)
-      return values == nullptr ? with_head(Way::dense, 0) : dense(bitmap, values, parallel);
-    if (choice.way == Chosen::slots)
-      return holding(Way::slots, sparse::pack_slots(pattern, kernels->lanes, values, parallel));
-    return holding(Way::panels,
+    if (choice.layout == Chosen::dense)
+      return values == nullptr ? with_header(SparseLayout::dense, 0) : dense(bitmap, values, parallel);
+    if (choice.layout == Chosen::slots)
+      return holding(SparseLayout::slots, sparse::pack_slots(pattern, kernels->lanes, values, parallel));
+    return holding(SparseLayout::panels,
                    sparse::pack_panels(
                        pattern, {choice.shape, choice.block_columns, kSparsePanelRows, {}, values == nullptr}, values));
   }
 
  private:
-  static Block holding(Way way, const std::vector<std::byte>& payload) {
-    Block block = with_head(way, static_cast<Index>(payload.size()));
-    std::memcpy(block.data() + kHead, payload.data(), payload.size());
+  static Block holding(SparseLayout stored, const std::vector<std::byte>& payload) {
+    Block block = with_header(stored, static_cast<Index>(payload.size()));
+    std::memcpy(block.data() + kHeaderBytes, payload.data(), payload.size());
     return block;
   }
 
   // Values that come later need a layout whose places are known to fit.
   sparse::Choice choose(const sparse::Pattern& pattern, bool fixed) const {
     const sparse::Choice choice = sparse::choose(pattern, product.M, kernels->lanes, layout);
-    if (fixed || choice.way == sparse::Choice::Way::dense) return choice;
+    if (fixed || choice.layout == sparse::Choice::Layout::dense) return choice;
     const auto [R, C] = kSparseShapes[choice.shape];
     const bool fits = sparse::count_blocks(pattern, R, C) * R * C <= value_capacity(product.nnz);
-    if (choice.way == sparse::Choice::Way::panels && fits) return choice;
+    if (choice.layout == sparse::Choice::Layout::panels && fits) return choice;
     return sparse::choose(pattern, product.M, kernels->lanes, "1x1");
   }
 
@@ -89,20 +89,20 @@ struct Preparation {
     GemmArgs args = gemm_of(product);
     const Index floats = product.N * product.K, packed = kernels->gemm.packed_size(args.K, args.N);
     const bool pack = product.M > kGemmFewRows;
-    Block expanded = with_head(Way::dense, floats * 4);
-    float* weight = reinterpret_cast<float*>(expanded.data() + kHead);
+    Block expanded = with_header(SparseLayout::dense, floats * 4);
+    float* weight = reinterpret_cast<float*>(expanded.data() + kHeaderBytes);
     std::vector<Index> starts(static_cast<std::size_t>(bitmap.rows + 1));
     sparse::row_starts(bitmap, starts.data());
     sparse::expand(bitmap, starts.data(), values, weight, parallel);
     if (!pack) return expanded;
-    Block block = with_head(Way::dense_packed, packed * 4);
+    Block block = with_header(SparseLayout::dense_packed, packed * 4);
     args.b.data = weight;
-    kernels->gemm.pack_b(args, reinterpret_cast<float*>(block.data() + kHead), parallel);
+    kernels->gemm.pack_b(args, reinterpret_cast<float*>(block.data() + kHeaderBytes), parallel);
     return block;
   }
 };
 
-// Runs the product in whichever way a block says.
+// Runs the product in the layout that a block says.
 struct Runner {
   SparseProduct product;
   const KernelTable* kernels;
@@ -149,7 +149,7 @@ struct Runner {
   }
 };
 
-const Head& head_of(const std::byte* block) { return *reinterpret_cast<const Head*>(block); }
+const BlockHeader& header_of(const std::byte* block) { return *reinterpret_cast<const BlockHeader*>(block); }
 
 }  // namespace
 
@@ -166,10 +166,10 @@ void lower_sparse_product(LowerContext& context, const SparseProduct& product) {
   if (whole >= 0) {
     context.emit(work, [=](Execution& run) {
       const auto* block = run.at<const std::byte>(whole);
-      const Way way = head_of(block).way;
-      if (way == Way::panels) return runner.panels(run, sparse::panels_at(block + kHead));
-      if (way == Way::slots) return runner.slots(run, sparse::slots_at(block + kHead));
-      runner.dense(run, reinterpret_cast<const float*>(block + kHead), way == Way::dense_packed);
+      const SparseLayout stored = header_of(block).stored;
+      if (stored == SparseLayout::panels) return runner.panels(run, sparse::panels_at(block + kHeaderBytes));
+      if (stored == SparseLayout::slots) return runner.slots(run, sparse::slots_at(block + kHeaderBytes));
+      runner.dense(run, reinterpret_cast<const float*>(block + kHeaderBytes), stored == SparseLayout::dense_packed);
     });
     return;
   }
@@ -187,12 +187,12 @@ void lower_sparse_product(LowerContext& context, const SparseProduct& product) {
   const Slot canonical = context.input(product.values);
   context.emit(work, [=](Execution& run) {
     const auto* block = run.at<const std::byte>(pattern);
-    if (head_of(block).way != Way::panels) {
+    if (header_of(block).stored != SparseLayout::panels) {
       weight.expand(run);
       return runner.dense(run, weight.data(run), false);
     }
-    SparsePanels panels = sparse::panels_at(block + kHead);
-    sparse::fill(block + kHead, run.at<const float>(canonical), run.at<float>(values), run.parallel);
+    SparsePanels panels = sparse::panels_at(block + kHeaderBytes);
+    sparse::fill(block + kHeaderBytes, run.at<const float>(canonical), run.at<float>(values), run.parallel);
     panels.values = run.at<const float>(values);
     runner.panels(run, panels);
   });

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "graph/body.h"
+#include "graph/body/body.h"
 
 namespace athanor {
 

@@ -1,7 +1,7 @@
-#include "bindings/pipeline.h"
+#include "bindings/ranks/pipeline.h"
 
 #include "bindings/loops.h"
-#include "bindings/parallel.h"
+#include "bindings/ranks/parallel.h"
 #include "bindings/values.h"
 #include "comm/world.h"
 

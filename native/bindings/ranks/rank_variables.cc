@@ -1,7 +1,7 @@
 // Values of parameters and states from rank to rank.
 #include <shared_mutex>
 
-#include "bindings/parallel.h"
+#include "bindings/ranks/parallel.h"
 #include "bindings/values.h"
 #include "comm/transfers.h"
 #include "comm/world.h"

@@ -1,6 +1,6 @@
 // What JavaScript sees of ranks: joining them, groups, the exchange of gradients and the loop over it.
 // Long because all of it crosses here, and nothing is computed.
-#include "bindings/parallel.h"
+#include "bindings/ranks/parallel.h"
 
 #include "bindings/loops.h"
 #include "bindings/values.h"
