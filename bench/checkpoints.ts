@@ -55,8 +55,8 @@ async function trained(batchSize: number, steps: number, more: Partial<FitOption
   model.dispose();
 }
 
-const figures = ["copied", "waited", "written"] as const;
-type Costs = Record<(typeof figures)[number], number[]>;
+const metrics = ["copied", "waited", "written"] as const;
+type Costs = Record<(typeof metrics)[number], number[]>;
 
 /** Keeps what the run says of its checkpoints, in milliseconds. */
 function listening(costs: Costs): FitOptions["log"] {
@@ -65,8 +65,8 @@ function listening(costs: Costs): FitOptions["log"] {
     open: () => Promise.resolve(),
     write(records) {
       for (const record of records) {
-        for (const name of figures) {
-          const value = record.figures[`checkpoint.${name}`];
+        for (const name of metrics) {
+          const value = record.metrics[`checkpoint.${name}`];
           if (value !== undefined) costs[name].push(value);
         }
       }

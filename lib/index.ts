@@ -1,7 +1,7 @@
 // Everything that `import … from "athanor"` offers.
 import { noteFactories } from "./guidance/factories.js";
 import * as losses from "./loss/index.js";
-import * as figures from "./metrics/index.js";
+import * as metricFactories from "./metrics/index.js";
 import { addon } from "./native/index.js";
 import * as layers from "./nn/index.js";
 import * as optimizers from "./optim/index.js";
@@ -87,7 +87,7 @@ export type { FitOptions } from "./train/index.js";
 export type { PruneOptions, PruningSchedule } from "./prune/index.js";
 
 noteFactories("loss", losses);
-noteFactories("metrics", figures, ["evaluate"]);
+noteFactories("metrics", metricFactories, ["evaluate"]);
 noteFactories("nn", layers, ["call", "feed", "feedAll", "inputFor"]);
 noteFactories("nn.init", layers.init);
 noteFactories("optim", optimizers, ["bind"]);

@@ -117,7 +117,7 @@ async function tell(): Promise<void> {
     seconds,
     reference: "cnn",
   };
-  const summary = { ...shared, models: models.map(({ name, summary: figures }) => ({ name, ...figures })) };
+  const summary = { ...shared, models: models.map(({ name, summary: metrics }) => ({ name, ...metrics })) };
   await writeFile(join(flags.out, "summary.json"), `${JSON.stringify(summary, null, 2)}\n`);
   const page = join(flags.out, "report.html");
   await report.write(page, {

@@ -69,15 +69,15 @@ async function loggedSteps(dir: string): Promise<report.StepPoint[]> {
   const { records } = await train.log.readRun("digits", dir);
   return records
     .filter(({ kind }) => kind === "step")
-    .map(({ step, figures }) => ({ step: step - 1, loss: figures.loss!, lr: figures.lr! }));
+    .map(({ step, metrics }) => ({ step: step - 1, loss: metrics.loss!, lr: metrics.lr! }));
 }
 
 function epochPoints(history: readonly train.EpochRecord[]): report.EpochPoint[] {
-  return history.map(({ epoch, steps, figures }) => ({
+  return history.map(({ epoch, steps, metrics }) => ({
     step: steps - 1,
     epoch,
-    figures: Object.fromEntries(
-      Object.entries(figures).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
+    metrics: Object.fromEntries(
+      Object.entries(metrics).filter((entry): entry is [string, number] => typeof entry[1] === "number"),
     ),
   }));
 }

@@ -48,10 +48,10 @@ const study = await tune(
       validate: { on: validation, metrics: { accuracy: metrics.accuracy() } },
       trial,
     });
-    const figures = result.history.at(-1)!.figures;
-    trial.setAttribute("accuracy", figures["val.accuracy"]!);
+    const last = result.history.at(-1)!.metrics;
+    trial.setAttribute("accuracy", last["val.accuracy"]!);
     model.dispose();
-    return figures["val.loss"]!;
+    return last["val.loss"]!;
   },
   {
     trials,

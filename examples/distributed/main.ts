@@ -29,9 +29,9 @@ const run = await train.fit(model, digits.train, {
   parallel: parallel.data({ shards: 4 }),
   validate: { on: digits.test, metrics: { accuracy: metrics.accuracy() } },
   callbacks: {
-    onEpoch: ({ epoch, figures, seconds }) =>
+    onEpoch: ({ epoch, metrics, seconds }) =>
       say(
-        `epoch ${epoch + 1}: loss ${figures.loss.toFixed(4)}, accuracy ${figures["val.accuracy"]}, ${seconds.toFixed(1)} s`,
+        `epoch ${epoch + 1}: loss ${metrics.loss.toFixed(4)}, accuracy ${metrics["val.accuracy"]}, ${seconds.toFixed(1)} s`,
       ),
   },
 });

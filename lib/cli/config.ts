@@ -9,7 +9,7 @@ import { rowsOf } from "../data/rows.js";
 import * as athanor from "../index.js";
 import { ArgumentError, FileError } from "../errors.js";
 import type { Module } from "../nn/index.js";
-import { bytes } from "../report/figures.js";
+import { bytes } from "../report/number-text.js";
 import type { FitOptions } from "../train/index.js";
 import { showShape } from "../tensor/nd-array.js";
 import { number } from "../train/run/format.js";
@@ -50,9 +50,9 @@ export async function trainConfig(path: string, flags: ConfigFlags): Promise<voi
   const { train, artifact } = own;
   const result = await train.fit(model, data, options);
   if (out !== undefined) await artifact.save(model, out);
-  const figures = result.best?.figures ?? result.history.at(-1)?.figures ?? {};
+  const metrics = result.best?.metrics ?? result.history.at(-1)?.metrics ?? {};
   print(flags.json, { out, ...result, history: result.history.length }, () => {
-    const said = Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : `${name} ${number(value)}`)); // prettier-ignore
+    const said = Object.entries(metrics).flatMap(([name, value]) => (value === undefined ? [] : `${name} ${number(value)}`)); // prettier-ignore
     return `${result.steps} steps${result.resumed === undefined ? "" : ` (${result.resumed} of them before)`}, ended: ${result.stopped}${said.length > 0 ? `; best: ${said.join(", ")}` : ""}${out === undefined ? "" : `\nsaved as ${out}`}`;
   });
 }

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { Command } from "commander";
 import { list, type DeviceInfo } from "../device/index.js";
 import { addon } from "../native/index.js";
-import { bytes } from "../report/figures.js";
+import { bytes } from "../report/number-text.js";
 import { textTable } from "../tensor/text-table.js";
 import { withExamples } from "./options.js";
 import { print } from "./output.js";

@@ -5,7 +5,7 @@ import type { Dataset } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
 import { textTable, compareSpeed } from "../report/index.js";
 import { number } from "../train/run/format.js";
-import { whole } from "../report/figures.js";
+import { whole } from "../report/number-text.js";
 import type { Context } from "./context.js";
 import { loadData, withData, type DataOptions } from "./data.js";
 import { wholeNumber, withExamples } from "./options.js";

@@ -1,7 +1,7 @@
 // athanor inspect: what an artifact holds, parameter by parameter.
 import { Command } from "commander";
 import { load, type ModelInfo } from "../artifact/index.js";
-import { bytes, percent, whole } from "../report/figures.js";
+import { bytes, percent, whole } from "../report/number-text.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { textTable } from "../tensor/text-table.js";
 import { number } from "../train/run/format.js";

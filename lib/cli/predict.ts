@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { load, type LoadedModel } from "../artifact/index.js";
 import { ArgumentError } from "../errors.js";
-import { percent } from "../report/figures.js";
+import { percent } from "../report/number-text.js";
 import { textTable } from "../tensor/text-table.js";
 import { number } from "../train/run/format.js";
 import { NdArray } from "../tensor/nd-array.js";

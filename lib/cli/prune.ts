@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { load, loadModel, save } from "../artifact/index.js";
 import { prune, type Criterion, type Structure } from "../prune/index.js";
-import { percent, whole } from "../report/figures.js";
+import { percent, whole } from "../report/number-text.js";
 import type { Context } from "./context.js";
 import { loadData, withData, type DataOptions } from "./data.js";
 import { refuseQuantized } from "./held.js";

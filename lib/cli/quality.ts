@@ -4,7 +4,7 @@ import type { Command } from "commander";
 import type { LoadedModel } from "../artifact/index.js";
 import type { Dataset } from "../data/index.js";
 import { ArgumentError, ShapeError } from "../errors.js";
-import { percent } from "../report/figures.js";
+import { percent } from "../report/number-text.js";
 import { wilson } from "../report/spread.js";
 import { number } from "../train/run/format.js";
 import type { NdArray } from "../tensor/nd-array.js";

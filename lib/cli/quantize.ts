@@ -4,7 +4,7 @@ import { load, loadModel, save } from "../artifact/index.js";
 import { ArgumentError } from "../errors.js";
 import { prune } from "../prune/index.js";
 import { quantize, type Activations, type Method, type Scheme } from "../quantize/index.js";
-import { bytes } from "../report/figures.js";
+import { bytes } from "../report/number-text.js";
 import type { Context } from "./context.js";
 import { loadData, withData, type DataOptions } from "./data.js";
 import { refuseQuantized } from "./held.js";

@@ -4,7 +4,7 @@ import { basename, join } from "node:path";
 import { Command } from "commander";
 import { ArgumentError, FileError } from "../errors.js";
 import { readRun, readRunFile, type RunFolder } from "../log/index.js";
-import { whole } from "../report/figures.js";
+import { whole } from "../report/number-text.js";
 import { reportOf } from "../report/from-run.js";
 import { write } from "../report/page.js";
 import { textTable } from "../tensor/text-table.js";
@@ -23,9 +23,9 @@ const where = "runs";
 /** The command `runs`. */
 export function runsCommand(): Command {
   const command = new Command("runs")
-    .description("lists the runs that were logged in a folder, or shows one: how they stand, their best figures, what they were asked for")
+    .description("lists the runs that were logged in a folder, or shows one: how they stand, their best metrics, what they were asked for")
     .argument("<folder>", "the folder of a run (log: { dir }), or one that holds several")
-    .option("--compare", "only the options that differ, beside the figures that came of them")
+    .option("--compare", "only the options that differ, beside the metrics that came of them")
     .option("--report <file>", "write the HTML report of the runs, live or ended")
     .option("--json", "print JSON"); // prettier-ignore
   withExamples(command, "athanor runs runs/", "athanor runs runs/digits", "athanor runs runs/ --compare", "athanor runs runs/ --report report.html"); // prettier-ignore
@@ -36,7 +36,7 @@ export function runsCommand(): Command {
       const models = [first!, ...more].flatMap(({ run, page }) => page.models.map((model) => ({ ...model, name: basename(run.dir) }))); // prettier-ignore
       await write(options.report, runs.length === 1 ? first!.page : { ...first!.page, title: `Runs in ${folder}`, lead: `${runs.length} runs.`, models }); // prettier-ignore
     }
-    const facts = runs.map((run) => ({ dir: run.dir, last: lastFigures(run), ...run.file }));
+    const facts = runs.map((run) => ({ dir: run.dir, last: lastMetrics(run), ...run.file }));
     print(options.json, facts, () => {
       const wrote = options.report === undefined ? "" : `\nwrote ${options.report}`;
       if (options.compare) return comparison(runs) + wrote;
@@ -61,12 +61,12 @@ async function runsIn(folder: string): Promise<RunFolder[]> {
   );
 }
 
-// The last value of every figure of epochs and validations; of steps where there is nothing else.
-function lastFigures({ records }: RunFolder): Record<string, number> {
+// The last value of every metric of epochs and validations; of steps where there is nothing else.
+function lastMetrics({ records }: RunFolder): Record<string, number> {
   const told = records.filter(({ kind }) => kind === "epoch" || kind === "validation");
   const from = told.length > 0 ? told : records.filter(({ kind }) => kind === "step");
-  const { seconds: _, samplesPerSecond: __, ...figures } = Object.assign({}, ...from.map(({ figures: each }) => each)) as Record<string, number>; // prettier-ignore
-  return figures;
+  const { seconds: _, samplesPerSecond: __, ...metrics } = Object.assign({}, ...from.map(({ metrics: each }) => each)) as Record<string, number>; // prettier-ignore
+  return metrics;
 }
 
 // What a checkpoint took is told when it is written, which may be after later steps.
@@ -75,10 +75,10 @@ const stepOf = ({ records }: RunFolder): number => records.reduce((most, { step 
 function list(runs: readonly RunFolder[]): string {
   const rows = runs.map((run) => {
     const { status, begun, options } = run.file;
-    const figures = Object.entries(lastFigures(run)).map(([name, value]) => `${name} ${number(value)}`);
-    return [basename(run.dir), status, `${stepOf(run)}/${String(options.steps)}`, begun.slice(0, 16).replace("T", " "), figures.slice(0, 4).join(", ")]; // prettier-ignore
+    const metrics = Object.entries(lastMetrics(run)).map(([name, value]) => `${name} ${number(value)}`);
+    return [basename(run.dir), status, `${stepOf(run)}/${String(options.steps)}`, begun.slice(0, 16).replace("T", " "), metrics.slice(0, 4).join(", ")]; // prettier-ignore
   });
-  return textTable(["run", "status", "steps", "begun", "last figures"], rows, 5);
+  return textTable(["run", "status", "steps", "begun", "last metrics"], rows, 5);
 }
 
 function shown(run: RunFolder): string {
@@ -94,24 +94,24 @@ function shown(run: RunFolder): string {
     ["code", git ? `${git.commit}${git.dirty ? " with changes" : ""}` : "not in git"],
     ["with", `athanor ${versions.athanor}, Node ${versions.node}, ${machine.cpu} (${machine.isa}, ${machine.threads} threads)`],
   ]; // prettier-ignore
-  const figures = Object.entries(lastFigures(run)).map(([name, value]): [string, string] => [name, number(value)]);
+  const metrics = Object.entries(lastMetrics(run)).map(([name, value]): [string, string] => [name, number(value)]);
   const asked = Object.entries(plain(options)).map(([name, value]): [string, string] => [name, value]);
   const part = (rows: readonly (readonly [string, string])[]) =>
     rows.map(([name, value]) => `  ${name.padEnd(22)}  ${value}`).join("\n");
-  return [run.dir, part(lines), "", "last figures", part(figures), "", "options", part(asked)].join("\n");
+  return [run.dir, part(lines), "", "last metrics", part(metrics), "", "options", part(asked)].join("\n");
 }
 
 function comparison(runs: readonly RunFolder[]): string {
   const options = runs.map(({ file }): Record<string, string> => ({ seed: String(file.seed), ...plain(file.options) }));
   const names = [...new Set(options.flatMap((each) => Object.keys(each)))];
   const differing = names.filter((name) => new Set(options.map((each) => each[name])).size > 1);
-  const figures = runs.map(lastFigures);
-  const measured = [...new Set(figures.flatMap((each) => Object.keys(each)))];
+  const metrics = runs.map(lastMetrics);
+  const measured = [...new Set(metrics.flatMap((each) => Object.keys(each)))];
   const rows = runs.map((run, i) => [
     basename(run.dir),
     run.file.status,
     ...differing.map((name) => options[i]![name] ?? "–"),
-    ...measured.map((name) => (figures[i]![name] === undefined ? "–" : number(figures[i]![name]))),
+    ...measured.map((name) => (metrics[i]![name] === undefined ? "–" : number(metrics[i]![name]))),
   ]);
   return textTable(["run", "status", ...differing, ...measured], rows, 2 + differing.length);
 }

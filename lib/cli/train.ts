@@ -4,7 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { load, save } from "../artifact/index.js";
 import { Dataset } from "../data/index.js";
 import { ArgumentError } from "../errors.js";
-import { whole } from "../report/figures.js";
+import { whole } from "../report/number-text.js";
 import { seed } from "../tensor/parameter.js";
 import { fit, type FitOptions } from "../train/index.js";
 import type { Module } from "../nn/index.js";

@@ -40,7 +40,7 @@ export function consoleLines(options: ConsoleOptions = {}): Logger {
   };
 }
 
-function lineOf({ kind, step, epoch, figures }: LogRecord): string {
-  const named = Object.entries(figures).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
+function lineOf({ kind, step, epoch, metrics }: LogRecord): string {
+  const named = Object.entries(metrics).map(([name, value]) => `${name} ${Number(value.toPrecision(5))}`);
   return [kind.padEnd(10), `epoch ${epoch}`, `step ${step}`, ...named].join("  ") + "\n";
 }

@@ -16,7 +16,7 @@ export interface FileLoggerOptions {
 export const metricsFile = "metrics.jsonl";
 
 /**
- * A line of JSON for each record, `metrics.jsonl` in the run's folder: `{ kind, step, epoch, time, …figures }`. Numbers that JSON has no
+ * A line of JSON for each record, `metrics.jsonl` in the run's folder: `{ kind, step, epoch, time, …metrics }`. Numbers that JSON has no
  * word for are the texts "NaN", "Infinity" and "-Infinity". A killed process loses at most the last second of them.
  *
  * @example
@@ -28,7 +28,7 @@ export function jsonLines(options: FileLoggerOptions = {}): Logger {
   return new LineLogger("jsonLines", options.file ?? metricsFile, jsonOf, (line) => recordOf(line)?.step);
 }
 
-/** A line of comma-separated text for each figure, `metrics.csv` in the run's folder: kind, step, epoch, time, name, value. */
+/** A line of comma-separated text for each metric, `metrics.csv` in the run's folder: kind, step, epoch, time, name, value. */
 export function csv(options: FileLoggerOptions = {}): Logger {
   checkOptions("train.log.csv", options, ["file"]);
   if (options.file !== undefined) requirePath("train.log.csv: file", options.file, "metrics.txt");
@@ -100,25 +100,25 @@ class LineLogger implements Logger {
 
 const worded = (value: number): number | string => (Number.isFinite(value) ? value : String(value));
 
-function jsonOf({ figures, ...record }: LogRecord): string {
-  const named = Object.entries(figures).map(([name, value]) => [name, worded(value)]);
+function jsonOf({ metrics, ...record }: LogRecord): string {
+  const named = Object.entries(metrics).map(([name, value]) => [name, worded(value)]);
   return `${JSON.stringify({ ...record, ...(Object.fromEntries(named) as object) })}\n`;
 }
 
 /** A line that {@link jsonLines} wrote; undefined for one that was cut off. */
 export function recordOf(line: string): LogRecord | undefined {
   try {
-    const { kind, step, epoch, time, ...figures } = JSON.parse(line) as Omit<LogRecord, "figures"> & Record<string, unknown>; // prettier-ignore
+    const { kind, step, epoch, time, ...metrics } = JSON.parse(line) as Omit<LogRecord, "metrics"> & Record<string, unknown>; // prettier-ignore
     if (typeof step !== "number") return undefined;
-    const numbers = Object.entries(figures).map(([name, value]) => [name, Number(value)]);
-    return { kind, step, epoch, time, figures: Object.fromEntries(numbers) as Record<string, number> };
+    const numbers = Object.entries(metrics).map(([name, value]) => [name, Number(value)]);
+    return { kind, step, epoch, time, metrics: Object.fromEntries(numbers) as Record<string, number> };
   } catch {
     return undefined;
   }
 }
 
-const csvOf = ({ kind, step, epoch, time, figures }: LogRecord): string =>
-  Object.entries(figures)
+const csvOf = ({ kind, step, epoch, time, metrics }: LogRecord): string =>
+  Object.entries(metrics)
     .map(([name, value]) => `${kind},${step},${epoch},${time},${/[",\n]/.test(name) ? JSON.stringify(name) : name},${value}\n`)
     .join(""); // prettier-ignore
 

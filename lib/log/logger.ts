@@ -1,6 +1,6 @@
 // What a run writes down, and who writes it: any number of loggers at once.
 
-/** Figures after a step. */
+/** Metrics after a step. */
 export interface LogRecord {
   /** What they are of: a training step (or several), an epoch, a validation, or the machine meanwhile. */
   readonly kind: "step" | "epoch" | "validation" | "system";
@@ -10,7 +10,7 @@ export interface LogRecord {
   /** Milliseconds since 1970. */
   readonly time: number;
   /** Numbers by name, such as `loss`, `lr`, `val.accuracy`. */
-  readonly figures: Readonly<Record<string, number>>;
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** Values of one tensor after a step, as counts. */

@@ -30,9 +30,9 @@ class TensorBoardLogger implements Logger {
   }
 
   write(records: readonly LogRecord[]): void {
-    for (const { kind, step, time, figures } of records) {
+    for (const { kind, step, time, metrics } of records) {
       const prefix = kind === "step" ? "train/" : kind === "epoch" ? "epoch/" : kind === "system" ? "system/" : "";
-      const values = Object.entries(figures)
+      const values = Object.entries(metrics)
         .filter(([name]) => kind !== "epoch" || !/^(?:val|train)\./.test(name))
         .map(([name, value]) =>
           message(

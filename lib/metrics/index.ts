@@ -1,4 +1,4 @@
-// Figures of merit over host arrays, fed batch by batch.
+// Metrics over host arrays, fed batch by batch.
 
 export { binaryAccuracy, rocAuc, type ThresholdOption } from "./binary.js";
 export {

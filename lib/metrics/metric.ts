@@ -7,7 +7,7 @@ import type { NdArray } from "../tensor/nd-array.js";
 import { requireArray, requireFields } from "../guidance/given.js";
 
 /**
- * A figure of merit over a data set, fed batch by batch.
+ * A number that says how good a model is over a data set, fed batch by batch.
  *
  * `predictions` and `targets` are host arrays. For the classification metrics they are scores (logits or probabilities)
  * `[…, C]` and integer labels `[…]`; for the regression metrics two arrays of one shape.

@@ -45,7 +45,7 @@ export interface LayerSummary {
   readonly flops: number | undefined;
 }
 
-/** A model in figures; `toString()`, and so `console.log`, gives a table. */
+/** A model in numbers; `toString()`, and so `console.log`, gives a table. */
 export class Summary {
   readonly layers: readonly LayerSummary[];
   /** Elements of all parameters, each once. */
@@ -104,7 +104,7 @@ export class Summary {
   }
 }
 
-/** The figures of a model. */
+/** The numbers of a model. */
 function summarize(model: Module, options: SummaryOptions): Summary {
   const where = "model.summary";
   checkOptions(where, options, ["input", "batch"]);

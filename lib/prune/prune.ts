@@ -47,7 +47,7 @@ import { oneShot, type LotterySchedule, type PruningSchedule } from "./schedule.
  * const shrunk = await prune(model, { structured: "neurons", amount: 0.75, input });
  * shrunk.parameters()[0]!.shape; // [4, 8]
  */
-// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics
 export async function pruneModel<M extends Module, const Metrics extends ScalarMetrics = Record<never, never>>(
   model: M,
   given: PruneOptions<Metrics> | StructuredPruneOptions<Metrics>,

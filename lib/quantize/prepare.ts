@@ -87,7 +87,7 @@ export async function convert<Model extends Module>(
       const packed = (await isHidden(parameter)) ? new ZeroParametrization(parameter.shape) : await pack(where, parameter, parametrization, options); // prettier-ignore
       parameter.setParametrization(packed);
     }
-    // The integers are those that training saw: its figures hold.
+    // The integers are those that training saw: its metrics hold.
     recordStep(work, "quantize", {}, work.info.metrics);
     return work;
   } catch (thrown) {

@@ -54,10 +54,10 @@ export async function resultErrors(
     targets.map(({ parameter }) => parameter),
     measure,
     (values) => {
-      for (const [i, figures] of Object.entries(values)) {
+      for (const [i, results] of Object.entries(values)) {
         const target = targets[Number(i)]!;
         const sofar = sums.get(target) ?? [];
-        for (const [j, figure] of Object.entries(figures)) sofar[Number(j)] = (sofar[Number(j)] ?? 0) + figure.item();
+        for (const [j, result] of Object.entries(results)) sofar[Number(j)] = (sofar[Number(j)] ?? 0) + result.item();
         sums.set(target, sofar);
       }
     },

@@ -4,7 +4,7 @@
 import { requireFields, requireListOf } from "../guidance/given.js";
 import { textTable as tableOf } from "../tensor/text-table.js";
 import { count, duration } from "../train/run/format.js";
-import { bytes, micros, percent, range, times, whole } from "./figures.js";
+import { bytes, micros, percent, range, times, whole } from "./number-text.js";
 import type { ModelSummary } from "./run-report.js";
 import { wilson, type Spread } from "./spread.js";
 

@@ -1,7 +1,7 @@
 // Curves over training steps: a line with its range for what is known at every step, dots for what is measured at epochs.
 
 import type { Canvas } from "./canvas.js";
-import { whole } from "./figures.js";
+import { whole } from "./number-text.js";
 import type { Html } from "./html.js";
 import { thin, type Bucket } from "./series.js";
 

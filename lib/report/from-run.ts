@@ -20,14 +20,14 @@ export async function fromRun(dir: string): Promise<RunReport> {
 
 /** A run's folder as a report. */
 export function reportOf({ dir, file, records }: RunFolder): RunReport {
-  const steps = records.flatMap(({ kind, step, figures }): StepPoint[] =>
-    kind === "step" && figures.loss !== undefined
-      ? [{ step: step - 1, loss: figures.loss, ...(figures.lr !== undefined && { lr: figures.lr }) }]
+  const steps = records.flatMap(({ kind, step, metrics }): StepPoint[] =>
+    kind === "step" && metrics.loss !== undefined
+      ? [{ step: step - 1, loss: metrics.loss, ...(metrics.lr !== undefined && { lr: metrics.lr }) }]
       : [],
   );
-  const epochs = records.flatMap(({ kind, step, epoch, figures }): EpochPoint[] => {
-    const { seconds: _, ...rest } = figures;
-    return kind === "epoch" ? [{ step: step - 1, epoch, figures: rest }] : [];
+  const epochs = records.flatMap(({ kind, step, epoch, metrics }): EpochPoint[] => {
+    const { seconds: _, ...rest } = metrics;
+    return kind === "epoch" ? [{ step: step - 1, epoch, metrics: rest }] : [];
   });
   const { machine, versions, git, model, options, status, error, begun, data } = file;
   const seconds = (file.result?.seconds as number | undefined) ?? elapsed(records);
@@ -36,7 +36,7 @@ export function reportOf({ dir, file, records }: RunFolder): RunReport {
     file.resumed.length > 0 ? `It went on ${file.resumed.length === 1 ? "once" : `${file.resumed.length} times`}, from step ${file.resumed.map(({ step }) => step).join(", ")}.` : "", // prettier-ignore
     git ? `Commit ${git.commit.slice(0, 12)}${git.dirty ? " with changes" : ""}.` : "",
   ];
-  const last = epochs.at(-1)?.figures["val.accuracy"];
+  const last = epochs.at(-1)?.metrics["val.accuracy"];
   return {
     title: `Run ${dir}`,
     lead: said.filter((sentence) => sentence !== "").join(" "),
@@ -65,7 +65,7 @@ function statusSentence(status: RunFolder["file"]["status"], error: string | und
     running: "Goes on, or its process was killed.",
     done: "Came to its end.",
     early: "Ended by early stopping.",
-    diverged: "Ended because its figures went astray.",
+    diverged: "Ended because its metrics went astray.",
     break: "Left by its reader.",
     time: "Ended by maxTime.",
     interrupted: `Interrupted${why}.`,

@@ -1,7 +1,7 @@
 // Reports of runs: plain data in, one self-contained HTML page or a table for the terminal out.
 
 export { textTable } from "./columns.js";
-export { describeData } from "./figures.js";
+export { describeData } from "./number-text.js";
 export { fromRun } from "./from-run.js";
 export { render, write } from "./page.js";
 export { plotBatchSize, plotLearningRate } from "./finder-plots.js";

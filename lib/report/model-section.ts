@@ -3,7 +3,7 @@
 
 import type { Canvas } from "./canvas.js";
 import { classNamer, confusionCells, heatMap } from "./confusion.js";
-import { percent, whole } from "./figures.js";
+import { percent, whole } from "./number-text.js";
 import { html, type Html } from "./html.js";
 import type { LayerWeights, Mistake, ModelReport } from "./run-report.js";
 import { swatch } from "./summary-section.js";

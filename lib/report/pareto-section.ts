@@ -2,7 +2,7 @@
 // model beats in both.
 import type { Channels, InitializerFunction, ScaleFunctions } from "@observablehq/plot";
 import type { Canvas } from "./canvas.js";
-import { bytes, micros, percent } from "./figures.js";
+import { bytes, micros, percent } from "./number-text.js";
 import { html, type Html } from "./html.js";
 import { placeLabels, type Label } from "./labels.js";
 import type { ColoredModel } from "./summary-section.js";

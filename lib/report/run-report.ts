@@ -79,7 +79,7 @@ export interface StepPoint {
 export interface EpochPoint {
   readonly step: number;
   readonly epoch: number;
-  readonly figures: Readonly<Record<string, number>>;
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** A sample that a model got wrong. */

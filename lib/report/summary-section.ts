@@ -1,7 +1,7 @@
 // The top of a report: what was done, the table of models, what to try next; and its last line.
 
 import { bestIn, shownColumns, type Column } from "./columns.js";
-import { describeData } from "./figures.js";
+import { describeData } from "./number-text.js";
 import { html, type Html } from "./html.js";
 import type { ModelReport, ModelSummary, RunReport } from "./run-report.js";
 import { duration } from "../train/run/format.js";
@@ -42,7 +42,7 @@ export function summarySection(report: RunReport, models: readonly ColoredModel[
     <div class="card">
       <div class="scroll" role="region" aria-label="Table of models" tabindex="0">
         <table>
-          <caption>The models in figures</caption>
+          <caption>The models in numbers</caption>
           <thead><tr><th scope="col">model</th>${shown.map(({ title, note }) => html`<th scope="col" title="${note}">${title}</th>`)}</tr></thead>
           <tbody>${models.map(row)}</tbody>
         </table>

@@ -1,9 +1,9 @@
-// How training went: loss, the figures measured at epochs, and the learning rate, all models in one chart each.
+// How training went: loss, the metrics measured at epochs, and the learning rate, all models in one chart each.
 
 import { number } from "../train/run/format.js";
 import type { Canvas } from "./canvas.js";
 import { curves, type CurveAxis, type Dot, type Series } from "./curves.js";
-import { percent } from "./figures.js";
+import { percent } from "./number-text.js";
 import { html, type Html } from "./html.js";
 import { swatch, type ColoredModel } from "./summary-section.js";
 
@@ -81,7 +81,7 @@ function steps({ history }: Model, key: "loss" | "lr"): Dot[] {
 }
 
 function figure({ history }: Model, name: string): Dot[] {
-  return (history?.epochs ?? []).flatMap(({ step, figures: { [name]: value } }) =>
+  return (history?.epochs ?? []).flatMap(({ step, metrics: { [name]: value } }) =>
     value === undefined ? [] : [{ step, value }],
   );
 }
@@ -90,11 +90,11 @@ function figure({ history }: Model, name: string): Dot[] {
 function figureNames(models: readonly ColoredModel[]): string[] {
   const names = models
     .flatMap(({ model }) => model.history?.epochs ?? [])
-    .flatMap(({ figures }) => Object.keys(figures));
+    .flatMap(({ metrics }) => Object.keys(metrics));
   return [...new Set(names)].filter((name) => !["loss", "val.loss", "lr", "seconds"].includes(name));
 }
 
-/** Without the zeros at the end that align figures in text. */
+/** Without the zeros at the end that align metrics in text. */
 function shortNumber(value: number): string {
   return number(value)
     .replace(/(\.\d*?)0+$/, "$1")

@@ -1,7 +1,7 @@
 // A layer's weights as a small histogram, on an axis that has zero in the middle.
 
 import type { Canvas } from "./canvas.js";
-import { whole } from "./figures.js";
+import { whole } from "./number-text.js";
 import type { Html } from "./html.js";
 import type { Histogram } from "./run-report.js";
 

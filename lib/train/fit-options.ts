@@ -94,7 +94,7 @@ export interface FitOptions<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** What the training loss carries beside `loss`, such as `distill.kd({ teacher })`; validation is by `loss` alone. */
   readonly distill?: LossTerms | undefined;
   readonly earlyStopping?: EarlyStoppingOptions<Monitor<NoInfer<Metrics>>> | undefined;
-  /** Lowers the learning rates when a figure no longer improves, on top of their schedules. Default never. */
+  /** Lowers the learning rates when a metric no longer improves, on top of their schedules. Default never. */
   readonly reduceOnPlateau?: PlateauOptions<Monitor<NoInfer<Metrics>>> | undefined;
   /** Averages the weights, by `train.ema` or `train.swa`: validations and the model at the end are of the average. Default not. */
   readonly average?: WeightAveraging | undefined;

@@ -47,7 +47,7 @@ const training = new WeakSet<object>();
  * for await (const { index, loss, lr } of run) console.log(index, loss, lr);
  * const { best, history } = await run;
  */
-// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no metrics of metrics
 export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,
   dataset: Samples | BatchSource,
@@ -57,7 +57,7 @@ export function fit<const Metrics extends ScalarMetrics = Record<never, never>>(
 }
 
 /** @internal {@link fit} for the modules that take part in the run. */
-// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+// eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no metrics of metrics
 export function fitWith<const Metrics extends ScalarMetrics = Record<never, never>>(
   model: ModuleLike,
   dataset: Samples | BatchSource,

@@ -10,7 +10,7 @@ export type {
 export { progress } from "./run/progress.js";
 export type { EpochProgress, Progress, ProgressOptions, ProgressStream, StepProgress } from "./run/progress.js";
 export { step, TrainStep } from "./step/step.js";
-export type { Batch, BatchTensors, XY, StepFigures, TrainStepOptions } from "./step/step-types.js";
+export type { Batch, BatchTensors, XY, StepMetrics, TrainStepOptions } from "./step/step-types.js";
 export type { StepOutcome } from "./step/step-program.js";
 export type { MetricResults, MetricSet } from "./evaluate/metric-pass.js";
 export { fit, type FitRun } from "./fit.js";
@@ -18,7 +18,7 @@ export { Run } from "./run/run.js";
 export type { Callbacks, FitOptions, ValidateOptions } from "./fit-options.js";
 export type {
   EpochRecord,
-  Figures,
+  MetricValues,
   FitResult,
   Monitor,
   ScalarMetrics,

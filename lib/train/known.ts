@@ -50,12 +50,12 @@ function taught(model: ModuleLike, { preprocessing }: ModelInfo): ModelInfo["pre
   return rule && (rule.kind === "table" || !begun) ? { x: rule } : undefined;
 }
 
-/** Notes that a run was made, and the figures of the weights that it left. */
+/** Notes that a run was made, and the metrics of the weights that it left. */
 export function recordRun(plan: FitPlan, { validations, best, steps, stopped }: FitResult): void {
   const { model, loss, optimizer, batchSize, seed, dataset, distill, stopping } = plan;
   const { name, hyper, clipNorm, clipValue } = optimizer;
-  const figures = stopping?.restoreBest && best ? best.figures : validations.at(-1)?.figures;
-  const metrics = Object.entries(figures ?? {}).filter(
+  const last = stopping?.restoreBest && best ? best.metrics : validations.at(-1)?.metrics;
+  const metrics = Object.entries(last ?? {}).filter(
     ([key, value]) => key !== "loss" && typeof value === "number" && Number.isFinite(value),
   );
   recordStep(

@@ -14,7 +14,7 @@ import { interrupted, withBestWeights } from "./run/endings.js";
 import { Chunks } from "./data/chunks.js";
 import type { Feed } from "./data/feed.js";
 import type { FitPlan } from "./fit-options.js";
-import type { EpochRecord, Figures, FitResult, StepEvent, ValidationRecord } from "./run/records.js";
+import type { EpochRecord, MetricValues, FitResult, StepEvent, ValidationRecord } from "./run/records.js";
 import { Guard, mayRewind, type BadStep } from "./run/guard.js";
 import type { FitHooks } from "./run/hooks.js";
 import { Position } from "./run/position.js";
@@ -267,41 +267,41 @@ export class Trainer {
 
   private async validate(): Promise<void> {
     const { position } = this;
-    const figures = await this.validation!.run(position.step);
-    position.validated = figures;
-    const record: ValidationRecord = { epoch: position.epoch, steps: position.step, figures };
+    const metrics = await this.validation!.run(position.step);
+    position.validated = metrics;
+    const record: ValidationRecord = { epoch: position.epoch, steps: position.step, metrics };
     position.validations.push(record);
     this.log?.validation(record);
     await this.plan.callbacks.onValidate?.(record);
-    this.reduce(figures);
+    this.reduce(metrics);
   }
 
-  // A new figure may lower the learning rates.
-  private reduce(figures: object): void {
+  // A new metric may lower the learning rates.
+  private reduce(metrics: object): void {
     if (this.hooks.settled?.(this.position.step) === false) return;
-    if (this.plan.plateau?.observe(figures as Readonly<Record<string, unknown>>)) this.guard!.scale();
+    if (this.plan.plateau?.observe(metrics as Readonly<Record<string, unknown>>)) this.guard!.scale();
   }
 
   private async endEpoch(begun: number, isWhole: boolean): Promise<"early" | "diverged" | undefined> {
     const { position } = this;
     const { epoch, step: steps } = position;
-    const figures: Figures = { loss: position.losses.value, ...position.validated };
-    const record: EpochRecord = { epoch, steps, figures, seconds: (performance.now() - begun) / 1e3 };
+    const metrics: MetricValues = { loss: position.losses.value, ...position.validated };
+    const record: EpochRecord = { epoch, steps, metrics, seconds: (performance.now() - begun) / 1e3 };
     position.history.push(record);
-    this.display.epoch({ epoch, figures: figures as Readonly<Record<string, number>> });
+    this.display.epoch({ epoch, metrics: metrics as Readonly<Record<string, number>> });
     this.log?.epoch(record);
     await this.plan.callbacks.onEpoch?.(record);
-    if (this.plan.plateau?.plan.monitor === "loss") this.reduce(figures);
+    if (this.plan.plateau?.plan.monitor === "loss") this.reduce(metrics);
     const stop = this.best.monitor === "loss" ? await this.averaged(() => this.check()) : undefined;
     position.closeEpoch(isWhole);
     return stop;
   }
 
-  // The training loss is checked once an epoch, when it is whole; figures of a validation whenever there is one.
+  // The training loss is checked once an epoch, when it is whole; metrics of a validation whenever there is one.
   private async check(): Promise<"early" | "diverged" | undefined> {
     const { epoch, step: steps, losses, validated } = this.position;
     if (this.hooks.settled?.(steps) === false) return undefined;
-    return this.best.observe({ epoch, steps, figures: { loss: losses.value, ...validated } });
+    return this.best.observe({ epoch, steps, metrics: { loss: losses.value, ...validated } });
   }
 
   /** Steps taken. */

@@ -81,8 +81,8 @@ describe.skipIf(!built)("train.fit on the emulated device", () => {
     near(got.losses, want.losses);
     near(weightsOf(there), weightsOf(here));
     near(
-      got.result.validations.map(({ figures }) => figures["val.loss"]!),
-      want.result.validations.map(({ figures }) => figures["val.loss"]!),
+      got.result.validations.map(({ metrics }) => metrics["val.loss"]!),
+      want.result.validations.map(({ metrics }) => metrics["val.loss"]!),
     );
   });
 

@@ -12,7 +12,7 @@ import { complaints, givenOf, placeOf, programBlocks, runProgram } from "./progr
 const all = pages();
 const blocks = all.flatMap((page) => page.blocks.map((block) => ({ place: placeOf(page, block), page, ...block })));
 const withBlocks = all.filter(({ blocks }) => blocks.some(({ language }) => ["js", "ts", "sh"].includes(language)));
-/** Not code: figures of what is where, and shapes of files. */
+/** Not code: metrics of what is where, and shapes of files. */
 const notCode = ["text"];
 
 describe("code blocks of README.md and docs/", () => {

@@ -48,10 +48,10 @@ describe("fit", () => {
     expect(steps.length).toBe(12 * Math.ceil(1000 / 32));
     expect(steps.map(({ index }) => index)).toEqual(steps.map((_, i) => i));
     expect(steps[0]!.lr).toBeLessThan(steps[40]!.lr);
-    expect(history.at(-1)!.figures["val.accuracy"]).toBeGreaterThan(0.97);
-    expect(best!.figures["val.loss"]).toBeLessThan(0.15);
+    expect(history.at(-1)!.metrics["val.accuracy"]).toBeGreaterThan(0.97);
+    expect(best!.metrics["val.loss"]).toBeLessThan(0.15);
     const { accuracy } = await train.evaluate(net, held, { metrics: { accuracy: metrics.accuracy() } });
-    expect(accuracy).toBe(history.at(-1)!.figures["val.accuracy"]);
+    expect(accuracy).toBe(history.at(-1)!.metrics["val.accuracy"]);
   });
 
   it("gives the same bits with 1, 2 and 7 threads, dropout and a short last batch included", async () => {
@@ -92,10 +92,10 @@ describe("fit", () => {
       throw thrown;
     });
     expect(stopped).toBe("early");
-    const losses = validations.map(({ figures }) => figures["val.loss"]!);
-    expect(best!.figures["val.loss"]).toBe(Math.min(...losses));
+    const losses = validations.map(({ metrics }) => metrics["val.loss"]!);
+    expect(best!.metrics["val.loss"]).toBe(Math.min(...losses));
     const { loss: now } = await train.evaluate(net, held, { loss: loss.crossEntropy() });
-    expect(now).toBeCloseTo(best!.figures["val.loss"]!, 6);
+    expect(now).toBeCloseTo(best!.metrics["val.loss"]!, 6);
   });
 
   it("is given up by a signal, with the best weights back", async () => {

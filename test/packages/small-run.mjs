@@ -12,7 +12,7 @@ const set = data.fromArrays({ x: array(x, [rows, 8]), y: array(y) });
 const model = nn.sequential(nn.linear(8, 64), nn.relu(), nn.linear(64, 2));
 const recipe = { loss: loss.crossEntropy(), optimizer: optim.adamW({ lr: 0.01 }), epochs: 20, batchSize: 32 };
 const { history } = await train.fit(model, set, recipe);
-const [first, last] = [history[0].figures.loss, history.at(-1).figures.loss];
+const [first, last] = [history[0].metrics.loss, history.at(-1).metrics.loss];
 assert(first > 0.3 && last < 0.1, `the loss went from ${first} to ${last}`);
 
 const some = array(x.slice(0, 80), [10, 8]);

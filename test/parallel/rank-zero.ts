@@ -49,7 +49,7 @@ async function measured(zero: parallel.ZeroStage, steps: number) {
     },
   };
 }
-const figures = [];
+const metrics = [];
 for (const zero of [0, 1, 2, 3] as const)
-  figures.push({ zero, few: await measured(zero, 2), many: await measured(zero, 6) });
-writeFileSync(join(folder, `${size}-${rank}.json`), JSON.stringify({ outcomes, resumed: resumed.weights, figures }));
+  metrics.push({ zero, few: await measured(zero, 2), many: await measured(zero, 6) });
+writeFileSync(join(folder, `${size}-${rank}.json`), JSON.stringify({ outcomes, resumed: resumed.weights, metrics }));

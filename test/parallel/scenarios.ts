@@ -170,6 +170,6 @@ export async function run(name: Scenario, division: Division, more: Partial<FitO
   for (const { parameter } of model.namedParameters()) {
     hash.update(new Uint8Array((await parameter.read()).data.buffer));
   }
-  const figures = history.map(({ epoch, steps, figures }) => ({ epoch, steps, figures }));
-  return { weights: hash.digest("hex"), losses, history: JSON.stringify(figures) };
+  const metrics = history.map(({ epoch, steps, metrics }) => ({ epoch, steps, metrics }));
+  return { weights: hash.digest("hex"), losses, history: JSON.stringify(metrics) };
 }

@@ -26,7 +26,7 @@ interface Measured {
 interface Told {
   readonly outcomes: Record<string, Outcome>;
   readonly resumed: string;
-  readonly figures: readonly { readonly zero: parallel.ZeroStage; readonly few: Measured; readonly many: Measured }[];
+  readonly metrics: readonly { readonly zero: parallel.ZeroStage; readonly few: Measured; readonly many: Measured }[];
 }
 
 // Bytes a parameter: of weights, gradients and Adam's two states.
@@ -47,7 +47,7 @@ describe.skipIf(mpis.length === 0)("states and gradients that ranks divide", () 
           for (const name of names) expect(told.outcomes[`${name} ${zero}`], `${name} ${zero}`).toEqual(alone[name]);
         }
         expect(told.resumed).toBe(alone.adam.weights);
-        for (const { zero, few, many } of told.figures) {
+        for (const { zero, few, many } of told.metrics) {
           const { parameters, gradients, states } = many.memory;
           const formula = held(zero, ranks) * many.parameters;
           expect(Math.abs((parameters + gradients + states) / formula - 1), `ZeRO-${zero}`).toBeLessThan(0.01);

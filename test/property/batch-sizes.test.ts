@@ -92,7 +92,7 @@ describe("a loss does not depend on the batch size", () => {
         batchSize,
         validate: { on: set, batchSize: batchSize + 1 },
       });
-      for (const figure of [history[0]!.figures.loss, history[0]!.figures["val.loss"]!])
+      for (const figure of [history[0]!.metrics.loss, history[0]!.metrics["val.loss"]!])
         expect(Math.abs(figure - expected) / Math.max(1, Math.abs(expected)), `batches of ${batchSize}`).toBeLessThan(2e-6); // prettier-ignore
     }
   });
@@ -117,7 +117,7 @@ describe("a loss does not depend on the batch size", () => {
     const set = data.fromArrays({ x, y });
     const of = async (batchSize: number) => {
       const options = { loss: criterion, distill: terms, optimizer: optim.sgd({ lr: 0 }), batchSize, shuffle: false };
-      return (await train.fit(net(), set, options)).history[0]!.figures.loss;
+      return (await train.fit(net(), set, options)).history[0]!.metrics.loss;
     };
     const whole = await of(rows);
     for (const batchSize of [1, 2, 4, 5, 11]) {
@@ -170,7 +170,7 @@ describe("a loss does not depend on the batch size", () => {
     const model = net();
     const before = model.parameters().map((parameter) => parameter.readSync());
     const { history } = await train.fit(model, set, { loss: criterion, optimizer: optim.sgd({ lr: 1 }), batchSize: 4 });
-    expect(history[0]!.figures.loss).toBeNaN();
+    expect(history[0]!.metrics.loss).toBeNaN();
     expect(model.parameters().map((parameter) => parameter.readSync())).toEqual(before);
   });
 });

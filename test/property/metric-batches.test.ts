@@ -136,7 +136,7 @@ describe("a metric does not depend on the batch size, and ignored labels do not 
         optimizer: optim.sgd({ lr: 0 }),
         validate: { on: { x, y }, batchSize, metrics: { metric: make(-1) } },
       }); // prettier-ignore
-      expect(history[0]!.figures["val.metric"]).toBeCloseTo(expected, 14);
+      expect(history[0]!.metrics["val.metric"]).toBeCloseTo(expected, 14);
     }
   });
 
@@ -165,7 +165,7 @@ describe("a metric does not depend on the batch size, and ignored labels do not 
 });
 
 describe("the metrics as monitors of early stopping", () => {
-  // Rates that overshoot: figures rise and fall, and the best epoch is neither the first nor the last for some of them.
+  // Rates that overshoot: metrics rise and fall, and the best epoch is neither the first nor the last for some of them.
   const n = 60;
   const x = array(wave(n * 3, 1.3), [n, 3]);
   const numbers = array(
@@ -202,7 +202,7 @@ describe("the metrics as monitors of early stopping", () => {
         validate: { on: { x, y }, batchSize: 7, metrics: { watched: metric } },
         earlyStopping: { monitor: "val.watched", patience: 3 },
       });
-      const values = run.history.map(({ figures }) => figures["val.watched"]!);
+      const values = run.history.map(({ metrics }) => metrics["val.watched"]!);
       const best = metric.better === "higher" ? Math.max(...values) : Math.min(...values);
       expect(run.best!.epoch).toBe(values.indexOf(best));
       if (run.stopped === "early") expect(run.history.length).toBe(run.best!.epoch + 4);

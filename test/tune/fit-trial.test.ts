@@ -38,7 +38,7 @@ function objective(stopAt?: { epochs: number; control: AbortController; epochsRu
         },
       },
     });
-    return result.history.at(-1)!.figures["val.loss"]!;
+    return result.history.at(-1)!.metrics["val.loss"]!;
   };
 }
 

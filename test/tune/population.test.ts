@@ -37,7 +37,7 @@ async function fit(
     loss: loss.mse(), optimizer: optim.adam({ lr }), batchSize: 16, epochs, validate: { on: set }, ...(trial.report ? { trial: trial as Trial } : {}),
   }); // prettier-ignore
   const weights = Object.values(model.stateDict()).map(({ data: values }) => Buffer.from((values as Float32Array).slice().buffer).toString("hex")); // prettier-ignore
-  return { value: history.at(-1)!.figures["val.loss"]!, weights: weights.join() };
+  return { value: history.at(-1)!.metrics["val.loss"]!, weights: weights.join() };
 }
 
 function hashOf(path: string): Record<string, string> {

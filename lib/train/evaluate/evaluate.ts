@@ -94,7 +94,7 @@ export async function predict(model: ModuleLike, x: NdArray, options: PredictOpt
  * const { accuracy } = await train.evaluate(nn.linear(2, 3), set, { metrics: { accuracy: metrics.accuracy() } });
  */
 export async function evaluate<
-  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no figures of metrics
+  // eslint-disable-next-line @typescript-eslint/no-generated-empty-object-type -- no metrics: no metrics of metrics
   const Metrics extends MetricSet = Record<never, never>,
   Criterion extends Loss | undefined = undefined,
 >(

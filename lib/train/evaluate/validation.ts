@@ -6,7 +6,7 @@ import type { Cancellation } from "../run/cancellation.js";
 import { Evaluator } from "./evaluator.js";
 import type { RunData } from "../data/run-data.js";
 import type { ValidationPlan } from "../fit-options.js";
-import type { Figures } from "../run/records.js";
+import type { MetricValues } from "../run/records.js";
 import { MetricPass } from "./metric-pass.js";
 
 /** What {@link Validation} is made of. */
@@ -55,16 +55,16 @@ export class Validation {
     return every.kind === "steps" ? step % every.steps === 0 : performance.now() - this.last.at >= every.ms;
   }
 
-  /** The figures of now, after so many steps: "val.loss" and "val.<metric>", and those of the training samples. */
-  async run(step: number): Promise<Partial<Figures>> {
-    const figures: Record<string, number> = {};
+  /** The metrics of now, after so many steps: "val.loss" and "val.<metric>", and those of the training samples. */
+  async run(step: number): Promise<Partial<MetricValues>> {
+    const metrics: Record<string, number> = {};
     for (const [prefix, evaluator] of this.evaluators) {
       const pass = new MetricPass(this.plan.metrics);
-      figures[`${prefix}.loss`] = await evaluator.run((block, _, y) => pass.update(block, y!));
-      for (const [name, value] of Object.entries(pass.results())) figures[`${prefix}.${name}`] = value as number;
+      metrics[`${prefix}.loss`] = await evaluator.run((block, _, y) => pass.update(block, y!));
+      for (const [name, value] of Object.entries(pass.results())) metrics[`${prefix}.${name}`] = value as number;
     }
     this.last = { at: performance.now(), step };
-    return figures;
+    return metrics;
   }
 
   /** Forgets when the last one was, for a run that has gone back to before it. */

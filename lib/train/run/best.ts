@@ -2,10 +2,10 @@
 import type { Parameter } from "../../tensor/parameter.js";
 import type { Json, Participant } from "../../checkpoint/index.js";
 import { EarlyStopping, type EarlyStoppingState } from "./early-stopping.js";
-import type { Figures } from "./records.js";
+import type { MetricValues } from "./records.js";
 import { Snapshot } from "./snapshot.js";
 
-type Found = { epoch: number; steps: number; figures: Partial<Figures> };
+type Found = { epoch: number; steps: number; metrics: Partial<MetricValues> };
 
 interface State {
   readonly stopping: EarlyStoppingState;
@@ -15,7 +15,7 @@ interface State {
   readonly weights: Json;
 }
 
-/** Watches one figure of a run, keeps the best weights, says when to stop. */
+/** Watches one metric of a run, keeps the best weights, says when to stop. */
 export class Best {
   readonly monitor: string;
   private readonly stopping: EarlyStopping;
@@ -38,9 +38,9 @@ export class Best {
     return this.found;
   }
 
-  /** Takes in figures; why the run is to stop, if it is. */
+  /** Takes in metrics; why the run is to stop, if it is. */
   async observe(at: Found): Promise<"early" | "diverged" | undefined> {
-    const value = (at.figures as Record<string, number | undefined>)[this.monitor];
+    const value = (at.metrics as Record<string, number | undefined>)[this.monitor];
     if (value === undefined) return undefined;
     const { isBest, stop } = this.stopping.observe(value);
     if (isBest) {

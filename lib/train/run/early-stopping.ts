@@ -1,4 +1,4 @@
-// When to stop: a figure that has not improved for a while. The rules are those of Keras 3.6 (keras.callbacks.EarlyStopping), check
+// When to stop: a metric that has not improved for a while. The rules are those of Keras 3.6 (keras.callbacks.EarlyStopping), check
 // by check; test/golden/data/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
 // least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
 // then improves; here it is no improvement, as before.
@@ -7,7 +7,7 @@ import { got } from "../../names/got.js";
 import { finite, monitored, wholeFrom, type Monitors } from "./monitors.js";
 
 /**
- * Options of early stopping. A "check" is one value of the monitored figure: a validation, or an epoch for "loss".
+ * Options of early stopping. A "check" is one value of the monitored metric: a validation, or an epoch for "loss".
  *
  * A check improves if it is better than the best so far by more than `minDelta`; an equal value does not, NaN does not, and the
  * first one that counts is the best until another improves on it, whatever it is. A run never stops at its first check nor at one
@@ -15,7 +15,7 @@ import { finite, monitored, wholeFrom, type Monitors } from "./monitors.js";
  * infinity, which end a run at once there and count as no improvement here.
  */
 export interface EarlyStoppingOptions<Monitor extends string = string> {
-  /** The figure: "loss" of training, "val.loss", or "val." and the name of a metric. */
+  /** The metric: "loss" of training, "val.loss", or "val." and the name of a metric. */
   readonly monitor: Monitor;
   /** Which way is better. Default what the metric says; "min" for a loss. */
   readonly mode?: "min" | "max" | undefined;
@@ -50,7 +50,7 @@ const options = [
 /** What {@link EarlyStopping} has come to: the best score, values taken in, checks without improvement, checks of rest left. */
 export type EarlyStoppingState = Readonly<Record<"best" | "checks" | "waited" | "resting", number>>;
 
-/** Watches one figure over a run. */
+/** Watches one metric over a run. */
 export class EarlyStopping {
   readonly monitor: string;
   readonly restoreBest: boolean;
@@ -66,7 +66,7 @@ export class EarlyStopping {
   private waited = 0;
   private resting = 0;
 
-  /** @throws ArgumentError for unknown options, figures and values out of range. */
+  /** @throws ArgumentError for unknown options, metrics and values out of range. */
   constructor(where: string, given: EarlyStoppingOptions, monitors: Monitors) {
     if (typeof given !== "object" || given === null) {
       throw new ArgumentError(

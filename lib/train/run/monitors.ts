@@ -1,9 +1,9 @@
-// What of a run can be watched: the figures, the way that is better, and the numbers that those who watch are given.
+// What of a run can be watched: the metrics, the way that is better, and the numbers that those who watch are given.
 import { ArgumentError, nearestName } from "../../errors.js";
 import type { Metric } from "../../metrics/index.js";
 import { got } from "../../names/got.js";
 
-/** Figures that can be monitored, with the way that is better. */
+/** Metrics that can be monitored, with the way that is better. */
 export type Monitors = ReadonlyMap<string, "higher" | "lower">;
 
 /** What a run with these metrics can monitor; undefined without validation. */
@@ -15,7 +15,7 @@ export function monitorsOf(metrics: Readonly<Record<string, Metric>> | undefined
   return monitors;
 }
 
-/** The figure to watch and which way is better. @throws ArgumentError for a figure that the run does not have, or an unknown mode */
+/** The metric to watch and which way is better. @throws ArgumentError for a metric that the run does not have, or an unknown mode */
 export function monitored(
   where: string,
   { monitor, mode }: { readonly monitor: string; readonly mode?: "min" | "max" | undefined },
@@ -45,7 +45,7 @@ function unknownMonitor(where: string, monitor: unknown, known: readonly string[
       : near
         ? `, did you mean "${near}"?`
         : `; known: ${known.map((name) => `"${name}"`).join(", ")}${measured(monitor)}`;
-  return new ArgumentError(`${where}: there is no figure ${asked} to monitor${way}`);
+  return new ArgumentError(`${where}: there is no metric ${asked} to monitor${way}`);
 }
 
 // Keras and Lightning write val_loss and val_acc.

@@ -1,4 +1,4 @@
-// Learning rates that fall when a figure no longer improves. The rules are those of torch.optim.lr_scheduler.ReduceLROnPlateau of
+// Learning rates that fall when a metric no longer improves. The rules are those of torch.optim.lr_scheduler.ReduceLROnPlateau of
 // PyTorch 2.13, check by check (test/golden/data/plateau.json), on top of whatever schedule the rates follow.
 import type { Json, Participant } from "../../checkpoint/index.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
@@ -6,11 +6,11 @@ import { got } from "../../names/got.js";
 import { finite, monitored, wholeFrom, type Monitors } from "./monitors.js";
 
 /**
- * When learning rates fall because a figure no longer improves (PyTorch's `ReduceLROnPlateau`). A "check" is one value of the
- * figure: a validation, or an epoch for "loss". NaN is no improvement.
+ * When learning rates fall because a metric no longer improves (PyTorch's `ReduceLROnPlateau`). A "check" is one value of the
+ * metric: a validation, or an epoch for "loss". NaN is no improvement.
  */
 export interface PlateauOptions<Monitor extends string = string> {
-  /** The figure: "loss" of training, "val.loss", or "val." and the name of a metric. */
+  /** The metric: "loss" of training, "val.loss", or "val." and the name of a metric. */
   readonly monitor: Monitor;
   /** Which way is better. Default what the metric says; "min" for a loss. */
   readonly mode?: "min" | "max" | undefined;
@@ -37,7 +37,7 @@ interface State {
   readonly scale: number;
 }
 
-/** Watches one figure over a run, and what the rates are multiplied by for it. */
+/** Watches one metric over a run, and what the rates are multiplied by for it. */
 export class Plateau {
   readonly plan: Required<{ readonly [Name in keyof PlateauOptions]: NonNullable<PlateauOptions[Name]> }>;
   /** What the learning rates are multiplied by. */
@@ -46,7 +46,7 @@ export class Plateau {
   private bad = 0;
   private resting = 0;
 
-  /** @throws ArgumentError for unknown options, figures and values out of range. */
+  /** @throws ArgumentError for unknown options, metrics and values out of range. */
   constructor(where: string, given: PlateauOptions, monitors: Monitors) {
     if (typeof given !== "object" || given === null) {
       throw new ArgumentError(
@@ -80,10 +80,10 @@ export class Plateau {
     this.plan = { monitor, mode, factor, patience, threshold, thresholdMode, cooldown, least };
   }
 
-  /** Takes in the figures of a check; whether the rates have fallen. */
-  observe(figures: Readonly<Record<string, unknown>>): boolean {
+  /** Takes in the metrics of a check; whether the rates have fallen. */
+  observe(metrics: Readonly<Record<string, unknown>>): boolean {
     const { monitor, factor, patience, cooldown, least } = this.plan;
-    const value = figures[monitor];
+    const value = metrics[monitor];
     if (typeof value !== "number") return false;
     if (this.isBetter(value)) {
       this.best = value;

@@ -1,6 +1,6 @@
 // How far a run has come, and what it has recorded on the way.
 import type { Json, Participant } from "../../checkpoint/index.js";
-import type { EpochRecord, Figures, FitResult, ValidationRecord } from "./records.js";
+import type { EpochRecord, MetricValues, FitResult, ValidationRecord } from "./records.js";
 import { LossTotal, type LossKind, type LossTotalState } from "../step/loss-total.js";
 
 interface State {
@@ -8,7 +8,7 @@ interface State {
   readonly epoch: number;
   readonly epochStart: number;
   readonly losses: LossTotalState;
-  readonly validated: Partial<Figures>;
+  readonly validated: Partial<MetricValues>;
   readonly ended: FitResult["stopped"] | undefined;
   readonly history: readonly EpochRecord[];
   readonly validations: readonly ValidationRecord[];
@@ -40,7 +40,7 @@ export class Position {
   /** The training loss of this epoch so far. */
   losses = new LossTotal();
   /** The last validation of this epoch. */
-  validated: Partial<Figures> = {};
+  validated: Partial<MetricValues> = {};
   /** Why the run of a checkpoint had ended, if it had. */
   ended: FitResult["stopped"] | undefined;
   /** What earlier processes took. */

@@ -42,10 +42,10 @@ export interface StepProgress {
   readonly samplesPerSecond?: number | undefined;
 }
 
-/** Figures at the end of an epoch, by name (`"loss"`, `"val.loss"`, `"val.accuracy"`); `epoch` counts from 0. */
+/** Metrics at the end of an epoch, by name (`"loss"`, `"val.loss"`, `"val.accuracy"`); `epoch` counts from 0. */
 export interface EpochProgress {
   readonly epoch: number;
-  readonly figures: Readonly<Record<string, number>>;
+  readonly metrics: Readonly<Record<string, number>>;
 }
 
 /** A run on display; `stop` (or `using`) ends it, and may be called more than once. */
@@ -179,8 +179,8 @@ function fields(state: StepProgress, left: number | undefined): string[] {
   ];
 }
 
-function epochLine(options: ProgressOptions, { epoch, figures }: EpochProgress): string {
-  const named = Object.entries(figures).map(([name, value]) => `${name} ${number(value)}`);
+function epochLine(options: ProgressOptions, { epoch, metrics }: EpochProgress): string {
+  const named = Object.entries(metrics).map(([name, value]) => `${name} ${number(value)}`);
   return [...heading(options, epoch), ...named].join("  ");
 }
 

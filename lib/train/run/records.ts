@@ -1,18 +1,18 @@
-// What a run tells and what it leaves: events of steps, figures of epochs and validations, the result.
+// What a run tells and what it leaves: events of steps, metrics of epochs and validations, the result.
 import type { Metric } from "../../metrics/index.js";
 
 /** Metrics that give one number, by name. */
 export type ScalarMetrics = Readonly<Record<string, Metric>>;
 
 /**
- * Figures by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation, "train.loss" and "train.<metric>" where
+ * Metrics by name: "loss" of training, "val.loss" and "val.<metric>" where there was a validation, "train.loss" and "train.<metric>" where
  * it measured the training samples too.
  */
-export type Figures<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & Readonly<
+export type MetricValues<Metrics extends ScalarMetrics = ScalarMetrics> = { readonly loss: number } & Readonly<
   Partial<Record<`${"val" | "train"}.loss` | `${"val" | "train"}.${keyof Metrics & string}`, number>>
 >;
 
-/** A figure that early stopping can watch. */
+/** A metric that early stopping can watch. */
 export type Monitor<Metrics extends ScalarMetrics = ScalarMetrics> =
   "loss" | "val.loss" | `val.${keyof Metrics & string}`;
 
@@ -34,7 +34,7 @@ export interface EpochRecord<Metrics extends ScalarMetrics = ScalarMetrics> {
   /** Steps taken until its end, from the start of the run. */
   readonly steps: number;
   /** The training loss of the epoch (the mean over what counted; of reduction "sum" the sum), and the last validation in it. */
-  readonly figures: Figures<Metrics>;
+  readonly metrics: MetricValues<Metrics>;
   /** Of this epoch, validation included. */
   readonly seconds: number;
 }
@@ -44,17 +44,17 @@ export interface ValidationRecord<Metrics extends ScalarMetrics = ScalarMetrics>
   readonly epoch: number;
   /** Steps taken until then. */
   readonly steps: number;
-  readonly figures: Omit<Figures<Metrics>, "loss">;
+  readonly metrics: Omit<MetricValues<Metrics>, "loss">;
 }
 
 /** What comes out of a run. */
 export interface FitResult<Metrics extends ScalarMetrics = ScalarMetrics> {
   /**
-   * When the monitored figure was best (`val.loss`, or `loss` without validation, if nothing was monitored) and the figures
+   * When the monitored metric was best (`val.loss`, or `loss` without validation, if nothing was monitored) and the metrics
    * then; `undefined` if there was no check that counts. The model has these weights if early stopping restores the best.
    */
   readonly best:
-    { readonly epoch: number; readonly steps: number; readonly figures: Partial<Figures<Metrics>> } | undefined;
+    { readonly epoch: number; readonly steps: number; readonly metrics: Partial<MetricValues<Metrics>> } | undefined;
   /** Every epoch that came to its end; the last one may be cut short by `steps`. */
   readonly history: readonly EpochRecord<Metrics>[];
   /** Every validation. */

@@ -107,7 +107,7 @@ export class RunLog {
       this.write(
         due.map(({ index, epoch, loss, lr, gradNorm, samplesPerSecond }) => {
           const norm = gradNorm === undefined ? {} : { gradNorm };
-          return { kind: "step", step: index + 1, epoch, time, figures: { loss, lr, ...norm, samplesPerSecond } };
+          return { kind: "step", step: index + 1, epoch, time, metrics: { loss, lr, ...norm, samplesPerSecond } };
         }),
       );
     }
@@ -115,13 +115,13 @@ export class RunLog {
     if (last && performance.now() - this.system >= systemMs) this.writeSystem(last.index + 1, last.epoch);
   }
 
-  validation({ epoch, steps: step, figures }: ValidationRecord): void {
-    this.write([{ kind: "validation", step, epoch, time: Date.now(), figures: numbersOf(figures) }]);
+  validation({ epoch, steps: step, metrics }: ValidationRecord): void {
+    this.write([{ kind: "validation", step, epoch, time: Date.now(), metrics: numbersOf(metrics) }]);
   }
 
-  epoch({ epoch, steps: step, figures, seconds }: EpochRecord): void {
-    const all = { ...numbersOf(figures), seconds };
-    this.write([{ kind: "epoch", step, epoch, time: Date.now(), figures: all }]);
+  epoch({ epoch, steps: step, metrics, seconds }: EpochRecord): void {
+    const all = { ...numbersOf(metrics), seconds };
+    this.write([{ kind: "epoch", step, epoch, time: Date.now(), metrics: all }]);
     this.writeSystem(step, epoch);
   }
 
@@ -129,14 +129,14 @@ export class RunLog {
   async guarded(met: "skipped" | "rewound" | "diverged", position: Position): Promise<void> {
     const { step, epoch, skipped, spikes, rewound, rate } = position;
     if (met === "rewound") for (const logger of this.plan.loggers) await logger.rewind?.(step);
-    const figures = { "guard.skipped": skipped, "guard.spikes": spikes, "guard.rewound": rewound, "guard.rate": rate };
-    this.write([{ kind: "system", step, epoch, time: Date.now(), figures }]);
+    const metrics = { "guard.skipped": skipped, "guard.spikes": spikes, "guard.rewound": rewound, "guard.rate": rate };
+    this.write([{ kind: "system", step, epoch, time: Date.now(), metrics }]);
   }
 
   /** What a checkpoint took, in milliseconds. */
   checkpoint(step: number, epoch: number, { waited, copied, written }: CheckpointCost): void {
-    const figures = { "checkpoint.waited": waited, "checkpoint.copied": copied, "checkpoint.written": written };
-    this.write([{ kind: "system", step, epoch, time: Date.now(), figures }]);
+    const metrics = { "checkpoint.waited": waited, "checkpoint.copied": copied, "checkpoint.written": written };
+    this.write([{ kind: "system", step, epoch, time: Date.now(), metrics }]);
   }
 
   /** Ends the log. @throws FileError where something could not be written */
@@ -149,7 +149,7 @@ export class RunLog {
       ...this.file,
       status,
       updated: new Date().toISOString(),
-      result: result && { best: best && { ...best, figures: { ...best.figures } }, steps, seconds },
+      result: result && { best: best && { ...best, metrics: { ...best.metrics } }, steps, seconds },
       error: error instanceof Error ? error.message : undefined,
     });
     const failed = told.find((each) => each.status === "rejected");
@@ -164,20 +164,20 @@ export class RunLog {
   private writeSystem(step: number, epoch: number): void {
     this.system = performance.now();
     const { delay } = this;
-    const figures = {
+    const metrics = {
       "eventLoopDelay.mean": delay.mean / 1e6,
       "eventLoopDelay.max": delay.max / 1e6,
       residentBytes: process.memoryUsage.rss(),
       nativeBytes: nativeBytes(),
     };
     delay.reset();
-    const known = Object.entries(figures).filter(([, value]) => Number.isFinite(value));
-    this.write([{ kind: "system", step, epoch, time: Date.now(), figures: Object.fromEntries(known) }]);
+    const known = Object.entries(metrics).filter(([, value]) => Number.isFinite(value));
+    this.write([{ kind: "system", step, epoch, time: Date.now(), metrics: Object.fromEntries(known) }]);
   }
 }
 
-const numbersOf = (figures: object): Record<string, number> =>
-  Object.fromEntries(Object.entries(figures).filter(([, value]) => typeof value === "number"));
+const numbersOf = (metrics: object): Record<string, number> =>
+  Object.fromEntries(Object.entries(metrics).filter(([, value]) => typeof value === "number"));
 
 /** Options as plain values, those within others by their path. */
 function plainOf(options: Readonly<Record<string, unknown>>, path = ""): Record<string, string | number | boolean> {

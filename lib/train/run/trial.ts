@@ -4,7 +4,7 @@ import { got } from "../../names/got.js";
 import { anyOf } from "./cancellation.js";
 import type { FitOptions } from "../fit-options.js";
 import type { FitHooks } from "./hooks.js";
-import type { EpochRecord, Figures } from "./records.js";
+import type { EpochRecord, MetricValues } from "./records.js";
 
 /** What a run asks of the trial that it belongs to; the trials of `tune` have it. */
 export interface FitTrial {
@@ -34,8 +34,8 @@ export function belongTo(
   if (trial === undefined) return { options, hooks };
   requireTrial(trial);
   const monitor: string = options.earlyStopping?.monitor ?? (options.validate === undefined ? "loss" : "val.loss");
-  const report = ({ epoch, figures }: EpochRecord): void => {
-    const value = (figures as Figures & Readonly<Record<string, number | undefined>>)[monitor];
+  const report = ({ epoch, metrics }: EpochRecord): void => {
+    const value = (metrics as MetricValues & Readonly<Record<string, number | undefined>>)[monitor];
     if (value !== undefined) trial.report(epoch, value);
   };
   const { callbacks } = options;

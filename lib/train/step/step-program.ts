@@ -31,7 +31,7 @@ export interface BatchType {
   readonly shape: Shape;
 }
 
-/** What a step function returns: the loss, and figures to be reported with it. */
+/** What a step function returns: the loss, and metrics to be reported with it. */
 export type StepOutcome = Tensor | ({ readonly loss: Tensor } & Readonly<Record<string, Tensor>>);
 
 /** A compiled step. */
@@ -178,7 +178,7 @@ export function stepFeeds(
 export interface TracedForward {
   readonly trace: Trace;
   /** The loss and what is reported with it. */
-  readonly figures: Record<string, Tensor>;
+  readonly metrics: Record<string, Tensor>;
   readonly loss: Tensor;
   readonly kind: LossKind;
   /** How many rows the loss counted, where some may not count. */
@@ -205,25 +205,25 @@ export function differentiated(traced: TracedForward): TracedPass {
 /** Traces the forward pass of a step for one signature. @throws what tracing throws, and for a loss that is no number. */
 export function traceForward({ where, batch, body, auxiliary, bound: bindTo, device }: StepSource): TracedForward {
   const trace = new Trace({ training: true, device }, auxiliary);
-  const figures = within(trace, () => {
+  const metrics = within(trace, () => {
     const inputs = Object.entries(batch).map(
       ([name, { dtype, shape }]) => [name, trace.input(name, dtype, shape)] as const,
     );
     return figuresOf(where, body(Object.fromEntries(inputs)));
   });
-  const loss = figures.loss!;
+  const loss = metrics.loss!;
   const { kind, count } = kindOfLoss(loss);
   const bound = bindTo(trace);
   checkTrained(where, auxiliary, bound);
   checkUsed(where, trace, bound);
-  return { trace, figures, loss, kind, count, bound };
+  return { trace, metrics, loss, kind, count, bound };
 }
 
 /** Traces and compiles a step for one signature. @throws what tracing throws, and for a loss that is no number. */
 export function compileStep(source: StepSource): StepProgram {
   const { where, batch, counts, accumulate, extend, watch } = source;
-  const { trace, figures, loss: own, kind, count, bound, gradients } = tracePasses(source);
-  if (counts && count) figures[COUNT] = count;
+  const { trace, metrics, loss: own, kind, count, bound, gradients } = tracePasses(source);
+  if (counts && count) metrics[COUNT] = count;
   if (accumulate && kind.startsWith("part")) {
     throw new UnsupportedError(
       `${where}: accumulate does not go with distillation beside a loss that leaves labels out or is a sum: its parts count differently; give a batchSize of the whole instead`,
@@ -231,10 +231,10 @@ export function compileStep(source: StepSource): StepProgram {
   }
   const watched = watch?.(trace, own);
   const loss = watched?.loss ?? own;
-  if (watched) figures[SPIKE] = watched.spike;
+  if (watched) metrics[SPIKE] = watched.spike;
   const weight = kind === "sum" ? "sum" : (count ?? trace.scalar(rowsOf(batch), "f32"));
   const sums = accumulate?.sums(bound);
-  const outputs = Object.fromEntries(Object.entries(figures).map(([name, { id }]) => [name, id]));
+  const outputs = Object.fromEntries(Object.entries(metrics).map(([name, { id }]) => [name, id]));
   if (accumulate?.closes === false) sums!.add(trace, gradients, weight);
   else {
     const whole = sums ? sums.close(trace, gradients, weight) : gradients;
@@ -288,8 +288,8 @@ function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> 
       `${where}: the step must return the loss, a Tensor, or a record with a "loss" in it, got ${got(outcome).replace(/;.*/, "")}${outcomeInstead(outcome)}`,
     );
   }
-  const figures: Record<string, unknown> = outcome instanceof Tensor ? { loss: outcome } : { ...outcome };
-  for (const [name, value] of Object.entries(figures)) {
+  const metrics: Record<string, unknown> = outcome instanceof Tensor ? { loss: outcome } : { ...outcome };
+  for (const [name, value] of Object.entries(metrics)) {
     if (!(value instanceof Tensor)) {
       throw new ArgumentError(`${where}: "${name}" must be a Tensor, got ${got(value)}`);
     }
@@ -299,9 +299,9 @@ function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> 
       );
     }
   }
-  const loss = figures.loss as Tensor | undefined;
+  const loss = metrics.loss as Tensor | undefined;
   if (!loss) throw new ArgumentError(`${where}: the step must return the loss, or a record with a "loss" in it`);
   if (loss.dtype !== "f32") throw new DTypeError(`${where}: the loss must be f32, got ${loss.dtype}; cast("f32") it`);
   const single = loss.rank === 0 ? loss : weighted(loss.reshape([]), weightOf(loss));
-  return { ...(figures as Record<string, Tensor>), loss: single };
+  return { ...(metrics as Record<string, Tensor>), loss: single };
 }

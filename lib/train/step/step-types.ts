@@ -18,8 +18,8 @@ export interface TrainStepOptions {
 /** A batch: what the step function finds under each name. */
 export type Batch = Readonly<Record<string, NdArray>>;
 
-/** What a step gives: the loss, further figures of the step function, and the gradients' norm where they are clipped. */
-export type StepFigures<Outcome> = { readonly loss: number; readonly gradNorm?: number } & (Outcome extends Tensor
+/** What a step gives: the loss, further metrics of the step function, and the gradients' norm where they are clipped. */
+export type StepMetrics<Outcome> = { readonly loss: number; readonly gradNorm?: number } & (Outcome extends Tensor
   ? unknown
   : { readonly [Name in keyof Outcome]: number });
 

@@ -13,7 +13,7 @@ import { prefetch } from "./prefetch.js";
 import { checkIterable, checkOptimizer, checkSeed } from "./checks.js";
 import { checkCount, checkObject } from "../evaluate/metric-pass.js";
 import { AuxiliaryModules } from "./auxiliary-modules.js";
-import type { Batch, BatchTensors, StepFigures, TrainStepOptions, XY } from "./step-types.js";
+import type { Batch, BatchTensors, StepMetrics, TrainStepOptions, XY } from "./step-types.js";
 import { optimizerOf, parametersOf } from "../run/participants.js";
 import {
   bindModel,
@@ -85,7 +85,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   async run(
     batch: { readonly [Name in keyof Inputs]: NdArray },
     options: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<StepFigures<Outcome>> {
+  ): Promise<StepMetrics<Outcome>> {
     // What is no object of options is told by the batch that came before it.
     if (typeof options === "object" && options !== null && !("dtype" in options))
       checkObject("train.step: run", options, ["signal"]);
@@ -93,9 +93,9 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   }
 
   /**
-   * Takes a step for every batch and gives their figures in order, one step ahead of the reader: while a step runs, the next
+   * Takes a step for every batch and gives their metrics in order, one step ahead of the reader: while a step runs, the next
    * batch is asked for and copied, and no time passes between two steps. The weights, and `steps`, are thus those of up to one
-   * step more than the figures given last; leaving the loop, or reading a weight, waits for that step.
+   * step more than the metrics given last; leaving the loop, or reading a weight, waits for that step.
    *
    * @param batches an array, a generator, anything to iterate over, also asynchronously.
    * @throws what {@link run} throws, and what `batches` throws, each in its turn; the steps after it are not taken.
@@ -111,7 +111,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
       | Iterable<{ readonly [Name in keyof Inputs]: NdArray }>
       | AsyncIterable<{ readonly [Name in keyof Inputs]: NdArray }>,
     options: { readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<StepFigures<Outcome>, void, void> {
+  ): AsyncGenerator<StepMetrics<Outcome>, void, void> {
     checkIterable(batches);
     checkObject("train.step: over", options, ["signal"]);
     const chain = new Chain(REPORT);
@@ -149,13 +149,13 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     );
   }
 
-  private take(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
+  private take(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepMetrics<Outcome>> {
     const taking = this.takeOne(batch, signal, chain);
     this.last = taking;
     return taking;
   }
 
-  private async takeOne(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepFigures<Outcome>> {
+  private async takeOne(batch: unknown, signal?: AbortSignal, chain?: Chain): Promise<StepMetrics<Outcome>> {
     const made = this.programFor(batch);
     if (this.restoring) {
       this.pending = this.restoring(this.state());
@@ -166,7 +166,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     const feeds = stepFeeds(made, "train.step", batch as Batch, index, this.total);
     try {
       const results = await made.program.runValues(feeds, { signal, seed: this.seed, step: index, chain });
-      return this.figures(made, results, index);
+      return this.metrics(made, results, index);
     } catch (thrown) {
       // Behind one that failed, it has not begun.
       if (chain?.hasFailed) this.taken--;
@@ -175,7 +175,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     }
   }
 
-  private figures(made: StepProgram, results: readonly NdArray["data"][], index: number): StepFigures<Outcome> {
+  private metrics(made: StepProgram, results: readonly NdArray["data"][], index: number): StepMetrics<Outcome> {
     const numbers: Record<string, number> = {};
     let [norm, code]: (number | undefined)[] = [];
     made.program.outputs.forEach(({ name }, i) => {
@@ -189,7 +189,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
       throw new NonFiniteError(`train.step: ${what} at step ${index} (lr ${lr}); ${weights}. ${way}`);
     }
     if (!Number.isNaN(norm)) numbers.gradNorm = norm!;
-    return numbers as unknown as StepFigures<Outcome>;
+    return numbers as unknown as StepMetrics<Outcome>;
   }
 
   /** Frees programs and optimizer states; the model keeps its weights, and the step cannot be taken any more. */
@@ -250,7 +250,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
 
 /**
  * A training step over a function of your own: it gets the batch as tensors and returns the loss, or a record with `loss` and
- * further single figures. Gradients, optimizer and running statistics are one compiled program with it.
+ * further single metrics. Gradients, optimizer and running statistics are one compiled program with it.
  *
  * Only parameters of `model` are trained, whatever else the function uses. A batch has `x` and `y`; one with other names is
  * annotated: `({ tokens }: { tokens: Tensor }) => …`.

@@ -37,7 +37,7 @@ export interface PopulationOptions {
  *   const { history } = await train.fit(nn.linear(1, 1), set, {
  *     loss: loss.mse(), optimizer: optim.sgd({ lr: params.lr, clipNorm: 1 }), batchSize: 2, epochs: 2 * (trial.generation + 1), trial,
  *   });
- *   return history.at(-1)!.figures.loss;
+ *   return history.at(-1)!.metrics.loss;
  * }, { trials: 12, sampler: tune.populationBased({ population: 4 }), lag: 4, checkpoints: "out/population" });
  * console.log(study.best?.params.lr, study.trials.map(({ parent }) => parent));
  */

@@ -43,7 +43,7 @@ export type TuneRun<P = Record<string, unknown>> = Run<FinishedTrial<P>, Study<P
  *     const { history } = await train.fit(model, data.fromArrays({ x, y: array([0, 1, 1, 0], [4, 1]) }), {
  *       loss: loss.mse(), optimizer: optim.adam({ lr: params.lr }), batchSize: 4, epochs: 10, signal,
  *     });
- *     return history.at(-1)!.figures.loss;
+ *     return history.at(-1)!.metrics.loss;
  *   },
  *   { trials: 4 },
  * );

@@ -55,7 +55,7 @@ async function trained() {
 }
 
 describe("what training notes", () => {
-  it("is what the samples say, the figures of the last validation, and the run", async () => {
+  it("is what the samples say, the metrics of the last validation, and the run", async () => {
     const { model, training } = await trained();
     const { info } = model;
     expect(info.task).toBe("classification");
@@ -152,7 +152,7 @@ describe("everything that is known survives", () => {
     expect(answers.every(({ class: plan }) => classes!.includes(plan))).toBe(true);
   });
 
-  it("compression notes itself and takes figures away that no longer hold", async () => {
+  it("compression notes itself and takes metrics away that no longer hold", async () => {
     const { model } = await trained();
     const small = await quantize(
       await prune(model, { amount: 0.5, criterion: prune.l2 }),
@@ -183,7 +183,7 @@ describe("what is said of a model", () => {
     ["classes that are numbers", { classes: [0, 1] as never }, /classes must be a list of names/],
     ["a regression with classes", { task: "regression", classes: ["a", "b"] }, /has the task "classification"/],
     ["another task", { task: "ranking" as never }, /task must be "classification" or "regression", got "ranking"/],
-    ["figures that are none", { metrics: { accuracy: NaN } }, /metrics\.accuracy must be a finite number, got NaN/],
+    ["metrics that are none", { metrics: { accuracy: NaN } }, /metrics\.accuracy must be a finite number, got NaN/],
     ["metadata that is no text", { metadata: { epoch: 3 } as never }, /metadata "epoch" must be text, got 3/],
     ["a rule of another kind", { preprocessing: { kind: "scale" } as never }, /"table" or "normalize", got "scale"/],
     ["a rule that divides by 0", { preprocessing: { kind: "normalize", divide: 0 } }, /divide must be a number above 0, got 0/],

@@ -36,7 +36,7 @@ const weightsOf = (net: nn.Module) => net.parameters().map((parameter) => Array.
 async function fitted(terms: distill.Distillation | undefined, options: object = {}) {
   const student = mlp(8, 2);
   const { history } = await train.fit(student, set, { ...recipe, ...(terms ? { distill: terms } : {}), ...options });
-  return { weights: weightsOf(student), losses: history.map(({ figures }) => figures.loss) };
+  return { weights: weightsOf(student), losses: history.map(({ metrics }) => metrics.loss) };
 }
 
 describe("distillation in train.fit", () => {
@@ -181,7 +181,7 @@ describe("distillation in train.fit", () => {
       const net = student.clone();
       const options = { ...recipe, batchSize: 3, epochs: 2, distill: distill.kd({ teacher: taught, alpha: 0.5 }) };
       const { history } = await train.fit(net, { x: tokens, y: next }, options);
-      return [weightsOf(net), history.map(({ figures }) => figures.loss)];
+      return [weightsOf(net), history.map(({ metrics }) => metrics.loss)];
     };
     expect(await run(distill.cached(teacher))).toEqual(await run(teacher));
   });

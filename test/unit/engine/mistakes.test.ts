@@ -309,7 +309,7 @@ describe("what looks like a mistake and is none", () => {
     const run = await fit(nn.sequential(model(), nn.softmax()), set, {
       loss: loss.crossEntropy({ fromLogits: false }),
     });
-    expect(run.history[0].figures.loss).toBeGreaterThan(0);
+    expect(run.history[0].metrics.loss).toBeGreaterThan(0);
   });
 
   it("log-softmax before cross-entropy changes nothing, and softmax within a model neither", async () => {

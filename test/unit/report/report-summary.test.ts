@@ -1,8 +1,8 @@
-// Which figures a summary sets off, and how figures with a spread are written.
+// Which metrics a summary sets off, and how metrics with a spread are written.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { bestIn, columnsOf } from "../../../lib/report/columns.js";
-import { describeData, range, micros } from "../../../lib/report/figures.js";
+import { describeData, range, micros } from "../../../lib/report/number-text.js";
 import type { ModelSummary } from "../../../lib/report/run-report.js";
 import { spreadOf, wilson } from "../../../lib/report/spread.js";
 import { thin } from "../../../lib/report/series.js";
@@ -49,7 +49,7 @@ describe("the best of a column", () => {
   });
 });
 
-describe("figures", () => {
+describe("metrics", () => {
   it("spreads as NumPy's percentile has them", () => {
     // numpy.percentile([7, 1, 3, 10, 2], [50, 10, 90])
     expect(spreadOf([7, 1, 3, 10, 2])).toEqual({ median: 3, p10: 1.4, p90: 8.8 });

@@ -25,7 +25,7 @@ const mlp: report.ModelReport = {
   summary: { accuracy: 0.9835, parameters: 535_818, bytes: 2_146_304, samples: 10_000, latencyMicros: { median: 11.3, p10: 11.1, p90: 12.8 }, samplesPerSecond: { median: 231_000, p10: 200_000, p90: 240_000 } },
   history: {
     steps: Array.from({ length: 1000 }, (_, step) => ({ step, loss: 2.3 * Math.exp(-step / 100), lr: 1e-3 })),
-    epochs: [499, 999].map((step, epoch) => ({ step, epoch, figures: { "val.loss": 0.5 / (epoch + 1), "val.accuracy": 0.9 + epoch / 20 } })),
+    epochs: [499, 999].map((step, epoch) => ({ step, epoch, metrics: { "val.loss": 0.5 / (epoch + 1), "val.accuracy": 0.9 + epoch / 20 } })),
   },
   confusion: { classes: 3, counts: [90, 7, 3, 0, 80, 0, 1, 0, 70], names: ["cat", "dog", "<fox>"] },
   mistakes: [

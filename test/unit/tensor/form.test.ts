@@ -248,7 +248,7 @@ test("a saved model can be trained on: pixels, statistics and names are as they 
       { x, y },
       { loss: loss.crossEntropy(), optimizer: optim.adam({ lr: 0.05 }), batchSize: 7, epochs: 30, progress: false },
     );
-    expect(result.history.at(-1)!.figures.loss).toBeLessThan(0.5 * result.history[0]!.figures.loss);
+    expect(result.history.at(-1)!.metrics.loss).toBeLessThan(0.5 * result.history[0]!.metrics.loss);
     await artifact.save(loaded, join(folder, "again"));
     using again = await artifact.load(join(folder, "again"));
     expect(again.predictSync(x).toArray()).toEqual(run(loaded));

@@ -86,7 +86,7 @@ describe("on a terminal", () => {
   it("keeps a line for each epoch above the bar", () => {
     const { bar, written } = stage();
     bar.step(state);
-    bar.epoch({ epoch: 0, figures: { loss: 0.31, "val.accuracy": 0.9712 } });
+    bar.epoch({ epoch: 0, metrics: { loss: 0.31, "val.accuracy": 0.9712 } });
     bar.stop();
     const rows = written.map(plain);
     expect(rows).toContain("epoch 1/4  loss 0.3100  val.accuracy 0.9712\n");
@@ -107,7 +107,7 @@ describe("elsewhere", () => {
       clock.now = index / 25; // forty seconds in all
       bar.step({ ...state, index, epoch: Math.floor(index / 250) });
     }
-    bar.epoch({ epoch: 3, figures: { loss: NaN } });
+    bar.epoch({ epoch: 3, metrics: { loss: NaN } });
     bar.stop();
     expect(written).toHaveLength(4);
     expect(written[0]).toBe("epoch 2/4  step 251/1000  loss 0.5000  lr 1e-3  45.2k samples/s  30 s left\n");
@@ -120,7 +120,7 @@ describe("elsewhere", () => {
     const { bar, written } = stage({ quiet: true });
     bar.step(state);
     bar.note("hello");
-    bar.epoch({ epoch: 0, figures: {} });
+    bar.epoch({ epoch: 0, metrics: {} });
     bar.stop();
     expect(written).toEqual([]);
   });

@@ -44,7 +44,7 @@ describe("early stopping", () => {
   });
 
   it.each<[object, string]>([
-    [{ monitor: "val.acuracy" }, 'there is no figure "val.acuracy" to monitor, did you mean "val.accuracy"?'],
+    [{ monitor: "val.acuracy" }, 'there is no metric "val.acuracy" to monitor, did you mean "val.accuracy"?'],
     [{ monitor: "loss", patiense: 3 }, 'unknown option "patiense", did you mean "patience"?'],
     [{ monitor: "loss", patience: 0 }, "patience must be a whole number from 1 on, got 0"],
     [{ monitor: "loss", minDelta: -1 }, "minDelta must not be below 0, got -1"],

@@ -58,7 +58,7 @@ describe("train.fit", () => {
       callbacks: {
         onStep: ({ index }) => later(`step ${index}`),
         onValidate: ({ steps }) => later(`validated after ${steps}`),
-        onEpoch: ({ epoch, figures }) => later(`epoch ${epoch} ${Object.keys(figures).join(" ")}`),
+        onEpoch: ({ epoch, metrics }) => later(`epoch ${epoch} ${Object.keys(metrics).join(" ")}`),
         onEnd: ({ stopped }) => later(stopped),
       },
     });
@@ -95,7 +95,7 @@ describe("train.fit", () => {
     const options = { ...worse, epochs: 4, earlyStopping: { monitor: "loss", patience: 9, startFrom: 2 } } as const;
     const { best, history } = await train.fit(nn.linear(2, 1), set, options);
     expect(best?.epoch).toBe(2);
-    expect(history[0]!.figures.loss).toBeLessThan(best!.figures.loss!);
+    expect(history[0]!.metrics.loss).toBeLessThan(best!.metrics.loss!);
     const net = nn.linear(2, 1);
     const held: unknown[] = [];
     const callbacks = { onEpoch: () => held.push(weights(net)) };

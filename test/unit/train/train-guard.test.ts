@@ -173,7 +173,7 @@ describe("earlyStopping.divergence", () => {
     const { run } = fit(line(), { optimizer: optim.sgd({ lr: 9 }), onNonFinite: "skip", steps: 40, epochs: undefined, validate: { on: line(), every: 2 }, earlyStopping: { monitor: "val.loss", patience: 30, divergence: 1e6 } }); // prettier-ignore
     const { stopped, validations } = await run;
     expect(stopped).toBe("diverged");
-    const values = validations.map(({ figures }) => figures["val.loss"]!);
+    const values = validations.map(({ metrics }) => metrics["val.loss"]!);
     expect(values.at(-1)).toBeGreaterThan(1e6);
     expect(values.slice(0, -1).every((value) => value <= 1e6)).toBe(true);
   });

@@ -126,7 +126,7 @@ describe("train.fit with a log", () => {
     expect(steps.map(({ step, ...rest }) => ["loss", step, rest["loss" as never]])).toEqual(told);
     const validations = records.filter(({ kind }) => kind === "validation");
     expect(validations.map((record) => record["val.accuracy"])).toEqual(
-      result.validations.map(({ figures }) => figures["val.accuracy"]),
+      result.validations.map(({ metrics }) => metrics["val.accuracy"]),
     );
     const file = join(
       dir,

@@ -47,8 +47,8 @@ describe("accumulate", () => {
     const parts = await train.fit(four, set, { ...how, batchSize: 32, accumulate: 4 });
     expect(parts.steps).toBe(50);
     expect(distance(weights(four), weights(one))).toBeLessThan(1e-6);
-    const figures = (history: typeof whole.history) => history.map((record) => record.figures.loss);
-    expect(distance(figures(parts.history), figures(whole.history))).toBeLessThan(1e-6);
+    const metrics = (history: typeof whole.history) => history.map((record) => record.metrics.loss);
+    expect(distance(metrics(parts.history), metrics(whole.history))).toBeLessThan(1e-6);
   }); // prettier-ignore
 
   it.each([
@@ -154,7 +154,7 @@ describe("average", () => {
     const whole = first.clone();
     const { best } = await train.fit(whole, samples(), { ...options(), checkpoint: { dir, every: 9, keep: 100 } });
     const { loss: value } = await train.evaluate(whole, samples().take(64), { loss: loss.crossEntropy() });
-    expect(value).toBeCloseTo((best!.figures as Record<string, number>)["val.loss"]!, 6);
+    expect(value).toBeCloseTo((best!.metrics as Record<string, number>)["val.loss"]!, 6);
     for (const step of [9, 18, 27, 36]) {
       const again = first.clone();
       const result = await train.fit(again, samples(), { ...options(), resume: join(dir, `step-${String(step).padStart(9, "0")}`) }); // prettier-ignore

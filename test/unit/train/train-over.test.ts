@@ -38,9 +38,9 @@ function made() {
 
 async function oneByOne(list: readonly Batch[]) {
   const { step, weights } = made();
-  const figures = [];
-  for (const batch of list) figures.push(await step.run(batch));
-  return { figures, weights: weights() };
+  const metrics = [];
+  for (const batch of list) metrics.push(await step.run(batch));
+  return { metrics, weights: weights() };
 }
 
 async function* later(list: readonly Batch[]) {
@@ -56,14 +56,14 @@ describe("train.step over batches", () => {
     const expected = await oneByOne(list);
     const { step, weights } = made();
     const source = kind === "array" ? list : kind === "generator" ? list.values() : later(list);
-    const figures = [];
-    for await (const figure of step.over(source)) figures.push(figure);
-    expect(figures).toEqual(expected.figures);
+    const metrics = [];
+    for await (const figure of step.over(source)) metrics.push(figure);
+    expect(metrics).toEqual(expected.metrics);
     expect(weights()).toEqual(expected.weights);
     expect([step.steps, step.bound!.steps]).toEqual([40, 40]);
   });
 
-  it("asks for a batch before it gives the figures of the one before, and never for more", async () => {
+  it("asks for a batch before it gives the metrics of the one before, and never for more", async () => {
     const { step } = made();
     const seen: string[] = [];
     const source = function* () {
@@ -73,8 +73,8 @@ describe("train.step over batches", () => {
       }
     };
     let i = 0;
-    for await (const _ of step.over(source())) seen.push(`figures ${i++}`);
-    expect(seen.join(", ")).toBe("batch 0, batch 1, figures 0, batch 2, figures 1, batch 3, figures 2, figures 3");
+    for await (const _ of step.over(source())) seen.push(`metrics ${i++}`);
+    expect(seen.join(", ")).toBe("batch 0, batch 1, metrics 0, batch 2, metrics 1, batch 3, metrics 2, metrics 3");
   });
 
   it("does nothing for no batches", async () => {
@@ -112,7 +112,7 @@ describe("train.step over batches", () => {
     };
     await expect(loop()).rejects.toThrow(NonFiniteError);
     const expected = await oneByOne(list.slice(0, 3));
-    expect(losses).toEqual(expected.figures.map(({ loss }) => loss));
+    expect(losses).toEqual(expected.metrics.map(({ loss }) => loss));
     expect(weights()).toEqual(expected.weights);
     expect(step.steps).toBe(4); // with the one that failed, as with run
   });
@@ -120,7 +120,7 @@ describe("train.step over batches", () => {
   it.each([
     ["the source", () => { throw new Error("no more disk") }, /no more disk/],
     ["a batch", () => ({ x: 3 }) as never, /"x" must be an array/],
-  ] as const)("tells of an error of %s after the figures before it", async (_, bad, message) => {
+  ] as const)("tells of an error of %s after the metrics before it", async (_, bad, message) => {
     const { step, weights } = made();
     const source = function* (): Generator<Batch> {
       yield* batches(2);

@@ -33,7 +33,7 @@ async function ran(options: Partial<FitOptions>) {
   return { result, rates, weights: model.parameters().map((parameter) => [...parameter.readSync().data]) };
 }
 
-/** PyTorch's rule on the figures that a run records. */
+/** PyTorch's rule on the metrics that a run records. */
 function factors(values: readonly number[], patience: number, factor: number): number[] {
   let [best, bad, scale] = [Infinity, 0, 1];
   return values.map((value) => {
@@ -52,7 +52,7 @@ describe("reduceOnPlateau", () => {
       validate: { on: samples(12, 5) },
       reduceOnPlateau: { monitor: "val.loss", factor: 0.5, patience: 0 },
     });
-    const scales = factors(result.validations.map(({ figures }) => (figures as { "val.loss": number })["val.loss"]), 0, 0.5); // prettier-ignore
+    const scales = factors(result.validations.map(({ metrics }) => (metrics as { "val.loss": number })["val.loss"]), 0, 0.5); // prettier-ignore
     expect(new Set(scales).size).toBeGreaterThan(2);
     rates.forEach((rate, step) => {
       const epoch = Math.floor(step / 10);
@@ -62,7 +62,7 @@ describe("reduceOnPlateau", () => {
 
   it("watches the training loss once an epoch", async () => {
     const { result, rates } = await ran({ reduceOnPlateau: { monitor: "loss", factor: 0.25, patience: 1 } });
-    const scales = factors(result.history.map(({ figures }) => figures.loss), 1, 0.25); // prettier-ignore
+    const scales = factors(result.history.map(({ metrics }) => metrics.loss), 1, 0.25); // prettier-ignore
     expect(new Set(scales).size).toBeGreaterThan(1);
     rates.forEach((rate, step) => {
       expect(rate / 0.4, `step ${step}`).toBeCloseTo(step < 10 ? 1 : scales[Math.floor(step / 10) - 1]!, 12);
@@ -83,7 +83,7 @@ describe("reduceOnPlateau", () => {
   });
 
   it.each([
-    [{ monitor: "val.loss" }, 'there is no figure "val.loss" to monitor; it takes validate: { on: … }'],
+    [{ monitor: "val.loss" }, 'there is no metric "val.loss" to monitor; it takes validate: { on: … }'],
     [{ monitor: "loss", factor: 1 }, "factor must be above 0 and below 1, got 1"],
     [{ monitor: "loss", patience: -1 }, "patience must be a whole number from 0 on, got -1"],
     [{ monitor: "loss", treshold: 0.1 }, 'did you mean "threshold"'],

@@ -57,7 +57,7 @@ describe("a run with a schedule-free optimizer", () => {
     last.forEach((value, i) => expect(Math.abs(value - means.at(-1)![i]!)).toBeLessThan(1e-5));
     expect(result.validations.length).toBe(3);
     result.validations.forEach((validation, i) => {
-      expect(Math.abs(validation.figures["val.loss"]! - lossAt(means[10 * (i + 1) - 1]!))).toBeLessThan(1e-5);
+      expect(Math.abs(validation.metrics["val.loss"]! - lossAt(means[10 * (i + 1) - 1]!))).toBeLessThan(1e-5);
     });
   });
 

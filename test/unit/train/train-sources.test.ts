@@ -23,7 +23,7 @@ describe("train.fit on a source", () => {
     const memory = await train.fit(a, counted(100), { ...options, shuffle: false, validate: { on: counted(30), metrics: { accuracy: metrics.accuracy() } } }); // prettier-ignore
     const source = await train.fit(b, data.stream(counted(100)), { ...options, validate: { on: data.stream(counted(30)), metrics: { accuracy: metrics.accuracy() } } }); // prettier-ignore
     expect(weights(b)).toEqual(weights(a));
-    const plain = (history: typeof memory.history) => history.map(({ figures, steps }) => ({ figures, steps }));
+    const plain = (history: typeof memory.history) => history.map(({ metrics, steps }) => ({ metrics, steps }));
     expect(plain(source.history)).toEqual(plain(memory.history));
   });
 
@@ -133,7 +133,7 @@ describe("train.fit on a source", () => {
 });
 
 describe("others that take a source", () => {
-  it("evaluate: the figures of the same samples in memory", async () => {
+  it("evaluate: the metrics of the same samples in memory", async () => {
     const how = { loss: loss.crossEntropy(), metrics: { accuracy: metrics.accuracy(), matrix: metrics.confusionMatrix() }, batchSize: 7 }; // prettier-ignore
     const [memory, source] = [
       await train.evaluate(start, counted(100), how),

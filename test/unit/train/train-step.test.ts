@@ -1,11 +1,11 @@
-// Steps of the caller's own: figures, programs, randomness, errors.
+// Steps of the caller's own: metrics, programs, randomness, errors.
 import { describe, expect, it } from "vitest";
 import { array, nn, ops, optim, Parameter, train, type NdArray, type Tensor } from "../../../lib/index.js";
 
 describe("train.step", () => {
   const x = array([1, 2, 3, 4], [2, 2]);
 
-  it("reports further figures and the gradients' norm", async () => {
+  it("reports further metrics and the gradients' norm", async () => {
     const net = nn.linear(2, 1, { bias: false });
     net.parameters()[0]!.write(array([1, 1], [1, 2]));
     using step = train.step(net, optim.sgd({ lr: 0, clipNorm: 1 }), ({ x }: { x: Tensor }) => {

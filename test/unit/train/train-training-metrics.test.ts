@@ -17,12 +17,12 @@ describe("validate.training", () => {
   ])("%s measures the first of them as train.evaluate does", async (training, rows) => {
     const own = model();
     const { history, validations } = await train.fit(own, set, { ...shared, validate: { on: held, metrics: measured, training } }); // prettier-ignore
-    const figures = history.at(-1)!.figures;
+    const metrics = history.at(-1)!.metrics;
     const beside = await train.evaluate(own, set.take(rows), { loss: shared.loss, metrics: measured });
-    expect(figures["train.accuracy"]).toBe(beside.accuracy);
-    expect(figures["train.loss"]).toBeCloseTo(beside.loss, 6);
-    expect(validations.at(-1)!.figures["train.accuracy"]).toBe(beside.accuracy);
-    expect(figures["val.accuracy"]).toBe((await train.evaluate(own, held, { metrics: measured })).accuracy);
+    expect(metrics["train.accuracy"]).toBe(beside.accuracy);
+    expect(metrics["train.loss"]).toBeCloseTo(beside.loss, 6);
+    expect(validations.at(-1)!.metrics["train.accuracy"]).toBe(beside.accuracy);
+    expect(metrics["val.accuracy"]).toBe((await train.evaluate(own, held, { metrics: measured })).accuracy);
   });
 
   it("measures a source too, and training is the same with it and without", async () => {
@@ -30,7 +30,7 @@ describe("validate.training", () => {
       const own = model();
       own.loadStateDict(start);
       const { history } = await train.fit(own, data.stream(set, { shuffle: true }), { ...shared, validate: { on: held, training } }); // prettier-ignore
-      expect("train.loss" in history[0]!.figures).toBe(Boolean(training));
+      expect("train.loss" in history[0]!.metrics).toBe(Boolean(training));
       return own.stateDict();
     };
     const start = model().stateDict();

@@ -1,4 +1,4 @@
-// Figures as a reader of a report wants them: few digits, with a unit.
+// Numbers as a reader of a report wants them: few digits, with a unit.
 
 import type { ReportedData } from "./run-report.js";
 import type { Spread } from "./spread.js";
