@@ -1,8 +1,8 @@
 // The programs of a served model: one a batch size, the ones used last; and batches filled up to a power of two, so that a service
 // that meets every size needs a dozen programs.
+import { requireCount, requireFlag } from "../guidance/arguments.js";
 import { deviceName, type DeviceOption } from "../device/index.js";
 import { ArgumentError } from "../errors.js";
-import { got } from "../names/got.js";
 import type { NativeProgram } from "../native/index.js";
 import { allocate, type DType, type TypedArray } from "../tensor/dtype.js";
 import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
@@ -48,11 +48,8 @@ const defaultPrograms = 8;
 /** @throws ArgumentError */
 export function checkLoadOptions(where: string, { maxPrograms = 1, padBatches = false, device }: LoadOptions): void {
   deviceName(where, device);
-  if (!Number.isSafeInteger(maxPrograms) || maxPrograms < 1) {
-    throw new ArgumentError(`${where}: maxPrograms must be a whole number from 1 on, got ${got(maxPrograms)}`);
-  }
-  if (typeof padBatches === "boolean") return;
-  throw new ArgumentError(`${where}: padBatches must be true or false, got ${got(padBatches)}`);
+  requireCount(where, "maxPrograms", maxPrograms);
+  requireFlag(where, "padBatches", padBatches);
 }
 
 /** Programs by batch size. */

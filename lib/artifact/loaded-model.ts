@@ -1,10 +1,10 @@
 // A loaded model: predicts off the event loop or at once, for any batch size.
+import { requireCount } from "../guidance/arguments.js";
 import { AbortedError, ArgumentError, checkOptions, DisposedError } from "../errors.js";
 import { outputInfo, type ModelInfo } from "../info/index.js";
 import { addon, call, callAsync, type NativeProgram, type NativeVariable } from "../native/index.js";
 import { allocate, type DType } from "../tensor/dtype.js";
 import { NdArray, countOf } from "../tensor/nd-array.js";
-import { requireCount } from "../ops/require.js";
 import type { TableRow } from "../preprocess/index.js";
 import { aborted } from "../tensor/program.js";
 import { Batches, feedsOf, resultsOf, type BuildProgram, type LoadOptions } from "./batches.js";

@@ -1,4 +1,5 @@
 // Saving: the model is traced for use; its graph and its weights become the files of a folder (folder.ts).
+import { requireFields } from "../guidance/arguments.js";
 import { ArgumentError, UnsupportedError } from "../errors.js";
 import { infoOf, mergedInfo, type InfoOptions } from "../info/index.js";
 import { call, type StoredTensor } from "../native/index.js";
@@ -18,7 +19,6 @@ import { pathOf } from "./place.js";
 import { describeAll, generalize, probes, type Description, type SavedNode, type StoredValues } from "./symbolic.js";
 import { trainingGraph } from "./training.js";
 import { traceModel } from "./trace-model.js";
-import { requireFields } from "../guidance/given.js";
 
 /** Options of {@link save}; what they say of the model is added to what is known of it already (`model.info`). */
 export interface SaveOptions extends InfoOptions {

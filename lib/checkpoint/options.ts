@@ -1,4 +1,5 @@
 // When checkpoints are written and which are kept, and which one a run goes on from.
+import { requireFlag, requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { sections, type Section } from "./identity.js";
 import { got } from "../names/got.js";
@@ -57,10 +58,8 @@ export function planCheckpoint(where: string, given: CheckpointOptions | undefin
       `${at}: dir must be the path of a folder, such as "runs/digits", got ${JSON.stringify(dir)}`,
     );
   }
-  if (!Number.isSafeInteger(keep) || keep < 1) {
-    throw new ArgumentError(`${at}: keep must be a whole number from 1 on, got ${String(keep)}`);
-  }
-  if (typeof best !== "boolean") throw new ArgumentError(`${at}: best must be true or false, got ${String(best)}`);
+  requireCount(at, "keep", keep);
+  requireFlag(at, "best", best);
   return { dir, every: planEvery(at, every), keep, best };
 }
 

@@ -1,5 +1,6 @@
 // What the columns of a table are: said by the user, by the rule of a model, or seen from their cells. A column that mixes numbers
 // and text is never guessed: one stray "n/a" must not turn a hundred numbers into categories.
+import { requireFlag } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, nearestName } from "../errors.js";
 import {
   fitCategories,
@@ -190,9 +191,7 @@ function checkNumbers(where: string, options: NumberOptions): void {
   if (!isOneOf(scale, ["none", "standard", "minMax"])) {
     throw new ArgumentError(`${where}: scale must be "standard", "minMax" or "none", got ${JSON.stringify(scale)}`);
   }
-  if (indicator !== undefined && typeof indicator !== "boolean") {
-    throw new ArgumentError(`${where}: indicator must be true or false, got ${JSON.stringify(indicator)}`);
-  }
+  if (indicator !== undefined) requireFlag(where, "indicator", indicator);
 }
 
 function checkCategories(where: string, options: CategoryOptions): void {

@@ -1,6 +1,7 @@
 // Tables from text: one column is the target, the others are features. The grammar (quotes, escapes, byte order marks)
 // is csv-parse's; what a column means is decided in columns.ts.
 
+import { requireFields } from "../guidance/arguments.js";
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { CsvError, parse } from "csv-parse";
@@ -18,7 +19,6 @@ import { notText, watchFirst } from "./binary.js";
 import { columnFinder, learnedColumns, rawColumns, rawRows, type ColumnOptions, type TableText } from "./columns.js";
 import { Table } from "./table.js";
 import { targetOf } from "./target.js";
-import { requireFields } from "../guidance/given.js";
 import { got } from "../names/got.js";
 
 /** Options of {@link csv}. */

@@ -1,5 +1,6 @@
 // A data set in memory: samples x and targets y, paired along the first dimension. Ranges are views, selections copies.
 
+import { requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { checkedInfo, type OutputInfo } from "../info/index.js";
 import type { Preprocessing } from "../preprocess/index.js";
@@ -8,7 +9,7 @@ import { assertFinite, assertPaired } from "./check.js";
 import { permutation } from "./permutation.js";
 import { gatherRows, rowCount, rowsOf } from "./rows.js";
 import { requireSamples } from "./samples.js";
-import { requireFields } from "../guidance/given.js";
+import { requireFields } from "../guidance/arguments.js";
 import { got } from "../names/got.js";
 
 /** Samples `x` `[n, …]` with targets `y` `[n, …]`: what training and evaluation read. */
@@ -67,8 +68,7 @@ export class Dataset implements Samples {
 
   /** The first `n` samples (all, if there are fewer), a view. */
   take(n: number): Dataset {
-    if (!Number.isInteger(n) || n < 0)
-      throw new ArgumentError(`data.take: n must be a whole number from 0 on, got ${n}`);
+    requireCount("data.take", "n", n, 0);
     return this.slice(0, n);
   }
 

@@ -1,10 +1,10 @@
 // Encodings that models ask for: one-hot targets, features of mean 0 and deviation 1.
 
-import { ArgumentError, ShapeError } from "../errors.js";
+import { requireArray, requireCount } from "../guidance/arguments.js";
+import { ShapeError } from "../errors.js";
 import { momentsOf, type NormalizePreprocessing } from "../preprocess/index.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { assertLabels } from "./check.js";
-import { requireArray } from "../guidance/given.js";
 
 /**
  * Labels `[n]` as rows `[n, classes]` (f32) with a 1 at the label.
@@ -13,9 +13,7 @@ import { requireArray } from "../guidance/given.js";
  */
 export function oneHot(labels: NdArray, classes: number): NdArray {
   const where = "data.oneHot";
-  if (!Number.isInteger(classes) || classes < 1) {
-    throw new ArgumentError(`${where}: classes must be a whole number from 1 on, got ${classes}`);
-  }
+  requireCount(where, "classes", classes);
   requireArray(where, "labels", labels);
   assertLabels(where, labels, classes);
   const rows = new Float32Array(labels.data.length * classes); // (n, C)

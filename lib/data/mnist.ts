@@ -10,7 +10,7 @@ import { assertLabels } from "./check.js";
 import type { Dataset } from "./dataset.js";
 import { idx } from "./idx.js";
 import { images } from "./images.js";
-import { requirePath } from "../guidance/given.js";
+import { requirePath } from "../guidance/arguments.js";
 
 /** Options of {@link mnist}. */
 export interface MnistOptions {

@@ -1,8 +1,8 @@
 // A teacher that follows its student: a copy whose weights are the moving average of the student's (Tarvainen and Valpola 2017).
 // The copy belongs to the run: it starts as the student does and is freed with it.
+import { requireWithin } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { capture, inputFor, Module, type Captured, type ModuleLike } from "../nn/index.js";
-import { requireWithin } from "../ops/require.js";
 import type { ScheduleLike } from "../schedule/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import type { Trace } from "../tensor/trace.js";

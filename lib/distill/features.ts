@@ -1,8 +1,8 @@
 // Terms on the features of student and teacher, layers named by their path in the model ("2", "blocks.1.norm"; "" is the output).
+import { requireAboveZero } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import { layerOf } from "../nn/index.js";
-import { requireAboveZero } from "../ops/require.js";
 import type { ScheduleLike } from "../schedule/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import {

@@ -1,6 +1,6 @@
 // Terms on the scores of student and teacher.
+import { requireOneOf } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
-import { requireOneOf } from "../ops/require.js";
 import type { ScheduleLike } from "../schedule/index.js";
 import type { Captured } from "../nn/index.js";
 import {

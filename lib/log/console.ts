@@ -1,7 +1,7 @@
 // A line a validation or an epoch on standard output, for runs whose output is kept as text.
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { Logger, LogRecord } from "./logger.js";
-import { requireFields } from "../guidance/given.js";
+import { requireFields } from "../guidance/arguments.js";
 
 /** Options of {@link consoleLines}. */
 export interface ConsoleOptions {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { checkOptions } from "../errors.js";
 import { Appender } from "./appender.js";
 import type { Logger, LoggedRun, LogRecord } from "./logger.js";
-import { requirePath } from "../guidance/given.js";
+import { requirePath } from "../guidance/arguments.js";
 
 /** Options of {@link jsonLines} and {@link csv}. */
 export interface FileLoggerOptions {

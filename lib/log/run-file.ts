@@ -1,4 +1,5 @@
 // The file that says what a run is: run.json in its folder, for people, reports and the command line.
+import { requirePath } from "../guidance/arguments.js";
 import { execFile } from "node:child_process";
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { arch, cpus, hostname, platform, release, totalmem } from "node:os";
@@ -6,7 +7,6 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { CorruptFileError, FileError } from "../errors.js";
 import { addon } from "../native/index.js";
-import { requirePath } from "../guidance/given.js";
 
 /** What run.json holds. */
 export interface RunFile {

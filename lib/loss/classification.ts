@@ -1,4 +1,5 @@
 // Losses of classifiers. All are taken from scores or log-probabilities by forms that neither overflow nor cancel.
+import { requireAboveZero, requireCount, requireFlag } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
 import {
   checkCrossEntropy,
@@ -7,7 +8,7 @@ import {
   type CrossEntropyOptions,
 } from "../ops/cross-entropy.js";
 import { weighted } from "../ops/batch-weight.js";
-import { requireAboveZero, requireCount, requireTensor } from "../ops/require.js";
+import { requireTensor } from "../ops/require.js";
 import { got } from "../names/got.js";
 import type { Reduction } from "../ops/cross-entropy.js";
 import { showShape } from "../tensor/nd-array.js";
@@ -49,9 +50,7 @@ export function crossEntropy(options: CrossEntropyLossOptions = {}): Loss {
   refuseTensor(where, options);
   checkOptions(where, options, crossEntropyOptions);
   const { fromLogits = true, ...rest } = options;
-  if (typeof fromLogits !== "boolean") {
-    throw new ArgumentError(`${where}: fromLogits must be true or false, got ${got(fromLogits)}`);
-  }
+  requireFlag(where, "fromLogits", fromLogits);
   checkCrossEntropy(where, rest);
   return named("crossEntropy", (prediction, target) => {
     requireTensor("crossEntropy", "the prediction", prediction);

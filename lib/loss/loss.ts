@@ -1,10 +1,11 @@
 // What all losses share: their type, the check that prediction and target fit, and what becomes of a batch of them.
+import { requireOneOf } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
 import { spelled, uncalled } from "../guidance/factories.js";
 import { got } from "../names/got.js";
 import { weighted } from "../ops/batch-weight.js";
 import { reductions, type Reduction } from "../ops/cross-entropy.js";
-import { requireOneOf, requireTensor } from "../ops/require.js";
+import { requireTensor } from "../ops/require.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { Tensor } from "../tensor/tensor.js";
 

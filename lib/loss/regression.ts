@@ -1,6 +1,6 @@
 // Losses of numbers.
+import { requireAboveZero } from "../guidance/arguments.js";
 import { weighted, weightOf } from "../ops/batch-weight.js";
-import { requireAboveZero } from "../ops/require.js";
 import { checkLossOptions, fitted, named, reduce, reductionOf, type Loss, type ReductionOption } from "./loss.js";
 
 /**

@@ -1,6 +1,7 @@
 // Accuracy, top-k accuracy, and what a confusion matrix yields: precision, recall and F1, each the plain mean over classes
 // ("macro"), with 0 for a class never predicted (precision) or never seen (recall), as scikit-learn has it.
 
+import { requireCount } from "../guidance/arguments.js";
 import { ArgumentError } from "../errors.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import { fromCounts, type BinaryCounts, type ThresholdOption } from "./binary.js";
@@ -37,7 +38,7 @@ export function accuracy(options: IgnoreOption = {}): Metric {
  */
 export function topK(k: number, options: IgnoreOption = {}): Metric {
   const where = "metrics.topK";
-  if (!Number.isInteger(k) || k < 1) throw new ArgumentError(`${where}: k must be a whole number from 1 on, got ${k}`);
+  requireCount(where, "k", k);
   return shareOf(where, `top${k}`, options, ({ data }, i, label, classes) => {
     const row = i * classes;
     const score = data[row + label]!;

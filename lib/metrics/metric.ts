@@ -1,10 +1,10 @@
 // What a metric is, and the checks that all share. A metric is a recipe without state: `start()` gives one accumulator a
 // pass over the data, so that one metric object serves many runs at once and nothing has to be reset.
 
+import { requireArray, requireFields } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import type { NdArray } from "../tensor/nd-array.js";
-import { requireArray, requireFields } from "../guidance/given.js";
 
 /**
  * A number that says how good a model is over a data set, fed batch by batch.

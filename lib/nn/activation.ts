@@ -1,8 +1,8 @@
 // Layers without parameters: activations, softmax, dropout, flatten.
+import { requireOneOf, requireFinite } from "../guidance/arguments.js";
 import { ArgumentError } from "../errors.js";
 import * as ops from "../ops/activation.js";
 import { got } from "../names/got.js";
-import { requireOneOf } from "../ops/require.js";
 import { dropout as drop } from "../ops/source.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Module } from "./module.js";
@@ -101,11 +101,6 @@ export function leakyRelu(slope = 0.01): Activation {
 export function elu(alpha = 1): Activation {
   requireFinite("elu", "alpha", alpha);
   return new Activation("elu", (x) => ops.elu(x, alpha), String(alpha));
-}
-
-function requireFinite(where: string, name: string, value: number): void {
-  if (Number.isFinite(value)) return;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
 }
 
 /** eˣ / Σ eˣ along an axis. */

@@ -1,10 +1,10 @@
 // Multi-head attention (Vaswani et al. 2017) with grouped queries (Ainslie et al. 2023) and rotary positions (Su et al. 2021),
 // and the transformer block around it. One projection gives queries, keys and values together; the engine's attention reads
 // them where they lie. Only a mask or rotary positions need the heads apart.
+import { requireAboveZero, requireCount, requireOneOf, requireWithin } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
 import { attention as attend, attentionPacked } from "../ops/attention.js";
 import { concat } from "../ops/join.js";
-import { requireAboveZero, requireCount, requireOneOf, requireWithin } from "../ops/require.js";
 import { dropout as drop } from "../ops/source.js";
 import { array, showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";

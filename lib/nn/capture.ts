@@ -1,9 +1,9 @@
 // What the layers of a model give on the way to its result, by path: for losses on features, and to look inside.
+import { requireFields } from "../guidance/arguments.js";
 import { ArgumentError, nearestName } from "../errors.js";
 import { requireTensor } from "../ops/require.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { call, labels, Module, requireModule, type ModuleLike } from "./module.js";
-import { requireFields } from "../guidance/given.js";
 
 /** What {@link capture} gives. */
 export interface Captured {

@@ -1,9 +1,9 @@
 // Layers of images [N, C, H, W]: convolution and pooling.
+import { requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import { checkPadding, pairOf, type Padding, type Pair } from "../ops/geometry.js";
 import * as ops from "../ops/image.js";
-import { requireCount } from "../ops/require.js";
 import { showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";

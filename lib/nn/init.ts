@@ -1,10 +1,9 @@
 // How weights start. An initializer is a function of the weight's shape, [out, in] or [out, in / groups, kernel…], so that it
 // can read the number of inputs (fan-in) and outputs (fan-out) from it.
+import { requireAboveZero, requireOneOf, requireFinite } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
-import { got } from "../names/got.js";
 import { checkShape, type Shape } from "../tensor/nd-array.js";
 import type { Fill } from "../tensor/parameter.js";
-import { requireAboveZero, requireOneOf } from "../ops/require.js";
 
 /** The first values for a weight of a shape. */
 export type Initializer = (shape: Shape) => Fill;
@@ -15,11 +14,6 @@ export function fans(shape: Shape): { fanIn: number; fanOut: number } {
   const area = shape.slice(2).reduce((product, extent) => product * extent, 1);
   const [out = 1, into = out] = shape;
   return { fanIn: Math.max(1, into * area), fanOut: Math.max(1, out * area) };
-}
-
-function requireFinite(where: string, name: string, value: unknown): void {
-  if (typeof value === "number" && Number.isFinite(value)) return;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
 }
 
 const constantFill = (value: number): Fill => ({ kind: "constant", a: value, b: 0 });

@@ -1,9 +1,9 @@
 // How a model reads what it is fed: one rule, applied where training, prediction and saved models hand their input over.
+import { requireFields } from "../guidance/arguments.js";
 import { infoOf } from "../info/index.js";
 import { normalize, type Preprocessing } from "../preprocess/index.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { call, Module, requireModule, type ForwardResult, type ModelLike, type ModuleLike } from "./module.js";
-import { requireFields } from "../guidance/given.js";
 import { requireTensor } from "../ops/require.js";
 
 /**

@@ -1,9 +1,9 @@
 // Normalisation layers. Layer and RMS norm treat every row alike in training and in use; batch norm normalises by the batch while
 // it is trained and by running statistics afterwards.
+import { requireAboveZero, requireCount, requireWithin } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, ShapeError } from "../errors.js";
 import { got } from "../names/got.js";
 import * as ops from "../ops/norm.js";
-import { requireAboveZero, requireCount, requireWithin } from "../ops/require.js";
 import { countOf, showShape, type Shape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";

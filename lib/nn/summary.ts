@@ -1,8 +1,8 @@
 // A model as a table: its layers, what they give, what they hold, what they compute. The model is traced for use, as saving does,
 // and every operation is counted for the layer that it was traced in; nothing is run.
-import { ArgumentError, checkOptions } from "../errors.js";
+import { requireCount } from "../guidance/arguments.js";
+import { checkOptions } from "../errors.js";
 import { call } from "../native/index.js";
-import { got } from "../names/got.js";
 import { describePreprocessing } from "../preprocess/index.js";
 import { Program } from "../tensor/program.js";
 import { sizeOf } from "../tensor/dtype.js";
@@ -109,9 +109,7 @@ function summarize(model: Module, options: SummaryOptions): Summary {
   const where = "model.summary";
   checkOptions(where, options, ["input", "batch"]);
   const { input = inputOf(model), batch = 1 } = options;
-  if (!Number.isSafeInteger(batch) || batch < 1) {
-    throw new ArgumentError(`${where}: batch must be a whole number from 1 on, got ${got(batch)}`);
-  }
+  requireCount(where, "batch", batch);
   if (input !== undefined) requireSignature(where, input);
   const seen = new Set<Parameter>();
   const own = new Map(model.namedModules().map(({ name, module }) => [name, ownParameters(module, seen)]));

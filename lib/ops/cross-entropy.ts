@@ -1,12 +1,13 @@
 // Cross-entropy of class scores: −log softmax(scores)[label], with the log-sum-exp taken from the scores, never from the
 // probabilities.
+import { requireCount, requireOneOf, requireWithin } from "../guidance/arguments.js";
 import { checkOptions, ShapeError } from "../errors.js";
 import { wholeNumbers } from "../tensor/composed.js";
 import { showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { weighted } from "./batch-weight.js";
 import { gatheredCrossEntropy } from "./gathered-cross-entropy.js";
-import { requireCount, requireOneOf, requireTensor, requireWithin } from "./require.js";
+import { requireTensor } from "./require.js";
 
 /** What becomes of the losses of a batch: their mean, their sum, or all of them. */
 export type Reduction = "mean" | "sum" | "none";

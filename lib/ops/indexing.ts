@@ -1,9 +1,10 @@
 // Rows by number, and numbers as rows.
+import { requireCount } from "../guidance/arguments.js";
 import { wholeNumbers } from "../tensor/composed.js";
 import { requireDType, type DType } from "../tensor/dtype.js";
 import { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { requireCount, requireTensor, type Weight } from "./require.js";
+import { requireTensor, type Weight } from "./require.js";
 
 /**
  * Rows of a table by number. table f32 [V, C], index […] of whole numbers in any element type → […, C]

@@ -1,8 +1,9 @@
 // Normalisation: of rows (layer norm, Ba et al. 2016; RMS norm, Zhang and Sennrich 2019) and of channels over a batch (batch
 // norm, Ioffe and Szegedy 2015).
+import { requireAboveZero } from "../guidance/arguments.js";
 import { checkOptions } from "../errors.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { requireAboveZero, requireTensor, type Weight } from "./require.js";
+import { requireTensor, type Weight } from "./require.js";
 
 /** Options of normalisations. */
 export interface NormOptions {

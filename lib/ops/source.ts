@@ -1,10 +1,11 @@
 // Tensors out of nothing: number ranges and random numbers; dropout is made of the latter.
+import { requireCount, requireWithin } from "../guidance/arguments.js";
 import { requireExact } from "../tensor/conversion.js";
 import { requireDType, type DType } from "../tensor/dtype.js";
 import type { Shape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { currentTrace } from "../tensor/trace.js";
-import { requireCount, requireTensor, requireWithin } from "./require.js";
+import { requireTensor } from "./require.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 

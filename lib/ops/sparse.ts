@@ -1,11 +1,11 @@
 // Products with sparse weights. The engine lays a weight that does not change out once, dense or sparse, whichever is faster for the
 // batch and the pattern; see docs/internals/sparse.md.
+import { requireArray } from "../guidance/arguments.js";
 import { checkOptions, ShapeError } from "../errors.js";
 import { countOf, NdArray, showShape } from "../tensor/nd-array.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { pairOf, sidesOf, type Padding, type Pair, type Window } from "./geometry.js";
 import { requireTensor, type Weight } from "./require.js";
-import { requireArray } from "../guidance/given.js";
 
 /** A weight of N rows of K elements, of which most are zero and are not kept. */
 export interface SparseWeight {

@@ -1,4 +1,5 @@
 // An optimizer bound to the parameters of a model: the engine's side with its states, and the hyper-parameters of every step.
+import { requireFields, requireListOf } from "../guidance/arguments.js";
 import { ArgumentError, DisposedError, ShapeError } from "../errors.js";
 import { addon, call, type NativeOptimizer, type NativeVariable } from "../native/index.js";
 import type { NativeRankGroup } from "../native/ranks.js";
@@ -8,7 +9,6 @@ import { NdArray, showShape } from "../tensor/nd-array.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import { hypersOf, memoryRow, rowAt, scheduleOf, type HyperValues } from "./hyper.js";
 import type { Optimizer } from "./optimizer.js";
-import { requireFields, requireListOf } from "../guidance/given.js";
 
 /** What {@link BoundOptimizer.stateDict} gives. */
 export interface OptimizerStates {

@@ -1,6 +1,6 @@
 // When ranks did what, as a file that chrome://tracing and https://ui.perfetto.dev read (the Trace Event Format, complete events).
+import { requireListOf } from "../guidance/arguments.js";
 import { nameOf, type TimedAction } from "../pipeline/index.js";
-import { requireListOf } from "../guidance/given.js";
 
 const kinds = { F: "forward", B: "backward", I: "backward by inputs", W: "backward by weights" } as const;
 

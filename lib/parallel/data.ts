@@ -1,4 +1,5 @@
 // Data parallelism: every rank has the whole model and works on its part of every batch.
+import { requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import { RankGroup } from "./group.js";
@@ -53,9 +54,7 @@ export function data(options: DataOptions = {}): DataParallelism {
   const where = "parallel.data";
   checkOptions(where, options, ["shards", "deadline", "bucketBytes", "zero", "compareWeights", "group"]);
   const { shards, deadline = DEADLINE, bucketBytes = 25 * 2 ** 20, zero = 0, compareWeights, group } = options;
-  if (shards !== undefined && !(Number.isSafeInteger(shards) && shards >= 1 && shards <= 4096)) {
-    throw new ArgumentError(`${where}: shards must be a whole number from 1 to 4096, got ${got(shards)}`);
-  }
+  if (shards !== undefined) requireCount(where, "shards", shards, 1, 4096);
   checkedDeadline(where, deadline);
   checkedBytes(where, bucketBytes);
   checkedZero(where, zero);
@@ -93,6 +92,5 @@ export function checkedDeadline(where: string, deadline: unknown): void {
 
 /** @throws ArgumentError */
 export function checkedBytes(where: string, bucketBytes: unknown): void {
-  if (Number.isSafeInteger(bucketBytes) && (bucketBytes as number) >= 1) return;
-  throw new ArgumentError(`${where}: bucketBytes must be a whole number from 1 on, got ${got(bucketBytes)}`);
+  requireCount(where, "bucketBytes", bucketBytes);
 }

@@ -1,6 +1,6 @@
 // Ranks in several dimensions: those that divide batches, those that have a model among them, those that have its stages.
+import { requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
-import { got } from "../names/got.js";
 import type { Module } from "../nn/index.js";
 import type { DataParallelism, PipelineParallelism } from "../train/ranks/parallelism.js";
 import { data, type DataOptions } from "./data.js";
@@ -110,8 +110,7 @@ export function mesh(options: MeshOptions = {}): Mesh {
   const { rank, size } = world();
   const { tensor: columns = 1, pipeline = 1 } = options;
   for (const [name, extent] of Object.entries({ tensor: columns, pipeline, data: options.data ?? 1 })) {
-    if (Number.isSafeInteger(extent) && extent >= 1) continue;
-    throw new ArgumentError(`${where}: ${name} must be a whole number from 1 on, got ${got(extent)}`);
+    requireCount(where, name, extent);
   }
   const { data: parts = Math.max(1, Math.floor(size / (columns * pipeline))) } = options;
   if (parts * columns * pipeline !== size) {

@@ -1,4 +1,5 @@
 // Pipeline parallelism: every rank has some of the model's layers, and micro-batches go through the ranks one after another.
+import { requireFields, requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, nearestName } from "../errors.js";
 import { got } from "../names/got.js";
 
@@ -17,7 +18,6 @@ import {
 import type { PipelineParallelism, PipelinePlan } from "../train/ranks/parallelism.js";
 import { DEADLINE } from "../train/ranks/ranks.js";
 import { checkedBytes, checkedDeadline } from "./data.js";
-import { requireFields } from "../guidance/given.js";
 
 /** Options of {@link pipeline}. */
 export interface PipelineOptions {
@@ -73,8 +73,7 @@ export function pipeline(options: PipelineOptions = {}): PipelineParallelism {
     ["microBatches", microBatches],
     ["chunks", options.chunks],
   ] as const) {
-    if (value === undefined || (Number.isSafeInteger(value) && value >= 1 && value <= 4096)) continue;
-    throw new ArgumentError(`${where}: ${name} must be a whole number from 1 to 4096, got ${got(value)}`);
+    if (value !== undefined) requireCount(where, name, value, 1, 4096);
   }
   const isMade = typeof schedule === "object" && schedule !== null;
   if (isMade) {

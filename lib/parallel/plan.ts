@@ -1,4 +1,5 @@
 // A run looked at before it is paid for: its passes are measured here, and what they would come to on more ranks is predicted.
+import { requireCount } from "../guidance/arguments.js";
 import { availableParallelism } from "node:os";
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { BatchSource, Samples } from "../data/index.js";
@@ -62,9 +63,7 @@ export async function plan(
   const where = "parallel.plan";
   checkOptions(where, planned, ["ranks", "latency", "bandwidth", "ranksPerHost"]);
   const { ranks } = planned;
-  if (!Number.isSafeInteger(ranks) || ranks < 1 || ranks > 4096) {
-    throw new ArgumentError(`${where}: ranks must be a whole number from 1 to 4096, got ${got(ranks)}`);
-  }
+  requireCount(where, "ranks", ranks, 1, 4096);
   for (const [name, value] of Object.entries({ latency: planned.latency, bandwidth: planned.bandwidth })) {
     if (value === undefined || (typeof value === "number" && value > 0)) continue;
     throw new ArgumentError(`${where}: ${name} must be a number above 0, got ${got(value)}`);

@@ -1,4 +1,5 @@
 // What `prune` is asked for, and the check of it before anything is touched.
+import { requireCount, requireOneOf, requireWithin } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import { isSource, type BatchSource, type Samples } from "../data/index.js";
@@ -6,7 +7,6 @@ import { calibrationSamples, firstOf } from "../data/sources/in-memory.js";
 import type { Loss } from "../loss/index.js";
 import type { ParameterMatches } from "../nn/match.js";
 import { Module } from "../nn/module.js";
-import { requireCount, requireOneOf, requireWithin } from "../ops/require.js";
 import { checkedDataset } from "../train/data/run-data.js";
 import type { FitOptions, ScalarMetrics } from "../train/index.js";
 import { l1, type Criterion, type Scope } from "./criteria.js";

@@ -1,7 +1,7 @@
 // How much is pruned when: pure functions of the step. Step t counts the training steps taken; masks change between steps, at
 // those that `next` names.
+import { requireCount, requireWithin } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
-import { requireCount, requireWithin } from "../ops/require.js";
 
 /** Masks that grow while the model is trained. */
 export interface PruningSchedule {

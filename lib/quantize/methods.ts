@@ -1,8 +1,8 @@
 // Methods: what is done, beside rounding every weight to the nearest code, so that the layer's result suffers less. They are
 // descriptions; `quantize` carries them out.
+import { requireCount, requireWithin } from "../guidance/arguments.js";
 import { checkOptions } from "../errors.js";
 import type { Samples } from "../data/index.js";
-import { requireCount, requireWithin } from "../ops/require.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import { inputsOf } from "./calibrate.js";
 

@@ -1,7 +1,7 @@
 // Observers: from what a layer's input looked like in calibration to the range that its integers cover. Minimum and maximum come
 // first; those that weigh clipping against resolution then read a histogram of 2,048 bins over that range.
+import { requireWithin } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
-import { requireWithin } from "../ops/require.js";
 
 /** Lower and upper end; 0 is always within. */
 export type Range = readonly [low: number, high: number];

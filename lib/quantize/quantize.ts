@@ -1,11 +1,11 @@
 // Post-training quantization: a clone of the model whose weights are packed, calibrated where the scheme or the method needs it.
+import { requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import type { BatchSource, Samples } from "../data/index.js";
 import { withCalibration } from "../data/sources/in-memory.js";
 import { recordStep } from "../info/index.js";
 import { Module } from "../nn/index.js";
 import { requireSound } from "../nn/sound.js";
-import { requireCount } from "../ops/require.js";
 import { requireFiniteSamples } from "../tensor/finite.js";
 import type { NdArray } from "../tensor/nd-array.js";
 import type { Parameter } from "../tensor/parameter.js";

@@ -1,9 +1,9 @@
 // Schemes: how a weight's values are held in few bits, what shares a scale, and whether the layer's inputs are integers too. Plain
 // objects; everything that acts on them is elsewhere.
 // Long because each maker stands beside its options and its example.
+import { requireOneOf, requireCount } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
-import { requireOneOf } from "../ops/require.js";
 import { formats, type FormatName, type NumberFormat } from "../native/formats.js";
 import { additivePowers, floatLimit, floatTable, normalFloat4, type Float8, type SmallFloat } from "./tables.js";
 
@@ -78,11 +78,6 @@ function checkPer(where: string, per: unknown): Granularity {
 function checkActivations(where: string, activations: unknown): Activations {
   requireOneOf(where, "activations", activations, activationKinds);
   return activations as Activations;
-}
-
-function checkBits(where: string, bits: unknown): number {
-  if (Number.isInteger(bits) && (bits as number) >= 2 && (bits as number) <= 8) return bits as number;
-  throw new ArgumentError(`${where}: bits must be a whole number from 2 to 8, got ${String(bits)}`);
 }
 
 /** The narrowest format of the engine that holds codes of so many bits. */
@@ -166,7 +161,7 @@ export function intN(bits: number, options: IntNOptions = {}): Scheme {
   checkOptions(where, options, ["per", "symmetric", "activations"]);
   const { per = "channel", symmetric = true, activations = "float" } = options;
   return {
-    name: `int${checkBits(where, bits)}`,
+    name: `int${requireCount(where, "bits", bits, 2, 8)}`,
     ...integersOf(bits, symmetric),
     per: checkPer(where, per),
     activations: checkActivations(where, activations),
@@ -207,9 +202,7 @@ export function kmeans(options: KmeansOptions = {}): Scheme {
   const where = "quantize.kmeans";
   checkOptions(where, options, ["entries", "per"]);
   const { entries = 16, per = "tensor" } = options;
-  if (!Number.isInteger(entries) || entries < 2 || entries > 256) {
-    throw new ArgumentError(`${where}: entries must be a whole number from 2 to 256, got ${String(entries)}`);
-  }
+  requireCount(where, "entries", entries, 2, 256);
   return {
     name: "kmeans",
     ...formatFor(Math.ceil(Math.log2(entries)), "codebook"),
@@ -240,7 +233,7 @@ export function apot(options: ApotOptions = {}): Scheme {
   const where = "quantize.apot";
   checkOptions(where, options, ["bits", "per", "activations"]);
   const { bits = 4, per = "channel", activations = "float" } = options;
-  const values = additivePowers(checkBits(where, bits));
+  const values = additivePowers(requireCount(where, "bits", bits, 2, 8));
   return table("apot", values, 1, checkPer(where, per), checkActivations(where, activations));
 }
 

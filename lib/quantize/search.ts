@@ -1,6 +1,7 @@
 // Mixed precision: which weight takes which scheme, so that the whole meets a budget. Every weight is quantized alone by every
 // candidate and the model's results compared with its own (mean squared error); then weights step down to smaller schemes, the one
 // whose error grows least for the bytes it saves first, until the budget is met.
+import { requireFinite } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions, NonFiniteError } from "../errors.js";
 import { got } from "../names/got.js";
 import { withCalibration } from "../data/sources/in-memory.js";
@@ -108,8 +109,7 @@ function checked(model: unknown, options: SearchOptions) {
   }
   for (const scheme of schemes as unknown[]) requireScheme(where, scheme);
   for (const [name, value] of Object.entries({ bytes, least })) {
-    if (value === undefined || (typeof value === "number" && Number.isFinite(value))) continue;
-    throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
+    if (value !== undefined) requireFinite(where, name, value);
   }
   const byScore = score !== undefined && least !== undefined;
   if ((bytes === undefined) === !byScore) {

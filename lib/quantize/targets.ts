@@ -1,10 +1,10 @@
 // Which parameters are quantized: the weights of products and convolutions, picked by name where the caller wants.
+import { requireOneOf } from "../guidance/arguments.js";
 import { ArgumentError } from "../errors.js";
 import { Embedding, Module, Buffer, type ParameterMatches } from "../nn/index.js";
 import { selectParameters } from "../nn/match.js";
 import { countOf, showShape } from "../tensor/nd-array.js";
 import { Parameter } from "../tensor/parameter.js";
-import { requireOneOf } from "../ops/require.js";
 import { layoutOf, type Layout } from "./layout.js";
 import { whyNoGain, withFloatInputs } from "./pays.js";
 import { requireScheme, schemeMakers, type Activations, type Scheme } from "./scheme.js";

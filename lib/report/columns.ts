@@ -1,7 +1,7 @@
 // The columns of the summary: one list for the page and the terminal. A column says what it shows, what it means, and how sure a
 // figure is, so that only a model whose interval lies apart from every other's is set off.
 
-import { requireFields, requireListOf } from "../guidance/given.js";
+import { requireFields, requireListOf } from "../guidance/arguments.js";
 import { textTable as tableOf } from "../tensor/text-table.js";
 import { count, duration } from "../train/run/format.js";
 import { bytes, micros, percent, range, times, whole } from "./number-text.js";

@@ -1,8 +1,8 @@
 // What the finders of training have found, each as a picture of its own: losses over learning rates, memory and speed over batch sizes.
+import { requireFields } from "../guidance/arguments.js";
 import type { FoundBatchSize, FoundLearningRate } from "../train/index.js";
 import { openCanvas } from "./canvas.js";
 import type { Html } from "./html.js";
-import { requireFields } from "../guidance/given.js";
 
 // A picture outside a report has no page to take colours from.
 const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --c1: #2f6f8f; --card: #fff; color: #6e6a61";

@@ -1,7 +1,7 @@
 // The report of a run's folder, whether the run goes on or has ended.
+import { requirePath } from "../guidance/arguments.js";
 import { readRun, type RunFolder } from "../log/index.js";
 import type { EpochPoint, RunReport, StepPoint } from "./run-report.js";
-import { requirePath } from "../guidance/given.js";
 
 const where = "report.fromRun";
 

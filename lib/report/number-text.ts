@@ -1,8 +1,8 @@
 // Numbers as a reader of a report wants them: few digits, with a unit.
 
+import { requireFields } from "../guidance/arguments.js";
 import type { ReportedData } from "./run-report.js";
 import type { Spread } from "./spread.js";
-import { requireFields } from "../guidance/given.js";
 
 const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 

@@ -1,5 +1,6 @@
 // A report as one HTML page that needs nothing else: style, charts and images are in it.
 
+import { requireFields, requireListOf } from "../guidance/arguments.js";
 import { randomUUID } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -13,7 +14,6 @@ import type { RunReport } from "./run-report.js";
 import { modelColors, style } from "./style.js";
 import { footer, header, summarySection, swatch, type ColoredModel } from "./summary-section.js";
 import { trainingSection } from "./training-section.js";
-import { requireFields, requireListOf } from "../guidance/given.js";
 
 /**
  * A report as an HTML page, complete in itself: no script, and nothing loaded from elsewhere.

@@ -1,6 +1,6 @@
 // What a report is made of: plain data, so that it can be written to JSON, kept, and rendered again without the run.
+import { requireFields } from "../guidance/arguments.js";
 import type { Spread } from "./spread.js";
-import { requireFields } from "../guidance/given.js";
 
 /** A run (or a comparison of runs) to be shown. */
 export interface RunReport {

@@ -1,10 +1,10 @@
 // A schedule as a picture of its own, to look at before a run is spent on it.
 
-import { ArgumentError, checkOptions } from "../errors.js";
+import { requireCount } from "../guidance/arguments.js";
+import { checkOptions } from "../errors.js";
 import { from, type ScheduleLike } from "../schedule/index.js";
 import { openCanvas } from "./canvas.js";
 import { curves } from "./curves.js";
-import { got } from "../names/got.js";
 
 // A picture outside a report has no page to take colours from.
 const colors = "--line: #ddd8cc; --soft: #6e6a61; --c0: #c4511d; --card: #fff; color: #6e6a61";
@@ -22,9 +22,7 @@ export async function plotSchedule(
 ): Promise<string> {
   checkOptions("report.plotSchedule", options, ["steps", "stepsPerEpoch"]);
   const { steps, stepsPerEpoch } = options;
-  if (!Number.isInteger(steps) || steps < 1) {
-    throw new ArgumentError(`report.plotSchedule: steps must be a whole number from 1 on, got ${got(steps)}`);
-  }
+  requireCount("report.plotSchedule", "steps", steps);
   const schedule = from(like, "report.plotSchedule");
   const line = Array.from({ length: steps }, (_, step) => ({ step, value: schedule(step, steps, stepsPerEpoch) }));
   const axis = { label: "Schedule", format: (value: number) => String(Number(value.toPrecision(3))) };

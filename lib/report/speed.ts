@@ -1,12 +1,11 @@
 // How fast loaded models are beside each other. They take turns, A B C, A B C, …: what slows the machine down for a while slows all
 // of them, and a ratio within one round is worth more than two medians from different minutes. Each round begins one model later.
+import { requireCount, requireListOf } from "../guidance/arguments.js";
 import { setImmediate } from "node:timers/promises";
 import type { LoadedModel } from "../artifact/index.js";
 import { AbortedError, ArgumentError, checkOptions } from "../errors.js";
-import { requireCount } from "../ops/require.js";
 import { NdArray } from "../tensor/nd-array.js";
 import { quantile, spreadOf, type Spread } from "./spread.js";
-import { requireListOf } from "../guidance/given.js";
 
 /** A model that takes part in {@link compareSpeed}. */
 export interface Contender {

@@ -1,4 +1,5 @@
 // A search as one HTML page: its best trials, and the charts of all.
+import { requireFields, requirePath } from "../guidance/arguments.js";
 import { mkdir, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { checkOptions } from "../errors.js";
@@ -12,7 +13,6 @@ import { html, Html } from "./html.js";
 import { curvesChart, edfChart, frontCharts, historyChart, timelineChart, volumeChart, type StudyChart } from "./study-charts.js"; // prettier-ignore
 import { contourCharts, importanceChart, parallelChart, sliceCharts } from "./study-space-charts.js";
 import { style } from "./style.js";
-import { requireFields, requirePath } from "../guidance/given.js";
 
 /** Options of {@link renderStudy}. */
 export interface StudyPageOptions {

@@ -1,14 +1,13 @@
 // Schedules from schedules: warmup, sequence, scale, chain, clamp, repeat. Time inside a part is its own: it starts at 0 and `total` is
 // the part's length, so that warmup(cosine({ peak }), w) equals cosine({ peak, warmup: w }).
 
-import { ArgumentError } from "../errors.js";
+import { requireFinite } from "../guidance/arguments.js";
+import { ArgumentError, checkOptions } from "../errors.js";
 import {
   describe,
   describeAs,
   from,
   nameOf,
-  requireFinite,
-  requireOptions,
   requireSpan,
   stepsIn,
   type DescribedSchedule,
@@ -28,7 +27,7 @@ import type { ClampOptions, Span, WarmupOptions } from "./spec.js";
  */
 export function warmup(schedule: ScheduleLike, span: Span, options: WarmupOptions = {}): DescribedSchedule {
   const where = "schedule.warmup";
-  requireOptions(where, options, ["from"]);
+  checkOptions(where, options, ["from"]);
   const { from: start = 0 } = options;
   const inner = from(schedule, where);
   requireSpan(where, "span", span, 0);
@@ -125,7 +124,7 @@ export function chain(parts: readonly ScheduleLike[]): DescribedSchedule {
  */
 export function clamp(schedule: ScheduleLike, options: ClampOptions): DescribedSchedule {
   const where = "schedule.clamp";
-  requireOptions(where, options, ["min", "max"]);
+  checkOptions(where, options, ["min", "max"]);
   const { min, max } = options;
   const inner = from(schedule, where);
   if (min !== undefined) requireFinite(where, "min", min);

@@ -1,19 +1,8 @@
 // Schedules that go up and down: warm restarts, cyclic rates, one cycle. As torch.optim.lr_scheduler of PyTorch 2.13 has them.
 
-import { ArgumentError } from "../errors.js";
-import {
-  blend,
-  decaySteps,
-  describeAs,
-  given,
-  requireFinite,
-  requireOneOf,
-  requireOptions,
-  requirePositive,
-  requireSpan,
-  stepsIn,
-  type DescribedSchedule,
-} from "./schedule.js";
+import { requireAboveZero, requireFinite, requireOneOf } from "../guidance/arguments.js";
+import { ArgumentError, checkOptions } from "../errors.js";
+import { blend, decaySteps, describeAs, given, requireSpan, stepsIn, type DescribedSchedule } from "./schedule.js";
 import type { CosineRestartsOptions, CyclicOptions, OneCycleMomentumOptions, OneCycleOptions } from "./spec.js";
 import { got } from "../names/got.js";
 
@@ -27,7 +16,7 @@ import { got } from "../names/got.js";
  */
 export function cosineRestarts(options: CosineRestartsOptions): DescribedSchedule {
   const where = "schedule.cosineRestarts";
-  requireOptions(where, options, ["peak", "first", "growth", "final"]);
+  checkOptions(where, options, ["peak", "first", "growth", "final"]);
   const { peak, first, growth = 1, final = 0 } = options;
   requireFinite(where, "peak", peak);
   requireFinite(where, "final", final);
@@ -60,14 +49,14 @@ function period(t: number, first: number, growth: number): { begin: number; leng
  */
 export function cyclic(options: CyclicOptions): DescribedSchedule {
   const where = "schedule.cyclic";
-  requireOptions(where, options, ["low", "high", "rise", "fall", "height", "factor"]);
+  checkOptions(where, options, ["low", "high", "rise", "fall", "height", "factor"]);
   const { low, high, rise, fall = rise, height = "constant", factor = 1 } = options;
   requireFinite(where, "low", low);
   requireFinite(where, "high", high);
   requireSpan(where, "rise", rise, 1);
   requireSpan(where, "fall", fall, 1);
   requireOneOf(where, "height", height, ["constant", "halve", "decay"]);
-  requirePositive(where, "factor", factor);
+  requireAboveZero(where, "factor", factor);
   return describeAs({ kind: "cyclic", low, high, rise, fall, height, factor }, (t, total, perEpoch) => {
     const up = Math.max(1, stepsIn(where, rise, total, perEpoch));
     const down = Math.max(1, stepsIn(where, fall, total, perEpoch));
@@ -119,11 +108,11 @@ function requireCycle(where: string, options: OneCycleOptions | OneCycleMomentum
  */
 export function oneCycle(options: OneCycleOptions): DescribedSchedule {
   const where = "schedule.oneCycle";
-  requireOptions(where, options, ["peak", "rise", "divide", "finalDivide", "anneal", "phases", "steps"]);
+  checkOptions(where, options, ["peak", "rise", "divide", "finalDivide", "anneal", "phases", "steps"]);
   const { peak, rise = 0.3, divide = 25, finalDivide = 1e4, anneal = "cosine", phases = 2, steps } = options;
-  requirePositive(where, "peak", peak);
-  requirePositive(where, "divide", divide);
-  requirePositive(where, "finalDivide", finalDivide);
+  requireAboveZero(where, "peak", peak);
+  requireAboveZero(where, "divide", divide);
+  requireAboveZero(where, "finalDivide", finalDivide);
   requireCycle(where, options);
   const initial = peak / divide;
   const final = initial / finalDivide;
@@ -148,7 +137,7 @@ export function oneCycle(options: OneCycleOptions): DescribedSchedule {
  */
 export function oneCycleMomentum(options: OneCycleMomentumOptions = {}): DescribedSchedule {
   const where = "schedule.oneCycleMomentum";
-  requireOptions(where, options, ["low", "high", "rise", "anneal", "phases", "steps"]);
+  checkOptions(where, options, ["low", "high", "rise", "anneal", "phases", "steps"]);
   const { low = 0.85, high = 0.95, rise = 0.3, anneal = "cosine", phases = 2, steps } = options;
   requireFinite(where, "low", low);
   requireFinite(where, "high", high);

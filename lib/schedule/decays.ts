@@ -1,7 +1,8 @@
 // Decays beside the elementary ones of shapes.ts: by milestones, by the root of time, in a last stretch, and by two curves.
 // u is the share of the decay that is over, from 0 to 1.
 
-import { ArgumentError } from "../errors.js";
+import { requireAboveZero, requireFinite, requireOneOf } from "../guidance/arguments.js";
+import { ArgumentError, checkOptions } from "../errors.js";
 import { warmup as withWarmup } from "./compose.js";
 import {
   blend,
@@ -11,10 +12,6 @@ import {
   nameOf,
   progress,
   requireEnds,
-  requireFinite,
-  requireOneOf,
-  requireOptions,
-  requirePositive,
   requireSpan,
   stepsIn,
   type DescribedSchedule,
@@ -36,7 +33,7 @@ import type {
  */
 export function multiStep(options: MultiStepOptions): DescribedSchedule {
   const where = "schedule.multiStep";
-  requireOptions(where, options, ["initial", "milestones", "factor"]);
+  checkOptions(where, options, ["initial", "milestones", "factor"]);
   const { initial, factor = 0.1 } = options;
   const listed: unknown = options.milestones; // Array.isArray would turn a readonly array into any[]
   if (!Array.isArray(listed)) {
@@ -44,7 +41,7 @@ export function multiStep(options: MultiStepOptions): DescribedSchedule {
   }
   const milestones = [...options.milestones];
   requireFinite(where, "initial", initial);
-  requirePositive(where, "factor", factor);
+  requireAboveZero(where, "factor", factor);
   milestones.forEach((milestone, i) => requireSpan(where, `milestone ${i}`, milestone, 0));
   return describeAs({ kind: "multiStep", initial, milestones, factor }, (t, total, perEpoch) => {
     const passed = milestones.filter((milestone) => stepsIn(where, milestone, total, perEpoch) <= t).length;
@@ -62,11 +59,11 @@ export function multiStep(options: MultiStepOptions): DescribedSchedule {
  */
 export function inverseSqrt(options: InverseSqrtOptions): DescribedSchedule {
   const where = "schedule.inverseSqrt";
-  requireOptions(where, options, ["peak", "warmup", "timescale"]);
+  checkOptions(where, options, ["peak", "warmup", "timescale"]);
   const { peak, warmup = 0, timescale } = options;
   requireFinite(where, "peak", peak);
   requireSpan(where, "warmup", warmup, 0);
-  if (timescale !== undefined) requirePositive(where, "timescale", timescale);
+  if (timescale !== undefined) requireAboveZero(where, "timescale", timescale);
   const spec = { kind: "inverseSqrt", peak, warmup, ...(timescale === undefined ? {} : { timescale }) } as const;
   return describeAs(spec, (t, total, perEpoch) => {
     const w = stepsIn(where, warmup, total, perEpoch);
@@ -91,7 +88,7 @@ const lastStretch = {
  */
 export function warmupStableDecay(options: WarmupStableDecayOptions): DescribedSchedule {
   const where = "schedule.warmupStableDecay";
-  requireOptions(where, options, ["peak", "warmup", "decay", "shape", "final", "steps"]);
+  checkOptions(where, options, ["peak", "warmup", "decay", "shape", "final", "steps"]);
   const { peak, warmup = 0, decay = 0.1, shape = "linear", final = 0, steps } = options;
   requireEnds(where, peak, final, steps);
   requireSpan(where, "warmup", warmup, 0);
@@ -122,7 +119,7 @@ export function warmupStableDecay(options: WarmupStableDecayOptions): DescribedS
  */
 export function tanh(options: TanhOptions): DescribedSchedule {
   const where = "schedule.tanh";
-  requireOptions(where, options, ["initial", "final", "steps", "lower", "upper"]);
+  checkOptions(where, options, ["initial", "final", "steps", "lower", "upper"]);
   const { initial, final = 0, steps, lower = -7, upper = 3 } = options;
   requireEnds(where, initial, final, steps);
   requireFinite(where, "lower", lower);
@@ -143,7 +140,7 @@ export function tanh(options: TanhOptions): DescribedSchedule {
  */
 export function rex(options: LinearOptions): DescribedSchedule {
   const where = "schedule.rex";
-  requireOptions(where, options, ["initial", "final", "steps"]);
+  checkOptions(where, options, ["initial", "final", "steps"]);
   const { initial, final = 0, steps } = options;
   requireEnds(where, initial, final, steps);
   return describeAs({ kind: "rex", initial, final, ...given({ steps }) }, (t, total, perEpoch) => {

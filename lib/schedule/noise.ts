@@ -1,16 +1,8 @@
 // Seeded noise on a schedule: a pure function of seed and step, so that a resumed run draws what an undisturbed one would.
 
-import { ArgumentError } from "../errors.js";
-import {
-  describe,
-  describeAs,
-  from,
-  requireFinite,
-  requireOneOf,
-  requireOptions,
-  type DescribedSchedule,
-  type ScheduleLike,
-} from "./schedule.js";
+import { requireFinite, requireOneOf } from "../guidance/arguments.js";
+import { ArgumentError, checkOptions } from "../errors.js";
+import { describe, describeAs, from, type DescribedSchedule, type ScheduleLike } from "./schedule.js";
 import type { NoiseOptions } from "./spec.js";
 
 /**
@@ -24,7 +16,7 @@ import type { NoiseOptions } from "./spec.js";
  */
 export function noise(schedule: ScheduleLike, options: NoiseOptions): DescribedSchedule {
   const where = "schedule.noise";
-  requireOptions(where, options, ["amount", "distribution", "seed"]);
+  checkOptions(where, options, ["amount", "distribution", "seed"]);
   const { amount, distribution = "uniform", seed = 0 } = options;
   const inner = from(schedule, where);
   requireFinite(where, "amount", amount);

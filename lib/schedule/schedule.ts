@@ -3,7 +3,8 @@
 // Spans (warmup, every, steps …) below 1 are fractions of the run and resolve once `total` is known; from 1 on they are
 // whole steps, so 1 means one step; "3 epochs" resolves where the steps of an epoch are known.
 
-import { ArgumentError, checkOptions } from "../errors.js";
+import { requireFinite } from "../guidance/arguments.js";
+import { ArgumentError } from "../errors.js";
 import type { ScheduleSpec, Span } from "./spec.js";
 
 /**
@@ -111,22 +112,6 @@ export function requireEnds(where: string, initial: number, final: number, steps
   if (steps !== undefined) requireSpan(where, "steps", steps, 1);
 }
 
-export function requireFinite(where: string, name: string, value: unknown): void {
-  if (typeof value === "number" && Number.isFinite(value)) return;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${nameOf(value)}`);
-}
-
-export function requirePositive(where: string, name: string, value: unknown): void {
-  if (typeof value === "number" && Number.isFinite(value) && value > 0) return;
-  throw new ArgumentError(`${where}: ${name} must be a finite number above 0, got ${nameOf(value)}`);
-}
-
-export function requireOneOf<T extends string>(where: string, name: string, value: T, known: readonly T[]): void {
-  if (known.includes(value)) return;
-  const list = known.map((one) => JSON.stringify(one)).join(", ");
-  throw new ArgumentError(`${where}: ${name} must be one of ${list}, got ${nameOf(value)}`);
-}
-
 /** Checks a span; `least` is 0 where an empty span makes sense. */
 export function requireSpan(where: string, name: string, span: unknown, least: 0 | 1): void {
   if (typeof span === "number" && span > 0 && (span < 1 || Number.isInteger(span))) return;
@@ -137,13 +122,6 @@ export function requireSpan(where: string, name: string, span: unknown, least: 0
   throw new ArgumentError(
     `${where}: ${name} must be a fraction of the run between 0 and 1, a whole number of steps, or epochs such as "3 epochs", got ${nameOf(span)}${hint}`,
   );
-}
-
-export function requireOptions(where: string, options: unknown, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ArgumentError(`${where}: expected an object with ${known.join(", ")}, got ${nameOf(options)}`);
-  }
-  checkOptions(where, options, known);
 }
 
 export function nameOf(value: unknown): string {

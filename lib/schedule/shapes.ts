@@ -2,7 +2,8 @@
 // With t the step and n the length of the decay (the run, unless `steps` says otherwise), u = min(t / n, 1):
 // the initial value stands at t = 0 and the final one at t = n, as in PyTorch's schedulers.
 
-import { ArgumentError } from "../errors.js";
+import { requireAboveZero, requireFinite } from "../guidance/arguments.js";
+import { ArgumentError, checkOptions } from "../errors.js";
 import { warmup as withWarmup } from "./compose.js";
 import {
   blend,
@@ -12,9 +13,6 @@ import {
   nameOf,
   progress,
   requireEnds,
-  requireFinite,
-  requireOptions,
-  requirePositive,
   requireSpan,
   stepsIn,
   type DescribedSchedule,
@@ -49,11 +47,11 @@ export function constant(value: number): DescribedSchedule {
  */
 export function step(options: StepOptions): DescribedSchedule {
   const where = "schedule.step";
-  requireOptions(where, options, ["initial", "every", "factor"]);
+  checkOptions(where, options, ["initial", "every", "factor"]);
   const { initial, every, factor = 0.1 } = options;
   requireFinite(where, "initial", initial);
   requireSpan(where, "every", every, 1);
-  requirePositive(where, "factor", factor);
+  requireAboveZero(where, "factor", factor);
   return describeAs({ kind: "step", initial, every, factor }, (t, total, perEpoch) => {
     const stride = Math.max(1, stepsIn(where, every, total, perEpoch));
     return initial * factor ** Math.floor(t / stride);
@@ -69,9 +67,9 @@ export function step(options: StepOptions): DescribedSchedule {
  */
 export function exponential(options: ExponentialOptions): DescribedSchedule {
   const where = "schedule.exponential";
-  requireOptions(where, options, ["initial", "factor", "every", "final", "steps"]);
+  checkOptions(where, options, ["initial", "factor", "every", "final", "steps"]);
   const { initial, factor, final } = options;
-  requirePositive(where, "initial", initial);
+  requireAboveZero(where, "initial", initial);
   if ((factor === undefined) === (final === undefined)) {
     throw new ArgumentError(
       `${where}: expected either factor or final, got ${factor === undefined ? "neither" : "both"}`,
@@ -81,7 +79,7 @@ export function exponential(options: ExponentialOptions): DescribedSchedule {
     if (options.every !== undefined)
       throw new ArgumentError(`${where}: every goes with factor; with final, give steps`);
     const { steps } = options;
-    requirePositive(where, "final", final);
+    requireAboveZero(where, "final", final);
     if (steps !== undefined) requireSpan(where, "steps", steps, 1);
     return describeAs({ kind: "exponential", initial, final, ...given({ steps }) }, (t, total, perEpoch) => {
       return initial * (final / initial) ** progress(t, decaySteps(where, steps, total, perEpoch));
@@ -89,7 +87,7 @@ export function exponential(options: ExponentialOptions): DescribedSchedule {
   }
   if (options.steps !== undefined) throw new ArgumentError(`${where}: steps goes with final; with factor, give every`);
   const { every = 1 } = options;
-  requirePositive(where, "factor", factor);
+  requireAboveZero(where, "factor", factor);
   requireSpan(where, "every", every, 1);
   return describeAs({ kind: "exponential", initial, factor: factor!, every }, (t, total, perEpoch) => {
     return initial * factor! ** (t / Math.max(1, stepsIn(where, every, total, perEpoch)));
@@ -104,7 +102,7 @@ export function exponential(options: ExponentialOptions): DescribedSchedule {
  */
 export function linear(options: LinearOptions): DescribedSchedule {
   const where = "schedule.linear";
-  requireOptions(where, options, ["initial", "final", "steps"]);
+  checkOptions(where, options, ["initial", "final", "steps"]);
   const { initial, final = 0, steps } = options;
   requireEnds(where, initial, final, steps);
   return describeAs({ kind: "linear", initial, final, ...given({ steps }) }, (t, total, perEpoch) => {
@@ -120,10 +118,10 @@ export function linear(options: LinearOptions): DescribedSchedule {
  */
 export function polynomial(options: PolynomialOptions): DescribedSchedule {
   const where = "schedule.polynomial";
-  requireOptions(where, options, ["initial", "final", "steps", "power"]);
+  checkOptions(where, options, ["initial", "final", "steps", "power"]);
   const { initial, final = 0, steps, power = 2 } = options;
   requireEnds(where, initial, final, steps);
-  requirePositive(where, "power", power);
+  requireAboveZero(where, "power", power);
   return describeAs({ kind: "polynomial", initial, final, power, ...given({ steps }) }, (t, total, perEpoch) => {
     return blend(final, initial, (1 - progress(t, decaySteps(where, steps, total, perEpoch))) ** power);
   });
@@ -140,7 +138,7 @@ export function polynomial(options: PolynomialOptions): DescribedSchedule {
  */
 export function cosine(options: CosineOptions): DescribedSchedule {
   const where = "schedule.cosine";
-  requireOptions(where, options, ["peak", "warmup", "final", "steps"]);
+  checkOptions(where, options, ["peak", "warmup", "final", "steps"]);
   const { peak, warmup = 0, final = 0, steps } = options;
   requireFinite(where, "peak", peak);
   requireFinite(where, "final", final);
@@ -165,7 +163,7 @@ export function piecewise(
   options: PiecewiseOptions = {},
 ): DescribedSchedule {
   const where = "schedule.piecewise";
-  requireOptions(where, options, ["between"]);
+  checkOptions(where, options, ["between"]);
   const { between = "hold" } = options;
   if (between !== "hold" && between !== "linear") {
     throw new ArgumentError(`${where}: between must be "hold" or "linear", got ${nameOf(between)}`);

@@ -1,4 +1,5 @@
 // From a TypeScript function of tensors to a compiled program: traced once per signature of its arguments, then run.
+import { requireFields, requireCount } from "../guidance/arguments.js";
 import { ArgumentError, DisposedError } from "../errors.js";
 import { got } from "../names/got.js";
 import { call } from "../native/index.js";
@@ -10,7 +11,6 @@ import { Tensor } from "./tensor.js";
 import { alignedRows } from "./text-table.js";
 import { Trace, within, type TraceOptions } from "./trace.js";
 import { leavesOf, mapTree, type Host } from "./tree.js";
-import { requireFields } from "../guidance/given.js";
 
 /** What a traced function takes: tensors, lists and records of tensors. */
 export type Arguments = readonly unknown[];
@@ -59,9 +59,7 @@ export class Compiled<Args extends Arguments, Result> {
     this.options = options;
     this.where = options.name ?? "compile";
     const { maxPrograms = defaultPrograms } = options;
-    if (!Number.isSafeInteger(maxPrograms) || maxPrograms < 1) {
-      throw new ArgumentError(`${this.where}: maxPrograms must be a whole number from 1 on, got ${got(maxPrograms)}`);
-    }
+    requireCount(this.where, "maxPrograms", maxPrograms);
     this.entries = new ProgramCache(maxPrograms);
   }
 

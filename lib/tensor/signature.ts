@@ -2,7 +2,7 @@
 import type { DType } from "./dtype.js";
 import type { Shape } from "./nd-array.js";
 import { ArgumentError } from "../errors.js";
-import { requireFields } from "../guidance/given.js";
+import { requireFields } from "../guidance/arguments.js";
 import { got } from "../names/got.js";
 import { requireDType } from "./dtype.js";
 

@@ -1,16 +1,15 @@
 // Averages of weights beside those that are trained: exponential moving averages, and stochastic weight averaging (Izmailov et al. 2018).
 // The average of step s is folded in within the program of step s + 1, from the weights that it reads, so that it costs no call; for a
 // validation, and at the end, the weights of now are folded in as they take the average's place.
+import { requireCount, requireWithin, requireFlag } from "../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../errors.js";
 import { got } from "../names/got.js";
 import { call, callAsync } from "../native/index.js";
 import type { NamedVariable, Participant } from "../checkpoint/index.js";
 import type { NamedParameter } from "../nn/index.js";
-import { requireWithin } from "../ops/require.js";
 import { Parameter } from "../tensor/parameter.js";
 import { Program } from "../tensor/program.js";
 import { Trace, within } from "../tensor/trace.js";
-import { checkCount } from "./evaluate/metric-pass.js";
 
 /** How weights are averaged; made by `train.ema` and `train.swa`. */
 export interface WeightAveraging {
@@ -34,8 +33,7 @@ export function ema(options: { readonly decay?: number; readonly warmup?: boolea
   checkOptions(where, options, ["decay", "warmup"]);
   const { decay = 0.999, warmup = true } = options;
   requireWithin(where, "decay", decay, 0, 1);
-  if (typeof warmup !== "boolean")
-    throw new ArgumentError(`${where}: warmup must be true or false, got ${got(warmup)}`);
+  requireFlag(where, "warmup", warmup);
   const keep = (step: number) => (step === 0 ? 0 : warmup ? Math.min(decay, (1 + step) / (10 + step)) : decay);
   return { kind: "ema", options: { decay, warmup }, keep };
 }
@@ -51,8 +49,8 @@ export function swa(options: { readonly start: number; readonly every?: number }
   const where = "train.swa";
   checkOptions(where, options, ["start", "every"]);
   const { start, every = 1 } = options;
-  checkCount(where, "start", start);
-  checkCount(where, "every", every);
+  requireCount(where, "start", start);
+  requireCount(where, "every", every);
   const keep = (step: number) => {
     if (step <= start) return 0;
     const count = (step - start) / every;

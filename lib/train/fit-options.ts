@@ -1,7 +1,8 @@
 // What `fit` is asked for and what it answers; and the check of the former before anything is touched.
 // Long because every option stands beside its check and its default.
+import { requireCount, requireFlag } from "../guidance/arguments.js";
 import { deviceName, type DeviceName, type DeviceOption } from "../device/index.js";
-import { ArgumentError, UnsupportedError } from "../errors.js";
+import { ArgumentError, UnsupportedError, checkOptions } from "../errors.js";
 import {
   checkAllow,
   checkResume,
@@ -33,15 +34,15 @@ import {
 import { EarlyStopping, type EarlyStoppingOptions } from "./run/early-stopping.js";
 import { monitorsOf } from "./run/monitors.js";
 import { Plateau, type PlateauOptions } from "./run/plateau.js";
-import { checkCount, checkMetrics, checkObject } from "./evaluate/metric-pass.js";
+import { checkMetrics } from "./evaluate/metric-pass.js";
 import type { ProgressStream } from "./run/progress.js";
 import type { EpochRecord, FitResult, Monitor, ScalarMetrics, StepEvent, ValidationRecord } from "./run/records.js";
 import { planGuard, type GuardPlan, type GuardPolicy, type RewindOptions, type SpikeOptions } from "./run/guard.js";
 import { planLog, type LogOptions, type LogPlan } from "./run/run-log.js";
 import { checkedData, trainingPart, type RunData } from "./data/run-data.js";
 import type { FitTrial } from "./run/trial.js";
-import { checkFlag, checkOptimizer, checkSeed } from "./step/checks.js";
-import { requireFields } from "../guidance/given.js";
+import { checkOptimizer } from "./step/checks.js";
+import { requireFields } from "../guidance/arguments.js";
 
 /** Functions called on the way; the run waits for those that return a promise. */
 export interface Callbacks<Metrics extends ScalarMetrics = ScalarMetrics> {
@@ -217,24 +218,24 @@ const where = "train.fit";
 export function planFit(model: ModuleLike, samples: unknown, options: FitOptions): FitPlan {
   requireModule(where, model);
   const dataset = checkedData(where, samples as Samples);
-  checkObject(where, options, names);
+  checkOptions(where, options, names);
   requireLoss(where, options.loss);
   checkOptimizer(where, options.optimizer);
   const { batchSize = 32, seed = 0, dropLast = false, callbacks = {}, signals = false } = options;
   const { shuffle = !isSource(dataset) } = options;
   const { resume = false, allow = [], accumulate = 1, average } = options;
-  checkCount(where, "batchSize", batchSize);
-  checkCount(where, "accumulate", accumulate);
+  requireCount(where, "batchSize", batchSize);
+  requireCount(where, "accumulate", accumulate);
   checkAveraging(where, average);
-  checkSeed(where, seed);
+  requireCount(where, "seed", seed, 0);
   checkLossTerms(where, options.distill);
-  checkFlag(where, "shuffle", shuffle);
-  checkFlag(where, "dropLast", dropLast);
-  checkFlag(where, "signals", signals);
+  requireFlag(where, "shuffle", shuffle);
+  requireFlag(where, "dropLast", dropLast);
+  requireFlag(where, "signals", signals);
   const checkpoint = planCheckpoint(where, options.checkpoint);
   checkResume(where, resume, checkpoint);
   checkAllow(where, allow);
-  checkObject(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
+  checkOptions(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
   checkSignal(options.signal);
   checkTogether(options, shuffle && isSource(dataset));
   const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, accumulate, dropLast);
@@ -324,10 +325,10 @@ function lengthOf({ epochs, steps }: FitOptions, stepsPerEpoch: number | undefin
     throw new ArgumentError(`${where}: give epochs or steps, got both (${epochs} and ${steps})`);
   }
   if (steps !== undefined) {
-    checkCount(where, "steps", steps);
+    requireCount(where, "steps", steps);
     return steps;
   }
-  checkCount(where, "epochs", epochs ?? 1);
+  requireCount(where, "epochs", epochs ?? 1);
   if (stepsPerEpoch === undefined) {
     throw new ArgumentError(
       `${where}: the source does not know how many samples an epoch has; give the length of the run in steps, or count them once: await source.counted()`,
@@ -343,11 +344,11 @@ function planValidation(
 ): ValidationPlan | undefined {
   if (given === undefined) return undefined;
   const at = `${where}: validate`;
-  checkObject(at, given, ["on", "every", "metrics", "training", "batchSize"]);
+  checkOptions(at, given, ["on", "every", "metrics", "training", "batchSize"]);
   const { every = "epoch", metrics = {}, batchSize = defaultBatch } = given;
   checkMetrics(at, metrics);
   requireNumbers(at, metrics);
-  checkCount(at, "batchSize", batchSize);
+  requireCount(at, "batchSize", batchSize);
   const on = checkedData(`${at}.on`, given.on);
   if (on.length === 0) throw new ArgumentError(`${at}: expected at least one sample to validate on`);
   return { on, every: planEvery(at, every), metrics, training: trainingPart(at, given.training, dataset), batchSize };

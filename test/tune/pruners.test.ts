@@ -188,12 +188,12 @@ it.each([
     () => tune.median({ warmupStep: 3 } as never),
     /tune\.median: unknown option "warmupStep", did you mean "warmupSteps"/,
   ],
-  [() => tune.percentile(0), /percent: expected a number between 0 and 100, got 0/],
-  [() => tune.asha({ factor: 1 }), /factor: expected a whole number of 2 or more, got 1/],
-  [() => tune.hyperband({} as never), /max: expected a whole number/],
+  [() => tune.percentile(0), /percent must be a number between 0 and 100, got 0/],
+  [() => tune.asha({ factor: 1 }), /factor must be a whole number from 2 on, got 1/],
+  [() => tune.hyperband({} as never), /max must be a whole number/],
   [() => tune.threshold({}), /expected lower, upper or both/],
   [() => tune.patient(2, tune.median as never), /expected a pruner second, such as tune\.median\(\)/],
-  [() => tune.wilcoxon({ p: 2 }), /p: expected a number between 0 and 1, got 2/],
+  [() => tune.wilcoxon({ p: 2 }), /p must be a number between 0 and 1, got 2/],
 ])("refuses with a sentence: %s", (make, message) => {
   expect(make).toThrow(message);
 });

@@ -10,7 +10,7 @@ describe("what a search refuses", () => {
     ["an unknown option", { n_trials: 3 }, /unknown option "n_trials", did you mean "trials"/],
     ["a direction", { direction: "down" }, /direction: expected "minimize", "maximize".*got "down"/],
     ["a factory as sampler", { sampler: tune.random }, /call it: it gives one/],
-    ["a budget", { trials: 1.5 }, /trials: expected a whole number of 0 or more, got 1.5/],
+    ["a budget", { trials: 1.5 }, /trials must be a whole number from 0 on, got 1.5/],
     ["a policy", { failure: "retry" }, /failure: expected "continue", "stop" or \{ retry: 2 \}/],
     ["a mode", { mode: "async" }, /expected "deterministic" or "free", got "async"/],
     ["an enqueued value", { enqueue: [{ x: 3 }] }, /"x": expected a number from -1 to 1, got 3/],

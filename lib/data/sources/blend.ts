@@ -1,4 +1,5 @@
 // Samples blended with others of their group, and their labels with them; native/train/blend.h says how.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { addon, callAsync } from "../../native/index.js";
@@ -47,9 +48,7 @@ export function planBlend(where: string, source: Pick<BatchSource, "x" | "y" | "
   if (!(typeof share === "number" && share >= 0 && share <= 1)) {
     throw new ArgumentError(`${where}: share must be a number from 0 to 1, got ${got(share)}`);
   }
-  if (!(Number.isSafeInteger(group) && group >= 2 && group <= 65_536)) {
-    throw new ArgumentError(`${where}: group must be a whole number from 2 to 65536, got ${got(group)}`);
-  }
+  requireCount(where, "group", group, 2, 65_536);
   return { y: targetsOf(where, y, source, options.classes), group, isCut, alpha, share };
 } // prettier-ignore
 

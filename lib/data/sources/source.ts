@@ -1,4 +1,5 @@
 // Sources with what can be made of them: parts, other orders, changed samples. Each gives another source and reads nothing yet.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { rowCount, rowsOf } from "../rows.js";
@@ -67,7 +68,7 @@ export class Source implements BatchSource {
 
   /** The first `count` samples of every epoch. @throws ArgumentError */
   take(count: number): Source {
-    checkWhole("take", "count", count, 0);
+    requireCount("data.take", "count", count, 0);
     const length = this.length === undefined ? undefined : Math.min(count, this.length);
     return this.made(`take ${count}`, { length }, (request) => {
       return limited(this.read(request), count - request.skip);
@@ -76,7 +77,7 @@ export class Source implements BatchSource {
 
   /** All but the first `count` samples of every epoch. @throws ArgumentError */
   skip(count: number): Source {
-    checkWhole("skip", "count", count, 0);
+    requireCount("data.skip", "count", count, 0);
     const length = this.length === undefined ? undefined : Math.max(0, this.length - count);
     return this.made(`skip ${count}`, { length }, (request) => {
       return this.read({ ...request, skip: request.skip + count });
@@ -115,7 +116,7 @@ export class Source implements BatchSource {
       throw new ArgumentError(`data.map: name must be a text that says what the function does, got ${got(name)}`);
     }
     const { concurrency = isModule ? mostThreads : 1 } = options;
-    checkWhole("map", "concurrency", concurrency, 1);
+    requireCount("data.map", "concurrency", concurrency, 1);
     const by = isModule ? changedInThread(change.href) : change;
     return this.made(`map ${name}`, { x, y }, (request) => {
       return mapped(this.read(request), { x, y }, by, request, concurrency);
@@ -178,7 +179,7 @@ export class Source implements BatchSource {
    * @param size samples that are held; as many as there are mix them wholly.
    */
   shuffle(size: number): Source {
-    checkWhole("shuffle", "size", size, 1);
+    requireCount("data.shuffle", "size", size, 1);
     return this.made(`shuffle ${size}`, {}, (request) => {
       return dropped(shuffled(this.read({ ...request, skip: 0 }), this, size, request), request.skip);
     });
@@ -186,7 +187,7 @@ export class Source implements BatchSource {
 
   /** Reads up to `chunks` chunks ahead of who takes them. A run reads ahead by itself; this is for loops of your own. */
   prefetch(chunks: number): Source {
-    checkWhole("prefetch", "chunks", chunks, 1);
+    requireCount("data.prefetch", "chunks", chunks, 1);
     return new Source({ ...this.parts, identity: () => this.identity(), read: (request) => ahead(this.read(request), chunks) }); // prettier-ignore
   }
 
@@ -228,12 +229,6 @@ async function* kept(chunks: AsyncIterable<Chunk>, keeps: (sample: Sample) => bo
     );
     if (rows.length > 0) yield rows.length === rowCount(x) ? chunk : pickRows(chunk, rows);
   }
-}
-
-/** @throws ArgumentError unless `value` is a whole number from `least` on. */
-export function checkWhole(method: string, name: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  throw new ArgumentError(`data.${method}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
 }
 
 function checkFunction(method: string, value: unknown): void {

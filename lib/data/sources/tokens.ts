@@ -1,4 +1,5 @@
 // A file of tokens as windows for a language model: x is a window, y the same one token later. Nothing of the file is held in memory.
+import { requireCount } from "../../guidance/arguments.js";
 import { stat } from "node:fs/promises";
 import { ArgumentError, checkOptions, FileError } from "../../errors.js";
 import { got } from "../../names/got.js";
@@ -8,7 +9,7 @@ import { aborted } from "../../tensor/program.js";
 import type { Chunk, ReadRequest, SampleType } from "./batch-source.js";
 import { fileIdentity, opened } from "./file-identity.js";
 import { uniform } from "./random.js";
-import { checkWhole, Source } from "./source.js";
+import { Source } from "./source.js";
 
 /** Options of {@link tokens}. */
 export interface TokensOptions {
@@ -39,7 +40,7 @@ const chunkRows = 64;
 export async function tokens(path: string, options: TokensOptions): Promise<Source> {
   checkOptions(where, options, ["window", "dtype", "order", "length"]);
   const { window, dtype = "u16", order = "random" } = options;
-  checkWhole("tokens", "window", window, 1);
+  requireCount("data.tokens", "window", window);
   if (dtype !== "u16" && dtype !== "u32") {
     throw new ArgumentError(`${where}: dtype must be "u16" or "u32", got ${got(dtype)}`);
   }
@@ -58,7 +59,7 @@ export async function tokens(path: string, options: TokensOptions): Promise<Sour
   }
   const side = Math.floor((count - 1) / window);
   const length = options.length ?? side;
-  checkWhole("tokens", "length", length, 1);
+  requireCount("data.tokens", "length", length, 1);
   if (order === "sequential" && length > side) {
     throw new ArgumentError(`${where}: "${path}" has ${side} windows side by side, got length: ${length}`);
   }

@@ -1,5 +1,6 @@
 // A teacher that is asked once about every sample: its scores are kept in memory, or in a folder that the next process finds.
 // They are found again by what they depend on, so that a teacher that was trained on, or other samples, are asked anew.
+import { requireCount, requireOneOf } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions, DTypeError, ShapeError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { infoOf, type ModelInfo } from "../../info/index.js";
@@ -7,7 +8,6 @@ import { LoadedModel } from "../../artifact/index.js";
 import { fingerprint } from "../../data/fingerprint.js";
 import { rowsOf } from "../../data/rows.js";
 import { requireModule, type ModuleLike } from "../../nn/module.js";
-import { requireCount, requireOneOf } from "../../ops/require.js";
 import { countOf, NdArray, showShape } from "../../tensor/nd-array.js";
 import { firstNonFinite, nonFinite } from "../../tensor/finite.js";
 import { aborted } from "../../tensor/program.js";

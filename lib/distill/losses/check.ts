@@ -1,6 +1,7 @@
 // What the losses of distillation share: that student and teacher fit, and norms that have a gradient at 0.
+import { requireAboveZero } from "../../guidance/arguments.js";
 import { ArgumentError, DTypeError, ShapeError } from "../../errors.js";
-import { requireAboveZero, requireTensor } from "../../ops/require.js";
+import { requireTensor } from "../../ops/require.js";
 import { showShape } from "../../tensor/nd-array.js";
 import { Tensor } from "../../tensor/tensor.js";
 

@@ -1,12 +1,11 @@
 // Losses between features of a student and a teacher: of images f32 [N, C, H, W], of tokens [N, T, D], of samples [N, D]. Student
 // and teacher may differ in width (C, D) except where a loss says otherwise.
+import { requireAboveZero, requireListOf } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions, ShapeError } from "../../errors.js";
 import * as loss from "../../loss/index.js";
-import { requireAboveZero } from "../../ops/require.js";
 import { NdArray, showShape } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { batches, normalized, rows } from "./check.js";
-import { requireListOf } from "../../guidance/given.js";
 
 /**
  * Mean of (student − teacher)² (FitNets; Romero et al. 2015). Features of one shape; `distill.hints` learns a projection where

@@ -1,7 +1,8 @@
 // Losses between the scores of a student and a teacher, f32 […, C] both; the mean is over rows. T is the temperature, p the
 // softmax of the teacher's scores / T, q that of the student's. Factors of T² keep the size of the gradients when T changes.
+import { requireOneOf } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions, ShapeError } from "../../errors.js";
-import { requireOneOf, requireTensor } from "../../ops/require.js";
+import { requireTensor } from "../../ops/require.js";
 import { centered, wholeNumbers } from "../../tensor/composed.js";
 import { NdArray, showShape } from "../../tensor/nd-array.js";
 import type { Tensor } from "../../tensor/tensor.js";

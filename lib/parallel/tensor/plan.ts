@@ -17,7 +17,7 @@ import { printTensorPlan } from "./print.js";
 import { rolesOf } from "./roles.js";
 import { mixesTokens } from "./tokens.js";
 import { rowDivisions } from "./vocabulary.js";
-import { requireFields } from "../../guidance/given.js";
+import { requireFields } from "../../guidance/arguments.js";
 
 /** Options of {@link tensor}. */
 export interface TensorOptions {

@@ -1,9 +1,9 @@
 // What structured pruning is asked for, and the check of it.
+import { requireCount, requireOneOf } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { Module, type NamedParameter, type ParameterMatches } from "../../nn/index.js";
 import { matchesAny, selectParameters } from "../../nn/match.js";
-import { requireCount, requireOneOf } from "../../ops/require.js";
 import type { Parameter } from "../../tensor/parameter.js";
 import { inputOf, type InputSignature } from "../../tensor/signature.js";
 import { l2, type Criterion } from "../criteria.js";

@@ -1,4 +1,5 @@
 // A plan of structured pruning: what goes with what, what stays and why, and the shrunk model on demand.
+import { requireFields } from "../../guidance/arguments.js";
 import { ArgumentError } from "../../errors.js";
 import type { Module } from "../../nn/index.js";
 import { rules, type Slot } from "../../native/rules.js";
@@ -10,7 +11,6 @@ import { cutArray, cutShape } from "./cuts.js";
 import type { KeptMaker, UnitGroup } from "./groups.js";
 import type { PlannedCut, PlannedGroup } from "./plan-types.js";
 import { printPlan } from "./print.js";
-import { requireFields } from "../../guidance/given.js";
 
 /** What {@link StructuredPlan} is made of. */
 export interface PlanSource<M extends Module> extends ShrinkSource<M> {

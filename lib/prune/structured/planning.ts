@@ -1,4 +1,5 @@
 // From a model and options to a plan: units, their scores, the choice among them.
+import { requireFields } from "../../guidance/arguments.js";
 import { ArgumentError } from "../../errors.js";
 import type { Module } from "../../nn/index.js";
 import { requireSoundSync } from "../../nn/sound.js";
@@ -12,7 +13,6 @@ import { scoreJob } from "./importance.js";
 import { amountOf, choose, readOptions, requireNames, type StructuredOptions } from "./options.js";
 import { StructuredPlan } from "./plan.js";
 import { select } from "./selection.js";
-import { requireFields } from "../../guidance/given.js";
 
 /**
  * What structured pruning would do. The model is traced, and its units are followed through every operation: what can only go

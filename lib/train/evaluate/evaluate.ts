@@ -1,6 +1,7 @@
 // What a model makes of a data set: predictions, a loss, metrics.
+import { requireCount } from "../../guidance/arguments.js";
 import { deviceName, type DeviceOption } from "../../device/index.js";
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, checkOptions } from "../../errors.js";
 import type { BatchSource, Samples } from "../../data/index.js";
 import type { Loss } from "../../loss/index.js";
 import { requireLoss } from "../../loss/loss.js";
@@ -13,14 +14,7 @@ import { Cancellation } from "../run/cancellation.js";
 import { Evaluator } from "./evaluator.js";
 import { requireOneRule } from "../known.js";
 import { checkedData, infoOfData } from "../data/run-data.js";
-import {
-  checkCount,
-  checkMetrics,
-  checkObject,
-  MetricPass,
-  type MetricResults,
-  type MetricSet,
-} from "./metric-pass.js";
+import { checkMetrics, MetricPass, type MetricResults, type MetricSet } from "./metric-pass.js";
 
 /** Options of {@link predict}. */
 export interface PredictOptions {
@@ -59,10 +53,10 @@ const defaultBatch = 256;
  */
 export async function predict(model: ModuleLike, x: NdArray, options: PredictOptions = {}): Promise<NdArray> {
   const where = "train.predict";
-  checkObject(where, options, ["batchSize", "device", "signal"]);
+  checkOptions(where, options, ["batchSize", "device", "signal"]);
   const { batchSize = defaultBatch, signal } = options;
   const device = deviceName(where, options.device);
-  checkCount(where, "batchSize", batchSize);
+  requireCount(where, "batchSize", batchSize);
   requireModule(where, model);
   if (!(x instanceof NdArray))
     throw new ArgumentError(`${where}: expected an array made by array(values, shape), got ${got(x)}`);
@@ -105,10 +99,10 @@ export async function evaluate<
   const where = "train.evaluate";
   requireModule(where, model);
   const data = checkedData(where, dataset);
-  checkObject(where, options, ["loss", "metrics", "batchSize", "device", "signal"]);
+  checkOptions(where, options, ["loss", "metrics", "batchSize", "device", "signal"]);
   const device = deviceName(where, options.device);
   const { loss, metrics = {}, batchSize = defaultBatch, signal } = options;
-  checkCount(where, "batchSize", batchSize);
+  requireCount(where, "batchSize", batchSize);
   checkMetrics(where, metrics);
   if (loss !== undefined) requireLoss(where, loss);
   const info = infoOfData(data);

@@ -1,5 +1,5 @@
 // Metrics over a data set: fed in slices, so that the event loop runs in between.
-import { ArgumentError, checkOptions } from "../../errors.js";
+import { ArgumentError } from "../../errors.js";
 import { spelled, uncalled } from "../../guidance/factories.js";
 import { got } from "../../names/got.js";
 import type { Accumulator, Metric } from "../../metrics/index.js";
@@ -71,18 +71,4 @@ export function checkMetrics(where: string, metrics: unknown): asserts metrics i
       "write one of metrics, such as metrics.accuracy()";
     throw new ArgumentError(`${where}: "${name}" is not a metric, got ${got(metric)}; ${way}`);
   }
-}
-
-/** @throws ArgumentError unless `value` is a whole number from 1 on. */
-export function checkCount(where: string, name: string, value: unknown): void {
-  if (Number.isSafeInteger(value) && (value as number) >= 1) return;
-  throw new ArgumentError(`${where}: ${name} must be a whole number from 1 on, got ${got(value)}`);
-}
-
-/** Checks an options object. @throws ArgumentError */
-export function checkObject(where: string, options: unknown, known: readonly string[]): asserts options is object {
-  if (typeof options !== "object" || options === null || Array.isArray(options)) {
-    throw new ArgumentError(`${where}: expected an object of options with ${known.join(", ")}, got ${got(options)}`);
-  }
-  checkOptions(where, options, known);
 }

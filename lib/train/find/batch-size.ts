@@ -1,5 +1,6 @@
 // How large a batch may be: the memory that a step of every size would take, as the engine plans it, without a step being taken; and how
 // many samples a second the sizes that fit come to.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { BatchSource, Samples } from "../../data/index.js";
@@ -65,9 +66,7 @@ export async function findBatchSize(
   if (!(model instanceof Module)) {
     throw new ArgumentError(`${where}: expected a module of nn, of which a copy is trained, got ${got(model)}`);
   }
-  if (!Number.isSafeInteger(steps) || steps < 0) {
-    throw new ArgumentError(`${where}: steps must be a whole number from 0 on, got ${got(steps)}`);
-  }
+  requireCount(where, "steps", steps, 0);
   const limit = bytesOf(options.memory);
   const copy = model.clone();
   const planner = stepPlanner(where, copy, dataset, loss, optimizer);

@@ -1,6 +1,7 @@
 // The learning-rate range test (Smith 2017, arXiv:1506.01186): a short run whose rate rises exponentially. A good peak rate is where the loss
 // falls well and is a good part of a decade from where it turns: here the rate at which the averaged loss has made half of its fall, which
 // is a place that noise moves little, unlike that of the steepest slope.
+import { requireCount } from "../../guidance/arguments.js";
 import { checkOptions, ArgumentError, NonFiniteError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { BatchSource, Samples } from "../../data/index.js";
@@ -9,7 +10,6 @@ import type { Loss } from "../../loss/index.js";
 import { Module } from "../../nn/index.js";
 import type { Optimizer } from "../../optim/index.js";
 import type { Schedule } from "../../schedule/index.js";
-import { checkCount } from "../evaluate/metric-pass.js";
 import { fit } from "../fit.js";
 
 /** Options of {@link findLearningRate}. */
@@ -67,7 +67,7 @@ export async function findLearningRate(
   const { from = 1e-7, to = 10, steps = 200, optimizer, loss, batchSize, seed, device, signal } = options;
   requireModel(model);
   requireRates(from, to);
-  checkCount(where, "steps", steps);
+  requireCount(where, "steps", steps);
   if (steps < 20) throw new ArgumentError(`${where}: steps must be 20 or more, to see a curve, got ${steps}`);
   if (typeof optimizer !== "function") {
     throw new ArgumentError(

@@ -2,9 +2,10 @@
 // by check; test/golden/data/early-stopping.json holds what Keras itself does. Ours are the cooldown, which Keras does not have, and the
 // least patience of 1, which in Keras is the same as 0. Newer versions of Keras (3.15) take a first NaN for the best, on which nothing
 // then improves; here it is no improvement, as before.
+import { requireCount, requireFinite, requireFlag } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import { finite, monitored, wholeFrom, type Monitors } from "./monitors.js";
+import { monitored, type Monitors } from "./monitors.js";
 
 /**
  * Options of early stopping. A "check" is one value of the monitored metric: a validation, or an epoch for "loss".
@@ -78,17 +79,15 @@ export class EarlyStopping {
     this.monitor = monitor;
     this.sign = mode === "max" ? 1 : -1;
     this.best = this.sign * -Infinity;
-    this.patience = wholeFrom(where, "patience", given.patience ?? 5, 1);
-    this.cooldown = wholeFrom(where, "cooldown", given.cooldown ?? 0, 0);
-    this.startFrom = wholeFrom(where, "startFrom", given.startFrom ?? 0, 0);
-    this.minDelta = finite(where, "minDelta", given.minDelta ?? 0);
+    this.patience = requireCount(where, "patience", given.patience ?? 5, 1);
+    this.cooldown = requireCount(where, "cooldown", given.cooldown ?? 0, 0);
+    this.startFrom = requireCount(where, "startFrom", given.startFrom ?? 0, 0);
+    this.minDelta = requireFinite(where, "minDelta", given.minDelta ?? 0);
     if (this.minDelta < 0) throw new ArgumentError(`${where}: minDelta must not be below 0, got ${this.minDelta}`);
-    this.baseline = given.baseline === undefined ? undefined : finite(where, "baseline", given.baseline);
-    this.divergence = given.divergence === undefined ? undefined : finite(where, "divergence", given.divergence);
+    this.baseline = given.baseline === undefined ? undefined : requireFinite(where, "baseline", given.baseline);
+    this.divergence = given.divergence === undefined ? undefined : requireFinite(where, "divergence", given.divergence);
     this.restoreBest = given.restoreBest ?? true;
-    if (typeof this.restoreBest !== "boolean") {
-      throw new ArgumentError(`${where}: restoreBest must be true or false, got ${got(given.restoreBest)}`);
-    }
+    requireFlag(where, "restoreBest", this.restoreBest);
   }
 
   /** Its options, defaults filled in. */

@@ -1,10 +1,9 @@
 // What becomes of a run that meets a loss which is not finite, or a spike of it: it ends, leaves the step out, or goes back to its last
 // checkpoint and on from there with a smaller rate.
+import { requireCount, requireWithin } from "../../guidance/arguments.js";
 import { checkOptions, ArgumentError, type NonFiniteError } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { BoundOptimizer } from "../../optim/index.js";
-import { requireWithin } from "../../ops/require.js";
-import { checkCount } from "../evaluate/metric-pass.js";
 import type { SpikeMeasure } from "../step/spike-watch.js";
 import type { Checkpointer } from "./checkpointer.js";
 import type { Plateau } from "./plateau.js";
@@ -60,7 +59,7 @@ export function planGuard(
   checkOptions(`${where}: rewind`, rewind, ["rate", "most"]);
   const { rate = 0.5, most = 5 } = rewind;
   requireWithin(`${where}: rewind`, "rate", rate, 0, 1);
-  checkCount(`${where}: rewind`, "most", most);
+  requireCount(`${where}: rewind`, "most", most);
   if (!keepsCheckpoints && (onNonFinite === "rewind" || spikes?.policy === "rewind")) {
     throw new ArgumentError(
       `${where}: "rewind" goes back to the last checkpoint, and the run keeps none; give checkpoint: { dir: "runs/digits", every: 500 }`,
@@ -80,7 +79,7 @@ function planSpikes(at: string, given: SpikeOptions): NonNullable<GuardPlan["onS
   if (typeof deviations !== "number" || !(deviations > 0)) {
     throw new ArgumentError(`${at}: deviations must be a number above 0, got ${got(deviations)}`);
   }
-  checkCount(at, "warmup", warmup);
+  requireCount(at, "warmup", warmup);
   requireWithin(at, "decay", decay, 0, 1);
   return { policy, deviations, warmup, decay };
 }

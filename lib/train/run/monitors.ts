@@ -62,15 +62,3 @@ function measured(monitor: unknown): string {
   const name = typeof monitor === "string" ? /^(?:val[._])?(\w+)$/.exec(monitor)?.[1] : undefined;
   return name === undefined ? "" : `; to measure it, validate: { on, metrics: { ${name}: metrics.${name}() } }`;
 }
-
-/** @throws ArgumentError unless it is a whole number from `least` on */
-export function wholeFrom(where: string, name: string, value: unknown, least: number): number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return value as number;
-  throw new ArgumentError(`${where}: ${name} must be a whole number from ${least} on, got ${got(value)}`);
-}
-
-/** @throws ArgumentError unless it is a finite number */
-export function finite(where: string, name: string, value: unknown): number {
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new ArgumentError(`${where}: ${name} must be a finite number, got ${got(value)}`);
-}

@@ -1,9 +1,10 @@
 // Learning rates that fall when a metric no longer improves. The rules are those of torch.optim.lr_scheduler.ReduceLROnPlateau of
 // PyTorch 2.13, check by check (test/golden/data/plateau.json), on top of whatever schedule the rates follow.
+import { requireCount, requireFinite } from "../../guidance/arguments.js";
 import type { Json, Participant } from "../../checkpoint/index.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import { finite, monitored, wholeFrom, type Monitors } from "./monitors.js";
+import { monitored, type Monitors } from "./monitors.js";
 
 /**
  * When learning rates fall because a metric no longer improves (PyTorch's `ReduceLROnPlateau`). A "check" is one value of the
@@ -62,20 +63,20 @@ export class Plateau {
       cooldown = 0,
       least = 0,
     } = given;
-    if (!(finite(where, "factor", factor) > 0 && factor < 1)) {
+    if (!(requireFinite(where, "factor", factor) > 0 && factor < 1)) {
       throw new ArgumentError(`${where}: factor must be above 0 and below 1, got ${factor}`);
     }
-    if (finite(where, "threshold", threshold) < 0) {
+    if (requireFinite(where, "threshold", threshold) < 0) {
       throw new ArgumentError(`${where}: threshold must not be below 0, got ${threshold}`);
     }
     if (thresholdMode !== "relative" && thresholdMode !== "absolute") {
       throw new ArgumentError(`${where}: thresholdMode must be "relative" or "absolute", got ${got(thresholdMode)}`);
     }
-    if (!(finite(where, "least", least) >= 0 && least <= 1)) {
+    if (!(requireFinite(where, "least", least) >= 0 && least <= 1)) {
       throw new ArgumentError(`${where}: least must be a share from 0 to 1, got ${least}`);
     }
-    wholeFrom(where, "patience", patience, 0);
-    wholeFrom(where, "cooldown", cooldown, 0);
+    requireCount(where, "patience", patience, 0);
+    requireCount(where, "cooldown", cooldown, 0);
     const { monitor, mode } = monitored(where, given, monitors);
     this.plan = { monitor, mode, factor, patience, threshold, thresholdMode, cooldown, least };
   }

@@ -2,9 +2,9 @@
 // Nothing runs on a timer: a redraw is paid only when a step arrives and the last one is old enough, so a bar costs a
 // clock reading a step and never keeps the process alive. The cursor is back on every way out, signals included.
 
+import { requireFields } from "../../guidance/arguments.js";
 import { onExit } from "signal-exit";
 import { count, duration, number } from "./format.js";
-import { requireFields } from "../../guidance/given.js";
 
 /** Where progress is written: a terminal or any stream. */
 export interface ProgressStream {

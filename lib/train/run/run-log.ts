@@ -1,13 +1,13 @@
 // The log of a run of `fit`: its folder with run.json, and what the loggers are told.
+import { requireCount } from "../../guidance/arguments.js";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { nativeBytes } from "../../native/threads.js";
-import { ArgumentError } from "../../errors.js";
+import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { Identity } from "../../checkpoint/index.js";
 import { jsonLines, readRunFile, surroundings, writeRunFile, type Logger, type LogRecord, type RunFile } from "../../log/index.js"; // prettier-ignore
 import type { CheckpointCost } from "./checkpointer.js";
 import type { Position } from "./position.js";
-import { checkCount, checkObject } from "../evaluate/metric-pass.js";
 import type { EpochRecord, FitResult, StepEvent, ValidationRecord } from "./records.js";
 
 /** Options of a run's log. */
@@ -31,12 +31,12 @@ export interface LogPlan {
 export function planLog(where: string, given: LogOptions | undefined): LogPlan | undefined {
   if (given === undefined) return undefined;
   const at = `${where}: log`;
-  checkObject(at, given, ["dir", "every", "loggers"]);
+  checkOptions(at, given, ["dir", "every", "loggers"]);
   const { dir, every = 10, loggers = [jsonLines()] } = given;
   if (typeof dir !== "string" || dir === "") {
     throw new ArgumentError(`${at}: dir must be the path of a folder, such as "runs/digits", got ${got(dir)}`);
   }
-  checkCount(at, "every", every);
+  requireCount(at, "every", every);
   const strange: unknown = Array.isArray(loggers) ? loggers.find((logger) => !isLogger(logger)) : loggers;
   if (strange === undefined) return { dir, every, loggers };
   throw new ArgumentError(

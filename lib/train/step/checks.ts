@@ -18,17 +18,6 @@ export function checkOptimizer(where: string, value: unknown): void {
   );
 }
 
-/** @throws ArgumentError unless `seed` is a whole number from 0 on. */
-export function checkSeed(where: string, seed: unknown): void {
-  if (Number.isSafeInteger(seed) && (seed as number) >= 0) return;
-  throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${got(seed)}`);
-}
-
-/** @throws ArgumentError unless `value` is true or false. */
-export function checkFlag(where: string, name: string, value: unknown): void {
-  if (typeof value !== "boolean") throw new ArgumentError(`${where}: ${name} must be true or false, got ${got(value)}`);
-}
-
 /** @throws ArgumentError unless batches can be iterated over. */
 export function checkIterable(batches: unknown): void {
   const source = batches as Partial<AsyncIterable<unknown> & Iterable<unknown>> | null | undefined;

@@ -1,7 +1,8 @@
 // A training step for loops of the user's own: any function of tensors that ends in a loss.
+import { requireCount } from "../../guidance/arguments.js";
 import { deviceName, type DeviceName } from "../../device/index.js";
 import { RunState } from "../../checkpoint/index.js";
-import { ArgumentError, DisposedError, NonFiniteError } from "../../errors.js";
+import { ArgumentError, DisposedError, NonFiniteError, checkOptions } from "../../errors.js";
 import { Module, requireModule, type ModuleLike } from "../../nn/module.js";
 import type { NamedParameter } from "../../nn/named-parameter.js";
 import { got } from "../../names/got.js";
@@ -10,8 +11,7 @@ import { isArrayOf, NdArray, showShape } from "../../tensor/nd-array.js";
 import { Chain } from "../../tensor/program.js";
 import { defaultPrograms, ProgramCache } from "../../tensor/program-cache.js";
 import { prefetch } from "./prefetch.js";
-import { checkIterable, checkOptimizer, checkSeed } from "./checks.js";
-import { checkCount, checkObject } from "../evaluate/metric-pass.js";
+import { checkIterable, checkOptimizer } from "./checks.js";
 import { AuxiliaryModules } from "./auxiliary-modules.js";
 import type { Batch, BatchTensors, StepMetrics, TrainStepOptions, XY } from "./step-types.js";
 import { optimizerOf, parametersOf } from "../run/participants.js";
@@ -88,7 +88,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
   ): Promise<StepMetrics<Outcome>> {
     // What is no object of options is told by the batch that came before it.
     if (typeof options === "object" && options !== null && !("dtype" in options))
-      checkObject("train.step: run", options, ["signal"]);
+      checkOptions("train.step: run", options, ["signal"]);
     return this.take(batch, (options as { signal?: AbortSignal } | null)?.signal);
   }
 
@@ -113,7 +113,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<StepMetrics<Outcome>, void, void> {
     checkIterable(batches);
-    checkObject("train.step: over", options, ["signal"]);
+    checkOptions("train.step: over", options, ["signal"]);
     const chain = new Chain(REPORT);
     return prefetch(batches, (batch) => this.take(batch, options.signal, chain));
   }
@@ -273,10 +273,10 @@ export function step<Outcome extends StepOutcome, Inputs extends BatchTensors | 
   checkOptimizer(where, optimizer);
   if (typeof body !== "function")
     throw new ArgumentError(`${where}: expected a function of the batch that returns the loss`);
-  checkObject(where, options, ["seed", "steps", "maxPrograms", "device"]);
-  if (options.steps !== undefined) checkCount(where, "steps", options.steps);
-  if (options.maxPrograms !== undefined) checkCount(where, "maxPrograms", options.maxPrograms);
-  checkSeed(where, options.seed ?? 0);
+  checkOptions(where, options, ["seed", "steps", "maxPrograms", "device"]);
+  if (options.steps !== undefined) requireCount(where, "steps", options.steps);
+  if (options.maxPrograms !== undefined) requireCount(where, "maxPrograms", options.maxPrograms);
+  requireCount(where, "seed", options.seed ?? 0, 0);
   return new TrainStep(model, optimizer, body, options);
 }
 

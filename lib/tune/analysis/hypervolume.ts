@@ -1,9 +1,9 @@
 // How good a front is, as one number.
+import { requireFields } from "../../guidance/arguments.js";
 import { ArgumentError } from "../../errors.js";
 import { addon, callAsync } from "../../native/index.js";
 import { got } from "../../names/got.js";
 import type { Analysed } from "./importance.js";
-import { requireFields } from "../../guidance/given.js";
 
 /**
  * The hypervolume of a study with several objectives: the volume of what its complete trials, constraints held, dominate on the near side

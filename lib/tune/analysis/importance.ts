@@ -1,12 +1,11 @@
 // Which parameters matter.
+import { requireCount, requireFields } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { addon, callAsync } from "../../native/index.js";
 import { coordinatesOf } from "../samplers/coordinates.js";
-import { requireCount } from "../samplers/count.js";
 import { cardinality, type FlatSpace } from "../space/index.js";
 import type { Direction, TrialRecord } from "../study/record.js";
-import { requireFields } from "../../guidance/given.js";
 
 /** What of a study counts here; a study itself will do. */
 export interface Analysed {

@@ -1,11 +1,12 @@
 // Successive halving without waiting: ASHA (Li et al., "A system for massively parallel hyperparameter tuning", 1810.05934) in its
 // stopping form. Rung k lies at a resource of r · η^(s + k) steps; a trial goes on from it if it is among the best 1/η of the trials that have
 // come so far, itself included. Hyperband (Li et al., 1603.06560) runs several with other s beside each other.
+import { requireCount } from "../../guidance/arguments.js";
 import { checkOptions } from "../../errors.js";
 import { Draws } from "../random/philox.js";
 import { Following } from "../study/follow.js";
 import type { Direction, Intermediate, TrialRecord } from "../study/record.js";
-import { checkWhole, lossOf } from "./compare.js";
+import { lossOf } from "./compare.js";
 import { Known } from "./known.js";
 import type { PruneRequest, Pruner } from "./pruner.js";
 import { SortedNumbers } from "./sorted.js";
@@ -33,10 +34,10 @@ export function asha(options: AshaOptions = {}): Pruner {
   const where = "tune.asha";
   checkOptions(where, options, ["min", "max", "factor", "skip"]);
   const { min = 1, max = Infinity, factor = 4, skip = 0 } = options;
-  checkWhole(where, "min", min, 1);
-  if (max !== Infinity) checkWhole(where, "max", max, min);
-  checkWhole(where, "factor", factor, 2);
-  checkWhole(where, "skip", skip, 0);
+  requireCount(where, "min", min, 1);
+  if (max !== Infinity) requireCount(where, "max", max, min);
+  requireCount(where, "factor", factor, 2);
+  requireCount(where, "skip", skip, 0);
   const one: Bracket = { first: min * factor ** skip, max, factor };
   const known = new Known((direction) => new Rungs(direction, () => one));
   return {
@@ -167,9 +168,9 @@ export function hyperband(options: HyperbandOptions): Pruner {
   const where = "tune.hyperband";
   checkOptions(where, options, ["min", "max", "factor"]);
   const { min = 1, max, factor = 3 } = options;
-  checkWhole(where, "min", min, 1);
-  checkWhole(where, "max", max, min);
-  checkWhole(where, "factor", factor, 2);
+  requireCount(where, "min", min, 1);
+  requireCount(where, "max", max, min);
+  requireCount(where, "factor", factor, 2);
   const brackets = bracketsOf({ min, max, factor });
   const total = brackets.reduce((sum, { trials }) => sum + trials, 0);
   const all = brackets.map(({ skip }): Bracket => ({ first: min * factor ** skip, max, factor }));

@@ -1,6 +1,5 @@
 // Which of two values is better; NaN is worse than any number, and than nothing at all it is no better.
-import { ArgumentError } from "../../errors.js";
-import { got } from "../../names/got.js";
+import { requireCount } from "../../guidance/arguments.js";
 import type { Direction, Intermediate, TrialRecord } from "../study/record.js";
 
 /** As a loss: the smaller the better; NaN is Infinity. */
@@ -46,25 +45,8 @@ export function isDue(reports: readonly Intermediate[], { warmupSteps = 0, inter
 }
 
 /** @throws ArgumentError */
-export function checkWhole(where: string, name: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  throw new ArgumentError(`${where}: ${name}: expected a whole number of ${least} or more, got ${got(value)}`);
-}
-
-/** @throws ArgumentError */
 export function checkSchedule(where: string, { startupTrials = 5, warmupSteps = 0, interval = 1 }: Schedule): void {
-  checkWhole(where, "startupTrials", startupTrials, 0);
-  checkWhole(where, "warmupSteps", warmupSteps, 0);
-  checkWhole(where, "interval", interval, 1);
-}
-
-/** @throws ArgumentError unless `value` lies between the two, both excluded where `open`. */
-export function checkBetween(
-  where: string,
-  name: string,
-  value: unknown,
-  [low, high]: readonly [number, number],
-): void {
-  if (typeof value === "number" && value > low && value < high) return;
-  throw new ArgumentError(`${where}: ${name}: expected a number between ${low} and ${high}, got ${got(value)}`);
+  requireCount(where, "startupTrials", startupTrials, 0);
+  requireCount(where, "warmupSteps", warmupSteps, 0);
+  requireCount(where, "interval", interval, 1);
 }

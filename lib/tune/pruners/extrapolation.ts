@@ -5,11 +5,12 @@
 // Each curve is c + a · f(t) with a shape f from two of the paper's families, a power t^-α and an exponential e^-βt, over a grid
 // of exponents, so that c and a are linear and their posterior is closed: Student's t with n − 2 degrees of freedom. Shapes that
 // curves of completed trials took are likelier from the start.
+import { requireBetween, requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { Following } from "../study/follow.js";
 import type { Direction, TrialRecord } from "../study/record.js";
-import { checkBetween, checkWhole, isCompleted, lossesOf } from "./compare.js";
+import { isCompleted, lossesOf } from "./compare.js";
 import { Known } from "./known.js";
 import type { Pruner } from "./pruner.js";
 import { studentCdf } from "./student.js";
@@ -38,10 +39,10 @@ export function extrapolation(options: ExtrapolationOptions = {}): Pruner {
   const where = "tune.extrapolation";
   checkOptions(where, options, ["max", "probability", "startupSteps", "startupTrials"]);
   const { max, probability = 0.1, startupSteps = 4, startupTrials = 3 } = options;
-  if (max !== undefined) checkWhole(where, "max", max, 2);
-  checkBetween(where, "probability", probability, [0, 1]);
-  checkWhole(where, "startupSteps", startupSteps, 4);
-  checkWhole(where, "startupTrials", startupTrials, 1);
+  if (max !== undefined) requireCount(where, "max", max, 2);
+  requireBetween(where, "probability", probability, 0, 1);
+  requireCount(where, "startupSteps", startupSteps, 4);
+  requireCount(where, "startupTrials", startupTrials, 1);
   if (max !== undefined && max <= startupSteps) {
     throw new ArgumentError(
       `${where}: startupSteps ${startupSteps} leaves nothing of ${max} steps to decide on, got ${got(max)}`,

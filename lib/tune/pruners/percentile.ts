@@ -1,11 +1,12 @@
 // The median stopping rule of Golovin et al., "Google Vizier: a service for black-box optimization" (KDD 2017), section 3.2: a
 // trial ends at step s if its best value so far is strictly worse than the median of the running averages, up to s, of all
 // completed trials. `percentile` is the same rule with another share than one half.
+import { requireBetween } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { Following } from "../study/follow.js";
 import type { Direction, TrialRecord } from "../study/record.js";
-import { bestLossOf, checkBetween, checkSchedule, isCompleted, isDue, lossOf, type Schedule } from "./compare.js";
+import { bestLossOf, checkSchedule, isCompleted, isDue, lossOf, type Schedule } from "./compare.js";
 import { Known } from "./known.js";
 import type { PruneRequest, Pruner } from "./pruner.js";
 import { SortedNumbers } from "./sorted.js";
@@ -47,7 +48,7 @@ export function median(options: PercentileOptions = {}): Pruner {
  * @throws ArgumentError unless `percent` lies between 0 and 100.
  */
 export function percentile(percent: number, options: PercentileOptions = {}): Pruner {
-  checkBetween("tune.percentile", "percent", percent, [0, 100]);
+  requireBetween("tune.percentile", "percent", percent, 0, 100);
   return rule("percentile", percent, options);
 }
 

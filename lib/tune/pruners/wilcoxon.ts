@@ -1,9 +1,10 @@
 // Trials whose steps are not time but cases, such as folds or problem instances: a trial ends when Wilcoxon's signed-rank test says
 // that it is worse than the best trial on the cases that both have seen.
+import { requireBetween, requireCount } from "../../guidance/arguments.js";
 import { checkOptions } from "../../errors.js";
 import { Following } from "../study/follow.js";
 import type { Direction, TrialRecord } from "../study/record.js";
-import { checkBetween, checkWhole, isCompleted, lossOf } from "./compare.js";
+import { isCompleted, lossOf } from "./compare.js";
 import { Known } from "./known.js";
 import type { Pruner } from "./pruner.js";
 
@@ -27,8 +28,8 @@ export function wilcoxon(options: WilcoxonOptions = {}): Pruner {
   const where = "tune.wilcoxon";
   checkOptions(where, options, ["p", "startupSteps"]);
   const { p = 0.1, startupSteps = 2 } = options;
-  checkBetween(where, "p", p, [0, 1]);
-  checkWhole(where, "startupSteps", startupSteps, 1);
+  requireBetween(where, "p", p, 0, 1);
+  requireCount(where, "startupSteps", startupSteps, 1);
   const known = new Known((direction) => new Leaders(direction));
   return {
     name: "wilcoxon",

@@ -1,7 +1,8 @@
 // Pruners by simple rules of their own.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import { bestLossOf, checkSchedule, checkWhole, isDue, type Schedule } from "./compare.js";
+import { bestLossOf, checkSchedule, isDue, type Schedule } from "./compare.js";
 import type { Pruner } from "./pruner.js";
 
 /**
@@ -15,7 +16,7 @@ import type { Pruner } from "./pruner.js";
 export function patient(patience: number, pruner?: Pruner, options: { readonly minDelta?: number } = {}): Pruner {
   const where = "tune.patient";
   checkOptions(where, options, ["minDelta"]);
-  checkWhole(where, "patience", patience, 0);
+  requireCount(where, "patience", patience, 0);
   const { minDelta = 0 } = options;
   if (typeof minDelta !== "number" || !(minDelta >= 0)) {
     throw new ArgumentError(`${where}: minDelta: expected a number from 0 on, got ${got(minDelta)}`);

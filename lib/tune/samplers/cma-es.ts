@@ -1,8 +1,8 @@
 // CMA-ES.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { cardinality, type FlatSpace, type Params } from "../space/index.js";
-import { requireCount } from "./count.js";
 import { candidates, distinct, propose } from "./propose.js";
 import { keyOf } from "./distinct.js";
 import type { SampleRequest, Sampler } from "./sampler.js";

@@ -1,7 +1,7 @@
 // Bayesian optimization by Gaussian processes.
+import { requireCount } from "../../guidance/arguments.js";
 import { checkOptions } from "../../errors.js";
 import { branchTurn } from "./branches.js";
-import { requireCount } from "./count.js";
 import { distinct, propose } from "./propose.js";
 import { quasiParams } from "./quasi-point.js";
 import type { Sampler } from "./sampler.js";

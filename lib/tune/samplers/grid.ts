@@ -1,4 +1,5 @@
 // All combinations, one after the other.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions, nearestName } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { Draws } from "../random/philox.js";
@@ -33,9 +34,7 @@ export interface GridOptions {
 export function grid(options: GridOptions = {}): Sampler {
   checkOptions("tune.grid", options, ["values", "points", "shuffle"]);
   const { values = {}, points: perRange, shuffle = false } = options;
-  if (perRange !== undefined && (!Number.isSafeInteger(perRange) || perRange < 1)) {
-    throw new ArgumentError(`tune.grid: points: expected a whole number of 1 or more, got ${got(perRange)}`);
-  }
+  if (perRange !== undefined) requireCount("tune.grid", "points", perRange);
   let cached: Points | undefined;
   return {
     name: "grid",

@@ -1,7 +1,7 @@
 // NSGA-II.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
-import { requireCount } from "./count.js";
 import { distinct, propose } from "./propose.js";
 import { quasiParams } from "./quasi-point.js";
 import type { Sampler } from "./sampler.js";

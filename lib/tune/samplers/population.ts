@@ -1,11 +1,11 @@
 // Population-based training (Jaderberg et al. 2017, arXiv 1711.09846): trial k is the next part of member k mod n of a population. It goes
 // on from the checkpoint of the part before, or, where that one is among the worst, from one of the best with changed parameters.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import { Draws } from "../random/philox.js";
 import { cardinality, fromUnit, isActive, toUnit, valueAt, type Distribution, type FlatSpace, type Params } from "../space/index.js"; // prettier-ignore
 import type { TrialRecord } from "../study/record.js";
-import { requireCount } from "./count.js";
 import { drawParams } from "./random.js";
 import { quasiParams } from "./quasi-point.js";
 import type { SampleRequest, Sampler } from "./sampler.js";

@@ -1,4 +1,5 @@
 // What `tune` is asked for, checked before anything is touched.
+import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { ProgressStream } from "../../train/run/progress.js";
@@ -10,7 +11,7 @@ import type { Json } from "../space/index.js";
 import type { Storage } from "../storage/storage.js";
 import type { Direction } from "./record.js";
 import type { FinishedTrial } from "./finished.js";
-import { requireFields, requireListOf, requirePath } from "../../guidance/given.js";
+import { requireFields, requireListOf, requirePath } from "../../guidance/arguments.js";
 
 /** What happens when an objective throws: the search goes on, ends, or tries the same parameters again up to so many times. */
 export type FailurePolicy = "continue" | "stop" | { readonly retry: number };
@@ -138,8 +139,7 @@ const where = "tune";
 export const defaultSampler = (): Sampler => auto();
 
 function whole(key: "concurrency" | "lag" | "constraints" | "losses" | "trials", value: number, least: number): number {
-  if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new ArgumentError(`${where}: ${key}: expected a whole number of ${least} or more, got ${got(value)}`);
+  return requireCount(where, key, value, least);
 }
 
 function seconds(key: "lease" | "timeout", value: number): number {
@@ -181,9 +181,7 @@ export function planTune(options: TuneOptions): TunePlan {
   if (typeof name !== "string" || name === "") {
     throw new ArgumentError(`${where}: name: expected the name of the study, got ${got(name)}`);
   }
-  if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new ArgumentError(`${where}: seed must be a whole number from 0 on, got ${got(seed)}`);
-  }
+  requireCount(where, "seed", seed, 0);
   checkFailure(failure);
   if (options.timeout !== undefined) seconds("timeout", options.timeout);
   return {

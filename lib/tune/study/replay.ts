@@ -1,10 +1,10 @@
 // The record of a study, played again: every trial keeps what its sampler had seen, as a revision of the study, so that its parameters can
 // be computed anew in any order of ends, also those of a search in free order.
+import { requireFields } from "../../guidance/arguments.js";
 import { isComplete, type Params } from "../space/index.js";
 import type { Sampler } from "../samplers/sampler.js";
 import type { StoredTrial } from "../storage/storage.js";
 import type { Study } from "./study.js";
-import { requireFields } from "../../guidance/given.js";
 import { checkOptions } from "../../errors.js";
 
 /** What {@link replay} found. */

@@ -1,4 +1,5 @@
 // The search as its user calls it.
+import { requireFields } from "../../guidance/arguments.js";
 import { hostname } from "node:os";
 import { threadId } from "node:worker_threads";
 import { AbortedError, ArgumentError, InterruptedError } from "../../errors.js";
@@ -17,7 +18,6 @@ import { searchProgress } from "./progress.js";
 import { requireSame } from "./same.js";
 import { Search, type Objective } from "./search.js";
 import { enqueuedOf, Study } from "./study.js";
-import { requireFields } from "../../guidance/given.js";
 
 /** A search under way: a promise of the study, and an async iterable of the trials that end. */
 export type TuneRun<P = Record<string, unknown>> = Run<FinishedTrial<P>, Study<P>>;

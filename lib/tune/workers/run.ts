@@ -18,7 +18,7 @@ import { load } from "../study/tune.js";
 import { View } from "../study/view.js";
 import { openStorage } from "../storage/open.js";
 import type { Definition } from "./define.js";
-import { requirePath } from "../../guidance/given.js";
+import { requirePath } from "../../guidance/arguments.js";
 import { readerOf, type Reader } from "./typescript.js";
 
 /** Options of {@link workers}. */

@@ -213,7 +213,7 @@ describe("errors name the way out", () => {
       () => schedule.step({ initial: 1, every: 0 }),
     ],
     [
-      "schedule.step: factor must be a finite number above 0, got -1",
+      "schedule.step: factor must be a number above 0, got -1",
       () => schedule.step({ initial: 1, every: 5, factor: -1 }),
     ],
     ["schedule.exponential: expected either factor or final, got neither", () => schedule.exponential({ initial: 1 })],

@@ -1,17 +1,17 @@
 // Tables streamed from files as sources: typed columns, missing cells, categories and scales by a rule that is learned from the first
 // rows and becomes part of the model.
+import { requirePath, requireCount } from "../../../guidance/arguments.js";
 import { stat } from "node:fs/promises";
 import { ArgumentError, checkOptions } from "../../../errors.js";
 import { got } from "../../../names/got.js";
 import type { CsvOptions } from "../../csv.js";
-import { checkWhole, Source } from "../source.js";
+import { Source } from "../source.js";
 import { chunkOf } from "../threads/change.js";
 import { inThread, oneInThread } from "../threads/pool.js";
 import type { PlainChunk } from "../threads/protocol.js";
 import type { OnError } from "./encode.js";
 import type { TableChoices } from "./learn.js";
 import { learnFile, openRows, readRows, type LearnedFile, type TableFile } from "./open.js";
-import { requirePath } from "../../../guidance/given.js";
 
 /** Options of tables that are streamed. */
 export interface TableStreamOptions extends TableChoices {
@@ -97,7 +97,7 @@ async function tableSource(file: TableFile, options: TableStreamOptions): Promis
   const { learn, ...choices } = options;
   requirePath(file.where, file.path, "customers.csv");
   const onError = onErrorOf(file.where, options);
-  if (learn !== undefined) checkWhole(file.where.replace(/^data\./, ""), "learn", learn, 1);
+  if (learn !== undefined) requireCount(file.where, "learn", learn);
   const thread = await isWorthAThread(file);
   const { label, target, drop, columns, numbers, categories, info } = choices;
   const request = { file, learn, onError, choices: { label, target, drop, columns, numbers, categories, info } };
