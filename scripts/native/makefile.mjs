@@ -22,7 +22,7 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
   const out = `build/native-${name}`;
   const isas = isasOf(configuration);
   const have = isas.map((isa) => `-DATHANOR_HAVE_${isa.name.toUpperCase()}`);
-  const base = [...commonFlags, ...warningFlags(compiler), "-pthread", "-Inative", ...have, ...configuration.flags];
+  const base = [...commonFlags, "-pthread", "-Inative", ...have, ...configuration.flags];
   const isCc = (path) => path.endsWith(".cc");
   const engine = filesBelow("native", isCc)
     .filter((path) => !path.startsWith("native/bindings/") && !path.startsWith("native/test/"))
@@ -33,6 +33,10 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
       : filesBelow("native/test", (path) => path.endsWith("_test.cc"));
   const shared = filesBelow("native/test", isCc).filter((path) => !path.endsWith("_test.cc"));
 
+  // Sanitizers and tests are full of what a compiler takes for something else.
+  const isPlain = configuration.flags.length === 0;
+  const warnings = isPlain && kind !== "bench" ? warningFlags(compiler) : [];
+
   // A configuration's level of optimization stands: instrumented kernels at -O3 take minutes each.
   const setsLevel = configuration.flags.some((flag) => flag.startsWith("-O"));
   const isKept = (flag) => !(setsLevel && flag.startsWith("-O"));
@@ -40,7 +44,7 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
   const object = (source) => {
     const isa = isas.find((entry) => entry.name === isaOf(source));
     const own = isa ? [`-DATHANOR_ISA_${isa.name.toUpperCase()}`, ...isa.flags.filter(isKept)] : [];
-    const flags = [...base, ...own].join(" ");
+    const flags = [...base, ...(source.startsWith("native/test/") ? [] : warnings), ...own].join(" ");
     const target = `${out}/obj/${source}.o`;
     writeIfChanged(`${target}.flags`, `${compiler} ${flags}\n`);
     rules.push(
