@@ -1,5 +1,5 @@
 // CPU milliseconds that a sampler takes for one trial of a study with six numbers and many trials before it, and those of importance.
-//   node --import tsx bench/tune/cost.ts --sampler tpe,gp --history 100,1000,10000 [--repeats 9]
+//   node --import tsx bench/tune/cost.ts --sampler tpe,gp --history 100,1000,10000 [--repeats 41]
 // The first question, which reads the whole history, is a row of its own.
 import { cpuUsage } from "node:process";
 import { parseArgs } from "node:util";
@@ -13,7 +13,7 @@ const { values: options } = parseArgs({
   options: {
     sampler: { type: "string", default: "tpe,gp,cmaes,sobol" },
     history: { type: "string", default: "100,1000,10000" },
-    repeats: { type: "string", default: "9" },
+    repeats: { type: "string", default: "41" },
   },
 });
 

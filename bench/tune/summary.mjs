@@ -67,14 +67,24 @@ const kept = (part, made, key) => {
 const date = new Date().toISOString().slice(0, 10);
 const machine = `${os.cpus()[0]?.model.trim()}, ${os.cpus().length} cores, node ${process.versions.node}`;
 const load = Number(os.loadavg()[0].toFixed(1));
+/** What only one side ran anew keeps the other side of before. */
+const cellOf = (cell) => {
+  const old = (before.cells ?? []).find((c) => c.sampler === cell.sampler && c.function === cell.function && c.trials === cell.trials); // prettier-ignore
+  return { ...cell, athanor: cell.athanor ?? old?.athanor, optuna: cell.optuna ?? old?.optuna, load };
+};
 const merged = {
   ...before,
   machine: before.machine ?? `${machine}; ${date}; load ${load}`,
-  cells: kept("cells", cells.map((cell) => ({ ...cell, load })), (c) => `${c.sampler}|${c.function}|${c.trials}`), // prettier-ignore
+  cells: kept("cells", cells.map(cellOf), (c) => `${c.sampler}|${c.function}|${c.trials}`), // prettier-ignore
   conditional: kept("conditional", conditional.map((row) => ({ ...row, load })), (c) => `${c.system}|${c.sampler}|${c.problem}`), // prettier-ignore
   fronts: kept("fronts", fronts, (c) => `${c.system}|${c.sampler}|${c.function}`),
   cost: kept("cost", rows.filter((row) => row.history !== undefined && row.cpuMs !== undefined), (c) => `${c.system}|${c.sampler}|${c.history}`), // prettier-ignore
-  storage: kept("storage", rows.filter((row) => row.perSecond !== undefined), (c) => `${c.storage}|${c.processes}|${c.slots}|${c.apart ?? false}`), // prettier-ignore
+  storage: kept("storage", rows.filter((row) => row.perSecond !== undefined), (c) => `${c.storage}|${c.processes}|${c.slots}|${c.apart ?? false}|${c.rate ?? 0}`), // prettier-ignore
+  opening: kept(
+    "opening",
+    rows.filter((row) => row.open !== undefined),
+    (c) => c.open,
+  ),
   growth: kept(
     "growth",
     rows.filter((row) => row.growth !== undefined),
@@ -129,9 +139,15 @@ const md = [
   "## Storages: trials a second of processes that start together, milliseconds of an ask and of the longest operation",
   "",
   "The disk's own rate is of 4 KiB in place and fdatasync, one after the other, in the same run (bench/tune/disk.ts). Load above 2 is work of others.",
-  "“Apart”: each process has a file, or a study, of its own, so that what it waits for is the machine's processors and disk alone.",
+  "An ask is all between the question for a trial and its objective; a gap all between two objectives, the end of the last trial too. “At”: objectives",
+  "end so that all processes together make about so many trials a second; elsewhere they take no time, all processors are busy with asks alone, and",
+  "what is measured is the queue for them. “Apart”: each process has a file, or a study, of its own: this queue without a lock, the least that",
+  "so many processes can have on this machine.",
   "",
-  ...table(["storage", "processes × slots", "trials", "reports", "trials/s", "ask p50", "p99", "longest", "failed, missing, doubled", "syncs/s of the disk", "load"], merged.storage.map((c) => [c.apart ? `${c.storage}, apart` : c.storage, `${c.processes} × ${c.slots}`, c.trials, c.reports, c.perSecond, c.ask.p50, c.ask.p99, c.wait, [c.failed, c.missing, c.doubled].join(", "), c.disk?.perSecond ?? "", c.load])), // prettier-ignore
+  ...table(["storage", "processes × slots", "trials", "reports", "trials/s", "ask p50", "p99", "gap p99", "longest", "failed, missing, doubled", "syncs/s of the disk", "load"], merged.storage.map((c) => [`${c.storage}${c.apart ? ", apart" : ""}${c.rate ? `, at ${c.rate}` : ""}`, `${c.processes} × ${c.slots}`, c.trials, c.reports, c.perSecond, c.ask.p50, c.ask.p99, c.gap?.p99 ?? "", c.wait, [c.failed, c.missing, c.doubled].join(", "), c.disk?.perSecond ?? "", c.load])), // prettier-ignore
+  "## Opening a study of many trials with ten reports each: milliseconds (bench/tune/open.ts)",
+  "",
+  ...table(["storage", "trials", "tune.load", "first trial of a search that goes on, by TPE", "load"], merged.opening.map((c) => [c.open, c.trials, c.loadMs, c.firstTrialMs, c.load])), // prettier-ignore
   "## Growth: CPU milliseconds and bytes a trial, by quarters of the search",
   "",
   ...table(["search", "trials", "ms", "bytes"], merged.growth.map((c) => [c.growth, c.trials, c.cpuMs.join(", "), c.bytes.join(", ")])), // prettier-ignore

@@ -13,11 +13,20 @@ describe("what a search refuses", () => {
     ["a budget", { trials: 1.5 }, /trials must be a whole number from 0 on, got 1.5/],
     ["a policy", { failure: "retry" }, /failure: expected "continue", "stop" or \{ retry: 2 \}/],
     ["a mode", { mode: "async" }, /expected "deterministic" or "free", got "async"/],
+    [
+      "labels that are the same",
+      { labels: ["a", "a"], direction: ["minimize", "minimize"] },
+      /a name of its own for each value/,
+    ],
     ["an enqueued value", { enqueue: [{ x: 3 }] }, /"x": expected a number from -1 to 1, got 3/],
   ];
   it.each(wrong)("refuses at once, with a sentence: %s", (_, options, message) => {
     expect(() => tune(space, bowl, options)).toThrow(ArgumentError);
     expect(() => tune(space, bowl, options)).toThrow(message);
+  });
+
+  it("shows how a range of whole numbers is written", () => {
+    expect(() => tune.int(4, 1)).toThrow(/lower first, got 4 and 1; write tune\.int\(1, 8\)/);
   });
 
   it("tells what an objective did wrong", async () => {

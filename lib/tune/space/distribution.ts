@@ -49,8 +49,9 @@ const finite = (value: unknown): value is number => typeof value === "number" &&
 
 function checkBounds(where: string, low: unknown, high: unknown): void {
   if (!finite(low) || !finite(high) || low > high || !Number.isFinite(high - low)) {
+    const such = where === "tune.int" ? "(1, 8)" : "(0.1, 0.5)";
     throw new ArgumentError(
-      `${where}: expected two finite numbers, the lower first, got ${got(low)} and ${got(high)}; write ${where}(0.1, 0.5)`,
+      `${where}: expected two finite numbers, the lower first, got ${got(low)} and ${got(high)}; write ${where}${such}`,
     );
   }
 }

@@ -170,6 +170,9 @@ export function planTune(options: TuneOptions): TunePlan {
   ) {
     throw new ArgumentError(`${where}: labels: expected ${directions.length} names, one for each direction, got ${got(labels)}`); // prettier-ignore
   }
+  if (new Set(labels).size < labels.length) {
+    throw new ArgumentError(`${where}: labels: expected a name of its own for each value, got ${got(labels)}`);
+  }
   checkNamed("sampler", "sample", sampler, "tune.tpe()");
   checkNamed("pruner", "prune", pruner, "tune.median()");
   if (mode !== "deterministic" && mode !== "free") {
