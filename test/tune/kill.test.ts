@@ -35,7 +35,7 @@ async function aloneTable(job: Job): Promise<unknown[]> {
 
 const logOf = ({ log }: Job): string => (existsSync(log) ? readFileSync(log, "utf8") : "");
 
-/** How many steps were begun twice or more: what a lost worker may cost is the step that it was in, and no other. */
+/** How many times a step was begun that had been begun before. */
 function stepsAgain(job: Job): number {
   const lines = readFileSync(job.log, "utf8").trim().split("\n").map((line) => line.split(" ").slice(0, 2).join(" ")); // prettier-ignore
   return lines.length - new Set(lines).size;
@@ -69,8 +69,9 @@ describe.concurrent.each(places)("%s", (_, place) => {
       expect(await Promise.all(workers.map(ended))).toEqual([0, 0, 0]);
       const study = await tune.load(job.place, job.name);
       expect(tableOf(study)).toEqual(await aloneTable(job));
-      // On a busy machine one that lives may lose its lease too.
-      expect(stepsAgain(job)).toBeLessThanOrEqual(study.records.reduce((sum, { losses }) => sum + losses, 0));
+      // A kill costs the step that it fell in. On a busy machine one that lives may lose its lease too, and does steps until it is told.
+      const losses = study.records.reduce((sum, trial) => sum + trial.losses, 0);
+      expect(stepsAgain(job)).toBeLessThanOrEqual(kills + job.steps * Math.max(0, losses - kills));
     },
   );
 

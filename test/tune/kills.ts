@@ -29,7 +29,7 @@ if (kind === "postgres" && server === undefined) throw new Error("PostgreSQL is 
 const place = server?.address ?? join(folder, "study.db");
 const lease = 2;
 // More trials than can end in that time: each takes 0.6 s of waiting on average, four workers.
-const job: Job = { place, name: "kills", trials: Math.ceil(seconds * 8), steps: 6, delay: 200, lease, checkpoints: join(folder, "a"), log: join(folder, "a.log"), until: Date.now() + seconds * 1000 }; // prettier-ignore
+const job: Job = { place, name: "kills", trials: Math.ceil(seconds * 8), sampler: "tpe", steps: 6, delay: 200, lease, checkpoints: join(folder, "a"), log: join(folder, "a.log"), until: Date.now() + seconds * 1000 }; // prettier-ignore
 
 const script = fileURLToPath(new URL("worker.ts", import.meta.url));
 const start = (): ChildProcess => spawn(process.execPath, ["--import", "tsx", script, JSON.stringify(job)], { stdio: ["ignore", "ignore", "pipe"] }); // prettier-ignore

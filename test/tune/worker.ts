@@ -19,6 +19,8 @@ export interface Job {
   readonly log: string;
   /** When no more trials are to begin, in milliseconds since 1970; such a worker tells on stderr of leases that it lost. */
   readonly until?: number | undefined;
+  /** One whose choices do not depend on how many trials there are to be, as those of `auto` do. */
+  readonly sampler?: "tpe";
   /** Trials at a time, and an orderly end by SIGINT. */
   readonly interruptible?: number;
 }
@@ -66,6 +68,7 @@ export const search = (job: Job) =>
     checkpoints: job.checkpoints,
     pruner: tune.asha({ factor: 2 }),
     losses: 1000,
+    ...(job.sampler === undefined ? {} : { sampler: tune.tpe() }),
     ...(job.interruptible === undefined ? {} : { signals: true, concurrency: job.interruptible }),
     ...(job.until === undefined ? {} : { timeout: Math.max(1, job.until - Date.now()) / 1000, progress: true }),
   });
