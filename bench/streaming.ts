@@ -37,7 +37,7 @@ const { values: options } = parseArgs({
 const rows = Number(options.rows);
 const features = 19;
 
-interface Figures {
+interface Measured {
   readonly samplesPerSecond: number;
   readonly seconds: number;
   readonly residentMB: number;
@@ -108,7 +108,7 @@ const sides: Record<string, (file: string) => Promise<number>> = {
   },
 };
 
-async function measure(side: string, file: string): Promise<Figures> {
+async function measure(side: string, file: string): Promise<Measured> {
   const delay = monitorEventLoopDelay({ resolution: 1 });
   if (side !== "memory") delay.enable(); // filling the arrays is not what is measured
   const seconds = await sides[side]!(file);
@@ -130,22 +130,22 @@ function compare(): void {
   try {
     writeFile(file);
     const bytes = statSync(file).size;
-    const found: Record<string, Figures[]> = {};
+    const found: Record<string, Measured[]> = {};
     for (let turn = 0; turn < Number(options.turns); turn++) {
       for (const side of Object.keys(sides)) {
         if (side === "csv-parse" && turn > 0) continue;
         const script = [fileURLToPath(import.meta.url), "--side", side, "--file", file, "--rows", String(rows)];
         const said = execFileSync(process.execPath, ["--import", "tsx", ...script], { encoding: "utf8" });
-        (found[side] ??= []).push(JSON.parse(said.trim().split("\n").at(-1)!) as Figures);
+        (found[side] ??= []).push(JSON.parse(said.trim().split("\n").at(-1)!) as Measured);
       }
     }
     const rates = (side: string) => found[side]!.map(({ samplesPerSecond }) => samplesPerSecond);
     const ratios = rates("stream").map((rate, i) => rate / rates("memory")[i]!);
     console.log(`${rows} rows, ${(bytes / 1e6).toFixed(0)} MB, ${isa()}`);
-    for (const [side, figures] of Object.entries(found)) {
-      const delays = figures.map(({ delayMs }) => delayMs).filter((each) => each !== undefined);
+    for (const [side, measured] of Object.entries(found)) {
+      const delays = measured.map(({ delayMs }) => delayMs).filter((each) => each !== undefined);
       const loop = delays.length === 0 ? "" : `, event loop at most ${Math.max(...delays.map(({ max }) => max)).toFixed(1)} ms late (99 %: ${median(delays.map(({ p99 }) => p99)).toFixed(1)})`; // prettier-ignore
-      console.log(`${side.padEnd(10)} ${median(rates(side)).toLocaleString("en")} samples/s (${rates(side).map((rate) => rate.toLocaleString("en")).join(", ")}), ${((median(rates(side)) * bytes) / rows / 1e6).toFixed(0)} MB/s, at most ${Math.max(...figures.map(({ residentMB }) => residentMB))} MB resident${loop}`); // prettier-ignore
+      console.log(`${side.padEnd(10)} ${median(rates(side)).toLocaleString("en")} samples/s (${rates(side).map((rate) => rate.toLocaleString("en")).join(", ")}), ${((median(rates(side)) * bytes) / rows / 1e6).toFixed(0)} MB/s, at most ${Math.max(...measured.map(({ residentMB }) => residentMB))} MB resident${loop}`); // prettier-ignore
     }
     console.log(
       `stream / memory: ${ratios.map((ratio) => ratio.toFixed(2)).join(", ")}, median ${median(ratios).toFixed(2)}`,

@@ -35,7 +35,7 @@ export interface ModelInfo extends OutputInfo {
   readonly outputs?: Readonly<Record<string, OutputInfo>>;
   /** How raw inputs become what the model computes with, by the name of the input; `x`, where there is one alone. */
   readonly preprocessing?: Readonly<Record<string, Preprocessing>>;
-  /** Figures of the model as it is now, such as `{ accuracy: 0.98 }`; compression takes them away. */
+  /** Metrics of the model as it is now, such as `{ accuracy: 0.98 }`; compression takes them away. */
   readonly metrics?: Readonly<Record<string, number>>;
   /** What was done to it, in order. */
   readonly provenance?: readonly ProvenanceStep[];
@@ -73,7 +73,7 @@ export function mergedInfo(where: string, info: ModelInfo, options: InfoOptions)
   return Object.freeze({ ...info, ...(Object.fromEntries(given) as ModelInfo) });
 }
 
-/** Notes that something was done to a model. Figures of before hold no more, unless the step brings its own. */
+/** Notes that something was done to a model. Metrics of before hold no more, unless the step brings its own. */
 export function recordStep(
   model: object,
   step: string,

@@ -6,15 +6,15 @@ import type { Parametrization } from "../tensor/parametrization.js";
 import type { Parameter } from "../tensor/parameter.js";
 import type { Tensor } from "../tensor/tensor.js";
 
-/** What {@link withTaps} gives. */
-export interface Tapped {
+/** What {@link withHooks} gives. */
+export interface Hooked {
   readonly result: Tensor;
   /** Σ x² for every weight, of the parameter's shape; undefined for a parameter that multiplies nothing. */
   readonly inputSquares: readonly (Tensor | undefined)[];
 }
 
-/** Runs `forward` with the parameters tapped. */
-export function withTaps(parameters: readonly Parameter[], forward: () => Tensor): Tapped {
+/** Runs `forward` with the parameters hooked. */
+export function withHooks(parameters: readonly Parameter[], forward: () => Tensor): Hooked {
   const squares = parameters.map((): Tensor | undefined => undefined);
   // A weight that is used twice, as tied ones are, has the inputs of both uses.
   const note = (i: number, y: Tensor, master: Tensor) => {
@@ -22,7 +22,7 @@ export function withTaps(parameters: readonly Parameter[], forward: () => Tensor
     squares[i] = squares[i]?.add(term!) ?? term;
   };
   const parametrizations = parameters.map((parameter, i) =>
-    parameter.exchangeParametrization(tap((y, master) => note(i, y, master))),
+    parameter.exchangeParametrization(hook((y, master) => note(i, y, master))),
   );
   try {
     return { result: forward(), inputSquares: squares };
@@ -31,9 +31,9 @@ export function withTaps(parameters: readonly Parameter[], forward: () => Tensor
   }
 }
 
-function tap(note: (y: Tensor, master: Tensor) => void): Parametrization {
+function hook(note: (y: Tensor, master: Tensor) => void): Parametrization {
   return {
-    kind: "tap",
+    kind: "hook",
     parts: {},
     packed: false,
     tensor: (_, master) => master!,
@@ -45,7 +45,7 @@ function tap(note: (y: Tensor, master: Tensor) => void): Parametrization {
       note(x.trace.apply("conv2d", [x.square(), master!], { ...geometry }), master!);
       return undefined;
     },
-    clone: () => tap(note),
+    clone: () => hook(note),
     dispose: () => {},
   };
 }

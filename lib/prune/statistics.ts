@@ -15,7 +15,7 @@ import { Parameter } from "../tensor/parameter.js";
 import { Program } from "../tensor/program.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Trace, within } from "../tensor/trace.js";
-import { withTaps } from "./hook.js";
+import { withHooks } from "./hook.js";
 
 /** What is gathered, by its name in {@link CriterionInputs}. */
 export type StatisticName = "gradient" | "gradientSquare" | "movement" | "inputNorm";
@@ -147,9 +147,9 @@ export class Statistics {
         trace.input("xy"[i]!, column.dtype, [batch, ...column.shape.slice(1)]),
       ) as [Tensor, Tensor];
       const forward = () => feed(this.model, x);
-      const tapped = wanted.has("inputNorm") ? withTaps(this.parameters, forward) : undefined;
-      tapped?.inputSquares.forEach((squares, i) => squares && this.add(trace, "inputNorm", i, squares));
-      if (needsLoss(wanted)) this.addGradients(trace, loss!(tapped?.result ?? forward(), y), wanted, batch);
+      const hooked = wanted.has("inputNorm") ? withHooks(this.parameters, forward) : undefined;
+      hooked?.inputSquares.forEach((squares, i) => squares && this.add(trace, "inputNorm", i, squares));
+      if (needsLoss(wanted)) this.addGradients(trace, loss!(hooked?.result ?? forward(), y), wanted, batch);
     });
     trace.commit();
     call(() => trace.graph.setOutputs([], []));

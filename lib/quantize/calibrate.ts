@@ -1,4 +1,4 @@
-// Calibration: the model runs over samples with a tap on every weight that is to be quantized; what the layers' inputs look like is
+// Calibration: the model runs over samples with a hook on every weight that is to be quantized; what the layers' inputs look like is
 // reduced in the engine, batch by batch, and only the few numbers that are left come out.
 import { ArgumentError, NonFiniteError } from "../errors.js";
 import type { Samples } from "../data/index.js";
@@ -22,8 +22,8 @@ export interface Use {
 }
 
 /** A parametrization that leaves everything as it is and remembers what the weight met. */
-class Tap implements Parametrization {
-  readonly kind = "tap";
+class Hook implements Parametrization {
+  readonly kind = "hook";
   readonly packed = false;
   readonly parts = {};
   readonly uses: Use[] = [];
@@ -40,8 +40,8 @@ class Tap implements Parametrization {
     this.uses.push({ x, geometry, rowsFirst: true });
   }
 
-  clone(): Tap {
-    return new Tap();
+  clone(): Hook {
+    return new Hook();
   }
 
   dispose(): void {
@@ -69,7 +69,7 @@ export function inputsOf(where: string, samples: unknown): NdArray {
   );
 }
 
-/** Figures of a target, by its number. */
+/** Measurements of a target, by its number. */
 export type Measured<Value> = Record<string, Record<string, Value>>;
 
 /**
@@ -85,16 +85,16 @@ export async function overUses(
   take: (values: Measured<NdArray>, rows: number) => void,
 ): Promise<void> {
   const x = inputsOf(where, samples);
-  const taps = new Map(parameters.map((parameter) => [parameter, new Tap()] as const));
+  const hooks = new Map(parameters.map((parameter) => [parameter, new Hook()] as const));
   const parametrizations = new Map(
-    [...taps].map(([parameter, tap]) => [parameter, parameter.exchangeParametrization(tap)] as const),
+    [...hooks].map(([parameter, hook]) => [parameter, parameter.exchangeParametrization(hook)] as const),
   );
   const run = compile(
     (batch: Tensor) => {
-      for (const tap of taps.values()) tap.uses.length = 0;
+      for (const hook of hooks.values()) hook.uses.length = 0;
       feed(model, batch);
-      const finite = [...taps.values()].map(({ uses }) => uses.map((use) => finiteRows(use.x)));
-      return { measured: measure(new Map([...taps].map(([parameter, tap]) => [parameter, tap.uses]))), finite };
+      const finite = [...hooks.values()].map(({ uses }) => uses.map((use) => finiteRows(use.x)));
+      return { measured: measure(new Map([...hooks].map(([parameter, hook]) => [parameter, hook.uses]))), finite };
     },
     { name: where },
   );

@@ -35,7 +35,7 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
 
   // Sanitizers and tests are full of what a compiler takes for something else.
   const isPlain = configuration.flags.length === 0;
-  const warnings = isPlain && kind !== "bench" ? warningFlags(compiler) : [];
+  const warnings = isPlain ? warningFlags(compiler) : [];
 
   // A configuration's level of optimization stands: instrumented kernels at -O3 take minutes each.
   const setsLevel = configuration.flags.some((flag) => flag.startsWith("-O"));
@@ -44,7 +44,7 @@ export function writeMakefile({ name, configuration, compiler, kind }) {
   const object = (source) => {
     const isa = isas.find((entry) => entry.name === isaOf(source));
     const own = isa ? [`-DATHANOR_ISA_${isa.name.toUpperCase()}`, ...isa.flags.filter(isKept)] : [];
-    const flags = [...base, ...(source.startsWith("native/test/") ? [] : warnings), ...own].join(" ");
+    const flags = [...base, ...(/^(native\/test|bench)\//.test(source) ? [] : warnings), ...own].join(" ");
     const target = `${out}/obj/${source}.o`;
     writeIfChanged(`${target}.flags`, `${compiler} ${flags}\n`);
     rules.push(
