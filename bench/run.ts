@@ -3,14 +3,14 @@
 // Times the suites of bench/suites/ with tinybench, a fresh process for every number of threads, and holds each case against
 // the machine's limit measured in the same process' turn (bench/peers/limits.c, where a C compiler is there). One line a row;
 // --json writes { date, machine, rows } in the format of bench/row.ts. Comparisons with peers: bench/peers/run.mjs.
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isa } from "athanor";
 import { Bench } from "tinybench";
+import { ceilingOf } from "./ceiling.js";
 import { fractionOf, inUnit, machine, type Row } from "./row.js";
 import { loadSuite, type Case } from "./suite.js";
 
@@ -24,26 +24,6 @@ const { values: options, positionals } = parseArgs({
     rows: { type: "string" }, // given by the parent process: where to leave the rows
   },
 });
-
-const limits = fileURLToPath(new URL("peers/limits.c", import.meta.url));
-const compiled = fileURLToPath(new URL("../.cache/peers/limits", import.meta.url));
-
-/** Measures a limit of the machine now; undefined where the program cannot be had. */
-function ceilingOf(kind: string, threads: number): Row["ceiling"] {
-  try {
-    if (!existsSync(compiled)) {
-      mkdirSync(dirname(compiled), { recursive: true });
-      execFileSync(process.env.CC ?? "cc", ["-O3", "-march=native", "-pthread", limits, "-o", compiled]);
-    }
-    const lines = execFileSync(compiled, [kind, String(threads)], { input: "0.3\n", encoding: "utf8" })
-      .trim()
-      .split("\n");
-    const row = JSON.parse(lines.at(-1) ?? "") as { median: number; unit: string };
-    return { value: row.median, unit: row.unit, kind };
-  } catch {
-    return undefined;
-  }
-}
 
 const quantile = (ordered: readonly number[], q: number) =>
   ordered[Math.min(ordered.length - 1, Math.floor(q * ordered.length))]!;

@@ -94,6 +94,7 @@
       "native/ops/effects/effects.cc",
       "native/ops/effects/optimizer_state.cc",
       "native/ops/effects/state_parts.cc",
+      "native/ops/effects/state_values.cc",
       "native/ops/effects/whole_states.cc",
       "native/ops/elementwise/activation_grad.cc",
       "native/ops/elementwise/binary.cc",

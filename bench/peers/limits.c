@@ -1,12 +1,13 @@
 // What this machine can do, measured in the same run as the work: the ceilings of the rows.
 //
 //   cc -O3 -march=native -ffp-contract=fast -pthread limits.c -o limits
-//   limits KIND THREADS        KIND: fma-f32, dot-bf16, dot-int8, read, r4w3
+//   limits KIND THREADS        KIND: fma-f32, dot-bf16, dot-int8, read, r2w1, r3w2, r4w3, r5w4
 //
 // Speaks the protocol of README.md: a ready line, then one row for every line on stdin. fma-f32 keeps independent chains in
 // registers, enough of them to cover latency 4 or 5 at two a cycle; dot-int8 does so with the products of bytes of the instruction set
 // (VNNI) or else the products of 16 bits that bytes become; read streams 256 MiB; r4w3 is the traffic of an AdamW step
-// (four reads, three writes in place, 28 bytes an element) on four arrays of 128 MiB. Vectors are as wide as -march=native allows.
+// (four reads, three writes in place, 28 bytes an element) on four arrays of 128 MiB, its siblings that of rules with fewer or more
+// states. Vectors are as wide as -march=native allows.
 
 #define _GNU_SOURCE
 #include <pthread.h>
@@ -36,7 +37,7 @@ typedef float Vec __attribute__((vector_size(kWidth)));
 enum { kLanes = kWidth / 4, kTurns = 200000, kMaxRounds = 16384 };
 
 static size_t elements;  // a array; a multiple of 16 · kLanes · threads
-static float* arrays[4];
+static float* arrays[5];
 static volatile float sink;
 static int threads;
 
@@ -123,6 +124,20 @@ static void stream_r4w3(int thread) {
   }
 }
 
+// What rules with other numbers of states read and write: a gradient, and a parameter and its states in place.
+#define STREAM(states)                                                                              \
+  static void stream_##states##_states(int thread) {                                                \
+    const size_t begin = elements / threads * thread, n = elements / threads / kLanes;              \
+    const Vec* g = (const Vec*)(arrays[0] + begin);                                                 \
+    for (size_t i = 0; i < n; i++) {                                                                \
+      const Vec x = g[i];                                                                           \
+      for (int k = 1; k <= states + 1; k++) ((Vec*)(arrays[k] + begin))[i] += x;                    \
+    }                                                                                               \
+  }
+STREAM(0)
+STREAM(1)
+STREAM(3)
+
 typedef struct {
   const char *name, *unit;
   void (*run)(int thread);
@@ -140,7 +155,10 @@ static Kind kinds[] = {
     {"dot-int8", "GOP/s", dot_int8, 2.0 * kProducts * kChains * kTurns, 0, 0},
 #endif
     {"read", "GB/s", stream_read, 4, 256, 1},
+    {"r2w1", "GB/s", stream_0_states, 12, 128, 2},
+    {"r3w2", "GB/s", stream_1_states, 20, 128, 3},
     {"r4w3", "GB/s", stream_r4w3, 28, 128, 4},
+    {"r5w4", "GB/s", stream_3_states, 36, 128, 5},
 };
 
 static Kind* kind;

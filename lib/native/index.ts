@@ -139,6 +139,12 @@ export interface NativeOptimizer {
   /** Of parameters, and of the states that this rank keeps of them. */
   readonly bytes: { parameters: number; states: number };
   steps: number;
+  /** The i-th of `states` in f32, whatever it is kept in. */
+  readState(i: number): ArrayBuffer;
+  stateShape(i: number): number[];
+  writeState(i: number, values: Float32Array): void;
+  /** Takes the i-th of `states` from a variable that holds it in any format. */
+  takeState(i: number, from: NativeVariable): void;
   dispose(): void;
 }
 
@@ -321,7 +327,7 @@ export interface Addon extends NativeSearch, RanksAddon {
   Graph: new () => NativeGraph;
   Optimizer: new (
     rule: string,
-    groups: { variables: NativeVariable[]; hyper: Float64Array }[],
+    groups: { variables: NativeVariable[]; hyper: Float64Array; states?: string }[],
     options: {
       maxNorm?: number;
       clipValue?: number;

@@ -1,25 +1,26 @@
 // An optimizer bound to the parameters of a model: the engine's side with its states, and the hyper-parameters of every step.
 import { requireFields, requireListOf } from "../guidance/arguments.js";
 import { ArgumentError, DisposedError, ShapeError } from "../errors.js";
-import { addon, call, type NativeOptimizer, type NativeVariable } from "../native/index.js";
+import { addon, call, type NativeOptimizer } from "../native/index.js";
 import type { NativeRankGroup } from "../native/ranks.js";
 import type { NamedParameter } from "../nn/index.js";
 import { matchesAny, selectParameters } from "../nn/match.js";
 import { NdArray, showShape } from "../tensor/nd-array.js";
 import { viewOf, type Parameter } from "../tensor/parameter.js";
 import { hypersOf, memoryRow, rowAt, scheduleOf, type HyperValues } from "./hyper.js";
-import type { Optimizer } from "./optimizer.js";
+import type { Optimizer, StateCodec } from "./optimizer.js";
 
 /** What {@link BoundOptimizer.stateDict} gives. */
 export interface OptimizerStates {
   /** Steps taken. */
   readonly steps: number;
-  /** `<parameter>.<state>` → values. */
+  /** `<parameter>.<state>` → values in f32, whatever the optimizer keeps them in. */
   readonly states: Readonly<Record<string, NdArray>>;
 }
 
 interface BoundGroup {
   readonly hyper: HyperValues;
+  readonly states: StateCodec;
   readonly members: NamedParameter[];
 }
 
@@ -77,7 +78,8 @@ export class BoundOptimizer {
     },
   ): NativeOptimizer {
     const { rule, clipValue } = this.optimizer;
-    const native = this.groups.map(({ hyper, members }) => ({
+    const native = this.groups.map(({ hyper, states, members }) => ({
+      states,
       variables: members.filter(({ parameter }) => isOwn(parameter)).map(({ parameter }) => parameter.native),
       hyper: Float64Array.from(memoryRow(rule, hyper)),
     }));
@@ -138,21 +140,12 @@ export class BoundOptimizer {
     return scheduleOf(this.optimizer.rule, group!.hyper, option)(0, 1);
   }
 
-  /** Copies of all states, for a checkpoint. */
+  /** Copies of all states in f32, so that they go with every `states` of an optimizer, and with the bits that they were taken from. */
   stateDict(): OptimizerStates {
-    const states = this.native.states.map((state) => {
-      const { dtype, shape } = state.type;
-      return [
-        state.name,
-        new NdArray(
-          viewOf(
-            dtype,
-            call(() => state.read()),
-          ),
-          shape,
-          dtype,
-        ),
-      ] as const;
+    const { native } = this;
+    const states = native.states.map(({ name }, i) => {
+      const data = call(() => native.readState(i));
+      return [name, new NdArray(viewOf("f32", data), native.stateShape(i), "f32")] as const;
     });
     return { steps: this.steps, states: Object.fromEntries(states) };
   }
@@ -160,31 +153,41 @@ export class BoundOptimizer {
   /**
    * Takes states back; nothing is changed unless all of them fit.
    *
-   * @throws ArgumentError for missing or strange names; ShapeError for other shapes.
+   * @throws ArgumentError for missing or strange names, and values that `states` cannot keep; ShapeError for other shapes.
    */
   loadStateDict(saved: OptimizerStates): void {
     const where = `${this.where}.loadStateDict`;
-    const own = new Map(this.native.states.map((state): [string, NativeVariable] => [state.name, state]));
-    for (const [name, state] of own) {
+    const { native } = this;
+    const own = native.states.map(({ name }) => name);
+    own.forEach((name, i) => {
       const values = saved.states[name];
       if (!values)
         throw new ArgumentError(`${where}: "${name}" is missing; the states are of another model or optimizer`);
-      const { dtype, shape } = state.type;
-      if (values.dtype !== dtype || showShape(values.shape) !== showShape(shape)) {
+      const shape = native.stateShape(i);
+      if (values.dtype !== "f32" || showShape(values.shape) !== showShape(shape)) {
         throw new ShapeError(
-          `${where}: "${name}" must be ${dtype} ${showShape(shape)}, got ${values.dtype} ${showShape(values.shape)}`,
+          `${where}: "${name}" must be f32 ${showShape(shape)}, got ${values.dtype} ${showShape(values.shape)}`,
         );
       }
-    }
-    const strange = Object.keys(saved.states).find((name) => !own.has(name));
+    });
+    const strange = Object.keys(saved.states).find((name) => !own.includes(name));
     if (strange !== undefined) {
       throw new ArgumentError(`${where}: there is no state "${strange}"; the states are of another model or optimizer`);
     }
     if (!Number.isSafeInteger(saved.steps) || saved.steps < 0) {
       throw new ArgumentError(`${where}: steps must be a whole number from 0 on, got ${saved.steps}`);
     }
-    for (const [name, state] of own) call(() => state.write(saved.states[name]!.data));
+    this.checkFinite(where, saved);
+    own.forEach((name, i) => call(() => native.writeState(i, saved.states[name]!.data as Float32Array)));
     this.native.steps = saved.steps;
+  }
+
+  // Blocks of codes have a largest value; what f32 keeps as it is would spoil its whole block there.
+  private checkFinite(where: string, saved: OptimizerStates): void {
+    for (const { name, type } of this.native.states) {
+      if (type.dtype !== "u8" || (saved.states[name]!.data as Float32Array).every(Number.isFinite)) continue;
+      throw new ArgumentError(`${where}: "${name}" has values that are not finite; 8 or 4 bits cannot keep them`);
+    }
   }
 
   /** Frees the states; the parameters keep their values. */
@@ -235,8 +238,8 @@ function bindGroups(optimizer: Optimizer, parameters: readonly NamedParameter[],
         : `${where}: all ${parameters.length} parameters are frozen; unfreeze some of them (model.unfreeze())`,
     );
   }
-  const rest: BoundGroup = { hyper: optimizer.hyper, members: [] };
-  const groups = optimizer.groups.map(({ hyper }): BoundGroup => ({ hyper, members: [] }));
+  const rest: BoundGroup = { hyper: optimizer.hyper, states: optimizer.states, members: [] };
+  const groups = optimizer.groups.map(({ hyper, states }): BoundGroup => ({ hyper, states, members: [] }));
   optimizer.groups.forEach(({ match }, i) => selectParameters(where, `groups[${i}].match`, match, parameters));
   for (const named of trainable) {
     const g = optimizer.groups.findIndex(({ match }) => matchesAny(match, named));

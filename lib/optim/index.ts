@@ -7,6 +7,7 @@ export type {
   Optimizer,
   OptimizerGroup,
   OptimizerOptions,
+  StateCodec,
   StepOptions,
 } from "./optimizer.js";
 export { adam, adamax, adamW, ademamix, lion, nadam, radam } from "./adam.js";

@@ -1,8 +1,8 @@
 // What an optimizer is before it meets a model: plain, immutable, usable for any number of runs at once.
-import { ArgumentError, checkOptions } from "../errors.js";
+import { ArgumentError, checkOptions, UnsupportedError } from "../errors.js";
 import { teachMethods } from "../guidance/methods.js";
 import { got } from "../names/got.js";
-import type { RuleName } from "../native/rules.js";
+import { rules, type RuleName } from "../native/rules.js";
 import { Module } from "../nn/index.js";
 import { requireMatches, type ParameterMatches } from "../nn/match.js";
 import type { ScheduleLike } from "../schedule/index.js";
@@ -19,8 +19,20 @@ export interface CommonOptions {
   readonly maximize?: boolean | undefined;
 }
 
+/**
+ * What states are kept in. `"bf16"` takes half of the memory of `"f32"`, rounded up or down at random, keyed by step and element; `"8bit"`
+ * and `"4bit"` take a quarter and an eighth: codes in blocks of 256 and 128 elements beside the block's largest, a dynamic map (Dettmers et
+ * al., 2022), means of squares an unsigned one. Tensors below 4,096 elements keep f32 there, and so do states that
+ * move by less a step than codes tell apart.
+ */
+export type StateCodec = (typeof codecs)[number];
+
+const codecs = ["f32", "bf16", "8bit", "4bit"] as const;
+
 /** Options of the whole optimizer beside those of its rule. */
 export interface StepOptions {
+  /** What states are kept in, where a group does not say otherwise. Of rules that work element by element. Default "f32". */
+  readonly states?: StateCodec | undefined;
   /** Largest L2 norm of all gradients together; longer ones are scaled down, as by torch's `clip_grad_norm_`. Default none. */
   readonly clipNorm?: number | undefined;
   /** Largest absolute value of a gradient's element, after that. Default none. */
@@ -31,6 +43,8 @@ export interface StepOptions {
 export type GroupOptions<Hypers> = Hypers & {
   /** Which: the name or the part of the model that it begins with, a pattern, a function, or a list of these. */
   readonly match: ParameterMatches;
+  /** What their states are kept in. Default that of the optimizer. */
+  readonly states?: StateCodec | undefined;
 };
 
 /** Everything that a factory of this module takes. */
@@ -40,6 +54,7 @@ export type OptimizerOptions<Hypers> = Hypers &
 /** A group of {@link Optimizer}. */
 export interface OptimizerGroup {
   readonly match: ParameterMatches;
+  readonly states: StateCodec;
   /** All hyper-parameters, those of the optimizer where the group does not say otherwise. */
   readonly hyper: HyperValues;
 }
@@ -53,6 +68,7 @@ export interface Optimizer {
   readonly hyper: HyperValues;
   readonly clipNorm?: number;
   readonly clipValue?: number;
+  readonly states: StateCodec;
   readonly groups: readonly OptimizerGroup[];
 }
 
@@ -74,10 +90,14 @@ export function define(recipe: Recipe, options: object): Optimizer {
       typeof options === "object" ? "; the model is given to train.fit or train.step, not to the optimizer" : "";
     throw new ArgumentError(`${where}: expected an object of options such as { lr: 1e-3 }, got ${got(options)}${way}`);
   }
-  const { clipNorm, clipValue, groups = [], ...own } = options as OptimizerOptions<Record<string, unknown>>;
+  const { clipNorm, clipValue, groups = [], states, ...own } = options as OptimizerOptions<Record<string, unknown>>;
   checkLimit(where, "clipNorm", clipNorm);
   checkLimit(where, "clipValue", clipValue);
-  const hyper = { ...recipe.defaults, ...readHypers(where, recipe, own, ["clipNorm", "clipValue", "groups"]) };
+  const codec = readCodec(where, recipe.rule, states, "f32");
+  const hyper = {
+    ...recipe.defaults,
+    ...readHypers(where, recipe, own, ["clipNorm", "clipValue", "states", "groups"]),
+  };
   if (!Array.isArray(groups)) {
     throw new ArgumentError(`${where}: groups must be a list such as [{ match: /bias$/, weightDecay: 0 }]`);
   }
@@ -87,7 +107,10 @@ export function define(recipe: Recipe, options: object): Optimizer {
     hyper: Object.freeze(hyper),
     ...(clipNorm === undefined ? {} : { clipNorm: clipNorm }),
     ...(clipValue === undefined ? {} : { clipValue: clipValue }),
-    groups: Object.freeze(groups.map((group, i) => readGroup(`${where}: groups[${i}]`, recipe, hyper, group))),
+    states: codec,
+    groups: Object.freeze(
+      groups.map((group, i) => readGroup(`${where}: groups[${i}]`, recipe, { hyper, codec }, group)),
+    ),
   });
   return Object.freeze(optimizer);
 }
@@ -105,16 +128,43 @@ teachMethods(elsewhere, "optimizer", {
   applyGradients: loop,
 });
 
-function readGroup(where: string, recipe: Recipe, hyper: HyperValues, group: unknown): OptimizerGroup {
+function readGroup(
+  where: string,
+  recipe: Recipe,
+  { hyper, codec }: { readonly hyper: HyperValues; readonly codec: StateCodec },
+  group: unknown,
+): OptimizerGroup {
   if (typeof group !== "object" || group === null) {
     throw new ArgumentError(
       `${where}: expected an object such as { match: /bias$/, weightDecay: 0 }, got ${String(group)}`,
     );
   }
-  const { match, ...own } = group as GroupOptions<Record<string, unknown>>;
+  const { match, states, ...own } = group as GroupOptions<Record<string, unknown>>;
   requireMatches(where, "match", match);
-  return Object.freeze({ match, hyper: Object.freeze({ ...hyper, ...readHypers(where, recipe, own, ["match"]) }) });
+  const given = readHypers(where, recipe, own, ["match", "states"]);
+  return Object.freeze({
+    match,
+    states: readCodec(where, recipe.rule, states, codec),
+    hyper: Object.freeze({ ...hyper, ...given }),
+  });
 }
+
+function readCodec(where: string, rule: RuleName, given: unknown, otherwise: StateCodec): StateCodec {
+  if (given === undefined) return otherwise;
+  const codec = codecs.find((each) => each === given);
+  if (codec === undefined) {
+    throw new ArgumentError(`${where}: states must be ${oneOf(codecs)}, got ${got(given)}`);
+  }
+  if (codec !== "f32" && rules[rule].shardable !== "elementwise") {
+    throw new UnsupportedError(
+      `${where}: its states are f32, as it looks at whole tensors; leave out states, or use a rule such as adamW`,
+    );
+  }
+  return codec;
+}
+
+const oneOf = (names: readonly string[]): string =>
+  names.map((name, i) => `${i === 0 ? "" : i === names.length - 1 ? " or " : ", "}"${name}"`).join("");
 
 // Options become hyper-parameters: `betas` is two of them, an option that is undefined is one that was not given.
 function readHypers(where: string, recipe: Recipe, options: object, others: readonly string[]): HyperValues {

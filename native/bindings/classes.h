@@ -135,7 +135,12 @@ class AddonOptimizer final : public Napi::ObjectWrap<AddonOptimizer> {
   Napi::Value bytes(const Napi::CallbackInfo& info);
   Napi::Value steps(const Napi::CallbackInfo& info);
   void set_steps(const Napi::CallbackInfo& info, const Napi::Value& value);
+  Napi::Value state_shape(const Napi::CallbackInfo& info);
+  Napi::Value read_state(const Napi::CallbackInfo& info);
+  Napi::Value write_state(const Napi::CallbackInfo& info);
+  Napi::Value take_state(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
+  std::size_t state_at(const Napi::CallbackInfo& info) const;
   std::shared_ptr<OptimizerState> optimizer_;
 };
 

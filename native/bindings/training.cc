@@ -5,11 +5,12 @@
 #include "bindings/loops.h"
 #include "bindings/ranks/parallel.h"
 #include "bindings/values.h"
+#include "ops/effects/state_values.h"
 
 namespace athanor::bindings {
 
-// new Optimizer(rule, groups: { variables, hyper: Float64Array }[], options: { maxNorm?, clipValue?, gradScale?, wantNorm?,
-// skipNonfinite?, divided?, group?, shards?: { group, buckets: number[][], parameters?: boolean } })
+// new Optimizer(rule, groups: { variables, hyper: Float64Array, states?: string }[], options: { maxNorm?, clipValue?, gradScale?,
+// wantNorm?, skipNonfinite?, divided?, group?, shards?: { group, buckets: number[][], parameters?: boolean } })
 AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info) {
   guarded(info.Env(), [&] {
     Environment& environment = Environment::of(info.Env());
@@ -24,6 +25,8 @@ AddonOptimizer::AddonOptimizer(const Napi::CallbackInfo& info) : ObjectWrap(info
         group.variables.push_back(unwrap<AddonVariable>(variables.Get(i), environment.variable, "parameter").get());
       }
       group.hyper = to_reals(entry.Get("hyper"), "optim: hyper");
+      if (const Napi::Value codec = entry.Get("states"); codec.IsString())
+        group.codec = optim::codec_by_name(to_text(codec, "a codec of states").c_str());
       groups.push_back(std::move(group));
     }
     optim::StepOptions options;
@@ -73,8 +76,57 @@ Napi::Function AddonOptimizer::define(Napi::Env env) {
                          InstanceAccessor("states", &AddonOptimizer::states, nullptr),
                          InstanceAccessor("bytes", &AddonOptimizer::bytes, nullptr),
                          InstanceAccessor("steps", &AddonOptimizer::steps, &AddonOptimizer::set_steps),
+                         InstanceMethod("stateShape", &AddonOptimizer::state_shape),
+                         InstanceMethod("readState", &AddonOptimizer::read_state),
+                         InstanceMethod("writeState", &AddonOptimizer::write_state),
+                         InstanceMethod("takeState", &AddonOptimizer::take_state),
                          InstanceMethod("dispose", &AddonOptimizer::dispose),
                      });
+}
+
+std::size_t AddonOptimizer::state_at(const Napi::CallbackInfo& info) const {
+  const auto i = static_cast<std::size_t>(to_index(info[0], "a state"));
+  check(i < get()->states().size(), Code::internal,
+        [&] { return "optim: there is no state number " + std::to_string(i); });
+  return i;
+}
+
+// stateShape(i): that of readState(i)
+Napi::Value AddonOptimizer::state_shape(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(),
+                 [&]() -> Napi::Value { return from_shape(info.Env(), athanor::state_shape(*get(), state_at(info))); });
+}
+
+// readState(i): ArrayBuffer, f32 whatever it is kept in.
+Napi::Value AddonOptimizer::read_state(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t i = state_at(info);
+    const auto bytes = static_cast<std::size_t>(athanor::state_shape(*get(), i).count()) * sizeof(float);
+    Napi::ArrayBuffer data = Napi::ArrayBuffer::New(info.Env(), bytes);
+    athanor::read_state(*get(), i, static_cast<float*>(data.Data()));
+    return data;
+  });
+}
+
+// writeState(i, Float32Array)
+Napi::Value AddonOptimizer::write_state(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t i = state_at(info);
+    const Type type{DType::f32, athanor::state_shape(*get(), i)};
+    const std::byte* values = to_bytes_of(info[1], type, "write: state \"" + get()->states()[i]->name() + "\"");
+    athanor::write_state(*get(), i, reinterpret_cast<const float*>(values));
+    return info.Env().Undefined();
+  });
+}
+
+// takeState(i, variable): the same state in any format.
+Napi::Value AddonOptimizer::take_state(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), [&]() -> Napi::Value {
+    const std::size_t i = state_at(info);
+    athanor::take_state(*get(), i,
+                        *unwrap<AddonVariable>(info[1], Environment::of(info.Env()).variable, "state").get());
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value AddonOptimizer::states(const Napi::CallbackInfo& info) {

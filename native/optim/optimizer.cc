@@ -33,9 +33,10 @@ OptimPlan::OptimPlan(std::vector<Segment> segments, RuleId rule) : segments_(std
     check(segment.n >= 0 && segment.group >= 0, Code::internal,
           [&] { return "optim: segment " + std::to_string(s) + " has a negative size or group"; });
     const Index row = whole_rows(segment) ? segment.extents.columns : 0;  // cut between rows, one a chunk at least
+    const Index cut = segment.coded() ? kCodedStrip : kAlign;
     Index offset = 0;
     while (used + segment.n - offset > chunk) {
-      const Index align = row > 0 ? row : kAlign;
+      const Index align = row > 0 ? row : cut;
       Index fits = (chunk - used) / align * align;
       if (fits == 0 && used == 0) fits = align;
       if (offset + fits >= segment.n) break;
@@ -104,10 +105,22 @@ void check_groups(const OptimPlan& plan, std::span<const Group> groups) {
   }
 }
 
+// Random bits are keyed by step, tensor, slot and element.
+kernels::OptimStates states_of(const Segment& s, Index segment, const Group& group, Index offset) {
+  kernels::OptimStates states;
+  std::copy_n(s.format, kMaxState, states.format);
+  states.used = group.state_mask[s.extents.matrix];
+  constexpr std::uint64_t kSeed = 0x6f7074696dULL;
+  states.noise = {kSeed, static_cast<std::uint32_t>(group.step), static_cast<std::uint32_t>(segment * kMaxState)};
+  states.first = offset;
+  return states;
+}
+
 // One pass over memory; the first segment whose update was not finite, or -1.
 Index update_elements(const OptimPlan& plan, std::span<const Group> groups, float multiplier, float clip_value,
                       Parallel& parallel) {
   const auto kernel_of = kernel_table().optim.update;
+  const auto update_coded = kernel_table().optim.update_coded;
   const Index none = Index(plan.segments().size());
   std::atomic<Index> nonfinite = none;
   const auto chunk_update = [&](int task, int) {
@@ -118,8 +131,9 @@ Index update_elements(const OptimPlan& plan, std::span<const Group> groups, floa
       fill_run(run, s, group.scalars, offset, n);
       run.multiplier = multiplier * group.sign;
       run.clip_value = clip_value;
-      if (kernel_of(int(group.rule), group.variant[s.extents.matrix])(run)) return;
       const Index segment = &s - plan.segments().data();
+      const auto kernel = kernel_of(int(group.rule), group.variant[s.extents.matrix]);
+      if (s.coded() ? update_coded(kernel, run, states_of(s, segment, group, offset)) : kernel(run)) return;
       Index first = nonfinite.load(std::memory_order_relaxed);
       while (segment < first && !nonfinite.compare_exchange_weak(first, segment, std::memory_order_relaxed)) {
       }
@@ -134,7 +148,8 @@ Index update_elements(const OptimPlan& plan, std::span<const Group> groups, floa
 void fill_run(kernels::OptimRun& run, const Segment& s, const float* scalars, Index offset, Index n) {
   run.param = s.param + offset;
   run.grad = s.grad + offset;
-  for (int k = 0; k < kMaxState; ++k) run.state[k] = s.state[k] ? static_cast<float*>(s.state[k]) + offset : nullptr;
+  for (int k = 0; k < kMaxState; ++k)
+    run.state[k] = s.state[k] ? static_cast<std::byte*>(s.state[k]) + state_bytes(s.format[k], offset) : nullptr;
   run.mask = s.mask ? s.mask + offset : nullptr;
   run.n = n;
   std::copy_n(scalars, kMaxScalars, run.scalars);

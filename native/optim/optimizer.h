@@ -1,9 +1,10 @@
 // The optimizer step over many tensors in one pass over memory: unscale, clip, decay, update and mask, fused.
-// Parameters, gradients and states are f32 arrays described by segments; a plan cuts them once into chunks of 16 to 256 Ki
+// Parameters, gradients and states are arrays described by segments, f32 but for states in a codec (update_rules/state_format.h); a plan cuts them once into chunks of 16 to 256 Ki
 // elements, by size alone. A chunk packs many small segments or a piece of a large one, so that 2,000 tensors of 1,000
 // elements cost what one tensor of 2 million costs, and the result has the same bits for any number of threads.
 //   plan = OptimPlan(segments);  groups[i] = prepare(rule, hyper, step);  step(plan, groups, options, workspace, parallel)
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
@@ -15,6 +16,7 @@
 #include "base/parallel.h"
 #include "update_rules/passes.h"
 #include "update_rules/rule.h"
+#include "update_rules/state_format.h"
 
 namespace athanor::optim {
 
@@ -28,6 +30,7 @@ struct StateInfo {
   const char* name;
   const char* init;  // "0", or the hyper-parameter that the slot is filled with at first
   StateForm form;    // its shape beside that of the parameter
+  StateRange range;  // what of it a codec may leave out
 };
 
 struct RuleInfo {
@@ -43,6 +46,9 @@ const RuleInfo& info(RuleId rule);
 // Throws Error{argument} naming the known rules.
 RuleId rule_by_name(const char* name);
 
+// "f32", "bf16", "8bit" or "4bit". Throws Error{argument} naming them.
+StateCodec codec_by_name(const char* name);
+
 // hyper: one double a HYPER or FLAG row of rules.def, in order. Bit k set: state slot k must be given. matrix: for a tensor of two axes
 // or more, which some rules treat otherwise.
 unsigned state_mask(RuleId rule, std::span<const double> hyper, bool matrix = false);
@@ -53,6 +59,7 @@ struct Group {
   int variant[2] = {};  // of vectors and of matrices
   unsigned state_mask[2] = {};
   float sign = 1;
+  Index step = 1;
   float scalars[kMaxScalars] = {};
 };
 
@@ -67,6 +74,11 @@ struct Segment {
   Index n = 0;
   int group = 0;
   Extents extents = {};  // of rules with several passes: n elements; by default nothing is known but n
+  StateFormat format[kMaxState] = {};
+
+  bool coded() const {
+    return std::any_of(format, format + kMaxState, [](StateFormat each) { return each != StateFormat::f32; });
+  }
 };
 
 struct PassLayout;  // optim/passes.h

@@ -31,8 +31,10 @@ constexpr Shardable first_of(std::initializer_list<Shardable> kinds) { return *k
 
 #define HYPER(name, value, interval)
 #define FLAG(name, value)
-#define STATE(name, init) {#name, #init, StateForm::same},
-#define SHAPED(name, init, form) {#name, #init, StateForm::form},
+#define STATE(name, init) {#name, #init, StateForm::same, StateRange::signs},
+#define POSITIVE(name, init) {#name, #init, StateForm::same, StateRange::positive},
+#define EXACT(name, init) {#name, #init, StateForm::same, StateRange::exact},
+#define SHAPED(name, init, form) {#name, #init, StateForm::form, StateRange::exact},
 #define RULE_BEGIN(id, Type) constexpr StateInfo k##Type##States[] = {
 #define RULE_END(id, Type) \
   }                        \
@@ -102,6 +104,14 @@ RuleId rule_by_name(const char* name) {
   throw Error(Code::argument, std::string("optim: unknown update rule \"") + name + "\", known are " + known);
 }
 
+StateCodec codec_by_name(const char* name) {
+  constexpr const char* kNames[] = {"f32", "bf16", "8bit", "4bit"};
+  for (int c = 0; c < int(std::size(kNames)); ++c)
+    if (std::strcmp(kNames[c], name) == 0) return StateCodec(c);
+  throw Error(Code::argument,
+              std::string("optim: states are \"f32\", \"bf16\", \"8bit\" or \"4bit\", got \"") + name + "\"");
+}
+
 namespace {
 
 template <class Rule, class Hyper>
@@ -153,6 +163,7 @@ Group prepare(RuleId rule, std::span<const double> hyper, Index step) {
   return with_rule(rule, hyper, [&]<class R>(R, const auto& h) {
     Group group;
     group.rule = rule;
+    group.step = step;
     for (const bool matrix : {false, true}) {
       group.variant[matrix] = variant_of<R>(h, matrix);
       group.state_mask[matrix] = R::state_mask(group.variant[matrix]);

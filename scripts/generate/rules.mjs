@@ -11,7 +11,7 @@ const forms = [
     (rules, name, value, interval) => rules.at(-1).hyper.push({ name, default: Number(value), interval }),
   ],
   [/^FLAG\((\w+), ([01])\)$/, (rules, name, value) => rules.at(-1).hyper.push({ name, default: value === "1" })],
-  [/^STATE\((\w+), (\w+)\)$/, (rules, name, init) => pushState(rules, name, init, "same")],
+  [/^(?:STATE|POSITIVE|EXACT)\((\w+), (\w+)\)$/, (rules, name, init) => pushState(rules, name, init, "same")],
   [/^SHAPED\((\w+), (\w+), (\w+)\)$/, (rules, name, init, form) => pushState(rules, name, init, form)],
   [/^SHARDABLE\((\w+)\)$/, (rules, kind) => (rules.at(-1).shardable = kind)],
   [/^RULE_END\(\w+, \w+\)$/, () => {}],
@@ -26,7 +26,7 @@ function parse(lines) {
     const form = forms.find(([pattern]) => pattern.test(line));
     if (!form)
       throw new Error(
-        `${source}: cannot read "${line}", expected RULE_BEGIN, HYPER, FLAG, STATE, SHAPED, SHARDABLE or RULE_END`,
+        `${source}: cannot read "${line}", expected RULE_BEGIN, HYPER, FLAG, STATE, POSITIVE, EXACT, SHAPED, SHARDABLE or RULE_END`,
       );
     form[1](rules, ...form[0].exec(line).slice(1));
   }

@@ -76,6 +76,28 @@ async function mlp(place: Place) {
   return { model, result };
 }
 
+// States of 8 and 4 bits and bf16, whose roundings are random.
+async function coded(place: Place) {
+  const model = nn.sequential(nn.linear(80, 96), nn.gelu(), nn.linear(96, 96), nn.gelu(), nn.linear(96, 5));
+  const result = await train.fit(model, blobs(600, [80], 5), {
+    loss: loss.crossEntropy(),
+    optimizer: optim.adamW({
+      lr: 1e-3,
+      clipNorm: 1,
+      states: "8bit",
+      groups: [
+        { match: "2", states: "4bit" },
+        { match: "4", states: "bf16" },
+      ],
+    }),
+    batchSize: 40,
+    epochs: 12,
+    seed: 6,
+    ...kept(place),
+  });
+  return { model, result };
+}
+
 async function cnn(place: Place) {
   const model = nn.sequential(
     nn.conv2d(1, 8, { kernel: 3, padding: 1 }),
@@ -279,7 +301,7 @@ async function tokens(place: Place) {
 }
 
 /** The runs by name. */
-export const scenarios = { mlp, cnn, images, tokens, ema, pruning, lottery, quantized, own } as const;
+export const scenarios = { mlp, coded, cnn, images, tokens, ema, pruning, lottery, quantized, own } as const;
 
 /** The name of a run. */
 export type Scenario = keyof typeof scenarios;

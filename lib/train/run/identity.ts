@@ -4,7 +4,7 @@ import { fingerprint } from "../../data/fingerprint.js";
 import { isSource } from "../../data/index.js";
 import { byDivision, sampled, type Identity, type Json } from "../../checkpoint/index.js";
 import type { NamedParameter } from "../../nn/index.js";
-import type { BoundOptimizer } from "../../optim/index.js";
+import type { BoundOptimizer, Optimizer } from "../../optim/index.js";
 import type { FitPlan } from "../fit-options.js";
 import { mayRewind } from "./guard.js";
 import { typesOfData, type RunData } from "../data/run-data.js";
@@ -43,6 +43,7 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       rule: optimizer.rule,
       clipNorm: optimizer.clipNorm ?? null,
       clipValue: optimizer.clipValue ?? null,
+      states: codecsOf(optimizer),
       ...rates,
     },
     // The graphs of a divided model differ by rank and number of ranks; that they fit together is proved when they first run.
@@ -66,6 +67,12 @@ export async function identityOf(source: IdentitySource): Promise<Identity> {
       ...further,
     },
   };
+}
+
+// Of the optimizer and its groups; f32, as which older checkpoints count, is not told.
+function codecsOf({ states, groups }: Optimizer): Json | undefined {
+  const all = [states, ...groups.map((group) => group.states)];
+  return all.every((each) => each === "f32") ? undefined : all;
 }
 
 /** What data are: kinds of samples, how many, and by what their content is known again. */

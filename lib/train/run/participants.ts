@@ -1,5 +1,6 @@
 // What of a training run is kept in a checkpoint: the model with its masks, the optimizer, the modules beside the model.
 import type { Json, NamedVariable, Participant } from "../../checkpoint/index.js";
+import { addon, call, type NativeDType, type NativeOptimizer, type NativeVariable } from "../../native/index.js";
 import type { NamedParameter } from "../../nn/index.js";
 import type { BoundOptimizer } from "../../optim/index.js";
 
@@ -29,13 +30,42 @@ export function parametersOf(list: () => readonly NamedParameter[]): Participant
   };
 }
 
-/** States and step counter of an optimizer. */
+type SavedType = readonly [dtype: NativeDType, shape: readonly number[]];
+
+/**
+ * States and step counter of an optimizer. States of a checkpoint that were kept in another codec are read as they are and become those of
+ * this optimizer.
+ */
 export function optimizerOf(bound: BoundOptimizer): Participant {
   let steps = 0;
+  const foreign = new Map<string, NativeVariable>();
   return {
-    state: () => ({ steps: bound.native.steps }),
-    tensors: () => bound.native.states.map((state) => [state.name, state] as const),
-    restore: (saved) => ({ steps } = saved as { readonly steps: number }),
-    restored: () => void (bound.native.steps = steps),
+    state: () => ({ steps: bound.native.steps, codes: codesOf(bound.native) }),
+    tensors: () => bound.native.states.map((state) => [state.name, foreign.get(state.name) ?? state] as const),
+    restore(saved) {
+      const { codes, ...rest } = saved as { readonly steps: number; readonly codes?: Record<string, SavedType> };
+      ({ steps } = rest);
+      bound.native.states.forEach(({ name, type }, i) => {
+        const [dtype, shape] = codes?.[name] ?? ["f32", bound.native.stateShape(i)];
+        if (dtype === type.dtype && shape.join() === type.shape.join()) return;
+        foreign.set(name, new addon.Variable(dtype, shape, name));
+      });
+    },
+    restored() {
+      bound.native.states.forEach(({ name }, i) => {
+        const from = foreign.get(name);
+        if (!from) return;
+        call(() => bound.native.takeState(i, from), `optim.${bound.optimizer.name}`);
+        from.dispose();
+      });
+      foreign.clear();
+      bound.native.steps = steps;
+    },
   };
 }
+
+// What states are kept in that are not f32 of their parameter's shape.
+const codesOf = ({ states }: NativeOptimizer): Record<string, [NativeDType, number[]]> =>
+  Object.fromEntries(
+    states.filter(({ type }) => type.dtype !== "f32").map(({ name, type }) => [name, [type.dtype, [...type.shape]]]),
+  );

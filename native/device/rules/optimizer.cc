@@ -1,6 +1,7 @@
 // The optimizer's step on a device: tables of tensors and chunks, states and counter in its memory, so that nothing of a step is decided
 // on the host. The tables are made again when a parameter has moved or got another mask.
 #include <cstring>
+#include <string>
 
 #include "device/rules/rules.h"
 #include "graph/attributes.h"
@@ -114,6 +115,10 @@ void lower_optimizer_step(DeviceContext& context) {
   const auto optimizer = std::dynamic_pointer_cast<OptimizerState>(
       context.graph.resources()[attributes::optimizer_step::of(context.attrs()).resource]);
   check(optimizer != nullptr, Code::internal, [] { return "optimizer_step: its resource is no optimizer"; });
+  check(!optimizer->has_codec(), Code::unsupported_op, [&] {
+    return std::string("optim.") + optim::info(optimizer->rule()).name +
+           ": states in bf16, 8 or 4 bits are the CPU's alone so far; leave out states, or run on the CPU";
+  });
   const int count = static_cast<int>(optimizer->variables().size());
   const bool guarded = attributes::optimizer_step::of(context.attrs()).guard;
   check(count + (guarded ? 2 : 1) == context.input_count(), Code::internal,

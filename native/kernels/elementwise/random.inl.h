@@ -6,8 +6,9 @@
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
-// The 64 elements from `first`, a multiple of 64.
-inline void uniform_group(const PhiloxStream& stream, Index first, float* d) {
+// The 32 random bits of the 64 elements from `first`, a multiple of 64: put(element, register) for every register of them.
+template <class Put>
+ATHANOR_INLINE void philox_group(const PhiloxStream& stream, Index first, Put put) {
   const std::uint64_t block = static_cast<std::uint64_t>(first) / 4;
   const auto word = [](std::uint32_t x) { return IVec::broadcast(static_cast<std::int32_t>(x)); };
   for (int j = 0; j < 16; j += kLanes) {
@@ -25,12 +26,17 @@ inline void uniform_group(const PhiloxStream& stream, Index first, float* d) {
       k0 += 0x9E3779B9u;
       k1 += 0xBB67AE85u;
     }
-    const Vec scale = Vec::broadcast(0x1p-24f);
-    (to_float(shr<8>(c0)) * scale).store(d + j);
-    (to_float(shr<8>(c1)) * scale).store(d + 16 + j);
-    (to_float(shr<8>(c2)) * scale).store(d + 32 + j);
-    (to_float(shr<8>(c3)) * scale).store(d + 48 + j);
+    put(j, c0);
+    put(16 + j, c1);
+    put(32 + j, c2);
+    put(48 + j, c3);
   }
+}
+
+inline void uniform_group(const PhiloxStream& stream, Index first, float* d) {
+  const Vec scale = Vec::broadcast(0x1p-24f);
+  philox_group(stream, first,
+               [&](int at, IVec bits) ATHANOR_INLINED { (to_float(shr<8>(bits)) * scale).store(d + at); });
 }
 
 template <class T>

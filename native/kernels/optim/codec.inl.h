@@ -5,8 +5,7 @@
 namespace athanor::kernels::ATHANOR_ISA_NAMESPACE {
 namespace {
 
-// Others keep this shape: bf16 converts in load and store; a block format decodes a block
-// into a strip of f32 beside the loop and encodes it afterwards.
+// Other formats are decoded into strips of f32 beside the loop: coded.inl.h.
 struct F32State {
   static ATHANOR_INLINE Vec load(const void* state, Index i) { return Vec::load(static_cast<const float*>(state) + i); }
   static ATHANOR_INLINE Vec load(const void* state, Index i, Index n) {

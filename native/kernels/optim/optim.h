@@ -7,14 +7,16 @@
 #include <cstdint>
 
 #include "base/index.h"
+#include "base/philox.h"
 #include "update_rules/limits.h"
+#include "update_rules/state_format.h"
 
 namespace athanor::kernels {
 
 struct OptimRun {
   float* param;                   // (n)
   const float* grad;              // (n)
-  void* state[optim::kMaxState];  // (n) each, of the kernel's state codec; unused slots are never read
+  void* state[optim::kMaxState];  // (n) each, f32 but for update_coded; unused slots are never read
   const std::uint8_t* mask;       // (n), or null
   Index n;
   float scalars[optim::kMaxScalars];  // from Rule::prepare
@@ -39,9 +41,22 @@ struct OptimPass : OptimRun {
 using OptimUpdate = bool (*)(const OptimRun&);  // whether every element's update was finite
 using OptimPassUpdate = bool (*)(const OptimPass&);
 
+// How the states of a run lie in memory, where one of them is not f32. Blocks begin with the run.
+struct OptimStates {
+  optim::StateFormat format[optim::kMaxState];
+  unsigned used;       // bit k set: the rule reads and writes slot k
+  PhiloxStream noise;  // bf16 is rounded by it, up or down, so that what a step adds is not lost; four slots a stream
+  Index first;         // of the run, among the elements of its tensor
+};
+
 struct OptimKernels {
-  OptimUpdate (*update)(int rule, int variant);  // f32 state; null where the rule has fewer variants, or several passes
+  OptimUpdate (*update)(int rule, int variant);  // null where the rule has fewer variants, or several passes
   OptimPassUpdate (*pass)(int rule, int variant, int pass);  // null where there is no such pass, or the rule has one
+  // The same with states in any format: strips of them in f32, beside the loop.
+  bool (*update_coded)(OptimUpdate update, const OptimRun& run, const OptimStates& states);
+  // All n elements of a state; bf16 to the nearest.
+  void (*decode)(optim::StateFormat format, const void* state, float* x, Index n);
+  void (*encode)(optim::StateFormat format, const float* x, void* state, Index n);
   // Over the elements whose mask (n, or null) is not 0. In double, lanes in fixed order; not finite if and only if some x is not.
   double (*sum_squares)(const float* x, const std::uint8_t* mask, Index n);
 };

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "kernels/optim/coded.inl.h"
 #include "kernels/optim/optim.h"
 #include "kernels/optim/passes.inl.h"
 #include "simd/vec.h"
@@ -168,7 +169,9 @@ constexpr OptimTable kOptimTable = optim_filled();
 OptimUpdate optim_update_of(int rule, int variant) { return kOptimTable.update[rule][variant]; }
 OptimPassUpdate optim_pass_of(int rule, int variant, int pass) { return kOptimTable.pass[rule][variant][pass]; }
 
-OptimKernels optim_kernels() { return {&optim_update_of, &optim_pass_of, &optim_sum_squares}; }
+OptimKernels optim_kernels() {
+  return {&optim_update_of, &optim_pass_of, &optim_update_coded, &optim_decode, &optim_encode, &optim_sum_squares};
+}
 
 }  // namespace
 }  // namespace athanor::kernels::ATHANOR_ISA_NAMESPACE

@@ -9,6 +9,8 @@
 
 #include "base/error.h"
 #include "comm/transfers.h"
+#include "kernels/dispatch.h"
+#include "ops/effects/state_values.h"
 
 namespace athanor {
 namespace {
@@ -70,7 +72,34 @@ OptimizerState::OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> g
     divides_parameters_ = division->parameters;
     parts_.emplace(std::move(division->group), sizes, std::move(division->buckets));
   }
+  check_codecs();
   adopt();
+}
+
+void OptimizerState::check_codecs() const {
+  if (std::all_of(groups_.begin(), groups_.end(),
+                  [](const OptimizerGroup& group) { return group.codec == optim::StateCodec::f32; }))
+    return;
+  check(!optim::info(rule_).has_passes, Code::unsupported, [&] {
+    return "optim." + std::string(optim::info(rule_).name) +
+           ": its states are f32, as it goes over them several times a step; leave out states, or use a rule such as "
+           "adamW";
+  });
+  check(!parts_, Code::unsupported, [&] {
+    return "optim." + std::string(optim::info(rule_).name) +
+           ": ranks divide states of f32 alone; leave out states, or zero";
+  });
+}
+
+optim::StateFormat OptimizerState::format_of(const StatePlace& place) const {
+  const OptimizerGroup& group = groups_[static_cast<std::size_t>(group_of(place.variable))];
+  const Index n = variables_[static_cast<std::size_t>(place.variable)]->type().count();
+  return optim::format_of(group.codec, optim::info(rule_).states[static_cast<std::size_t>(place.slot)].range, n);
+}
+
+bool OptimizerState::has_codec() const {
+  return std::any_of(places_.begin(), places_.end(),
+                     [&](const StatePlace& place) { return format_of(place) != optim::StateFormat::f32; });
 }
 
 bool OptimizerState::uses_state(int variable, int slot) const {
@@ -89,10 +118,12 @@ comm::ElementRange OptimizerState::own(std::size_t variable) const {
 void OptimizerState::adopt() {
   const auto& rule_states = optim::info(rule_).states;
   // Of what is divided, this rank's elements, where it has any.
-  const auto type_of = [&](std::size_t i, std::size_t k) {
+  const auto extents = [&](std::size_t i, std::size_t k) {
     const comm::ElementRange range = own(i);
-    if (parts_) return Type{DType::f32, Shape{range.end - range.begin}};
-    return Type{DType::f32, shape_of(rule_states[k].form, variables_[i]->type().shape)};
+    return parts_ ? Shape{range.end - range.begin} : shape_of(rule_states[k].form, variables_[i]->type().shape);
+  };
+  const auto type_of = [&](std::size_t i, std::size_t k) {
+    return state_type(format_of({static_cast<int>(i), static_cast<int>(k)}), extents(i, k));
   };
   const auto has = [&](std::size_t i, std::size_t k) {
     return uses_state(static_cast<int>(i), static_cast<int>(k)) && (!parts_ || own(i).end > own(i).begin);
@@ -112,7 +143,10 @@ void OptimizerState::adopt() {
       if (!has(i, k)) continue;
       auto state = std::make_shared<Variable>(variables_[i]->name() + "." + rule_states[k].name, type_of(i, k));
       const double initial = initial_of(rule_, rule_states[k], groups_[group_of_[i]].hyper);
-      std::fill_n(reinterpret_cast<float*>(state->data()), state->type().count(), static_cast<float>(initial));
+      const StatePlace place{static_cast<int>(i), static_cast<int>(k)};
+      const std::vector<float> values(static_cast<std::size_t>(extents(i, k).count()), static_cast<float>(initial));
+      kernel_table().optim.encode(format_of(place), values.data(), state->data(), static_cast<Index>(values.size()));
+      places_.push_back(place);
       state->move_to(arena, offset);
       offset += rounded(state->type().bytes());
       states_of_[i][k] = state.get();
@@ -191,7 +225,9 @@ optim::OptimPlan OptimizerState::plan(const std::vector<const float*>& gradients
   for (std::size_t i = 0; i < variables_.size(); ++i) {
     optim::Segment segment{reinterpret_cast<float*>(variables_[i]->data()), gradients[i]};
     for (int k = 0; k < optim::kMaxState; ++k) {
-      if (states_of_[i][k] != nullptr) segment.state[k] = states_of_[i][k]->data();
+      if (states_of_[i][k] == nullptr) continue;
+      segment.state[k] = states_of_[i][k]->data();
+      segment.format[k] = format_of({static_cast<int>(i), k});
     }
     if (const auto& mask = variables_[i]->mask()) segment.mask = reinterpret_cast<const std::uint8_t*>(mask->data());
     segment.n = variables_[i]->type().count();

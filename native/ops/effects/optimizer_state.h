@@ -16,6 +16,7 @@ namespace athanor {
 struct OptimizerGroup {
   std::vector<std::shared_ptr<Variable>> variables;
   std::vector<double> hyper;  // one a row of the rule, in its order
+  optim::StateCodec codec = optim::StateCodec::f32;
 };
 
 // The ranks that divide the states among them, and the variables by number as their gradients are exchanged (ops/effects/state_parts.h).
@@ -26,10 +27,15 @@ struct StateDivision {
       false;  // whether what a rank has stepped is gathered where it is used (ops/comm/parameter_pages.h), not after each step
 };
 
+// Whose a state is: the number of its variable and the slot of the rule.
+struct StatePlace {
+  int variable, slot;
+};
+
 class OptimizerState final : public Resource {
  public:
   // Moves the variables (f32, each in one group) into this optimizer's arena. With `division`, this rank of several keeps the states of
-  // some elements alone. Throws Code::argument.
+  // some elements alone. Throws Code::argument, Code::unsupported for a codec that does not go with the rule or with `division`.
   OptimizerState(optim::RuleId rule, std::vector<OptimizerGroup> groups, optim::StepOptions options,
                  std::optional<StateDivision> division = std::nullopt);
 
@@ -37,8 +43,13 @@ class OptimizerState final : public Resource {
   const std::vector<OptimizerGroup>& groups() const { return groups_; }
   // All variables, group by group: the order in which a step takes their gradients.
   const std::vector<std::shared_ptr<Variable>>& variables() const { return variables_; }
-  // The states, as variables named "<parameter>.<state>". Divided ones are f32 [own elements], where there are any.
+  // The states, as variables named "<parameter>.<state>": f32 or bf16 of the parameter's shape, or u8 [blocks, bytes of a block]
+  // (update_rules/state_format.h). Divided ones are f32 [own elements], where there are any.
   const std::vector<std::shared_ptr<Variable>>& states() const { return states_; }
+  // In the order of states().
+  const std::vector<StatePlace>& places() const { return places_; }
+  optim::StateFormat format_of(const StatePlace& place) const;
+  bool has_codec() const;  // whether some state is not f32
 
   // Steps taken so far; the next one is steps() + 1. To be changed only while no program runs, to resume.
   Index steps() const { return *reinterpret_cast<const Index*>(counter_.host()); }
@@ -69,6 +80,7 @@ class OptimizerState final : public Resource {
   optim::StepResult step(const optim::OptimPlan& plan, const double* hyper, void* workspace, Parallel& parallel);
 
  private:
+  void check_codecs() const;
   void adopt();
   Index adopt_variables(const std::shared_ptr<Arena>& arena);
   comm::ElementRange own(std::size_t variable) const;
@@ -83,6 +95,7 @@ class OptimizerState final : public Resource {
   std::vector<std::shared_ptr<Variable>> variables_;
   std::vector<int> group_of_;
   std::vector<std::shared_ptr<Variable>> states_;
+  std::vector<StatePlace> places_;
   std::vector<std::vector<Variable*>> states_of_;  // of every variable, by state slot; null where unused
   std::vector<optim::Group> prepared_;
   std::shared_ptr<Arena> arena_;  // parameters and states, side by side

@@ -132,7 +132,7 @@ describe("rows of formats and update rules", () => {
   it("an update rule's without a default cannot be read", async () => {
     await expect(
       copied("native/update_rules/rules.def", 'HYPER(lr, 1e-3, "[0, inf)")', 'HYPER(lr, "[0, inf)")', (path) => rules.render(path)),
-    ).rejects.toThrow("expected RULE_BEGIN, HYPER, FLAG, STATE, SHAPED, SHARDABLE or RULE_END"); // prettier-ignore
+    ).rejects.toThrow("expected RULE_BEGIN, HYPER, FLAG, STATE, POSITIVE, EXACT, SHAPED, SHARDABLE or RULE_END"); // prettier-ignore
   });
 });
 

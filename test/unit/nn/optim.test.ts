@@ -40,7 +40,8 @@ describe("an optimizer", () => {
       rule: "adamw",
       hyper: { lr: 0.1 },
       clipNorm: 2,
-      groups: [{ match: "0", hyper: { lr: 0.1, weightDecay: 0 } }],
+      states: "f32",
+      groups: [{ match: "0", states: "f32", hyper: { lr: 0.1, weightDecay: 0 } }],
     });
     for (const part of [optimizer, optimizer.hyper, optimizer.groups, optimizer.groups[0]]) {
       expect(Object.isFrozen(part)).toBe(true);
