@@ -14,6 +14,7 @@ export type { Batch, BatchTensors, XY, StepMetrics, TrainStepOptions } from "./s
 export type { StepOutcome } from "./step/step-program.js";
 export type { MetricResults, MetricSet } from "./evaluate/metric-pass.js";
 export { fit, type FitRun } from "./fit.js";
+export { lbfgs, type LbfgsIteration, type LbfgsOptions, type LbfgsResult } from "./lbfgs/lbfgs.js";
 export { Run } from "./run/run.js";
 export type { Callbacks, FitOptions, ValidateOptions } from "./fit-options.js";
 export type {

@@ -206,7 +206,24 @@ export interface PruningRecord {
   };
 }
 
+export interface LbfgsRecord {
+  readonly checkpoints: readonly number[];
+  /** Keys of the samples, of their targets and labels. */
+  readonly data: { readonly x: string; readonly target: string; readonly labels: string };
+  readonly cases: readonly {
+    readonly name: "logistic" | "tanh";
+    readonly history: number;
+    /** Parameter name → key of its initial value, in the order in which `expected` flattens them. */
+    readonly start: Readonly<Record<string, string>>;
+    /** Iterations → parameters after them, the loss there, and how far PyTorch's float32 run is off. */
+    readonly expected: Readonly<
+      Record<string, { readonly parameters: string; readonly loss: number; readonly drift: number }>
+    >;
+  }[];
+}
+
 interface Sets {
+  lbfgs: LbfgsRecord;
   optimizers: OptimizerRecord;
   models: ModelRecord;
   schedules: ScheduleRecord;

@@ -1,3 +1,4 @@
+// Long because every run is a whole one, as a user would write it.
 // Training runs that can be killed at any moment: each goes on from its last checkpoint and ends in the same bits as one that was
 // left alone. Data are drawn here, so that every process sees the same.
 import { createHash } from "node:crypto";

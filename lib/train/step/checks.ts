@@ -3,6 +3,7 @@ import { ArgumentError } from "../../errors.js";
 import { spelled, uncalled } from "../../guidance/factories.js";
 import { got } from "../../names/got.js";
 import { BoundOptimizer, type Optimizer } from "../../optim/index.js";
+import { NdArray } from "../../tensor/nd-array.js";
 
 /** @throws ArgumentError unless `value` was made by one of `optim`. */
 export function checkOptimizer(where: string, value: unknown): void {
@@ -25,4 +26,15 @@ export function checkIterable(batches: unknown): void {
   throw new ArgumentError(
     "train.step: over takes batches to iterate over, such as an array or a generator of { x, y }; for one batch there is run",
   );
+}
+
+/** @throws ArgumentError unless it is a record of arrays. */
+export function requireBatch(where: string, batch: unknown): void {
+  if (typeof batch !== "object" || batch === null || Array.isArray(batch) || batch instanceof NdArray) {
+    throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }, got ${got(batch)}`);
+  }
+  for (const [name, value] of Object.entries(batch)) {
+    if (value instanceof NdArray) continue;
+    throw new ArgumentError(`${where}: "${name}" must be an array made by array(values, shape), got ${got(value)}`);
+  }
 }

@@ -282,7 +282,8 @@ function outcomeInstead(outcome: unknown): string {
   return instead === undefined ? "" : `; ${instead}(prediction, target)`;
 }
 
-function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> {
+/** What a step's function returned, by name; the loss as a number that other rows count in. @throws ArgumentError, ShapeError, DTypeError */
+export function figuresOf(where: string, outcome: StepOutcome): Record<string, Tensor> {
   if (typeof outcome !== "object" || outcome === null || outcome instanceof Promise) {
     throw new ArgumentError(
       `${where}: the step must return the loss, a Tensor, or a record with a "loss" in it, got ${got(outcome).replace(/;.*/, "")}${outcomeInstead(outcome)}`,

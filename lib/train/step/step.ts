@@ -5,13 +5,12 @@ import { RunState } from "../../checkpoint/index.js";
 import { ArgumentError, DisposedError, NonFiniteError, checkOptions } from "../../errors.js";
 import { Module, requireModule, type ModuleLike } from "../../nn/module.js";
 import type { NamedParameter } from "../../nn/named-parameter.js";
-import { got } from "../../names/got.js";
 import { BoundOptimizer, type Optimizer } from "../../optim/index.js";
 import { isArrayOf, NdArray, showShape } from "../../tensor/nd-array.js";
 import { Chain } from "../../tensor/program.js";
 import { defaultPrograms, ProgramCache } from "../../tensor/program-cache.js";
 import { prefetch } from "./prefetch.js";
-import { checkIterable, checkOptimizer } from "./checks.js";
+import { checkIterable, checkOptimizer, requireBatch } from "./checks.js";
 import { AuxiliaryModules } from "./auxiliary-modules.js";
 import type { Batch, BatchTensors, StepMetrics, TrainStepOptions, XY } from "./step-types.js";
 import { optimizerOf, parametersOf } from "../run/participants.js";
@@ -222,13 +221,7 @@ export class TrainStep<Inputs extends BatchTensors | XY, Outcome extends StepOut
     if (this.disposed) {
       throw new DisposedError(`${where}: the step was disposed, and its optimizer's state with it; make a new one`);
     }
-    if (typeof batch !== "object" || batch === null || Array.isArray(batch) || batch instanceof NdArray) {
-      throw new ArgumentError(`${where}: expected a record of arrays such as { x, y }, got ${got(batch)}`);
-    }
-    for (const [name, value] of Object.entries(batch)) {
-      if (value instanceof NdArray) continue;
-      throw new ArgumentError(`${where}: "${name}" must be an array made by array(values, shape), got ${got(value)}`);
-    }
+    requireBatch(where, batch);
     const entries = Object.entries(batch as Batch);
     const key = entries.map(([name, { dtype, shape }]) => `${name}:${dtype}${showShape(shape)}`).join(" ");
     const known = this.programs.get(key);

@@ -2,7 +2,7 @@
 
     python -m venv .venv && .venv/bin/pip install schedulefree==1.4.1 prodigyopt==1.1.2 torch==2.13.0 keras==3.6.0 scikit-learn==1.9.1 numpy
     .venv/bin/python test/golden/generators/generate.py [--check] [optimizers models schedules operations distillation pruning
-        early-stopping kmeans metrics plateau special]
+        early-stopping kmeans lbfgs metrics plateau special]
 
 float32 values depend in the last bits on the instruction set that PyTorch uses, so --check allows 1e-4 relative to
 max(1, |value|) and prints the largest difference.
@@ -16,6 +16,7 @@ import torch
 import distillation
 import early_stopping
 import kmeans
+import lbfgs
 import metrics
 import models
 import operations
@@ -34,6 +35,7 @@ SETS = {
     "pruning": pruning,
     "early-stopping": early_stopping,
     "kmeans": kmeans,
+    "lbfgs": lbfgs,
     "metrics": metrics,
     "plateau": plateau,
     "special": special,
