@@ -1,6 +1,6 @@
 // Compiles every kernel as the plugin does, for both targets, with warnings, spills and local memory as errors:
 //   node scripts/cuda/compile.mjs [--report] [FILE …]
-// --report writes bench/results/cuda-registers.md. What is newer than its sources is not made again. Where there is no nvcc, a line says so.
+// --report writes bench/results/cuda-registers.md, the rows of these files where some are named. What is newer than its sources is not made again. Where there is no nvcc, a line says so.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -22,6 +22,7 @@ const sources = kernelSources().filter((path) => !wanted.length || wanted.some((
 const mayUseLocalMemory = ["cuda/kernels/elementwise/elementwise_f64.cu"];
 const targets = ["compute_80,code=[sm_80,compute_80]", "compute_90a,code=sm_90a"];
 const out = "build/cuda/compiled";
+const registers = "bench/results/cuda-registers.md";
 mkdirSync(out, { recursive: true });
 
 function flagsOf(source) {
@@ -117,9 +118,18 @@ function report(rows) {
       [row.target]: row.registers,
     });
   });
-  const lines = [...table.values()].map(
-    ({ source, kernel, shared, stack, ...registers }) =>
-      `| \`${source}\` | \`${kernel.replaceAll("|", "\\|")}\` | ${registers.sm_80} | ${registers.sm_90a} | ${shared} | ${stack} |`,
+  const made = [...table.values()].map(
+    ({ source, kernel, shared, stack, ...used }) =>
+      `| \`${source}\` | \`${kernel.replaceAll("|", "\\|")}\` | ${used.sm_80} | ${used.sm_90a} | ${shared} | ${stack} |`,
+  );
+  // Of files that were not asked for, what stands there.
+  const all = new Set(kernelSources().map((path) => basename(path)));
+  const now = new Set(sources.map((path) => basename(path)));
+  const fileOf = (line) => /^\| `([^`]+\.cu)`/.exec(line)?.[1];
+  const before = existsSync(registers) ? readFileSync(registers, "utf8").split("\n") : [];
+  const stays = before.filter((line) => all.has(fileOf(line)) && !now.has(fileOf(line)));
+  const lines = [...stays, ...made].sort((one, other) =>
+    fileOf(one) < fileOf(other) ? -1 : fileOf(one) > fileOf(other) ? 1 : 0,
   );
   const version = /release ([\d.]+), V([\d.]+)/.exec(spawnSync(nvcc, ["--version"], { encoding: "utf8" }).stdout)?.[2];
   const text = [
@@ -135,8 +145,8 @@ function report(rows) {
     ...lines,
     "",
   ].join("\n");
-  writeFileSync("bench/results/cuda-registers.md", text);
-  console.log(`wrote bench/results/cuda-registers.md: ${lines.length} kernels`);
+  writeFileSync(registers, text);
+  console.log(`wrote ${registers}: ${lines.length} kernels`);
 }
 
 const begun = Date.now();

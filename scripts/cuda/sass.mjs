@@ -14,8 +14,8 @@ import { findNvcc } from "./nvcc.mjs";
 chdir(fileURLToPath(new URL("../..", import.meta.url)));
 
 /**
- * What some loop of a kernel must have, by the name of the kernel's source and a part of its own. "HMMA.SP" is also an HMMA; the list says all
- * that has to be in the same loop.
+ * What some loop of a kernel must have, by the name of the kernel's source and a part of its own: all in the same loop. Addresses out of a table
+ * of tensors are generic to the compiler: LD and ST.
  */
 const wanted = [
   { file: "matmul_mma", kernel: "matmul_mma_kernel", loop: ["HMMA", "LDGSTS"] },
@@ -25,9 +25,9 @@ const wanted = [
   { file: "quant_floats", kernel: "quant_mma_kernel", loop: ["HMMA", "LDGSTS", "LDSM"] },
   { file: "quant_rows", kernel: "quant_rows_kernel", loop: ["FFMA", "LDG"] },
   { file: "sparse", kernel: "sparse_rows_kernel", loop: ["FFMA", "POPC", "LDG"] },
-  { file: "matmul", kernel: "matmul_kernel", loop: ["FFMA", "LDS"] },
+  { file: "matmul", kernel: "matmul_kernel", loop: ["FFMA|DFMA", "LDS"] },
   { file: "attention", kernel: "attention_kernel", loop: ["FFMA", "LDS"] },
-  { file: "optim", kernel: "optim_update_kernel", loop: ["LDG", "STG"] },
+  { file: "optim", kernel: "optim_update_kernel", loop: ["LD", "ST"] },
 ];
 /** Of the report: a loop has as many of each. */
 const counted = ["HMMA.SP", "HMMA", "IMMA", "LDSM", "LDGSTS", "LDG", "LDS", "FFMA"];
@@ -46,7 +46,9 @@ if (!cuobjdump || !objects.some((path) => existsSync(path))) {
 
 /** Whether an instruction is of a kind: LDG is no LDGSTS, HMMA.SP is told from HMMA. */
 const isOf = (opcode, kind) =>
-  kind === "HMMA" ? /^HMMA\.(?!SP)/.test(opcode) : opcode === kind || opcode.startsWith(`${kind}.`);
+  kind
+    .split("|")
+    .some((one) => (one === "HMMA" ? /^HMMA\.(?!SP)/.test(opcode) : opcode === one || opcode.startsWith(`${one}.`)));
 
 /** Every function: { target, name, code: [{ at, opcode, to }] }; `to` is where a branch goes. */
 function functionsOf(text) {
@@ -117,7 +119,7 @@ for (const { file, kernel, loop } of wanted) {
 function report() {
   const lines = rows.map(
     ({ file, name, target, loop, opcodes }) =>
-      `| \`${file}.cu\` | \`${name.replaceAll("|", "\\|")}\` | ${target} | ${loop.join(", ")} | ${[opcodes.length, ...counted.map((kind) => count(opcodes, kind) || "")].join(" | ")} |`,
+      `| \`${file}.cu\` | \`${name.replaceAll("|", "\\|")}\` | ${target} | ${loop.join(", ").replaceAll("|", " or ")} | ${[opcodes.length, ...counted.map((kind) => count(opcodes, kind) || "")].join(" | ")} |`,
   );
   const text = [
     "# Machine code of the kernels' hot loops",
