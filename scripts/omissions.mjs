@@ -27,7 +27,7 @@ const typescript = [
   ["special points", "test/ops/special/operations.ts", /\n {2}mish: [^\n]*/, "test/ops/special/operations.ts", "mish"],
   ["a rule of pruning", "lib/prune/structured/elementwise.ts", /\n {2}any_factor: [^\n]*/, "lib/prune/structured/rules.ts", "any_factor"],
   ["a rule of FLOP", "lib/nn/flops.ts", /\n {2}pooling: [^\n]*/, "lib/nn/flops.ts", "pooling"],
-  ["a format's meaning", "test/ops/specs/quantized-weight.ts", /\n {2}uint5: [^\n]*/, "test/ops/specs/quantized-weight.ts", "uint5"],
+  ["a format's meaning", "test/ops/specs/quant/quantized-weight.ts", /\n {2}uint5: [^\n]*/, "test/ops/specs/quant/quantized-weight.ts", "uint5"],
 ]; // prettier-ignore
 
 let failed = 0;
