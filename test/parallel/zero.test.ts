@@ -33,13 +33,19 @@ interface Told {
 const held = (zero: number, n: number) => (zero > 2 ? 4 / n : 4) + (zero > 1 ? 4 / n : 4) + (zero > 0 ? 8 / n : 8);
 
 describe.skipIf(mpis.length === 0)("states and gradients that ranks divide", () => {
-  it.each(mpis.flatMap((mpi) => [2, 4].map((ranks) => ({ mpi, ranks }))))(
-    "train to the bits of one rank, held and sent by the formulas, and go on from another division: $mpi.name, $ranks ranks",
+  it.each(
+    mpis.flatMap((mpi) => [
+      ...[2, 4].map((ranks) => ({ mpi, ranks, by: "memory", options: [] as string[] })),
+      ...(mpi.name === "openmpi" ? [{ mpi, ranks: 2, by: "TCP", options: ["--mca", "btl", "tcp,self"] }] : []),
+    ]),
+  )(
+    "train to the bits of one rank, held and sent by the formulas, and go on from another division: $mpi.name, $ranks ranks by $by",
     { timeout: 300_000 },
-    async ({ mpi, ranks }) => {
+    async ({ mpi, ranks, options }) => {
       const into = mkdtempSync(join(folder, "job-"));
       await run("adam", { shards: 4 }, { checkpoint: { dir: join(into, "alone"), every: 40, keep: 9 } });
-      const job = await launch(mpi, { ranks, program: "rank-zero.ts", args: [into, names.join(",")], limit: 240 });
+      const args = [into, names.join(",")];
+      const job = await launch(mpi, { ranks, program: "rank-zero.ts", args, options, limit: 240 });
       expect(job.code, job.stderr).toBe(0);
       for (let rank = 0; rank < ranks; rank++) {
         const told = JSON.parse(readFileSync(join(into, `${ranks}-${rank}.json`), "utf8")) as Told;
