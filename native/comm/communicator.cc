@@ -80,6 +80,7 @@ Communicator::Ticket Communicator::start(const std::shared_ptr<Group>& group, La
 
 void Communicator::wait(const Ticket& ticket) {
   const auto settled = [&] { return ticket->state.load(std::memory_order_acquire) != 0; };
+  ticket->awaited.store(true, std::memory_order_relaxed);
   if (!spin_until(settled)) ticket->state.wait(0);
   if (ticket->state == 1) return;
   throw Error(Code::communication, failure()->sentence);

@@ -14,7 +14,8 @@ struct Communicator::Pending {
   Clock::time_point begun, last_moved;
   std::optional<Clock::time_point> asked;  // when the rank that it waits for was asked whether it lives
   std::uint64_t moved = 0;
-  std::atomic<int> state{0};  // 1 done, 2 failed
+  std::atomic<bool> awaited{false};  // somebody has nothing else to do
+  std::atomic<int> state{0};         // 1 done, 2 failed
 
   void settle(int as) {
     state.store(as, std::memory_order_release);

@@ -7,18 +7,57 @@
 #include "comm/transfers.h"
 #include "runtime/spin.h"
 
+#if defined(__linux__)
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 namespace athanor::comm {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kGrace = 1s;       // for the others to say why they end, before the job is aborted
-constexpr auto kAnswer = 500ms;   // for a rank to say that it lives
-constexpr auto kIdleLook = 20ms;  // between two looks at notices when nothing is under way
+constexpr auto kGrace = 1s;                        // for the others to say why they end, before the job is aborted
+constexpr auto kAnswer = 500ms;                    // for a rank to say that it lives
+constexpr auto kIdleLook = 20ms;                   // between two looks at notices when nothing is under way
+constexpr auto kSoonLook = 5us, kBusyLook = 50us;  // between two looks at messages while this rank computes
+
+// A thread that works for microseconds at a time and must not wait for the end of a slice of those that compute on the same core: it
+// asks for a short slice (Linux 6.12 on; others ignore it), with which a sleeper that wakes is taken at once.
+void ask_for_short_slices() {
+#if defined(__linux__) && defined(SYS_sched_setattr)
+  struct {
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+  } attributes{};
+  attributes.size = sizeof(attributes);
+  attributes.nice = getpriority(PRIO_PROCESS, 0);
+  attributes.runtime = 100'000;  // ns
+  syscall(SYS_sched_setattr, 0, &attributes, 0U);
+  prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL);  // ns
+#endif
+}
 
 std::string seconds_of(std::chrono::milliseconds time) {
   const auto tenths = (time.count() + 50) / 100;
   return std::to_string(tenths / 10) + (tenths % 10 == 0 ? "" : "." + std::to_string(tenths % 10)) + " s";
+}
+
+// Messages move only while somebody looks at them. Where a thread waits for them it has left its core to this one; where all of them compute,
+// who yields to them is back a slice later, some milliseconds: this one sleeps a moment and is woken.
+void pause(const std::vector<Communicator::Ticket>& active) {
+  const bool awaited =
+      std::any_of(active.begin(), active.end(), [](const auto& ticket) { return ticket->awaited.load(); });
+  if (awaited || active.empty()) return std::this_thread::yield();
+  auto moved = active.front()->last_moved;
+  for (const auto& ticket : active) moved = std::max(moved, ticket->last_moved);
+  const auto still = std::chrono::duration_cast<std::chrono::microseconds>(Communicator::Clock::now() - moved);
+  std::this_thread::sleep_for(std::clamp<std::chrono::microseconds>(still, kSoonLook, kBusyLook));
 }
 
 }  // namespace
@@ -67,6 +106,7 @@ void Communicator::exchange_hosts(Transport& transport) {
 }
 
 void Communicator::loop(Transport& transport) {
+  ask_for_short_slices();
   NoticeBoard board(transport);
   lived_.resize(static_cast<std::size_t>(transport.size()));
   unsigned rounds = 0;
@@ -91,7 +131,7 @@ void Communicator::loop(Transport& transport) {
     }
     if (closing) return leave(transport, board, *closing);
     if (!active_.empty() || !board.is_sent()) {
-      if (!moved) std::this_thread::yield();
+      if (!moved) pause(active_);
       continue;
     }
     if (spin_until([this] { return called_.load(); })) continue;
