@@ -89,7 +89,7 @@ class Draft {
         if (error == ENOENT) continue;  // swept before it was locked
         throw Refusal{"open a folder beside it", error};
       }
-      lock(*folder_);
+      if (lock(*folder_) == Locked::busy) continue;  // it is being swept, before it was locked
       if (same_folder(*folder_, parent, name_)) return;
     }
     throw Refusal{"make a folder beside it", EBUSY};

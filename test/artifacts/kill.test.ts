@@ -26,7 +26,8 @@ afterAll(() => {
 describe("an artifact that is loaded while others save it and are killed", () => {
   it("is always one whole version, and no draft stays", { timeout: 240_000 }, async () => {
     const result = await hammer({ folder: join(folder, "beside"), loaders: 2, loads: 3000, savers: 2, seed: 7 });
-    expect(result).toMatchObject({ loads: 3000, mixtures: 0, errors: {}, beside: ["model"] });
+    expect(result).toMatchObject({ loads: 3000, mixtures: 0, beside: ["model"] });
+    expect(result.errors).toEqual({});
     expect(result.files).toEqual(["graph.json", "weights.safetensors"]);
     expect(result.versions).toBeGreaterThan(10);
     expect(result.kills).toBeGreaterThan(1);
@@ -36,7 +37,8 @@ describe("an artifact that is loaded while others save it and are killed", () =>
   it.skipIf(!canMount)("also where folders cannot be swapped", { timeout: 240_000 }, async () => {
     const own = join(folder, "inside");
     const result = await hammer({ folder: own, loaders: 2, loads: 2000, savers: 2, seed: 9 });
-    expect(result).toMatchObject({ loads: 2000, mixtures: 0, errors: {}, beside: ["model"] });
+    expect(result).toMatchObject({ loads: 2000, mixtures: 0, beside: ["model"] });
+    expect(result.errors).toEqual({});
     expect(result.files).toEqual(["graph.json", expect.stringMatching(/^weights-[0-9a-f]{16}\.safetensors$/)]);
     expect(result.versions).toBeGreaterThan(10);
   });

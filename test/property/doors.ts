@@ -44,7 +44,7 @@ const objects: Readonly<Record<string, { make: () => object; but?: readonly stri
   array: { make: x22 },
   set: { make: samples, but: ["part"] },
   optimizer: { make: () => optim.adam({ lr: 0.1 }) },
-  trainStep: { make: trainStep, but: ["split", "entry", "feeds", "unpack", "leaves", "figures", "body"] },
+  trainStep: { make: trainStep, but: ["split", "entry", "feeds", "unpack", "leaves", "metrics", "body"] },
   compiled: {
     make: () => compile((x: athanor.Tensor) => ops.elu(x)),
     but: ["f", "split", "entry", "feeds", "unpack", "leaves"],

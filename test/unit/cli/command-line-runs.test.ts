@@ -140,7 +140,7 @@ describe("athanor train <config.json>", () => {
     [{ epochs: 1.5 }, /flowers\.json": epochs: expected a whole number from 1 on, got "1\.5"/],
     [{ epochs: true }, /epochs: expected a number or a text, got true/],
     [{ hidden: [8, -1] }, /hidden: expected widths with commas between/],
-    [{ standardize: "no" }, /standardize: expected true or false, got "no"/],
+    [{ standardize: "no" }, /standardize must be true or false, got "no"/],
     [{ data: 3 }, /must name what to train on/],
     [{ resume: true }, /unknown option "resume"/],
   ])("refuses %j", async (options, says) => {
