@@ -38,6 +38,10 @@ std::optional<std::string> beginning_of(int folder, const std::string& name) {
   return bytes;
 }
 
+bool is_gone(int folder, const std::string& name) {
+  return ::faccessat(folder, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT;
+}
+
 // { "format": "athanor…", with any white space
 bool is_graph(std::string_view text) {
   for (const std::string_view token : {"{", "\"format\"", ":", "\"athanor"}) {
@@ -81,6 +85,7 @@ Recognized recognize(int folder) {
     if (!is_json_name(name) && !is_weights_name(name) && !is_draft_name(name))
       return {Kind::other, "holds " + quoted(name)};
     const auto bytes = beginning_of(folder, name);
+    if (!bytes && is_gone(folder, name)) continue;  // another saver has renamed or removed it since it was listed
     const bool known = bytes && (is_draft_name(name) || (is_json_name(name) ? is_graph(*bytes) : is_weights(*bytes)));
     if (!known) return {Kind::other, "holds a " + quoted(name) + " that is not an artifact's"};
     graph = graph || is_json_name(name);
