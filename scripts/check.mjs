@@ -21,8 +21,7 @@ const checks = {
   generated: ["scripts/generate.mjs", "--check"],
 };
 
-const earlier = { rooms: "modules" }; // names that still work
-const named = process.argv.slice(2).map((name) => earlier[name] ?? name);
+const named = process.argv.slice(2);
 for (const name of named.filter((name) => !(name in checks))) {
   console.error(`check: unknown check "${name}"; known: ${Object.keys(checks).join(", ")}`);
   exit(2);
