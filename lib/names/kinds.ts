@@ -10,7 +10,7 @@ export interface OptionKind {
 const flag: OptionKind = { expected: "true or false", has: (value) => typeof value === "boolean" };
 const callback: OptionKind = { expected: "a function", has: (value) => typeof value === "function" };
 const signal: OptionKind = {
-  expected: "an AbortSignal, such as new AbortController().signal",
+  expected: "an AbortSignal, such as AbortSignal.timeout(60_000)",
   has: (value) => typeof value === "object" && value !== null && "aborted" in value && "addEventListener" in value,
 };
 
@@ -18,7 +18,7 @@ const kinds = new Map<string, OptionKind>([["signal", signal]]);
 for (const name of [
   ...["actOrder", "amsgrad", "biasCorrection", "causal", "centered", "countPadding", "decouple", "decoupledWeightDecay"],
   ...["dropLast", "dryRun", "fromLogits", "matchRms", "maximize", "nesterov", "padBatches", "restoreBest"],
-  ...["safeguardWarmup", "separable", "shiftBias", "shuffle", "standardize", "symmetric"],
+  ...["safeguardWarmup", "separable", "shiftBias", "shuffle", "signals", "standardize", "symmetric"],
 ]) kinds.set(name, flag); // prettier-ignore
 for (const name of ["onEnd", "onEpoch", "onPlan", "onStep", "onTimeline", "onTrial", "onValidate"])
   kinds.set(name, callback);

@@ -147,9 +147,10 @@ function requireOptions(where: string, model: unknown, options: unknown, names: 
     throw new ArgumentError(`${where}: expected options such as { amount: 0.9 }, got ${String(options)}`);
   }
   checkOptions(where, options, names);
-  const { signal } = options as MaskOptions;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
+  const { loss, batchSize } = options as MaskOptions; // wrong also where the criterion reads no samples
+  if (batchSize !== undefined) requireCount(where, "batchSize", batchSize);
+  if (loss !== undefined && typeof loss !== "function") {
+    throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${got(loss)}`);
   }
 }
 
@@ -191,8 +192,5 @@ export function calibrationOf(
   const batchSize = options.batchSize ?? during?.batchSize ?? 64;
   requireCount(where, "batchSize", batchSize);
   const loss = options.loss ?? during?.loss;
-  if (loss !== undefined && typeof loss !== "function") {
-    throw new ArgumentError(`${where}: loss must be one of loss, such as loss.crossEntropy(), got ${got(loss)}`);
-  }
   return { samples, loss, batchSize };
 }

@@ -236,7 +236,6 @@ export function planFit(model: ModuleLike, samples: unknown, options: FitOptions
   checkResume(where, resume, checkpoint);
   checkAllow(where, allow);
   checkOptions(`${where}: callbacks`, callbacks, ["onStep", "onEpoch", "onValidate", "onEnd"]);
-  checkSignal(options.signal);
   checkTogether(options, shuffle && isSource(dataset));
   const { batch, stepsPerEpoch } = epochOf(dataset.length, batchSize, accumulate, dropLast);
   const validate = planValidation(options.validate, dataset, Math.max(256, batch));
@@ -294,11 +293,6 @@ function checkTogether(options: FitOptions, shuffledSource: boolean): void {
   throw new ArgumentError(
     `${where}: shuffle: a source has an order of its own; mix it on the way, source.shuffle(10_000), and leave the option out`,
   );
-}
-
-function checkSignal(signal: unknown): void {
-  if (signal === undefined || signal instanceof AbortSignal) return;
-  throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
 }
 
 function timeOf(maxTime: unknown): number {

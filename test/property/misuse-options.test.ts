@@ -30,6 +30,9 @@ const likely = (): unknown[] => [1, 2, 0.5, 1e-3, "x", [2, 2], samples(), model(
 
 const wrong: readonly unknown[] = [null, -1, 0, NaN, 1.5, 1e30, "x", "", true, {}, [], [4], ["a"], [[]], () => 1, { a: 1 }, Symbol.iterator, 10n]; // prettier-ignore
 
+// No option takes all of these.
+const anything: readonly unknown[] = [NaN, -7.5, "zz", {}, () => 1, true];
+
 const caller = new Caller();
 
 interface Found {
@@ -64,6 +67,7 @@ async function required(door: Door, { beginning, options }: Found): Promise<Reco
 
 it("a wrong option is answered by a sentence", { timeout: 240_000 }, async () => {
   const found: string[] = [];
+  const unread: string[] = [];
   let tried = 0;
   for (const door of [...doors(athanor), ...methods()]) {
     const takes = await optionsOf(door);
@@ -71,6 +75,13 @@ it("a wrong option is answered by a sentence", { timeout: 240_000 }, async () =>
     const base = await required(door, takes);
     tried += takes.options.length;
     for (const option of takes.options) {
+      // What is taken whatever it is, is not looked at.
+      let refused = false;
+      for (const value of anything) {
+        const { sentence, strange } = await caller.outcome(door, [...takes.beginning(), { ...base, [option]: value }]);
+        refused ||= sentence !== undefined || strange !== undefined;
+      }
+      if (!refused) unread.push(`${door[0]}: ${option}`);
       for (const value of wrong) {
         const { strange } = await caller.outcome(door, [...takes.beginning(), { ...base, [option]: value }]);
         if (strange === undefined) continue;
@@ -82,5 +93,6 @@ it("a wrong option is answered by a sentence", { timeout: 240_000 }, async () =>
   await new Promise((resolve) => setTimeout(resolve, 100)); // for what is thrown later
   expect(tried).toBeGreaterThan(500);
   expect(found).toEqual([]);
+  expect(unread).toEqual([]);
   expect(caller.later).toEqual([]);
 });

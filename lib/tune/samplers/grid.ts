@@ -34,6 +34,11 @@ export interface GridOptions {
 export function grid(options: GridOptions = {}): Sampler {
   checkOptions("tune.grid", options, ["values", "points", "shuffle"]);
   const { values = {}, points: perRange, shuffle = false } = options;
+  if (typeof values !== "object" || values === null || !Object.values(values).every(Array.isArray)) {
+    throw new ArgumentError(
+      `tune.grid: values must be lists by name, such as { lr: [1e-4, 1e-3] }, got ${got(values)}`,
+    );
+  }
   if (perRange !== undefined) requireCount("tune.grid", "points", perRange);
   let cached: Points | undefined;
   return {

@@ -1,5 +1,4 @@
 // What `tune` is asked for, checked before anything is touched.
-import { requireCount } from "../../guidance/arguments.js";
 import { ArgumentError, checkOptions } from "../../errors.js";
 import { got } from "../../names/got.js";
 import type { ProgressStream } from "../../train/run/progress.js";
@@ -11,7 +10,8 @@ import type { Json } from "../space/index.js";
 import type { Storage } from "../storage/storage.js";
 import type { Direction } from "./record.js";
 import type { FinishedTrial } from "./finished.js";
-import { requireFields, requireListOf, requirePath } from "../../guidance/arguments.js";
+import { checkAllowed } from "./same.js";
+import { requireCount, requireFields, requireListOf, requirePath } from "../../guidance/arguments.js";
 
 /** What happens when an objective throws: the search goes on, ends, or tries the same parameters again up to so many times. */
 export type FailurePolicy = "continue" | "stop" | { readonly retry: number };
@@ -147,19 +147,30 @@ function seconds(key: "lease" | "timeout", value: number): number {
   throw new ArgumentError(`${where}: ${key}: expected seconds above 0, got ${got(value)}`);
 }
 
-/** @throws ArgumentError */
-export function planTune(options: TuneOptions): TunePlan {
-  checkOptions(where, options, names);
-  const { direction = "minimize", sampler = defaultSampler(), pruner = none(), mode = "deterministic" } = options;
-  const { failure = "stop", name = "study", signal, seed = 0 } = options;
-  const directions = typeof direction === "string" ? [direction] : direction;
-  requireListOf(`${where}: direction`, directions, '"minimize", "maximize", or a list of them');
-  const { storage, checkpoints, progress } = options;
+/** What says where the study and its trials are kept, and how it is shown. @throws ArgumentError */
+function checkRecord(options: TuneOptions): void {
+  const { storage, checkpoints, progress, attributes = {}, allow = [] } = options;
+  if (typeof attributes !== "object" || attributes === null || Array.isArray(attributes)) {
+    throw new ArgumentError(
+      `${where}: attributes must be an object such as { commit: "1a2b3c" }, got ${got(attributes)}`,
+    );
+  }
+  checkAllowed(allow);
   if (storage !== undefined && typeof storage !== "string")
     requireFields(`${where}: storage`, storage, ["create", "find", "close"], 'a path such as "study.db", a postgres:// address, or a storage'); // prettier-ignore
   if (checkpoints !== undefined) requirePath(`${where}: checkpoints`, checkpoints, "runs/study");
   if (progress !== undefined && typeof progress !== "boolean")
     requireFields(`${where}: progress`, progress, ["write"], "true, false or a stream such as process.stderr");
+}
+
+/** @throws ArgumentError */
+export function planTune(options: TuneOptions): TunePlan {
+  checkOptions(where, options, names);
+  const { direction = "minimize", sampler = defaultSampler(), pruner = none(), mode = "deterministic" } = options;
+  const { failure = "stop", name = "study", seed = 0 } = options;
+  const directions = typeof direction === "string" ? [direction] : direction;
+  requireListOf(`${where}: direction`, directions, '"minimize", "maximize", or a list of them');
+  checkRecord(options);
   checkDirections(directions);
   const { reports = directions[0]!, labels = defaultLabels(directions.length) } = options;
   checkDirections([reports]);
@@ -177,9 +188,6 @@ export function planTune(options: TuneOptions): TunePlan {
   checkNamed("pruner", "prune", pruner, "tune.median()");
   if (mode !== "deterministic" && mode !== "free") {
     throw new ArgumentError(`${where}: mode: expected "deterministic" or "free", got ${got(mode)}`);
-  }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new ArgumentError(`${where}: signal must be an AbortSignal, such as AbortSignal.timeout(60_000)`);
   }
   if (typeof name !== "string" || name === "") {
     throw new ArgumentError(`${where}: name: expected the name of the study, got ${got(name)}`);

@@ -1,10 +1,18 @@
 // Whether a search may go on with a study that is there.
 import { ArgumentError } from "../../errors.js";
+import { got } from "../../names/got.js";
 import type { StudyRecord, StudySpec } from "../storage/storage.js";
 
 type Allowed = "sampler" | "pruner" | "seed" | "mode" | "lag";
 const allowable: readonly Allowed[] = ["sampler", "pruner", "seed", "mode", "lag"];
 const fixed = ["space", "directions", "constraints"] as const;
+
+/** @throws ArgumentError unless `allow` lists what a study may be gone on with differently. */
+export function checkAllowed(allow: unknown): void {
+  if (Array.isArray(allow) && allow.every((each) => (allowable as readonly unknown[]).includes(each))) return;
+  const known = allowable.map((each) => `"${each}"`).join(", ");
+  throw new ArgumentError(`tune: allow must be a list of ${known}, got ${got(allow)}`);
+}
 
 /** @throws ArgumentError that names what differs. */
 export function requireSame({ name, spec }: StudyRecord, given: StudySpec, allow: readonly Allowed[]): void {
